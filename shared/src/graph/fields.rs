@@ -1,0 +1,193 @@
+use std::{collections::BTreeMap, ops::RangeInclusive};
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::Problem;
+use crate::inputs::{Condition, Template};
+
+const MESSAGE_CHARACTERS: usize = 200;
+
+/// An expression that uses the output of a node.
+#[derive(Clone, Debug)]
+pub(super) struct Reference {
+    /// The field with the expression.
+    pub(super) field: String,
+    /// The node whose output it uses.
+    pub(super) node_id: String,
+}
+
+/// The `data` of a node, read field by field so that every problem is found.
+pub(super) struct Fields<'p> {
+    node_id: String,
+    path: String,
+    values: Map<String, Value>,
+    references: Vec<Reference>,
+    problems: &'p mut Vec<Problem>,
+}
+
+impl<'p> Fields<'p> {
+    /// The fields of a node at `path`.
+    pub(super) fn new(
+        node_id: &str,
+        path: String,
+        values: Map<String, Value>,
+        problems: &'p mut Vec<Problem>,
+    ) -> Self {
+        Self {
+            node_id: node_id.to_owned(),
+            path,
+            values,
+            references: Vec::new(),
+            problems,
+        }
+    }
+
+    /// The remaining fields are unknown; returns the outputs that the expressions use.
+    pub(super) fn finish(mut self) -> Vec<Reference> {
+        for name in std::mem::take(&mut self.values).keys() {
+            self.refuse(name, "unknown field");
+        }
+        self.references
+    }
+
+    /// Reports a problem of a field.
+    pub(super) fn refuse(&mut self, name: &str, message: impl Into<String>) {
+        let field = self.field(name);
+        let message: String = message.into().chars().take(MESSAGE_CHARACTERS).collect();
+        self.problems
+            .push(Problem::of_node(&self.node_id, field, message));
+    }
+
+    /// A field that may be absent; `null` counts as absent.
+    pub(super) fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        let value = self.values.remove(name).filter(|value| !value.is_null())?;
+        let parsed = serde_path_to_error::deserialize(value);
+        parsed
+            .map_err(|error| {
+                let path = error.path().to_string();
+                let name = if path == "." {
+                    name.to_owned()
+                } else {
+                    format!("{name}.{path}")
+                };
+                self.refuse(&name, error.inner().to_string());
+            })
+            .ok()
+    }
+
+    /// A field that must be there.
+    pub(super) fn required<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        if self.is_missing(name) {
+            return None;
+        }
+        self.optional(name)
+    }
+
+    /// A number in a range.
+    pub(super) fn within<T>(&mut self, name: &str, range: RangeInclusive<T>) -> Option<T>
+    where
+        T: DeserializeOwned + PartialOrd + std::fmt::Display,
+    {
+        let number: T = self.optional(name)?;
+        if range.contains(&number) {
+            return Some(number);
+        }
+        let (least, most) = range.into_inner();
+        self.refuse(name, format!("must be between {least} and {most}"));
+        None
+    }
+
+    /// Text that must be there and may have expressions.
+    pub(super) fn text(&mut self, name: &str) -> Option<Template> {
+        if self.is_missing(name) {
+            return None;
+        }
+        let text = self.optional_text(name);
+        let is_empty = |text: &Template| text.literal().is_some_and(|text| *text == "");
+        if text.as_ref().is_some_and(is_empty) {
+            self.refuse(name, "must not be empty");
+        }
+        text
+    }
+
+    /// Text that may be absent and may have expressions.
+    pub(super) fn optional_text(&mut self, name: &str) -> Option<Template> {
+        let text: String = self.optional(name)?;
+        self.compile(name, &Value::String(text))
+    }
+
+    /// Any value with expressions, that must be there.
+    pub(super) fn template(&mut self, name: &str) -> Option<Template> {
+        if !self.values.contains_key(name) {
+            self.refuse(name, "missing field");
+        }
+        self.optional_template(name)
+    }
+
+    /// Any value with expressions.
+    pub(super) fn optional_template(&mut self, name: &str) -> Option<Template> {
+        let value = self.values.remove(name)?;
+        self.compile(name, &value)
+    }
+
+    /// An object whose values have expressions.
+    pub(super) fn templates(&mut self, name: &str) -> BTreeMap<String, Template> {
+        let values: BTreeMap<String, Value> = self.optional(name).unwrap_or_default();
+        let compile = |(key, value): (String, Value)| {
+            let template = self.compile(&format!("{name}.{key}"), &value)?;
+            Some((key, template))
+        };
+        values.into_iter().filter_map(compile).collect()
+    }
+
+    /// A condition that must be there.
+    pub(super) fn condition(&mut self, name: &str) -> Option<Condition> {
+        let source: String = self.required(name)?;
+        match Condition::compile(&source) {
+            Ok(condition) => {
+                self.refer(name, condition.references());
+                Some(condition)
+            }
+            Err(error) => {
+                self.refuse(name, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn compile(&mut self, name: &str, value: &Value) -> Option<Template> {
+        match Template::compile(value) {
+            Ok(template) => {
+                self.refer(name, template.references());
+                Some(template)
+            }
+            Err(error) => {
+                self.refuse(name, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn refer(&mut self, name: &str, node_ids: Vec<String>) {
+        let field = self.field(name);
+        let references = node_ids.into_iter().map(|node_id| Reference {
+            field: field.clone(),
+            node_id,
+        });
+        self.references.extend(references);
+    }
+
+    fn is_missing(&mut self, name: &str) -> bool {
+        let is_missing = self.values.get(name).is_none_or(Value::is_null);
+        if is_missing {
+            self.values.remove(name);
+            self.refuse(name, "missing field");
+        }
+        is_missing
+    }
+
+    fn field(&self, name: &str) -> String {
+        format!("{}.{name}", self.path)
+    }
+}

@@ -1,0 +1,98 @@
+use super::*;
+use crate::inputs::Bindings;
+
+const EXAMPLES: [(&str, &str); 3] = [
+    (
+        "support-triage",
+        include_str!("../../../../examples/support-triage.json"),
+    ),
+    (
+        "parallel-research",
+        include_str!("../../../../examples/parallel-research.json"),
+    ),
+    (
+        "http-transform",
+        include_str!("../../../../examples/http-transform.json"),
+    ),
+];
+
+fn example(name: &str) -> Value {
+    let (_, text) = EXAMPLES
+        .iter()
+        .find(|(example, _)| *example == name)
+        .unwrap();
+    serde_json::from_str(text).unwrap()
+}
+
+fn parse(workflow: &Value) -> Graph {
+    let list = |key: &str| workflow[key].as_array().unwrap().clone();
+    Graph::parse(&list("nodes"), &list("edges"))
+        .unwrap_or_else(|invalid| panic!("{:#?}", invalid.problems))
+}
+
+#[test]
+fn the_examples_are_valid() {
+    for (name, _) in EXAMPLES {
+        let workflow = example(name);
+        parse(&workflow);
+        assert_eq!(
+            workflow["triggers"],
+            json!([{ "type": "manual" }]),
+            "{name}"
+        );
+        assert!(
+            workflow["name"].is_string() && workflow["description"].is_string(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_support_example_branches_on_the_answer_of_the_agent() {
+    let graph = parse(&example("support-triage"));
+    let condition = graph
+        .nodes()
+        .iter()
+        .find(|node| node.kind() == NodeKind::Condition)
+        .unwrap();
+    assert_eq!(graph.outgoing(&condition.id).count(), 2);
+    let payload = json!({ "agentId": "a", "subject": "Refund", "body": "Please." });
+    assert!(graph.check_payload(&payload).is_ok());
+    assert!(graph.check_payload(&json!({})).is_err());
+}
+
+#[test]
+fn the_research_example_joins_three_branches() {
+    let graph = parse(&example("parallel-research"));
+    let widest = graph
+        .nodes()
+        .iter()
+        .map(|node| graph.incoming(&node.id).count())
+        .max();
+    assert_eq!(widest, Some(3));
+}
+
+#[test]
+fn the_weather_example_shapes_a_forecast() {
+    let graph = parse(&example("http-transform"));
+    let days = json!([
+        { "date": "2026-11-24", "sky": "rain" },
+        { "date": "2026-11-25", "sky": "sunny" },
+    ]);
+    let mut bindings = Bindings::new(json!({ "city": "Berlin" }));
+    bindings.set_output(
+        "forecast",
+        json!({ "body": { "city": "Berlin", "days": days } }),
+    );
+    let NodeData::Transform(transform) = &graph.node("shape").unwrap().data else {
+        panic!("`shape` is a transformation");
+    };
+    let expected = json!({
+        "city": "Berlin",
+        "days": 2,
+        "rainyDays": ["2026-11-24"],
+        "umbrella": true,
+        "headline": "Berlin: rain, sunny",
+    });
+    assert_eq!(transform.value.render(&bindings).unwrap(), expected);
+}

@@ -1,0 +1,25 @@
+//! The HTTP edge: what every function does the same way with a request and an answer.
+
+mod client;
+mod error;
+mod headers;
+mod health;
+mod json;
+mod layers;
+mod object;
+mod origins;
+mod path;
+mod principal;
+mod raw_body;
+mod serve;
+
+pub use client::{ClientError, client};
+pub use error::{ApiError, CallableError, Code, FieldProblem};
+pub use json::{Json, parse_json};
+pub use layers::{EdgeConfig, edge};
+pub use object::object;
+pub use origins::cors_origins;
+pub use path::{Path, Query};
+pub use principal::{Allowed, Authenticator, Permission, can};
+pub use raw_body::RawBody;
+pub use serve::serve;

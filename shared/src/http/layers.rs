@@ -1,0 +1,262 @@
+use std::{any::Any, time::Duration};
+
+use ::http::{
+    HeaderName, HeaderValue, Method, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER},
+};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{AllowOrigin, CorsLayer},
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+};
+
+use super::{
+    error::{ApiError, Code},
+    headers, health,
+};
+
+/// Longest request id that is taken over from a caller, in bytes.
+const MAX_REQUEST_ID_LEN: usize = 128;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How a function meets the network.
+#[derive(Clone, Debug)]
+pub struct EdgeConfig {
+    /// Origins whose pages may call, such as `https://app.example.com`; empty for none.
+    pub cors_origins: Vec<HeaderValue>,
+    /// Largest body in bytes.
+    pub max_body_bytes: usize,
+    /// Longest time to answer.
+    pub timeout: Duration,
+    /// How errors are answered that no handler sees: an unknown path, a time-out, a panic.
+    pub answer_error: fn(ApiError) -> Response,
+}
+
+impl Default for EdgeConfig {
+    /// No browser, 1 MB, 60 s.
+    fn default() -> Self {
+        Self {
+            cors_origins: Vec::new(),
+            max_body_bytes: 1_000_000,
+            timeout: Duration::from_secs(60),
+            answer_error: ApiError::into_response,
+        }
+    }
+}
+
+/// Puts the edge around a function's routes: health check, error envelope for whatever goes
+/// wrong, limits, CORS, security headers on every answer, request ids and an access log.
+pub fn edge(routes: Router, config: &EdgeConfig) -> Router {
+    let EdgeConfig {
+        timeout,
+        answer_error,
+        ..
+    } = *config;
+    routes
+        .route("/healthz", get(health::check_health))
+        .fallback(async move || answer_error(ApiError::not_found("path")))
+        .method_not_allowed_fallback(async move || answer_error(method_not_allowed()))
+        .layer(DefaultBodyLimit::max(config.max_body_bytes))
+        .layer(middleware::from_fn(move |request, next| {
+            limit_time(timeout, answer_error, request, next)
+        }))
+        .layer(CatchPanicLayer::custom(move |_: Box<dyn Any + Send>| {
+            // The panic hook has logged message and place; the payload may hold user data.
+            answer_error(ApiError::new(Code::Internal, "an internal error occurred"))
+        }))
+        .layer(cors(&config.cors_origins))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(middleware::from_fn(log_access))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(middleware::map_request(drop_odd_request_id))
+        .layer(middleware::from_fn(add_security_headers))
+}
+
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    let callable_headers = ["x-firebase-appcheck", "firebase-instance-id-token"];
+    let request_headers = [AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH]
+        .into_iter()
+        .chain(callable_headers.map(HeaderName::from_static))
+        .chain([HeaderName::from_static("idempotency-key"), REQUEST_ID]);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PATCH,
+            Method::PUT,
+            Method::DELETE,
+        ])
+        .allow_headers(request_headers.collect::<Vec<_>>())
+        .expose_headers([
+            ETAG,
+            LOCATION,
+            RETRY_AFTER,
+            REQUEST_ID,
+            HeaderName::from_static("idempotency-replayed"),
+        ])
+        .max_age(Duration::from_secs(600))
+}
+
+async fn add_security_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in headers::security_headers() {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+/// A request id is echoed and logged, so that a long one is replaced by our own.
+async fn drop_odd_request_id(mut request: Request) -> Request {
+    let id = request.headers().get(REQUEST_ID);
+    if id.is_some_and(|id| id.is_empty() || id.len() > MAX_REQUEST_ID_LEN) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    request
+}
+
+async fn limit_time(
+    timeout: Duration,
+    answer_error: fn(ApiError) -> Response,
+    request: Request,
+    next: Next,
+) -> Response {
+    let answer = tokio::time::timeout(timeout, next.run(request)).await;
+    let late = || ApiError::new(Code::Unavailable, "the request took too long");
+    answer.unwrap_or_else(|_| answer_error(late()))
+}
+
+fn method_not_allowed() -> ApiError {
+    ApiError::new(
+        Code::InvalidArgument,
+        "the method is not allowed for this path",
+    )
+    .with_status(StatusCode::METHOD_NOT_ALLOWED)
+}
+
+/// The path without its query, which may hold secrets.
+async fn log_access(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let request_id = request.headers().get(REQUEST_ID).cloned();
+    let started = std::time::Instant::now();
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let request_id = request_id
+        .as_ref()
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default();
+    if path != "/healthz" {
+        tracing::info!(%method, path, status, duration_ms, request.id = request_id, "request served");
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN};
+    use axum::{body::Body, routing::post};
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    fn app() -> Router {
+        async fn fail() -> StatusCode {
+            panic!("on purpose")
+        }
+        let routes = Router::new()
+            .route("/panic", get(fail))
+            .route("/never", get(std::future::pending::<StatusCode>))
+            .route("/echo", post(async |body: axum::body::Bytes| body));
+        let config = EdgeConfig {
+            cors_origins: vec![HeaderValue::from_static("https://app.example.com")],
+            max_body_bytes: 10,
+            timeout: Duration::from_secs(5),
+            ..EdgeConfig::default()
+        };
+        edge(routes, &config)
+    }
+
+    async fn send(method: Method, path: &str) -> Response {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(ORIGIN, "https://app.example.com");
+        app()
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap()
+    }
+
+    async fn code(response: Response) -> String {
+        let body = axum::body::to_bytes(response.into_body(), 10_000)
+            .await
+            .unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        body["error"]["code"].as_str().unwrap().to_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_failure_has_the_envelope() {
+        for (method, path, status, expected) in [
+            (Method::GET, "/nowhere", 404, "not_found"),
+            (Method::PUT, "/echo", 405, "invalid_argument"),
+            (Method::GET, "/panic", 500, "internal"),
+            (Method::GET, "/never", 503, "unavailable"),
+        ] {
+            let response = send(method, path).await;
+            assert_eq!(response.status().as_u16(), status, "{path}");
+            assert_eq!(code(response).await, expected, "{path}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_answer_has_security_headers_a_request_id_and_cors() {
+        for (method, path) in [
+            (Method::GET, "/healthz"),
+            (Method::GET, "/nowhere"),
+            (Method::PUT, "/echo"),
+            (Method::GET, "/panic"),
+            (Method::GET, "/never"),
+        ] {
+            let response = send(method, path).await;
+            for (name, value) in headers::SECURITY_HEADERS {
+                assert_eq!(response.headers()[name], value, "{path}");
+            }
+            assert!(response.headers().contains_key(REQUEST_ID), "{path}");
+            let allowed = &response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN];
+            assert_eq!(allowed, "https://app.example.com", "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_request_id_is_replaced() {
+        for (sent, kept) in [("abc".to_owned(), true), ("x".repeat(129), false)] {
+            let request = Request::builder().uri("/healthz").header(REQUEST_ID, &sent);
+            let response = app()
+                .oneshot(request.body(Body::empty()).unwrap())
+                .await
+                .unwrap();
+            assert_eq!(response.headers()[REQUEST_ID] == sent, kept, "{sent}");
+        }
+    }
+
+    #[tokio::test]
+    async fn another_origin_is_not_allowed() {
+        let request = Request::builder()
+            .uri("/healthz")
+            .header(ORIGIN, "https://evil.example");
+        let response = app()
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap();
+        assert!(!response.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+    }
+}

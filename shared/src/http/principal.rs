@@ -1,0 +1,164 @@
+use std::{marker::PhantomData, sync::Arc};
+
+use ::http::{header::AUTHORIZATION, request::Parts};
+use axum::extract::{FromRef, FromRequestParts};
+
+use super::error::{ApiError, Code};
+use crate::{
+    auth::{self, Action, Claims, TokenVerifier},
+    clock::SharedClock,
+    models::{Principal, User},
+    provision::{self, NewUser},
+    store::Store,
+};
+
+/// Turns an ID token into a [`Principal`].
+///
+/// The user's document is read for every request, so that a demotion or a lock-out takes effect
+/// at once. It is made on the first call if the sign-up event has not arrived yet.
+#[derive(Clone)]
+pub struct Authenticator {
+    verifier: Arc<dyn TokenVerifier>,
+    store: Store,
+    clock: SharedClock,
+}
+
+impl Authenticator {
+    /// An authenticator on these ports.
+    #[must_use]
+    pub fn new(verifier: Arc<dyn TokenVerifier>, store: Store, clock: SharedClock) -> Self {
+        Self {
+            verifier,
+            store,
+            clock,
+        }
+    }
+
+    /// The caller's token, verified.
+    ///
+    /// # Errors
+    /// Returns `unauthenticated`, or `unavailable` when the keys cannot be had.
+    pub async fn authenticate(&self, parts: &Parts) -> Result<Claims, ApiError> {
+        let token = bearer_token(parts).ok_or(auth::Error::Malformed)?;
+        Ok(self.verifier.verify(token).await?)
+    }
+
+    async fn load_user(&self, claims: Claims) -> Result<User, ApiError> {
+        if let Some(user) = self.store.find_user(&claims.uid).await? {
+            return Ok(user.value);
+        }
+        let new_user = NewUser {
+            uid: claims.uid,
+            email: claims.email,
+            display_name: claims.name,
+        };
+        let provisioned =
+            provision::ensure_user(&self.store, new_user, self.clock.now().into()).await?;
+        Ok(provisioned.user)
+    }
+
+    async fn principal(&self, parts: &Parts) -> Result<Principal, ApiError> {
+        let claims = self.authenticate(parts).await?;
+        let user = self.load_user(claims).await?;
+        if user.disabled {
+            return Err(ApiError::new(
+                Code::PermissionDenied,
+                "this account is disabled",
+            ));
+        }
+        Ok(Principal {
+            uid: user.uid,
+            org_id: user.organization_id,
+            role: user.role,
+        })
+    }
+}
+
+impl<S> FromRequestParts<S> for Principal
+where
+    S: Send + Sync,
+    Authenticator: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Authenticator::from_ref(state).principal(parts).await
+    }
+}
+
+/// What a route needs the caller to be allowed to do.
+pub trait Permission {
+    /// The action.
+    const ACTION: Action;
+}
+
+/// A caller whose role allows the action `P`.
+#[derive(Debug)]
+pub struct Allowed<P>(pub Principal, PhantomData<P>);
+
+impl<P, S> FromRequestParts<S> for Allowed<P>
+where
+    P: Permission,
+    S: Send + Sync,
+    Authenticator: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let principal = Principal::from_request_parts(parts, state).await?;
+        if auth::is_allowed(principal.role, P::ACTION) {
+            return Ok(Self(principal, PhantomData));
+        }
+        Err(ApiError::new(
+            Code::PermissionDenied,
+            "your role does not allow this",
+        ))
+    }
+}
+
+/// Actions as types, for [`Allowed`].
+pub mod can {
+    use super::{Action, Permission};
+
+    macro_rules! permissions {
+        ($($name:ident),* $(,)?) => {
+            $(
+                #[doc = concat!("Requires [`Action::", stringify!($name), "`].")]
+                #[derive(Debug)]
+                pub enum $name {}
+
+                impl Permission for $name {
+                    const ACTION: Action = Action::$name;
+                }
+            )*
+        };
+    }
+
+    permissions!(
+        ReadAgents,
+        CreateAgent,
+        UpdateAgent,
+        DeployAgent,
+        DeleteAgent,
+        ReadWorkflows,
+        EditWorkflow,
+        DeleteWorkflow,
+        TriggerWorkflow,
+        ReadExecutions,
+        CancelExecution,
+        DeleteExecution,
+        ConnectIntegration,
+        ReadUsage,
+        ReadOrganization,
+    );
+}
+
+/// The token after `Bearer`; two `Authorization` headers are refused.
+fn bearer_token(parts: &Parts) -> Option<&str> {
+    let mut values = parts.headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

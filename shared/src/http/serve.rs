@@ -1,0 +1,39 @@
+use std::{future::IntoFuture, io, net::Ipv4Addr, time::Duration};
+
+use axum::Router;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Cloud Run kills an instance 10 s after SIGTERM
+/// (<https://cloud.google.com/run/docs/container-contract#instance-shutdown>).
+const DRAIN_TIME: Duration = Duration::from_secs(9);
+
+/// Serves until SIGTERM or SIGINT, then lets requests finish for at most 9 s.
+///
+/// # Errors
+/// Returns an error when the port cannot be bound or signals cannot be awaited.
+pub async fn serve(router: Router, port: u16) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
+    tracing::info!(port, "serving");
+    let stop = CancellationToken::new();
+    let server =
+        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let mut server = std::pin::pin!(server.into_future());
+    tokio::select! {
+        result = &mut server => return result,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    stop.cancel();
+    timeout(DRAIN_TIME, server).await.unwrap_or_else(|_| {
+        tracing::warn!("stopped with requests under way");
+        Ok(())
+    })
+}

@@ -1,0 +1,132 @@
+//! Expressions in node data: CEL between `${` and `}`.
+//!
+//! `"${expr}"` as a whole string gives the expression's value with its type; inside longer text
+//! a string is inserted as it is and any other value as compact JSON. `$${` stands for a literal
+//! `${`. Map keys are never expressions, and a result is data: it is not evaluated again.
+//!
+//! Expressions see `trigger`, `nodes.<id>.output` (or `nodes["id"].output`), `execution.id`,
+//! `execution.startedAt`, `workflow.id` and `workflow.name`, and may call what
+//! [`functions`] lists. They are total: no loops but `map`, `filter`, `all`, `exists` and
+//! `exists_one`, and a budget that [`meter`] describes.
+
+mod bindings;
+mod error;
+mod evaluation;
+mod expression;
+mod functions;
+mod meter;
+mod patterns;
+mod rewrite;
+mod scope;
+mod template;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+pub use bindings::Bindings;
+pub use error::Error;
+use evaluation::Evaluation;
+use expression::Expression;
+use template::Part;
+
+/// The largest result of a template, in bytes of JSON: larger outputs belong in storage, and a
+/// Firestore document ends at 1 MiB.
+pub const MAX_RESULT_BYTES: usize = 256 * 1024;
+
+/// A JSON value with expressions in its strings.
+#[derive(Clone, Debug)]
+pub struct Template {
+    root: Part,
+    expressions: Vec<Expression>,
+}
+
+/// An expression that decides.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    expression: Expression,
+}
+
+impl Template {
+    /// Compiles every expression in `value`.
+    ///
+    /// # Errors
+    /// Returns the first expression that is malformed, too complex or uses an unknown name.
+    pub fn compile(value: &Value) -> Result<Self, Error> {
+        let mut expressions = Vec::new();
+        let root = Part::compile(value, &mut expressions)?;
+        Ok(Self { root, expressions })
+    }
+
+    /// The value, with each expression replaced by its result.
+    ///
+    /// # Errors
+    /// Returns the expression that fails or costs too much, or [`Error::TooLarge`].
+    pub fn render(&self, bindings: &Bindings) -> Result<Value, Error> {
+        if let Some(literal) = self.literal() {
+            return Ok(literal.clone());
+        }
+        Evaluation::run(bindings, &self.expressions, |evaluation| {
+            self.root.render(&self.expressions, evaluation)
+        })
+    }
+
+    /// The value as text: a string as it is, anything else as compact JSON.
+    ///
+    /// # Errors
+    /// As [`Template::render`].
+    pub fn render_text(&self, bindings: &Bindings) -> Result<String, Error> {
+        self.render(bindings).map(value::into_text)
+    }
+
+    /// The value itself, when it has no expressions.
+    pub fn literal(&self) -> Option<&Value> {
+        match &self.root {
+            Part::Literal(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The ids of the nodes whose outputs are used.
+    pub fn references(&self) -> Vec<String> {
+        let references = self.expressions.iter().flat_map(Expression::references);
+        let unique: BTreeSet<&String> = references.collect();
+        unique.into_iter().cloned().collect()
+    }
+}
+
+impl Condition {
+    /// Compiles an expression without `${` and `}`; with them around it, they are ignored.
+    ///
+    /// # Errors
+    /// Returns what is wrong with it.
+    pub fn compile(source: &str) -> Result<Self, Error> {
+        let expression = Expression::compile(template::unwrapped(source))?;
+        Ok(Self { expression })
+    }
+
+    /// Whether the condition holds.
+    ///
+    /// # Errors
+    /// Returns why it fails, costs too much or is not a boolean.
+    pub fn evaluate(&self, bindings: &Bindings) -> Result<bool, Error> {
+        let expressions = std::slice::from_ref(&self.expression);
+        Evaluation::run(bindings, expressions, |evaluation| {
+            match evaluation.value_of(&self.expression)? {
+                Value::Bool(holds) => Ok(holds),
+                other => Err(Error::NotBoolean {
+                    expression: self.expression.excerpt(),
+                    found: value::kind_of(&other),
+                }),
+            }
+        })
+    }
+
+    /// The ids of the nodes whose outputs are used.
+    pub fn references(&self) -> Vec<String> {
+        self.expression.references().cloned().collect()
+    }
+}

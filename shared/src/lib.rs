@@ -1,0 +1,27 @@
+//! What the functions of Infinity X share: documents, ports to outside systems, policies and the
+//! HTTP edge. Imports go down the floors that `tests/floor_plan.rs` checks.
+
+#![warn(missing_docs)]
+
+pub mod audit;
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod egress;
+pub mod email;
+pub mod events;
+pub mod graph;
+pub mod http;
+pub mod ids;
+pub mod inputs;
+pub mod llm;
+pub mod models;
+pub mod outbox;
+pub mod provision;
+pub mod quota;
+pub mod retry;
+pub mod store;
+pub mod stripe;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;

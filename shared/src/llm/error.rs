@@ -1,0 +1,81 @@
+use std::time::Duration;
+
+use crate::retry::Transient;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a model did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The provider refuses the request for good: unknown model, too long, against its policy.
+    #[error("the model provider refused the request with `{code}`")]
+    InvalidRequest {
+        /// The provider's error code or type.
+        code: String,
+    },
+    /// The provider does not accept our key.
+    #[error("the model provider refused the credentials")]
+    Unauthenticated,
+    /// Our account at the provider has no credit left; waiting does not help.
+    #[error("the account at the model provider has no credit left")]
+    QuotaExhausted,
+    /// Too many requests or tokens a minute.
+    #[error("the model provider is limiting the rate of requests")]
+    RateLimited {
+        /// How long the provider asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The provider cannot be reached, or fails before it answers.
+    #[error("the model provider is unavailable")]
+    Unavailable {
+        /// How long the provider asks to wait.
+        retry_after: Option<Duration>,
+        /// What failed.
+        #[source]
+        source: BoxError,
+    },
+    /// No answer in time; the model may have worked all the same.
+    #[error("the model provider did not answer in time")]
+    Timeout(#[source] BoxError),
+    /// The connection broke after the request was sent; the model may have worked all the same.
+    #[error("the connection to the model provider broke")]
+    Interrupted(#[source] BoxError),
+    /// The answer does not have the shape that the provider documents.
+    #[error("the answer of the model provider is malformed")]
+    Malformed(#[source] BoxError),
+}
+
+impl Error {
+    /// Whether the model certainly did no work, so that nothing can be billed.
+    #[must_use]
+    pub fn is_unused(&self) -> bool {
+        !matches!(
+            self,
+            Self::Timeout(_) | Self::Interrupted(_) | Self::Malformed(_)
+        )
+    }
+}
+
+impl Transient for Error {
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::RateLimited { .. }
+            | Self::Unavailable { .. }
+            | Self::Timeout(_)
+            | Self::Interrupted(_) => true,
+            Self::InvalidRequest { .. }
+            | Self::Unauthenticated
+            | Self::QuotaExhausted
+            | Self::Malformed(_) => false,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => {
+                *retry_after
+            }
+            _ => None,
+        }
+    }
+}

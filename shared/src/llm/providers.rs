@@ -1,0 +1,3 @@
+//! The vendors, one file each.
+
+pub mod openai;

@@ -1,0 +1,39 @@
+//! The documents of Firestore, field for field. A document's struct is the domain's struct.
+
+mod agent;
+mod audit_log;
+mod bookkeeping;
+mod execution;
+mod free_json;
+mod integration;
+mod json_text;
+mod knowledge;
+mod organization;
+mod principal;
+mod timestamp;
+mod user;
+mod workflow;
+
+pub use agent::{
+    Agent, AgentKind, AgentRuntime, AgentStatus, ChatMessage, DeployState, Industry, LastError,
+    Memory, MemoryDepth, Personality, Presence, Session, VoiceConfig,
+};
+pub use audit_log::{AuditAction, AuditLog};
+pub use bookkeeping::{
+    IdempotencyRecord, OAuthState, OutboxMessage, OutboxRow, OutboxState, ProcessedEvent,
+    StripeCustomer, StripeEvent, StripeEventState, UsageEntry, UsageState,
+};
+pub use execution::{
+    Budget, Execution, ExecutionError, ExecutionStatus, ExecutionTrigger, Lease, LogKind, LogLevel,
+    LogLine, Step, StepIntent, StepResult, StepStatus,
+};
+pub use integration::{Integration, IntegrationService, IntegrationStatus, SyncCursor, SyncStatus};
+pub use json_text::JsonText;
+pub use knowledge::{KnowledgeChunk, KnowledgeSource};
+pub use organization::{
+    AgentQuota, Invitation, Limits, Organization, Reservation, Stats, SubscriptionTier, TokenQuota,
+};
+pub use principal::{Principal, Role, SystemPrincipal};
+pub use timestamp::Timestamp;
+pub use user::{User, UserSettings};
+pub use workflow::{Trigger, TriggerSource, TriggerType, Workflow, WorkflowVersion};

@@ -1,0 +1,228 @@
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+use crate::ids::{AgentId, OrgId, RecordId, Uid};
+
+/// `agents/{id}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Agent {
+    /// Equal to the document id.
+    pub id: AgentId,
+    /// The organization that owns the agent; never changes.
+    pub org_id: OrgId,
+    /// Display name, 1 to 80 characters.
+    pub name: String,
+    /// Made from nothing or from a template.
+    #[serde(rename = "type")]
+    pub kind: AgentKind,
+    /// The sector the agent works in.
+    pub industry: Industry,
+    /// How the agent behaves.
+    pub personality: Personality,
+    /// How the agent speaks.
+    pub voice_config: VoiceConfig,
+    /// Whether the agent works.
+    pub status: AgentStatus,
+    /// How far the agent remembers.
+    pub memory_depth: MemoryDepth,
+    /// How far the deployment has come.
+    pub deploy_state: DeployState,
+    /// When the agent was last seen alive.
+    #[serde(default)]
+    pub presence: Presence,
+    /// What the agent is told before every conversation.
+    pub system_prompt: String,
+    /// Names of the tools the agent may call.
+    #[serde(default)]
+    pub tools: Vec<String>,
+    /// The model or model alias the agent thinks with.
+    pub model: String,
+    /// Where the agent runs, once deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<AgentRuntime>,
+    /// Why the last deployment failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<LastError>,
+    /// When the agent was made.
+    pub created_at: Timestamp,
+    /// Last change by the API.
+    pub updated_at: Timestamp,
+}
+
+/// Where an agent comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentKind {
+    /// Made from nothing.
+    Custom,
+    /// Copied from a template.
+    Template,
+}
+
+/// The sector an agent works in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Industry {
+    /// Technology.
+    Tech,
+    /// Finance.
+    Finance,
+    /// Healthcare.
+    Healthcare,
+    /// Therapy.
+    Therapy,
+}
+
+/// How an agent behaves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, garde::Validate)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Personality {
+    /// 0 to 1.
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub empathy: f64,
+    /// 0 to 1.
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub confidence: f64,
+    /// Free text of up to 500 characters, given to the model as data.
+    #[garde(length(chars, max = 500))]
+    pub style: String,
+}
+
+/// How an agent speaks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, garde::Validate)]
+#[serde(deny_unknown_fields)]
+pub struct VoiceConfig {
+    /// The voice's name, 1 to 80 characters.
+    #[garde(length(chars, min = 1, max = 80))]
+    pub model: String,
+    /// Speed, 0.25 to 4.
+    #[garde(range(min = 0.25, max = 4.0))]
+    pub speed: f64,
+    /// Pitch in semitones, -20 to 20.
+    #[garde(range(min = -20.0, max = 20.0))]
+    pub pitch: f64,
+}
+
+/// Whether an agent works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentStatus {
+    /// Answers.
+    Active,
+    /// Refuses work.
+    Paused,
+    /// Is being trained.
+    Training,
+}
+
+/// How far the deployment of an agent has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeployState {
+    /// Never deployed.
+    Draft,
+    /// On its way.
+    Provisioning,
+    /// Ready.
+    Deployed,
+    /// The last deployment failed.
+    Failed,
+    /// Taken out of service for good.
+    Archived,
+}
+
+/// How far an agent remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemoryDepth {
+    /// One conversation.
+    Session,
+    /// Beyond one conversation; needs the `pro` tier.
+    LongTerm,
+}
+
+/// When an agent was last seen alive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Presence {
+    /// The last heartbeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_at: Option<Timestamp>,
+}
+
+/// Where a deployed agent runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub enum AgentRuntime {
+    /// In the orchestration layer: executions load the agent by its id.
+    Registered {
+        /// Fingerprint of the configuration that was deployed.
+        revision: String,
+        /// When it was deployed.
+        registered_at: Timestamp,
+    },
+}
+
+/// A failure kept for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    /// A code of the error registry.
+    pub code: String,
+    /// Safe to show.
+    pub message: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// `agents/{id}/memories/{id}`: something an agent remembers for long.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Memory {
+    /// Equal to the document id.
+    pub id: RecordId,
+    /// The organization of the agent.
+    pub org_id: OrgId,
+    /// The user it is about, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_uid: Option<Uid>,
+    /// What is remembered.
+    pub text: String,
+    /// When it was learnt.
+    pub created_at: Timestamp,
+}
+
+/// `agents/{id}/sessions/{id}`: one conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// Equal to the document id.
+    pub id: RecordId,
+    /// The organization of the agent.
+    pub org_id: OrgId,
+    /// When it began.
+    pub created_at: Timestamp,
+}
+
+/// `agents/{id}/sessions/{id}/messages/{id}`: one message of a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatMessage {
+    /// Equal to the document id.
+    pub id: RecordId,
+    /// The organization of the agent.
+    pub org_id: OrgId,
+    /// `user`, `assistant` or `tool`.
+    pub role: String,
+    /// What was said.
+    pub content: String,
+    /// Tokens it took.
+    pub tokens: i64,
+    /// When it was said.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,221 @@
+use serde::{Deserialize, Serialize};
+
+use super::{JsonText, Timestamp};
+use crate::ids::{AgentId, ExecutionId, OrgId, RecordId, Uid, WorkflowId};
+
+/// `idempotency/{key}` for a request: the answer that a repeat gets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IdempotencyRecord {
+    /// The organization of the caller.
+    pub org_id: OrgId,
+    /// Fingerprint of the request: another one under the same key is refused.
+    pub request_hash: String,
+    /// Body of the answer.
+    pub body: JsonText,
+    /// When the record may go (TTL field).
+    pub expires_at: Timestamp,
+}
+
+/// `idempotency/{key}` for an event: it was handled, or can never be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessedEvent {
+    /// The event's source.
+    pub source: String,
+    /// The event's id.
+    pub event_id: String,
+    /// Why it was given up, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// When it was handled.
+    pub processed_at: Timestamp,
+    /// When the record may go (TTL field).
+    pub expires_at: Timestamp,
+}
+
+impl ProcessedEvent {
+    /// Pub/Sub, which carries all events, keeps a message for at most 31 days
+    /// (<https://cloud.google.com/pubsub/docs/subscription-properties#message_retention>).
+    const KEPT_SECS: i64 = 31 * 24 * 3_600;
+
+    /// The record of an event that was handled `now`, or given up for the reason in `failure`.
+    #[must_use]
+    pub fn new(source: &str, event_id: &str, failure: Option<String>, now: Timestamp) -> Self {
+        Self {
+            source: source.to_owned(),
+            event_id: event_id.to_owned(),
+            failure,
+            processed_at: now,
+            expires_at: now.plus_seconds(Self::KEPT_SECS),
+        }
+    }
+}
+
+/// `oauth_states/{hash}`: an authorization under way, single use.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OAuthState {
+    /// The organization it is for.
+    pub org_id: OrgId,
+    /// The user that began it.
+    pub uid: Uid,
+    /// The service.
+    pub service: super::IntegrationService,
+    /// PKCE code verifier (RFC 7636); worthless without the code that only the user's browser gets.
+    pub code_verifier: String,
+    /// Scopes asked for.
+    pub scopes: Vec<String>,
+    /// When it ends (TTL field).
+    pub expires_at: Timestamp,
+}
+
+/// `outbox/{id}`: a message to send, written in the commit that causes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboxRow {
+    /// Equal to the document id.
+    pub id: RecordId,
+    /// The organization it belongs to.
+    pub org_id: OrgId,
+    /// What to send.
+    pub message: OutboxMessage,
+    /// How far it has come.
+    pub state: OutboxState,
+    /// Attempts begun.
+    pub attempts: i64,
+    /// Not before this time; a claim moves it on.
+    pub due_at: Timestamp,
+    /// Code of the last failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
+/// What an outbox row sends. Recipients are resolved when it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub enum OutboxMessage {
+    /// The welcome e-mail.
+    WelcomeEmail {
+        /// The new user.
+        uid: Uid,
+    },
+}
+
+/// How far an outbox row has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutboxState {
+    /// To be sent.
+    Pending,
+    /// Claimed: after a crash its outcome is unknown.
+    Sending,
+    /// The provider accepted it.
+    Sent,
+    /// The provider refused it for good.
+    Failed,
+    /// A crash hid the outcome; it is not sent again.
+    Unknown,
+}
+
+/// `stripe_events/{id}`: a webhook event, acted on once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StripeEvent {
+    /// Stripe's event id, equal to the document id.
+    pub id: RecordId,
+    /// Stripe's event type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The customer it is about, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<String>,
+    /// The organization it changed, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<OrgId>,
+    /// What became of it.
+    pub state: StripeEventState,
+    /// When it was received.
+    pub received_at: Timestamp,
+}
+
+/// What became of a Stripe event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StripeEventState {
+    /// Acted on.
+    Applied,
+    /// Of no interest.
+    Ignored,
+    /// About a customer that no organization has.
+    Parked,
+}
+
+/// `stripe_customers/{customerId}`: one organization a customer.
+///
+/// Every event about the customer writes it. So of two that read Stripe at the same time, the one
+/// that commits last has lost a race and reads again: a tier cannot come from an older reading.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StripeCustomer {
+    /// The organization.
+    pub org_id: OrgId,
+    /// The event that was acted on last. It makes every write a change: Firestore keeps the
+    /// version of a document that is replaced by its equal.
+    pub last_event_id: RecordId,
+    /// When that was.
+    pub updated_at: Timestamp,
+}
+
+/// `usage_ledger/{id}`: one LLM call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UsageEntry {
+    /// Derived from the call's idempotency key, equal to the document id.
+    pub id: RecordId,
+    /// The organization that pays.
+    pub org_id: OrgId,
+    /// The agent that thought, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<AgentId>,
+    /// The workflow that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_id: Option<WorkflowId>,
+    /// The execution that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_id: Option<ExecutionId>,
+    /// The model that answered.
+    pub model: String,
+    /// Tokens in.
+    pub input_tokens: i64,
+    /// Tokens out.
+    pub output_tokens: i64,
+    /// Price in millionths of a US dollar.
+    pub cost_micro_usd: i64,
+    /// Reserved or settled.
+    pub state: UsageState,
+    /// UTC month, `YYYY-MM`.
+    pub period: String,
+    /// UTC day, `YYYY-MM-DD`.
+    pub day: String,
+    /// When the call was admitted.
+    pub created_at: Timestamp,
+}
+
+/// How far a ledger entry has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageState {
+    /// Admitted; the amounts are the most it may use.
+    Reserved,
+    /// Paid; the amounts are what it used.
+    Settled,
+    /// Not made, or failed before use.
+    Released,
+}

@@ -1,0 +1,253 @@
+use serde::{Deserialize, Serialize};
+
+use super::{JsonText, Timestamp, TriggerType};
+use crate::ids::{ExecutionId, OrgId, TriggerId, WorkflowId};
+
+/// `executions/{id}`: one run of a workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Execution {
+    /// Equal to the document id.
+    pub id: ExecutionId,
+    /// The organization of the workflow.
+    pub org_id: OrgId,
+    /// The workflow.
+    pub workflow_id: WorkflowId,
+    /// The workflow's name when it was accepted.
+    #[serde(default)]
+    pub workflow_name: String,
+    /// The version it is pinned to.
+    pub workflow_version: String,
+    /// How far it has come.
+    pub status: ExecutionStatus,
+    /// When it was accepted.
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// What started it.
+    pub trigger: ExecutionTrigger,
+    /// The trigger's payload.
+    pub input: JsonText,
+    /// The value of the output node, once succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<JsonText>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ExecutionError>,
+    /// What it may use and has used.
+    pub budget: Budget,
+    /// Who works on it.
+    pub lease: Lease,
+    /// How often it was claimed.
+    pub attempts: i64,
+    /// Number of its last log line.
+    pub log_seq: i64,
+    /// When a waiting execution goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_at: Option<Timestamp>,
+}
+
+/// What started an execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionTrigger {
+    /// The trigger document.
+    pub id: TriggerId,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: TriggerType,
+}
+
+/// How far an execution has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionStatus {
+    /// Accepted.
+    Queued,
+    /// A worker holds the lease.
+    Running,
+    /// Until `resumeAt`.
+    Waiting,
+    /// Ended with an output.
+    Succeeded,
+    /// Ended with an error.
+    Failed,
+    /// Ended by a person.
+    Cancelled,
+}
+
+impl ExecutionStatus {
+    /// Whether the execution has ended for good.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// Why an execution or a step failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionError {
+    /// A code of the error registry, or `limit_exceeded`.
+    pub code: String,
+    /// Safe to show.
+    pub message: String,
+    /// The node it happened in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
+}
+
+/// What an execution may use and has used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Budget {
+    /// Steps allowed.
+    pub max_steps: i64,
+    /// LLM tokens allowed.
+    pub max_tokens: i64,
+    /// Wall time allowed, in seconds from the start, waits excluded.
+    pub max_seconds: i64,
+    /// Steps done.
+    pub used_steps: i64,
+    /// LLM tokens used.
+    pub used_tokens: i64,
+}
+
+/// Who works on an execution. Every write of a worker carries its fence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lease {
+    /// The worker, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Rises with each claim.
+    pub fence: i64,
+    /// When the lease ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// `executions/{id}/steps/{nodeId#iteration}`: the journal of one node in one iteration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// The node.
+    pub node_id: String,
+    /// Position in loops, `0` outside of any.
+    pub iteration: String,
+    /// The node's kind.
+    pub kind: String,
+    /// The organization of the workflow.
+    pub org_id: OrgId,
+    /// How far it has come.
+    pub status: StepStatus,
+    /// Written before the side effect.
+    pub intent: StepIntent,
+    /// Written once after it; the first result stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<StepResult>,
+}
+
+/// How far a step has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// Begun: after a crash its outcome is unknown.
+    Running,
+    /// Has begun to wait.
+    Waiting,
+    /// Ended with an output.
+    Succeeded,
+    /// Ended with an error.
+    Failed,
+    /// On a branch that was not taken.
+    Skipped,
+}
+
+/// What a step is about to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepIntent {
+    /// Attempt number, from 1.
+    pub attempt: i64,
+    /// The same for every attempt; handed to providers.
+    pub idempotency_key: String,
+    /// Fingerprint of the resolved input.
+    pub request_hash: String,
+    /// Fence of the worker that wrote it.
+    pub fence: i64,
+    /// When it began.
+    pub at: Timestamp,
+    /// When a waiting step goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_at: Option<Timestamp>,
+}
+
+/// What a step has done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepResult {
+    /// The node's output.
+    pub output: JsonText,
+    /// The handle whose edges are followed.
+    pub handle: String,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ExecutionError>,
+    /// LLM tokens used.
+    pub tokens: i64,
+    /// Duration in milliseconds.
+    pub duration_ms: i64,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// `executions/{id}/logs/{seq}`: one line of the run's log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogLine {
+    /// Position, from 1, without gaps.
+    pub seq: i64,
+    /// When it happened.
+    pub ts: Timestamp,
+    /// The node, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
+    /// How important it is.
+    pub level: LogLevel,
+    /// What it tells.
+    pub kind: LogKind,
+    /// For people, without secrets.
+    pub message: String,
+    /// The organization of the execution.
+    pub org_id: OrgId,
+}
+
+/// How important a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// Progress.
+    Info,
+    /// Odd, but the run goes on.
+    Warn,
+    /// A failure.
+    Error,
+}
+
+/// What a log line tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogKind {
+    /// The execution began, waits, goes on or ended.
+    Execution,
+    /// A node began.
+    NodeStarted,
+    /// A node ended.
+    NodeFinished,
+    /// A node is not on a chosen branch.
+    NodeSkipped,
+    /// What an agent thinks.
+    Thought,
+}

@@ -1,0 +1,110 @@
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+use crate::ids::{IntegrationId, OrgId, Uid};
+
+/// An outside service that an organization can connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntegrationService {
+    /// Google Workspace.
+    Google,
+    /// The organization's own Stripe account.
+    Stripe,
+    /// GitHub.
+    Github,
+    /// Twilio.
+    Twilio,
+    /// SendGrid.
+    Sendgrid,
+    /// OpenAI.
+    Openai,
+    /// Anthropic.
+    Anthropic,
+    /// Gemini.
+    Gemini,
+}
+
+/// Whether an integration works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntegrationStatus {
+    /// Credentials were accepted.
+    Connected,
+    /// Needs attention; see the cause.
+    Error,
+}
+
+/// `integrations/{id}`: sealed credentials. No client may read or write it.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Integration {
+    /// Equal to the document id.
+    pub id: IntegrationId,
+    /// The organization that connected it.
+    pub org_id: OrgId,
+    /// The user that connected it.
+    pub owner_uid: Uid,
+    /// The service.
+    pub service: IntegrationService,
+    /// Which account, for people; masked.
+    pub account_label: String,
+    /// The sealed credentials.
+    pub credentials: String,
+    /// Whether it works.
+    pub status: IntegrationStatus,
+    /// Why it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_cause: Option<String>,
+    /// Last full success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sync: Option<Timestamp>,
+    /// OAuth scopes that the user granted.
+    #[serde(default)]
+    pub granted_scopes: Vec<String>,
+}
+
+impl std::fmt::Debug for Integration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Integration");
+        debug
+            .field("id", &self.id)
+            .field("org_id", &self.org_id)
+            .field("service", &self.service);
+        debug.finish_non_exhaustive()
+    }
+}
+
+/// `integration_status/{id}`: the part of an integration that people may see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncStatus {
+    /// The integration.
+    pub id: IntegrationId,
+    /// The organization that connected it.
+    pub org_id: OrgId,
+    /// The service.
+    pub service: IntegrationService,
+    /// Which account, masked.
+    pub account_label: String,
+    /// Whether it works.
+    pub status: IntegrationStatus,
+    /// Why it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_cause: Option<String>,
+    /// Last full success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sync: Option<Timestamp>,
+}
+
+/// `integrations/{id}/sync/{gmail|drive}`: where the next sync goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncCursor {
+    /// The organization that connected the integration.
+    pub org_id: OrgId,
+    /// Gmail `historyId` or Drive page token; opaque.
+    pub cursor: String,
+    /// When it was reached.
+    pub updated_at: Timestamp,
+}

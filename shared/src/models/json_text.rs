@@ -1,0 +1,30 @@
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::Value;
+
+/// Any JSON value, kept in a document as text.
+///
+/// Firestore cannot hold an array directly in an array, reserves some map keys and indexes every
+/// nested field, so data of unknown shape (payloads, outputs) would not come back as it went in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JsonText(pub Value);
+
+impl Serialize for JsonText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        serde_json::from_str(&text)
+            .map(Self)
+            .map_err(D::Error::custom)
+    }
+}
+
+impl From<Value> for JsonText {
+    fn from(value: Value) -> Self {
+        Self(value)
+    }
+}

@@ -1,0 +1,298 @@
+//! Messages that are written with their cause and sent at most once.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    clock::SharedClock,
+    email::{self, Address, Email, Mailer},
+    ids::{RecordId, Uid},
+    models::{OutboxMessage, OutboxRow, OutboxState, SystemPrincipal, Timestamp, User},
+    retry::Transient,
+    store::{self, Error, Store, Versioned},
+};
+
+/// Attempts before a row is given up.
+const MAX_ATTEMPTS: i64 = 10;
+
+/// How long a claim holds, in seconds; well above the longest wait of a mailer.
+const CLAIM_SECS: i64 = 120;
+
+/// Wait after the first failed attempt, in seconds; it doubles with each one.
+const FIRST_DELAY_SECS: i64 = 30;
+
+/// Longest wait between attempts, in seconds.
+const MAX_DELAY_SECS: i64 = 3_600;
+
+/// What became of a row in one dispatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider accepted the message.
+    Sent,
+    /// The provider did not take it yet; it is due again later.
+    Deferred,
+    /// It was given up.
+    Failed,
+    /// It may have been sent; it is not sent again.
+    Unknown,
+    /// There was nothing to do: not there, not due, done, or another caller's.
+    Skipped,
+}
+
+/// The welcome e-mail of a user.
+#[must_use]
+pub fn welcome(user: &User, now: Timestamp) -> OutboxRow {
+    OutboxRow {
+        id: welcome_id(&user.uid),
+        org_id: user.organization_id.clone(),
+        message: OutboxMessage::WelcomeEmail {
+            uid: user.uid.clone(),
+        },
+        state: OutboxState::Pending,
+        attempts: 0,
+        due_at: now,
+        last_error: None,
+        created_at: now,
+    }
+}
+
+/// The row of a user's welcome e-mail: there is one for a uid.
+#[must_use]
+pub fn welcome_id(uid: &Uid) -> RecordId {
+    RecordId::derive(&["outbox", "welcome_email", uid.as_str()])
+}
+
+/// Sends what is in the outbox.
+#[derive(Clone)]
+pub struct Dispatcher {
+    store: Store,
+    mailer: Arc<dyn Mailer>,
+    clock: SharedClock,
+}
+
+/// What a row's next state is.
+struct Next {
+    state: OutboxState,
+    due_at: Option<Timestamp>,
+    last_error: Option<&'static str>,
+}
+
+impl Dispatcher {
+    /// A dispatcher on the caller's ports.
+    #[must_use]
+    pub fn new(store: Store, mailer: Arc<dyn Mailer>, clock: SharedClock) -> Self {
+        Self {
+            store,
+            mailer,
+            clock,
+        }
+    }
+
+    /// Sends one row, if it is due and no other caller has claimed it.
+    ///
+    /// # Errors
+    /// Returns the database's error; the row is then pending, or unknown once its claim ends.
+    pub async fn dispatch(
+        &self,
+        caller: &SystemPrincipal,
+        id: &RecordId,
+    ) -> Result<Outcome, Error> {
+        match self.store.find_outbox_row(caller, id).await? {
+            Some(row) => self.dispatch_row(caller, row).await,
+            None => Ok(Outcome::Skipped),
+        }
+    }
+
+    /// Sends rows that are due, of all organizations, at most `limit` of each state; tells how
+    /// many it acted on. A row whose dispatch fails is logged and left for the next sweep.
+    ///
+    /// # Errors
+    /// Returns the database's error when the rows cannot be listed.
+    pub async fn sweep(&self, caller: &SystemPrincipal, limit: u32) -> Result<usize, Error> {
+        let rows = self
+            .store
+            .list_due_outbox_rows(caller, self.now(), limit)
+            .await?;
+        let mut acted_on = 0;
+        for row in rows {
+            let id = row.value.id.clone();
+            match self.dispatch_row(caller, row).await {
+                Ok(Outcome::Skipped) => {}
+                Ok(_) => acted_on += 1,
+                Err(error) => tracing::warn!(outbox.id = %id, %error, "outbox row left for later"),
+            }
+        }
+        Ok(acted_on)
+    }
+
+    async fn dispatch_row(
+        &self,
+        caller: &SystemPrincipal,
+        row: Versioned<OutboxRow>,
+    ) -> Result<Outcome, Error> {
+        let is_due = row.value.due_at <= self.now();
+        match row.value.state {
+            OutboxState::Pending if is_due => self.send(caller, row).await,
+            // Its sender died after the claim, perhaps after the message was handed in.
+            OutboxState::Sending if is_due => {
+                tracing::error!(outbox.id = %row.value.id, "e-mail unknown: its claim expired");
+                self.advance(row, Next::unknown("claim_expired")).await
+            }
+            _ => Ok(Outcome::Skipped),
+        }
+    }
+
+    async fn send(
+        &self,
+        caller: &SystemPrincipal,
+        row: Versioned<OutboxRow>,
+    ) -> Result<Outcome, Error> {
+        let email = match self.compose(&row.value).await? {
+            Ok(email) => email,
+            Err(code) => {
+                tracing::error!(outbox.id = %row.value.id, code, "e-mail cannot be composed");
+                return self.advance(row, Next::failed(code)).await;
+            }
+        };
+        let Some(attempt) = self.claim(&row).await? else {
+            return Ok(Outcome::Skipped);
+        };
+        let result = self.mailer.send(&email).await;
+        let next = self.next(attempt, &result);
+        if let Err(error) = &result {
+            report(&row.value.id, error, next.outcome());
+        }
+        // Read again: the claim has moved the version on.
+        let claimed = self.store.find_outbox_row(caller, &row.value.id).await?;
+        match claimed.filter(|claimed| claimed.value.attempts == attempt) {
+            Some(claimed) => self.advance(claimed, next).await,
+            None => Ok(Outcome::Skipped),
+        }
+    }
+
+    /// The e-mail as it is now, or why there can be none.
+    async fn compose(&self, row: &OutboxRow) -> Result<Result<Email, &'static str>, Error> {
+        let OutboxMessage::WelcomeEmail { uid } = &row.message;
+        let user = self.store.find_user(uid).await?.map(|user| user.value);
+        let address = user
+            .filter(|user| !user.disabled)
+            .and_then(|user| user.email);
+        let Some(address) = address else {
+            return Ok(Err("no_recipient"));
+        };
+        let Ok(to) = Address::parse(&address) else {
+            return Ok(Err("invalid_recipient"));
+        };
+        let organization = self.store.find_organization(&row.org_id).await?;
+        let name = organization
+            .map(|organization| organization.value.name)
+            .unwrap_or_default();
+        let (text, html) = email::welcome(&name);
+        let subject = "Welcome to Infinity X";
+        Ok(Email::new(to, subject, text, html, row.id.as_str()).map_err(|_| "invalid_email"))
+    }
+
+    /// Takes the row for this caller and tells which attempt it is; none when another was faster.
+    async fn claim(&self, row: &Versioned<OutboxRow>) -> Result<Option<i64>, Error> {
+        let mut claimed = row.clone();
+        claimed.value.state = OutboxState::Sending;
+        claimed.value.attempts += 1;
+        claimed.value.due_at = self.now().plus_seconds(CLAIM_SECS);
+        match self
+            .store
+            .commit(vec![store::outbox::replace(&claimed)?])
+            .await
+        {
+            Ok(_) => Ok(Some(claimed.value.attempts)),
+            Err(error) if error.is_lost_race() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn next(&self, attempt: i64, result: &Result<(), email::Error>) -> Next {
+        match result {
+            Ok(()) => Next::sent(),
+            Err(error) if error.is_transient() && attempt < MAX_ATTEMPTS => {
+                let asked = error.retry_after().unwrap_or(Duration::ZERO);
+                let asked = i64::try_from(asked.as_secs()).unwrap_or(MAX_DELAY_SECS);
+                let delay = backoff_secs(attempt).max(asked.min(MAX_DELAY_SECS));
+                Next::deferred(self.now().plus_seconds(delay), error.code())
+            }
+            Err(error @ email::Error::Unknown(_)) => Next::unknown(error.code()),
+            Err(error) => Next::failed(error.code()),
+        }
+    }
+
+    async fn advance(&self, mut row: Versioned<OutboxRow>, next: Next) -> Result<Outcome, Error> {
+        let outcome = next.outcome();
+        row.value.state = next.state;
+        row.value.due_at = next.due_at.unwrap_or(row.value.due_at);
+        row.value.last_error = next.last_error.map(str::to_owned);
+        match self.store.commit(vec![store::outbox::replace(&row)?]).await {
+            Ok(_) => Ok(outcome),
+            Err(error) if error.is_lost_race() => Ok(Outcome::Skipped),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now().into()
+    }
+}
+
+impl Next {
+    fn sent() -> Self {
+        Self {
+            state: OutboxState::Sent,
+            due_at: None,
+            last_error: None,
+        }
+    }
+
+    fn deferred(due_at: Timestamp, code: &'static str) -> Self {
+        Self {
+            state: OutboxState::Pending,
+            due_at: Some(due_at),
+            last_error: Some(code),
+        }
+    }
+
+    fn failed(code: &'static str) -> Self {
+        Self {
+            state: OutboxState::Failed,
+            due_at: None,
+            last_error: Some(code),
+        }
+    }
+
+    fn unknown(code: &'static str) -> Self {
+        Self {
+            state: OutboxState::Unknown,
+            due_at: None,
+            last_error: Some(code),
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self.state {
+            OutboxState::Sent => Outcome::Sent,
+            OutboxState::Pending => Outcome::Deferred,
+            OutboxState::Failed => Outcome::Failed,
+            OutboxState::Sending | OutboxState::Unknown => Outcome::Unknown,
+        }
+    }
+}
+
+/// The mailer's errors name no address.
+fn report(id: &RecordId, error: &email::Error, outcome: Outcome) {
+    let source = error as &dyn std::error::Error;
+    match outcome {
+        Outcome::Deferred => tracing::warn!(outbox.id = %id, error = source, "e-mail deferred"),
+        _ => tracing::error!(outbox.id = %id, error = source, "e-mail not known to be sent"),
+    }
+}
+
+/// 30 s, 1 min, 2 min … 1 h: about four hours over all attempts.
+fn backoff_secs(attempt: i64) -> i64 {
+    let doublings = u32::try_from(attempt - 1).unwrap_or_default().min(16);
+    (FIRST_DELAY_SECS << doublings).min(MAX_DELAY_SECS)
+}

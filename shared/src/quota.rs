@@ -1,0 +1,14 @@
+//! What an organization may use: agents, tokens a month, and the metered way to a model.
+
+mod agents;
+mod budget;
+mod error;
+mod metered;
+mod tiers;
+pub mod usage;
+
+pub use agents::{allows_memory, deploy_agent_slot, release_agent, reserve_agent};
+pub use budget::percent_of_limit;
+pub use error::{Error, Resource};
+pub use metered::{Call, MeteredLlm};
+pub use tiers::Plan;

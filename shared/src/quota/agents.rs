@@ -1,0 +1,129 @@
+//! The exact agent quota: a counter that every creation and deletion writes conditionally, so
+//! that of parallel creators at the limit one wins and the others read again.
+
+use super::{Error, Plan, Resource};
+use crate::{
+    ids::OrgId,
+    models::{AgentQuota, MemoryDepth, Organization, Timestamp},
+    store::{
+        Store, Versioned, Write,
+        organizations::{self, StatsChange},
+    },
+};
+
+/// The writes that count one more agent, to be added to the commit that creates it. Commit with
+/// [`commit_contended`](crate::store::commit_contended).
+///
+/// # Errors
+/// Returns [`Error::Exhausted`] when the organization has as many agents as it may.
+pub async fn reserve_agent(
+    store: &Store,
+    org_id: &OrgId,
+    now: Timestamp,
+) -> Result<Vec<Write>, Error> {
+    let organization = find_organization(store, org_id).await?;
+    let (mut quota, version) = find_quota(store, org_id).await?;
+    check(&organization, quota.created)?;
+    quota.created += 1;
+    let mut writes = vec![organizations::set_agent_quota(org_id, &quota, version)?];
+    writes.extend(count_agents(store, org_id, 1, now).await?);
+    Ok(writes)
+}
+
+/// The writes that count one more deployed agent, to be added to the commit that deploys it.
+///
+/// # Errors
+/// Returns [`Error::Exhausted`] when as many agents are deployed as may be, which a downgrade
+/// can bring about.
+pub async fn deploy_agent_slot(store: &Store, org_id: &OrgId) -> Result<Vec<Write>, Error> {
+    let organization = find_organization(store, org_id).await?;
+    let (mut quota, version) = find_quota(store, org_id).await?;
+    check(&organization, quota.deployed)?;
+    quota.deployed += 1;
+    Ok(vec![organizations::set_agent_quota(
+        org_id, &quota, version,
+    )?])
+}
+
+/// The writes that count one agent less, to be added to the commit that deletes it.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn release_agent(
+    store: &Store,
+    org_id: &OrgId,
+    was_deployed: bool,
+    now: Timestamp,
+) -> Result<Vec<Write>, Error> {
+    let (mut quota, version) = find_quota(store, org_id).await?;
+    quota.created = (quota.created - 1).max(0);
+    quota.deployed = (quota.deployed - i64::from(was_deployed)).max(0);
+    let mut writes = vec![organizations::set_agent_quota(org_id, &quota, version)?];
+    writes.extend(count_agents(store, org_id, -1, now).await?);
+    Ok(writes)
+}
+
+/// Whether the organization's plan lets an agent remember as long as `depth`.
+///
+/// # Errors
+/// Returns [`Error::UnknownOrganization`], or the database's error.
+pub async fn allows_memory(
+    store: &Store,
+    org_id: &OrgId,
+    depth: MemoryDepth,
+) -> Result<bool, Error> {
+    if depth == MemoryDepth::Session {
+        return Ok(true);
+    }
+    let organization = find_organization(store, org_id).await?;
+    let plan = Plan::for_organization(&organization.value);
+    Ok(plan.memory_depth == MemoryDepth::LongTerm)
+}
+
+fn check(organization: &Versioned<Organization>, used: i64) -> Result<(), Error> {
+    let limit = Plan::for_organization(&organization.value).agents;
+    if used < limit {
+        return Ok(());
+    }
+    Err(Error::Exhausted {
+        resource: Resource::Agents,
+        limit,
+        used,
+        tier: organization.value.subscription_tier,
+    })
+}
+
+async fn find_organization(
+    store: &Store,
+    org_id: &OrgId,
+) -> Result<Versioned<Organization>, Error> {
+    let organization = store.find_organization(org_id).await?;
+    organization.ok_or(Error::UnknownOrganization)
+}
+
+async fn find_quota(
+    store: &Store,
+    org_id: &OrgId,
+) -> Result<(AgentQuota, Option<Timestamp>), Error> {
+    let quota = store.find_agent_quota(org_id).await?;
+    Ok(quota.map_or_else(Default::default, |quota| (quota.value, Some(quota.version))))
+}
+
+async fn count_agents(
+    store: &Store,
+    org_id: &OrgId,
+    agents: i64,
+    now: Timestamp,
+) -> Result<Vec<Write>, Error> {
+    let current = store.find_current_stats(org_id).await?;
+    let change = StatsChange {
+        agents,
+        ..StatsChange::default()
+    };
+    Ok(organizations::add_to_stats(
+        org_id,
+        current.as_ref(),
+        change,
+        now,
+    )?)
+}

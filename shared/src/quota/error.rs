@@ -1,0 +1,75 @@
+use std::{fmt, time::Duration};
+
+use crate::{llm, models::SubscriptionTier, retry::Transient, store};
+
+/// Why a quota was not granted, or a metered call not made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The limit of the tier, or of the organization, is reached.
+    #[error("the {resource} quota of the `{}` tier is exhausted", tier.as_str())]
+    Exhausted {
+        /// What there is no more of.
+        resource: Resource,
+        /// How much there may be.
+        limit: i64,
+        /// How much there is: for tokens, calls under way included.
+        used: i64,
+        /// The tier that the organization is on.
+        tier: SubscriptionTier,
+    },
+    /// The model has no price, so no call to it can be admitted.
+    #[error("no price is known for the model `{0}`")]
+    UnknownModel(String),
+    /// There is no such organization.
+    #[error("the organization does not exist")]
+    UnknownOrganization,
+    /// The model did not answer.
+    #[error("the model did not answer")]
+    Llm(#[from] llm::Error),
+    /// The database did not do what was asked.
+    #[error("the quota cannot be kept")]
+    Store(#[from] store::Error),
+}
+
+/// What a quota limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Agents that exist, or that are deployed.
+    Agents,
+    /// Tokens in a UTC month.
+    MonthlyTokens,
+}
+
+impl Resource {
+    /// The name in error details.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agents => "agents",
+            Self::MonthlyTokens => "monthlyTokens",
+        }
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Transient for Error {
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Llm(error) => error.is_transient(),
+            Self::Store(error) => error.is_transient() || error.is_lost_race(),
+            _ => false,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Llm(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+}

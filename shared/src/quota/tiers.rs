@@ -1,0 +1,113 @@
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use crate::models::{MemoryDepth, Organization, SubscriptionTier};
+
+/// All plans by tier; limits and prices change here and nowhere else.
+const PLANS: &str = include_str!("tiers.json");
+
+/// What a subscription tier gives.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// The name it is sold under.
+    pub product: String,
+    /// Agents that may exist; for enterprise, which has no limit, a safety ceiling.
+    pub agents: i64,
+    /// Tokens a UTC month in the price; what is above is metered.
+    pub included_tokens: i64,
+    /// Tokens a UTC month over which every call is refused.
+    pub monthly_tokens: i64,
+    /// The longest memory of its agents.
+    pub memory_depth: MemoryDepth,
+    /// Whether Google Workspace can be connected.
+    pub workspace: bool,
+    /// Whether Drive may be read beyond the files made by the app or picked by the user.
+    pub drive_readonly: bool,
+    /// Whether models may be tuned.
+    pub fine_tuning: bool,
+}
+
+impl Plan {
+    /// The plan of a tier.
+    #[must_use]
+    pub fn of(tier: SubscriptionTier) -> Self {
+        plans().remove(&tier).unwrap_or_else(Self::nothing)
+    }
+
+    /// What an organization has: its tier's plan with its own limits.
+    #[must_use]
+    pub fn for_organization(organization: &Organization) -> Self {
+        let mut plan = Self::of(organization.subscription_tier);
+        let limits = &organization.limits;
+        plan.agents = limits.agents.unwrap_or(plan.agents);
+        plan.monthly_tokens = limits.monthly_tokens.unwrap_or(plan.monthly_tokens);
+        plan.included_tokens = plan.included_tokens.min(plan.monthly_tokens);
+        plan
+    }
+
+    /// A missing plan grants nothing; a test keeps all three in the file.
+    fn nothing() -> Self {
+        Self {
+            product: String::new(),
+            agents: 0,
+            included_tokens: 0,
+            monthly_tokens: 0,
+            memory_depth: MemoryDepth::Session,
+            workspace: false,
+            drive_readonly: false,
+            fine_tuning: false,
+        }
+    }
+}
+
+fn plans() -> HashMap<SubscriptionTier, Plan> {
+    serde_json::from_str(PLANS).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ids::OrgId, models::Limits};
+
+    #[test]
+    fn each_tier_has_the_plan_that_the_design_tells() {
+        let plans: HashMap<SubscriptionTier, Plan> = serde_json::from_str(PLANS).unwrap();
+        assert_eq!(plans.len(), 3);
+        let [free, pro, enterprise] = [
+            SubscriptionTier::Free,
+            SubscriptionTier::Pro,
+            SubscriptionTier::Enterprise,
+        ]
+        .map(Plan::of);
+        assert_eq!([free.agents, pro.agents, enterprise.agents], [1, 5, 1_000]);
+        assert_eq!(free.memory_depth, MemoryDepth::Session);
+        assert!(!free.workspace && pro.workspace && enterprise.workspace);
+        assert!(!pro.fine_tuning && enterprise.fine_tuning);
+        assert!(!pro.drive_readonly, "reading all of Drive is opt-in");
+        assert_eq!(free.included_tokens, free.monthly_tokens, "no overage");
+    }
+
+    #[test]
+    fn limits_of_the_organization_replace_those_of_the_plan() {
+        let organization = Organization {
+            id: OrgId::derive(&["o"]),
+            name: "Ada".to_owned(),
+            subscription_tier: SubscriptionTier::Pro,
+            stripe_customer_id: None,
+            api_usage: 0,
+            limits: Limits {
+                agents: Some(0),
+                monthly_tokens: Some(10),
+            },
+            created_at: jiff::Timestamp::UNIX_EPOCH.into(),
+        };
+        let plan = Plan::for_organization(&organization);
+        assert_eq!(
+            (plan.agents, plan.monthly_tokens, plan.included_tokens),
+            (0, 10, 10)
+        );
+        assert!(plan.workspace);
+    }
+}

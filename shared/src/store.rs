@@ -1,0 +1,171 @@
+//! Documents by collection. Every query takes an [`OrgId`](crate::ids::OrgId) or a principal.
+//!
+//! Reads are methods of [`Store`]; writes are values, so that an effect, its audit record and its
+//! bookkeeping go into one commit.
+
+pub mod agents;
+pub mod audit_logs;
+mod codec;
+mod contention;
+pub mod document_db;
+pub mod executions;
+pub mod firestore;
+pub mod idempotency;
+pub mod integrations;
+pub mod oauth_states;
+pub mod organizations;
+pub mod outbox;
+pub mod stripe_customers;
+pub mod stripe_events;
+pub mod triggers;
+pub mod usage_ledger;
+pub mod users;
+pub mod workflows;
+
+use std::sync::Arc;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use self::document_db::{Document, DocumentDb, Operation, Precondition, Query};
+pub use self::{
+    codec::{decode, document_from_wire, encode},
+    contention::commit_contended,
+    document_db::{DocumentPath, Error, Write},
+};
+use crate::models::Timestamp;
+
+/// A model as it was read, with the version that a later write is conditional on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Versioned<T> {
+    /// The model.
+    pub value: T,
+    /// When it was last written.
+    pub version: Timestamp,
+}
+
+/// A part of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// At most so many documents.
+    pub limit: u32,
+    /// The position after which it begins: [`Listing::next`] of the part before.
+    pub after: Option<String>,
+}
+
+/// Documents of a listing and where it goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listing<T> {
+    /// The documents.
+    pub items: Vec<T>,
+    /// Where the next part begins, if there may be one.
+    pub next: Option<String>,
+}
+
+/// The database by collection.
+#[derive(Clone)]
+pub struct Store {
+    db: Arc<dyn DocumentDb>,
+}
+
+impl Store {
+    /// A store on a document database.
+    #[must_use]
+    pub fn new(db: Arc<dyn DocumentDb>) -> Self {
+        Self { db }
+    }
+
+    /// Applies all writes, or none.
+    ///
+    /// # Errors
+    /// Returns [`Error::is_lost_race`] errors when a precondition does not hold.
+    pub async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error> {
+        self.db.commit(writes).await
+    }
+
+    async fn load<T: DeserializeOwned>(
+        &self,
+        path: &DocumentPath,
+    ) -> Result<Option<Versioned<T>>, Error> {
+        let document = self.db.get(path).await?;
+        document.as_ref().map(versioned).transpose()
+    }
+
+    async fn list<T: DeserializeOwned>(&self, query: &Query) -> Result<Vec<Versioned<T>>, Error> {
+        let documents = self.db.query(query).await?;
+        documents.iter().map(versioned).collect()
+    }
+
+    /// One page of a query by id; asks for one more to know whether there is a next page.
+    async fn page_by_id<T: DeserializeOwned>(
+        &self,
+        query: Query,
+        page: &Page,
+    ) -> Result<Listing<T>, Error> {
+        let after = page.after.clone().map(|id| (None, id));
+        let limit = page.limit.saturating_add(1);
+        let mut documents = self
+            .db
+            .query(&Query {
+                after,
+                limit,
+                ..query
+            })
+            .await?;
+        let more = documents.len() > page.limit as usize;
+        documents.truncate(page.limit as usize);
+        let last = documents
+            .last()
+            .map(|document| document.path.id().to_owned());
+        let items = documents.iter().filter_map(readable).collect();
+        Ok(Listing {
+            items,
+            next: last.filter(|_| more),
+        })
+    }
+}
+
+/// A document that a client has spoilt must not hide the others, least of all those of other
+/// organizations.
+fn readable<T: DeserializeOwned>(document: &Document) -> Option<T> {
+    // The error may quote what the document holds, so only the place is logged.
+    let report = |_: &Error| {
+        tracing::error!(document.path = %document.path, "unreadable document left out of a listing");
+    };
+    decode(document).inspect_err(report).ok()
+}
+
+fn versioned<T: DeserializeOwned>(document: &Document) -> Result<Versioned<T>, Error> {
+    Ok(Versioned {
+        value: decode(document)?,
+        version: document.version,
+    })
+}
+
+fn create<T: Serialize>(path: DocumentPath, model: &T) -> Result<Write, Error> {
+    write(path, model, Precondition::Absent)
+}
+
+fn replace<T: Serialize>(path: DocumentPath, model: &Versioned<T>) -> Result<Write, Error> {
+    write(path, &model.value, Precondition::Version(model.version))
+}
+
+fn write<T: Serialize>(
+    path: DocumentPath,
+    model: &T,
+    precondition: Precondition,
+) -> Result<Write, Error> {
+    let operation = Operation::Replace(encode(&path, model)?);
+    Ok(Write {
+        path,
+        operation,
+        precondition,
+    })
+}
+
+fn delete(path: DocumentPath, precondition: Precondition) -> Write {
+    Write {
+        path,
+        operation: Operation::Delete,
+        precondition,
+    }
+}

@@ -1,0 +1,61 @@
+//! `agents`.
+
+use super::{
+    DocumentPath, Error, Listing, Page, Store, Versioned, Write,
+    document_db::{Comparison, Precondition, Query},
+};
+use crate::{
+    ids::{AgentId, OrgId},
+    models::Agent,
+};
+
+impl Store {
+    /// The organization's agent; another organization's does not exist.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_agent(
+        &self,
+        org_id: &OrgId,
+        id: &AgentId,
+    ) -> Result<Option<Versioned<Agent>>, Error> {
+        let agent: Option<Versioned<Agent>> = self.load(&path(id)).await?;
+        Ok(agent.filter(|agent| agent.value.org_id == *org_id))
+    }
+
+    /// The organization's agents by id.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_agents(&self, org_id: &OrgId, page: &Page) -> Result<Listing<Agent>, Error> {
+        let query = Query::new("agents", page.limit);
+        let query = query.filter("orgId", Comparison::Equal, org_id.as_str());
+        self.page_by_id(query, page).await
+    }
+}
+
+/// Creates the agent.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn create(agent: &Agent) -> Result<Write, Error> {
+    super::create(path(&agent.id), agent)
+}
+
+/// Replaces the agent, if nobody changed it meanwhile.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn replace(agent: &Versioned<Agent>) -> Result<Write, Error> {
+    super::replace(path(&agent.value.id), agent)
+}
+
+/// Deletes the agent, if nobody changed it meanwhile.
+#[must_use]
+pub fn delete(agent: &Versioned<Agent>) -> Write {
+    super::delete(path(&agent.value.id), Precondition::Version(agent.version))
+}
+
+fn path(id: &AgentId) -> DocumentPath {
+    DocumentPath::new("agents", id.as_str())
+}

@@ -1,0 +1,304 @@
+//! The port to the document database.
+
+use std::{collections::HashMap, fmt};
+
+use async_trait::async_trait;
+pub use gcloud_sdk::google::firestore::v1::{Value, value::ValueType};
+
+use crate::{models::Timestamp, retry::Transient};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A document that must not exist does.
+    #[error("the document already exists")]
+    AlreadyExists,
+    /// A document that must exist does not.
+    #[error("the document does not exist")]
+    NotFound,
+    /// A document is not at the expected version any more.
+    #[error("the document has changed")]
+    Conflict,
+    /// The database cannot be reached or is overloaded; a write may have happened all the same.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] BoxError),
+    /// The database refuses the request for good.
+    #[error("the database refused the request")]
+    Rejected(#[source] BoxError),
+    /// A document does not have the shape that the models tell.
+    #[error("the document at `{path}` is malformed")]
+    Malformed {
+        /// Where it is.
+        path: String,
+        /// What does not fit.
+        #[source]
+        source: BoxError,
+    },
+}
+
+impl Transient for Error {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl Error {
+    /// Whether a preconditioned write lost a race: read again and decide anew.
+    #[must_use]
+    pub fn is_lost_race(&self) -> bool {
+        matches!(self, Self::AlreadyExists | Self::NotFound | Self::Conflict)
+    }
+}
+
+/// The fields of a document, as Firestore's own protobuf values.
+pub type Fields = HashMap<String, Value>;
+
+/// The path of a document below the database's root: `agents/a1`, `executions/e1/steps/n1#0`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DocumentPath(String);
+
+impl DocumentPath {
+    /// The document `id` in a root collection.
+    #[must_use]
+    pub fn new(collection: &str, id: &str) -> Self {
+        Self(format!("{collection}/{id}"))
+    }
+
+    /// The document `id` in a collection below this document.
+    #[must_use]
+    pub fn child(&self, collection: &str, id: &str) -> Self {
+        Self(format!("{}/{collection}/{id}", self.0))
+    }
+
+    /// The path of a collection below this document, for a [`Query`].
+    #[must_use]
+    pub fn collection(&self, collection: &str) -> String {
+        format!("{}/{collection}", self.0)
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path from a document's resource name
+    /// (`projects/p/databases/d/documents/agents/a1`), if it is one.
+    #[must_use]
+    pub fn from_resource_name(name: &str) -> Option<Self> {
+        name.split_once("/documents/")
+            .map(|(_, path)| Self(path.to_owned()))
+    }
+
+    /// The last segment: the document's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for DocumentPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A document as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// Where it is.
+    pub path: DocumentPath,
+    /// What it holds.
+    pub fields: Fields,
+    /// When it was last written: its version.
+    pub version: Timestamp,
+}
+
+/// What must hold for a write, and with it for the whole commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// Anything.
+    None,
+    /// The document exists.
+    Exists,
+    /// The document does not exist.
+    Absent,
+    /// The document was last written at this time.
+    Version(Timestamp),
+}
+
+/// What a write does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operation {
+    /// Replaces all fields.
+    Replace(Fields),
+    /// Sets some top-level fields and adds to others, making the document if need be.
+    Merge {
+        /// Fields to set.
+        fields: Fields,
+        /// Integer fields to add to; absent ones count as 0.
+        increments: Vec<(&'static str, i64)>,
+    },
+    /// Removes the document.
+    Delete,
+}
+
+/// One write of a commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write {
+    /// The document.
+    pub path: DocumentPath,
+    /// What to do.
+    pub operation: Operation,
+    /// What must hold.
+    pub precondition: Precondition,
+}
+
+/// How a field is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Equal.
+    Equal,
+    /// Less than or equal.
+    LessOrEqual,
+    /// Greater than or equal.
+    GreaterOrEqual,
+}
+
+/// A condition on one field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// A field, or a path into a map with dots.
+    pub field: &'static str,
+    /// How to compare.
+    pub comparison: Comparison,
+    /// With what.
+    pub value: Value,
+}
+
+/// The order of a listing; the document id breaks ties in the same direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By document id.
+    ById,
+    /// By a field, smallest first.
+    Ascending(&'static str),
+    /// By a field, largest first.
+    Descending(&'static str),
+}
+
+/// A question to one collection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    /// Path of the collection.
+    pub collection: String,
+    /// All must hold.
+    pub filters: Vec<Filter>,
+    /// In which order.
+    pub order: Order,
+    /// Only what follows this position: the ordered field's value, if any, and the document id.
+    pub after: Option<(Option<Value>, String)>,
+    /// At most so many documents.
+    pub limit: u32,
+}
+
+impl Query {
+    /// All documents of a collection by id, at most `limit`.
+    #[must_use]
+    pub fn new(collection: impl Into<String>, limit: u32) -> Self {
+        let collection = collection.into();
+        Self {
+            collection,
+            filters: Vec::new(),
+            order: Order::ById,
+            after: None,
+            limit,
+        }
+    }
+
+    /// Adds a condition.
+    #[must_use]
+    pub fn filter(
+        mut self,
+        field: &'static str,
+        comparison: Comparison,
+        value: impl Into<QueryValue>,
+    ) -> Self {
+        let QueryValue(value) = value.into();
+        self.filters.push(Filter {
+            field,
+            comparison,
+            value,
+        });
+        self
+    }
+
+    /// Sets the order.
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+}
+
+/// A value to compare with.
+pub struct QueryValue(Value);
+
+impl From<&str> for QueryValue {
+    fn from(text: &str) -> Self {
+        Self(value(ValueType::StringValue(text.to_owned())))
+    }
+}
+
+impl From<bool> for QueryValue {
+    fn from(flag: bool) -> Self {
+        Self(value(ValueType::BooleanValue(flag)))
+    }
+}
+
+impl From<Timestamp> for QueryValue {
+    fn from(timestamp: Timestamp) -> Self {
+        Self(value(ValueType::TimestampValue(to_wire_time(timestamp))))
+    }
+}
+
+/// A document database. A commit happens as a whole or not at all.
+#[async_trait]
+pub trait DocumentDb: Send + Sync {
+    /// Reads one document.
+    async fn get(&self, path: &DocumentPath) -> Result<Option<Document>, Error>;
+
+    /// Reads the documents that match.
+    async fn query(&self, query: &Query) -> Result<Vec<Document>, Error>;
+
+    /// Applies all writes, or none when a precondition does not hold.
+    async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error>;
+}
+
+/// Wraps a value type.
+#[must_use]
+pub fn value(value_type: ValueType) -> Value {
+    Value {
+        value_type: Some(value_type),
+    }
+}
+
+/// An instant as a protobuf timestamp.
+#[must_use]
+pub fn to_wire_time(timestamp: Timestamp) -> gcloud_sdk::prost_types::Timestamp {
+    let micros = timestamp.instant().as_microsecond();
+    gcloud_sdk::prost_types::Timestamp {
+        seconds: micros.div_euclid(1_000_000),
+        // The remainder is below 10^6, so the nanoseconds fit.
+        nanos: i32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap_or_default(),
+    }
+}
+
+/// A protobuf timestamp as an instant; the epoch when it is out of range.
+#[must_use]
+pub fn from_wire_time(wire: &gcloud_sdk::prost_types::Timestamp) -> Timestamp {
+    let instant = jiff::Timestamp::new(wire.seconds, wire.nanos).unwrap_or_default();
+    Timestamp::from(instant)
+}

@@ -1,0 +1,337 @@
+//! The document database on Cloud Firestore: the only file that talks to it.
+
+use async_trait::async_trait;
+use firestore::{FirestoreDb, FirestoreDbOptions, errors::FirestoreError};
+use futures::TryStreamExt;
+use gcloud_sdk::{
+    google::firestore::v1::{self as wire, structured_query as sq},
+    google_cloud_auth::{
+        credentials::{CacheableResource, Credentials, CredentialsProvider, EntityTag},
+        errors::CredentialsError,
+    },
+    tonic::{Code, Status},
+};
+use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
+use tokio::sync::OnceCell;
+
+use super::{
+    codec::document_from_wire,
+    document_db::{
+        Comparison, Document, DocumentDb, DocumentPath, Error, Operation, Order, Precondition,
+        Query, Write, from_wire_time, to_wire_time, value,
+    },
+};
+use crate::{
+    config::ServiceConfig,
+    models::Timestamp,
+    retry::{Policy, retry},
+};
+
+/// Cloud Firestore, or its emulator. It connects on first use, so that a function starts at once.
+pub struct Firestore {
+    options: FirestoreDbOptions,
+    is_emulator: bool,
+    client: OnceCell<FirestoreDb>,
+}
+
+impl Firestore {
+    /// The database that the configuration names.
+    #[must_use]
+    pub fn new(config: &ServiceConfig) -> Self {
+        let options = FirestoreDbOptions::new(config.project_id.clone())
+            .with_database_id(config.database_id.clone());
+        let (options, is_emulator) = match &config.firestore_emulator_host {
+            Some(host) => (
+                options.with_firebase_api_url(format!("http://{host}")),
+                true,
+            ),
+            None => (options, false),
+        };
+        Self {
+            options,
+            is_emulator,
+            client: OnceCell::new(),
+        }
+    }
+
+    /// The client, connected on first use: for listeners, which are no part of the port.
+    ///
+    /// # Errors
+    /// Returns [`Error::Unavailable`] when the database cannot be reached.
+    pub async fn client(&self) -> Result<&FirestoreDb, Error> {
+        let connect = async {
+            let options = self.options.clone();
+            if self.is_emulator {
+                let owner = Credentials::from(EmulatorOwner {
+                    tag: EntityTag::new(),
+                });
+                FirestoreDb::with_options_auth(options, owner).await
+            } else {
+                FirestoreDb::with_options(options).await
+            }
+        };
+        let unavailable = |error: FirestoreError| Error::Unavailable(Box::new(error));
+        self.client
+            .get_or_try_init(|| connect)
+            .await
+            .map_err(unavailable)
+    }
+
+    async fn get_once(&self, path: &DocumentPath) -> Result<Option<Document>, Error> {
+        let db = self.client().await?;
+        let request = wire::GetDocumentRequest {
+            name: resource_name(db, path),
+            ..Default::default()
+        };
+        match db.client().get().get_document(request).await {
+            Ok(response) => Ok(document_from_wire(response.into_inner())),
+            Err(status) if status.code() == Code::NotFound => Ok(None),
+            Err(status) => Err(from_read_status(status)),
+        }
+    }
+
+    async fn query_once(&self, query: &Query) -> Result<Vec<Document>, Error> {
+        let db = self.client().await?;
+        let request = run_query_request(db, query);
+        let stream = db
+            .client()
+            .get()
+            .run_query(request)
+            .await
+            .map_err(from_read_status)?;
+        let responses: Vec<_> = stream
+            .into_inner()
+            .try_collect()
+            .await
+            .map_err(from_read_status)?;
+        Ok(responses
+            .into_iter()
+            .filter_map(|item| document_from_wire(item.document?))
+            .collect())
+    }
+}
+
+#[async_trait]
+impl DocumentDb for Firestore {
+    async fn get(&self, path: &DocumentPath) -> Result<Option<Document>, Error> {
+        retry(Policy::REMOTE_CALL, || self.get_once(path)).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Vec<Document>, Error> {
+        retry(Policy::REMOTE_CALL, || self.query_once(query)).await
+    }
+
+    /// One `Commit` without a transaction: preconditions make it safe, and it is one round trip.
+    /// It is not repeated here, because an unavailable database may have applied it.
+    async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error> {
+        let db = self.client().await?;
+        let request = wire::CommitRequest {
+            database: db.get_database_path().clone(),
+            writes: writes
+                .into_iter()
+                .map(|write| to_wire_write(db, write))
+                .collect(),
+            ..Default::default()
+        };
+        let response = db
+            .client()
+            .get()
+            .commit(request)
+            .await
+            .map_err(from_status)?;
+        Ok(response.into_inner().commit_time.map_or_else(
+            || Timestamp::from(jiff::Timestamp::UNIX_EPOCH),
+            |time| from_wire_time(&time),
+        ))
+    }
+}
+
+fn resource_name(db: &FirestoreDb, path: &DocumentPath) -> String {
+    format!("{}/{path}", db.get_documents_path())
+}
+
+fn to_wire_write(db: &FirestoreDb, write: Write) -> wire::Write {
+    let name = resource_name(db, &write.path);
+    let mut request = wire::Write {
+        current_document: to_wire_precondition(write.precondition),
+        ..Default::default()
+    };
+    let update = |fields| {
+        let document = wire::Document {
+            name: name.clone(),
+            fields,
+            ..Default::default()
+        };
+        Some(wire::write::Operation::Update(document))
+    };
+    match write.operation {
+        Operation::Replace(fields) => request.operation = update(fields),
+        Operation::Merge { fields, increments } => {
+            let field_paths = fields.keys().cloned().collect();
+            request.update_mask = Some(wire::DocumentMask { field_paths });
+            request.update_transforms = increments.into_iter().map(to_wire_increment).collect();
+            request.operation = update(fields);
+        }
+        Operation::Delete => request.operation = Some(wire::write::Operation::Delete(name)),
+    }
+    request
+}
+
+fn to_wire_increment((field, amount): (&str, i64)) -> wire::document_transform::FieldTransform {
+    use wire::document_transform::{FieldTransform, field_transform::TransformType};
+    let amount = value(wire::value::ValueType::IntegerValue(amount));
+    FieldTransform {
+        field_path: field.to_owned(),
+        transform_type: Some(TransformType::Increment(amount)),
+    }
+}
+
+fn to_wire_precondition(precondition: Precondition) -> Option<wire::Precondition> {
+    use wire::precondition::ConditionType;
+    let condition_type = match precondition {
+        Precondition::None => return None,
+        Precondition::Exists => ConditionType::Exists(true),
+        Precondition::Absent => ConditionType::Exists(false),
+        Precondition::Version(version) => ConditionType::UpdateTime(to_wire_time(version)),
+    };
+    Some(wire::Precondition {
+        condition_type: Some(condition_type),
+    })
+}
+
+fn run_query_request(db: &FirestoreDb, query: &Query) -> wire::RunQueryRequest {
+    let (parent, collection_id) = match query.collection.rsplit_once('/') {
+        Some((parent, id)) => (format!("{}/{parent}", db.get_documents_path()), id),
+        None => (db.get_documents_path().clone(), query.collection.as_str()),
+    };
+    let structured = wire::StructuredQuery {
+        from: vec![sq::CollectionSelector {
+            collection_id: collection_id.to_owned(),
+            all_descendants: false,
+        }],
+        r#where: to_wire_filter(query),
+        order_by: to_wire_order(query.order),
+        start_at: to_wire_cursor(db, query),
+        limit: Some(i32::try_from(query.limit).unwrap_or(i32::MAX)),
+        ..Default::default()
+    };
+    wire::RunQueryRequest {
+        parent,
+        query_type: Some(wire::run_query_request::QueryType::StructuredQuery(
+            structured,
+        )),
+        ..Default::default()
+    }
+}
+
+fn to_wire_filter(query: &Query) -> Option<sq::Filter> {
+    use sq::{composite_filter, field_filter, filter::FilterType};
+    let field_filters = query.filters.iter().map(|filter| {
+        let op = match filter.comparison {
+            Comparison::Equal => field_filter::Operator::Equal,
+            Comparison::LessOrEqual => field_filter::Operator::LessThanOrEqual,
+            Comparison::GreaterOrEqual => field_filter::Operator::GreaterThanOrEqual,
+        };
+        let field_filter = sq::FieldFilter {
+            field: Some(field_reference(filter.field)),
+            op: op.into(),
+            value: Some(filter.value.clone()),
+        };
+        sq::Filter {
+            filter_type: Some(FilterType::FieldFilter(field_filter)),
+        }
+    });
+    let filters: Vec<_> = field_filters.collect();
+    let op = composite_filter::Operator::And.into();
+    let all = FilterType::CompositeFilter(sq::CompositeFilter { op, filters });
+    (!query.filters.is_empty()).then_some(sq::Filter {
+        filter_type: Some(all),
+    })
+}
+
+fn to_wire_order(order: Order) -> Vec<sq::Order> {
+    let by = |field: &str, direction: sq::Direction| sq::Order {
+        field: Some(field_reference(field)),
+        direction: direction.into(),
+    };
+    match order {
+        Order::ById => vec![by("__name__", sq::Direction::Ascending)],
+        Order::Ascending(field) => vec![
+            by(field, sq::Direction::Ascending),
+            by("__name__", sq::Direction::Ascending),
+        ],
+        Order::Descending(field) => vec![
+            by(field, sq::Direction::Descending),
+            by("__name__", sq::Direction::Descending),
+        ],
+    }
+}
+
+fn to_wire_cursor(db: &FirestoreDb, query: &Query) -> Option<wire::Cursor> {
+    let (field, id) = query.after.as_ref()?;
+    let path = format!("{}/{}/{id}", db.get_documents_path(), query.collection);
+    let reference = value(wire::value::ValueType::ReferenceValue(path));
+    let values = field.iter().cloned().chain([reference]).collect();
+    Some(wire::Cursor {
+        values,
+        before: false,
+    })
+}
+
+fn field_reference(field: &str) -> sq::FieldReference {
+    sq::FieldReference {
+        field_path: field.to_owned(),
+    }
+}
+
+/// A read has no precondition to fail: this is a missing index, which the status names.
+fn from_read_status(status: Status) -> Error {
+    match status.code() {
+        Code::FailedPrecondition => Error::Rejected(Box::new(status)),
+        _ => from_status(status),
+    }
+}
+
+/// Codes by <https://cloud.google.com/firestore/docs/understand-error-codes>.
+fn from_status(status: Status) -> Error {
+    match status.code() {
+        Code::AlreadyExists => Error::AlreadyExists,
+        Code::NotFound => Error::NotFound,
+        Code::FailedPrecondition | Code::Aborted => Error::Conflict,
+        Code::Unavailable
+        | Code::DeadlineExceeded
+        | Code::ResourceExhausted
+        | Code::Internal
+        | Code::Unknown
+        | Code::Cancelled => Error::Unavailable(Box::new(status)),
+        _ => Error::Rejected(Box::new(status)),
+    }
+}
+
+/// The emulators take this token as the administrator's, so that rules are skipped as they are
+/// for a service account in production.
+#[derive(Debug)]
+struct EmulatorOwner {
+    tag: EntityTag,
+}
+
+impl CredentialsProvider for EmulatorOwner {
+    async fn headers(
+        &self,
+        extensions: Extensions,
+    ) -> Result<CacheableResource<HeaderMap>, CredentialsError> {
+        if extensions.get::<EntityTag>() == Some(&self.tag) {
+            return Ok(CacheableResource::NotModified);
+        }
+        let owner = HeaderValue::from_static("Bearer owner");
+        let data = HeaderMap::from_iter([(AUTHORIZATION, owner)]);
+        Ok(CacheableResource::New {
+            entity_tag: self.tag.clone(),
+            data,
+        })
+    }
+
+    async fn universe_domain(&self) -> Option<String> {
+        None
+    }
+}

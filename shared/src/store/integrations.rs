@@ -1,0 +1,116 @@
+//! `integrations`, and `integration_status`, the part of them that people may see.
+
+use super::{
+    DocumentPath, Error, Listing, Page, Store, Versioned, Write,
+    document_db::{Comparison, Precondition, Query},
+};
+use crate::{
+    ids::{IntegrationId, OrgId},
+    models::{Integration, SyncStatus, SystemPrincipal},
+};
+
+impl Store {
+    /// The organization's integration; another organization's does not exist.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_integration(
+        &self,
+        org_id: &OrgId,
+        id: &IntegrationId,
+    ) -> Result<Option<Versioned<Integration>>, Error> {
+        let integration: Option<Versioned<Integration>> = self.load(&path(id)).await?;
+        Ok(integration.filter(|integration| integration.value.org_id == *org_id))
+    }
+
+    /// Connected Google integrations of all organizations, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_active_google_integrations(
+        &self,
+        _caller: &SystemPrincipal,
+        page: &Page,
+    ) -> Result<Listing<Integration>, Error> {
+        let query = Query::new("integrations", page.limit)
+            .filter("service", Comparison::Equal, "google")
+            .filter("status", Comparison::Equal, "connected");
+        self.page_by_id(query, page).await
+    }
+}
+
+/// Creates the integration and what people may see of it.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn create(integration: &Integration) -> Result<[Write; 2], Error> {
+    Ok([
+        super::create(path(&integration.id), integration)?,
+        mirror(integration)?,
+    ])
+}
+
+/// Replaces the integration, if nobody changed it meanwhile, and what people may see of it.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn replace(integration: &Versioned<Integration>) -> Result<[Write; 2], Error> {
+    let path = path(&integration.value.id);
+    Ok([
+        super::replace(path, integration)?,
+        mirror(&integration.value)?,
+    ])
+}
+
+/// The precondition of the integration itself guards it: both are written in one commit.
+fn mirror(integration: &Integration) -> Result<Write, Error> {
+    let status = SyncStatus {
+        id: integration.id.clone(),
+        org_id: integration.org_id.clone(),
+        service: integration.service,
+        account_label: integration.account_label.clone(),
+        status: integration.status,
+        error_cause: integration.error_cause.clone(),
+        last_sync: integration.last_sync,
+    };
+    let path = DocumentPath::new("integration_status", integration.id.as_str());
+    super::write(path, &status, Precondition::None)
+}
+
+fn path(id: &IntegrationId) -> DocumentPath {
+    DocumentPath::new("integrations", id.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ids::Uid,
+        models::{IntegrationService, IntegrationStatus},
+        store::document_db::Operation,
+    };
+
+    #[test]
+    fn people_see_a_copy_without_credentials() {
+        let integration = Integration {
+            id: IntegrationId::parse("i1").unwrap(),
+            org_id: OrgId::parse("o1").unwrap(),
+            owner_uid: Uid::parse("u1").unwrap(),
+            service: IntegrationService::Google,
+            account_label: "a…@example.com".to_owned(),
+            credentials: "sealed".to_owned(),
+            status: IntegrationStatus::Connected,
+            error_cause: None,
+            last_sync: None,
+            granted_scopes: vec!["openid".to_owned()],
+        };
+        let [_, copy] = create(&integration).unwrap();
+        assert_eq!(copy.path.as_str(), "integration_status/i1");
+        let Operation::Replace(fields) = copy.operation else {
+            panic!("not a whole document");
+        };
+        let mut names: Vec<_> = fields.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["accountLabel", "id", "orgId", "service", "status"]);
+    }
+}

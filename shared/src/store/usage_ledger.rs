@@ -1,0 +1,84 @@
+//! `usage_ledger`.
+
+use super::{
+    DocumentPath, Error, Store, Versioned, Write,
+    document_db::{Comparison, Order, Query},
+};
+use crate::{
+    ids::{OrgId, RecordId},
+    models::UsageEntry,
+};
+
+/// Entries read at once when a period is summed up.
+const BATCH: u32 = 1_000;
+
+impl Store {
+    /// The organization's entry; another organization's does not exist.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_usage_entry(
+        &self,
+        org_id: &OrgId,
+        id: &RecordId,
+    ) -> Result<Option<Versioned<UsageEntry>>, Error> {
+        let entry: Option<Versioned<UsageEntry>> = self.load(&path(id)).await?;
+        Ok(entry.filter(|entry| entry.value.org_id == *org_id))
+    }
+
+    /// Shows `visit` the organization's entries from one UTC day to another, both `YYYY-MM-DD` and
+    /// included, by day. No more than a batch of them is held at once.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn each_usage_entry(
+        &self,
+        org_id: &OrgId,
+        from: &str,
+        to: &str,
+        mut visit: impl FnMut(UsageEntry),
+    ) -> Result<(), Error> {
+        let mut query = Query::new("usage_ledger", BATCH)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("day", Comparison::GreaterOrEqual, from)
+            .filter("day", Comparison::LessOrEqual, to)
+            .order(Order::Ascending("day"));
+        loop {
+            let documents = self.db.query(&query).await?;
+            let last = documents.last().map(|document| {
+                (
+                    document.fields.get("day").cloned(),
+                    document.path.id().to_owned(),
+                )
+            });
+            let complete = documents.len() < BATCH as usize;
+            for document in &documents {
+                visit(super::decode(document)?);
+            }
+            if complete {
+                return Ok(());
+            }
+            query.after = last;
+        }
+    }
+}
+
+/// Adds an entry: the call is admitted.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn create(entry: &UsageEntry) -> Result<Write, Error> {
+    super::create(path(&entry.id), entry)
+}
+
+/// Replaces the entry, if nobody changed it meanwhile.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn replace(entry: &Versioned<UsageEntry>) -> Result<Write, Error> {
+    super::replace(path(&entry.value.id), entry)
+}
+
+fn path(id: &RecordId) -> DocumentPath {
+    DocumentPath::new("usage_ledger", id.as_str())
+}

@@ -1,0 +1,114 @@
+//! `workflows` and their versions.
+
+use super::{
+    DocumentPath, Error, Listing, Page, Store, Versioned, Write,
+    document_db::{Comparison, Precondition, Query},
+};
+use crate::{
+    ids::{OrgId, WorkflowId},
+    models::{SystemPrincipal, Workflow, WorkflowVersion},
+};
+
+impl Store {
+    /// The organization's workflow; another organization's does not exist.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_workflow(
+        &self,
+        org_id: &OrgId,
+        id: &WorkflowId,
+    ) -> Result<Option<Versioned<Workflow>>, Error> {
+        let workflow: Option<Versioned<Workflow>> = self.load(&path(id)).await?;
+        Ok(workflow.filter(|workflow| workflow.value.org_id == *org_id))
+    }
+
+    /// The organization's workflows by id.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_workflows(
+        &self,
+        org_id: &OrgId,
+        page: &Page,
+    ) -> Result<Listing<Workflow>, Error> {
+        let query = Query::new("workflows", page.limit);
+        let query = query.filter("orgId", Comparison::Equal, org_id.as_str());
+        self.page_by_id(query, page).await
+    }
+
+    /// Active workflows of all organizations by id, for the scheduler.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_active_workflows(
+        &self,
+        _caller: &SystemPrincipal,
+        page: &Page,
+    ) -> Result<Listing<Workflow>, Error> {
+        let query = Query::new("workflows", page.limit).filter("active", Comparison::Equal, true);
+        self.page_by_id(query, page).await
+    }
+
+    /// A version of the organization's workflow.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_workflow_version(
+        &self,
+        org_id: &OrgId,
+        id: &WorkflowId,
+        hash: &str,
+    ) -> Result<Option<WorkflowVersion>, Error> {
+        let version: Option<Versioned<WorkflowVersion>> =
+            self.load(&version_path(id, hash)).await?;
+        Ok(version
+            .map(|version| version.value)
+            .filter(|version| version.org_id == *org_id))
+    }
+}
+
+/// Creates the workflow.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn create(workflow: &Workflow) -> Result<Write, Error> {
+    super::create(path(&workflow.id), workflow)
+}
+
+/// Replaces the workflow, if nobody changed it meanwhile.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn replace(workflow: &Versioned<Workflow>) -> Result<Write, Error> {
+    super::replace(path(&workflow.value.id), workflow)
+}
+
+/// Deletes the workflow, if nobody changed it meanwhile.
+#[must_use]
+pub fn delete(workflow: &Versioned<Workflow>) -> Write {
+    super::delete(
+        path(&workflow.value.id),
+        Precondition::Version(workflow.version),
+    )
+}
+
+/// Keeps a version. The same hash means the same content, so writing it again changes nothing.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn keep_version(version: &WorkflowVersion) -> Result<Write, Error> {
+    super::write(
+        version_path(&version.workflow_id, &version.hash),
+        version,
+        Precondition::None,
+    )
+}
+
+fn path(id: &WorkflowId) -> DocumentPath {
+    DocumentPath::new("workflows", id.as_str())
+}
+
+fn version_path(id: &WorkflowId, hash: &str) -> DocumentPath {
+    path(id).child("versions", hash)
+}

@@ -1,0 +1,20 @@
+//! Fakes by behaviour, for tests only (feature `testing`).
+
+mod fixed_clock;
+mod memory_db;
+mod recording_mailer;
+mod scripted_llm;
+mod test_verifier;
+
+pub use fixed_clock::FixedClock;
+pub use memory_db::{MemoryDb, memory_store};
+pub use recording_mailer::RecordingMailer;
+pub use scripted_llm::ScriptedLlm;
+pub use test_verifier::{TestVerifier, claims};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A failed assertion in one task must not hide behind a poisoned lock in another.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

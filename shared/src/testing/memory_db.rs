@@ -1,0 +1,130 @@
+//! The document database in memory, as Firestore behaves: the suite
+//! `emulator-tests/tests/it/document_db.rs` runs against both.
+
+mod documents;
+mod faults;
+mod matching;
+mod ordering;
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use self::{documents::Documents, faults::Faults};
+use super::lock;
+use crate::{
+    models::Timestamp,
+    store::{
+        Store, Write,
+        document_db::{Document, DocumentDb, DocumentPath, Error, Query},
+    },
+};
+
+/// A document database in memory.
+#[derive(Debug, Default)]
+pub struct MemoryDb {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    documents: Documents,
+    commits: Vec<Vec<Write>>,
+    faults: Faults,
+}
+
+/// A store on an empty database, and the database to look into.
+#[must_use]
+pub fn memory_store() -> (Store, Arc<MemoryDb>) {
+    let db = Arc::new(MemoryDb::new());
+    (db.store(), db)
+}
+
+impl MemoryDb {
+    /// An empty database.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A store on this database.
+    #[must_use]
+    pub fn store(self: &Arc<Self>) -> Store {
+        Store::new(Arc::clone(self) as Arc<dyn DocumentDb>)
+    }
+
+    /// Has the next `count` commits report an unavailable database. With `applied` they take
+    /// effect all the same, as when only the answer is lost.
+    pub fn fail_next_commits(&self, count: usize, applied: bool) {
+        lock(&self.state).faults.fail_next_commits(count, applied);
+    }
+
+    /// Has every call report an unavailable database, until it is switched off.
+    pub fn fail_all(&self, unavailable: bool) {
+        lock(&self.state).faults.fail_all(unavailable);
+    }
+
+    /// The documents whose path begins with `prefix`, by path.
+    #[must_use]
+    pub fn documents(&self, prefix: &str) -> Vec<Document> {
+        let state = lock(&self.state);
+        let found = state
+            .documents
+            .iter()
+            .filter(|document| document.path.as_str().starts_with(prefix));
+        found.cloned().collect()
+    }
+
+    /// How many documents a collection has, those below them not counted.
+    #[must_use]
+    pub fn count(&self, collection: &str) -> usize {
+        let state = lock(&self.state);
+        state.documents.in_collection(collection).count()
+    }
+
+    /// The writes of each commit that took effect, oldest first.
+    #[must_use]
+    pub fn commits(&self) -> Vec<Vec<Write>> {
+        lock(&self.state).commits.clone()
+    }
+}
+
+/// Every call first lets other tasks run, as a network call would: otherwise parallel tasks would
+/// never come between another's read and its write.
+#[async_trait]
+impl DocumentDb for MemoryDb {
+    async fn get(&self, path: &DocumentPath) -> Result<Option<Document>, Error> {
+        tokio::task::yield_now().await;
+        let state = lock(&self.state);
+        state.faults.check_read()?;
+        Ok(state.documents.get(path).cloned())
+    }
+
+    async fn query(&self, query: &Query) -> Result<Vec<Document>, Error> {
+        tokio::task::yield_now().await;
+        let state = lock(&self.state);
+        state.faults.check_read()?;
+        let candidates = state.documents.in_collection(&query.collection);
+        matching::select(candidates, query)
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error> {
+        tokio::task::yield_now().await;
+        let mut state = lock(&self.state);
+        let fault = state.faults.next_commit();
+        if fault.is_some_and(|fault| !fault.applied) {
+            return Err(faults::unavailable());
+        }
+        let outcome = state.documents.commit(&writes);
+        if outcome.is_ok() {
+            state.commits.push(writes);
+        }
+        match fault {
+            Some(_) => Err(faults::unavailable()),
+            None => outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+use crate::store::Error;
+
+/// Which calls are to fail.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    commits: usize,
+    applied: bool,
+    all: bool,
+}
+
+/// A commit that is to report an unavailable database.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fault {
+    /// Whether it takes effect all the same.
+    pub(super) applied: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a test has made the database unavailable")]
+struct Injected;
+
+impl Faults {
+    pub(super) fn fail_next_commits(&mut self, count: usize, applied: bool) {
+        self.commits = count;
+        self.applied = applied;
+    }
+
+    pub(super) fn fail_all(&mut self, unavailable: bool) {
+        self.all = unavailable;
+    }
+
+    pub(super) fn check_read(&self) -> Result<(), Error> {
+        if self.all { Err(unavailable()) } else { Ok(()) }
+    }
+
+    pub(super) fn next_commit(&mut self) -> Option<Fault> {
+        if self.all {
+            return Some(Fault { applied: false });
+        }
+        self.commits = self.commits.checked_sub(1)?;
+        Some(Fault {
+            applied: self.applied,
+        })
+    }
+}
+
+pub(super) fn unavailable() -> Error {
+    Error::Unavailable(Box::new(Injected))
+}

@@ -1,0 +1,94 @@
+use std::cmp::Ordering;
+
+use super::ordering::{compare, is_same_type};
+use crate::store::document_db::{
+    Comparison, Document, Error, Fields, Filter, Order, Query, Value, ValueType,
+};
+
+/// Where a document stands in an ordered listing.
+struct Position<'a> {
+    value: Option<&'a Value>,
+    id: &'a str,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a range needs an order by field: Firestore would order by its field after the id")]
+struct RangeById;
+
+/// The documents that a query asks for, in its order.
+pub(super) fn select<'a>(
+    documents: impl Iterator<Item = &'a Document>,
+    query: &Query,
+) -> Result<Vec<Document>, Error> {
+    let is_range = |filter: &Filter| filter.comparison != Comparison::Equal;
+    if query.order == Order::ById && query.filters.iter().any(is_range) {
+        return Err(Error::Rejected(Box::new(RangeById)));
+    }
+    let mut found: Vec<(Position<'_>, &Document)> = documents
+        .filter(|document| {
+            query
+                .filters
+                .iter()
+                .all(|filter| holds(filter, &document.fields))
+        })
+        .filter_map(|document| Some((position(document, query.order)?, document)))
+        .filter(|(position, _)| follows(position, query))
+        .collect();
+    found.sort_by(|(left, _), (right, _)| in_order(query.order, left, right));
+    found.truncate(query.limit as usize);
+    let selected = found.into_iter().map(|(_, document)| document.clone());
+    Ok(selected.collect())
+}
+
+/// A document without the field, or with a value of another type, never matches.
+fn holds(filter: &Filter, fields: &Fields) -> bool {
+    let Some(value) = find(fields, filter.field).filter(|value| is_same_type(value, &filter.value))
+    else {
+        return false;
+    };
+    let ordering = compare(value, &filter.value);
+    match filter.comparison {
+        Comparison::Equal => ordering.is_eq(),
+        Comparison::LessOrEqual => ordering.is_le(),
+        Comparison::GreaterOrEqual => ordering.is_ge(),
+    }
+}
+
+fn follows(position: &Position<'_>, query: &Query) -> bool {
+    query.after.as_ref().is_none_or(|(value, id)| {
+        let value = value.as_ref();
+        in_order(query.order, &Position { value, id }, position).is_lt()
+    })
+}
+
+/// A document without the field that a listing is ordered by has no place in it.
+fn position(document: &Document, order: Order) -> Option<Position<'_>> {
+    let value = match order {
+        Order::ById => None,
+        Order::Ascending(field) | Order::Descending(field) => Some(find(&document.fields, field)?),
+    };
+    let id = document.path.id();
+    Some(Position { value, id })
+}
+
+fn in_order(order: Order, left: &Position<'_>, right: &Position<'_>) -> Ordering {
+    let by_value = match (left.value, right.value) {
+        (Some(left), Some(right)) => compare(left, right),
+        _ => Ordering::Equal,
+    };
+    let ascending = by_value.then_with(|| left.id.cmp(right.id));
+    match order {
+        Order::Descending(_) => ascending.reverse(),
+        Order::ById | Order::Ascending(_) => ascending,
+    }
+}
+
+fn find<'a>(fields: &'a Fields, path: &str) -> Option<&'a Value> {
+    let Some((parent, rest)) = path.split_once('.') else {
+        return fields.get(path);
+    };
+    match &fields.get(parent)?.value_type {
+        Some(ValueType::MapValue(map)) => find(&map.fields, rest),
+        _ => None,
+    }
+}

@@ -1,0 +1,171 @@
+use crate::{mentions::mentions, source::Source};
+
+/// What the modules of `shared` may import of each other: `house-style.md` section 3.
+const FLOORS: &[(&str, &str)] = &[
+    ("ids", ""),
+    ("clock", ""),
+    ("config", ""),
+    // The page gives it nothing; but `LOG_FILTER` is read as every variable is, through `config`.
+    ("telemetry", "config"),
+    ("retry", "clock"),
+    ("models", "ids"),
+    ("inputs", ""),
+    ("graph", "ids models inputs"),
+    ("store", "ids models clock config retry"),
+    ("llm", "ids models clock config retry"),
+    ("crypto", "config retry"),
+    ("google", "ids clock config retry"),
+    ("stripe", "ids clock config retry"),
+    ("email", "ids clock config retry"),
+    ("vector", "ids clock config retry"),
+    ("egress", "clock config graph retry"),
+    ("rate_limit", "clock config"),
+    ("auth", "0-1 store"),
+    ("audit", "0-1 store"),
+    ("vault", "0-1 store crypto google"),
+    ("outbox", "0-1 store email"),
+    ("provision", "0-1 store audit outbox"),
+    ("quota", "0-1 store email llm"),
+    ("events", "ids models"),
+    ("http", "*"),
+    ("testing", "*"),
+];
+
+/// What `0-1` stands for.
+const FLOORS_0_AND_1: &[&str] = &["ids", "clock", "config", "telemetry", "retry", "models"];
+
+/// What the logic of a function may not import of `shared`: the edge.
+const EDGE: [&str; 2] = ["http", "events"];
+
+/// A vendor's client appears in one file. The second column begins the paths that may name it.
+const VENDORS: &[(&str, &[&str])] = &[
+    (
+        "firestore",
+        &["shared/src/store/codec.rs", "shared/src/store/firestore.rs"],
+    ),
+    (
+        "gcloud_sdk",
+        &[
+            "shared/src/events/firestore.rs",
+            "shared/src/store/codec.rs",
+            "shared/src/store/document_db.rs",
+            "shared/src/store/firestore.rs",
+        ],
+    ),
+    (
+        "reqwest",
+        &[
+            "functions/handle-stripe-webhook/src/stripe_client.rs",
+            "shared/src/auth/google_keys.rs",
+            "shared/src/auth/verifier.rs",
+            "shared/src/egress",
+            "shared/src/email/sendgrid.rs",
+            "shared/src/http/client.rs",
+            "shared/src/llm/providers/",
+        ],
+    ),
+    ("redis", &["shared/src/rate_limit/redis.rs"]),
+    (
+        "stripe",
+        &["functions/handle-stripe-webhook/src/stripe_client.rs"],
+    ),
+];
+
+/// The crates of the workspace that no code of the product may import.
+const TOOLS: [&str; 2] = ["emulator_tests", "xtask"];
+
+/// The folders of `functions`.
+pub(crate) const FUNCTIONS: [&str; 6] = [
+    "api",
+    "deploy_agent",
+    "execute_workflow",
+    "handle_stripe_webhook",
+    "on_user_create",
+    "sync_google_workspace",
+];
+
+/// Whether a module of `shared` is in the table.
+pub(crate) fn has(module: &str) -> bool {
+    FLOORS.iter().any(|(name, _)| *name == module)
+}
+
+/// What a file imports against the floor plan.
+pub(crate) fn check(source: &Source) -> Vec<String> {
+    let checks = [
+        foreign_crate,
+        lower_floor,
+        logic_without_http,
+        vendor,
+        test_support,
+    ];
+    let mentions = mentions(source);
+    let mut problems = Vec::new();
+    for path in &mentions {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let found = checks.iter().find_map(|check| check(source, &path));
+        problems.extend(found.map(|problem| format!("{problem}: `{}`", path.join("::"))));
+    }
+    problems
+}
+
+fn foreign_crate(source: &Source, path: &[&str]) -> Option<String> {
+    let first = *path.first()?;
+    let is_foreign = TOOLS.contains(&first) || FUNCTIONS.contains(&first);
+    (is_foreign && first != source.krate)
+        .then(|| format!("`{}` imports another crate of the workspace", source.krate))
+}
+
+fn lower_floor(source: &Source, path: &[&str]) -> Option<String> {
+    let module = source.shared_module()?;
+    let ["shared", target, ..] = path else {
+        let is_root = path == ["shared"];
+        return is_root.then(|| "the crate as a whole is on every floor".to_owned());
+    };
+    let (_, allowed) = FLOORS.iter().find(|(name, _)| *name == module)?;
+    let is_allowed = *target == module
+        || allowed.split_whitespace().any(|name| {
+            name == "*" || name == *target || (name == "0-1" && FLOORS_0_AND_1.contains(target))
+        });
+    (!is_allowed).then(|| format!("`{module}` may not import `{target}`"))
+}
+
+fn logic_without_http(source: &Source, path: &[&str]) -> Option<String> {
+    if source.is_shared() || is_edge(source.file()) {
+        return None;
+    }
+    match path {
+        ["shared"] => Some("the crate as a whole holds HTTP".to_owned()),
+        ["axum", ..] => Some("logic has no HTTP".to_owned()),
+        ["shared", module, ..] if EDGE.contains(module) => {
+            Some(format!("logic may not import `shared::{module}`"))
+        }
+        _ => None,
+    }
+}
+
+/// The files of a function that may know HTTP.
+fn is_edge(file: &str) -> bool {
+    let (first, is_directory) = match file.split_once('/') {
+        Some((first, _)) => (first, true),
+        None => (file.trim_end_matches(".rs"), false),
+    };
+    match first {
+        "lib" | "main" | "config" => !is_directory,
+        "handler" | "routes" => true,
+        _ => false,
+    }
+}
+
+fn vendor(source: &Source, path: &[&str]) -> Option<String> {
+    let first = path.first()?;
+    let (name, places) = VENDORS.iter().find(|(name, _)| name == first)?;
+    let is_allowed = places.iter().any(|place| source.path.starts_with(place));
+    (!is_allowed).then(|| format!("the client `{name}` belongs elsewhere"))
+}
+
+fn test_support(source: &Source, path: &[&str]) -> Option<String> {
+    let is_named = path.starts_with(&["shared", "testing"]);
+    let is_elsewhere = source.shared_module() != Some("testing") && source.file() != "lib.rs";
+    let is_function = !source.is_shared();
+    (is_named && (is_function || is_elsewhere)).then(|| "fakes are for tests".to_owned())
+}

@@ -1,0 +1,12 @@
+//! Adapters against the vendors' contracts, and policies against the in-memory database.
+
+#![cfg(feature = "testing")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod contract;
+mod llm;
+mod outbox;
+mod provision;
+mod quota;
+mod sendgrid;
+mod support;
