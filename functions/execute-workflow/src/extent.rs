@@ -1,0 +1,62 @@
+//! How large a JSON value is.
+
+use serde_json::Value;
+
+/// Depth and size of a JSON value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// Levels of arrays and objects.
+    pub(crate) depth: usize,
+    /// Bytes as text, roughly: escapes are not counted.
+    pub(crate) bytes: usize,
+}
+
+impl Extent {
+    /// Measures a value.
+    pub(crate) fn of(value: &Value) -> Self {
+        match value {
+            Value::Null | Value::Bool(_) => Self { depth: 0, bytes: 5 },
+            Value::Number(_) => Self { depth: 0, bytes: 8 },
+            Value::String(text) => Self {
+                depth: 0,
+                bytes: text.len() + 3,
+            },
+            Value::Array(items) => Self::around(items.iter().map(Self::of)),
+            Value::Object(fields) => Self::around(fields.iter().map(|(name, value)| {
+                let Self { depth, bytes } = Self::of(value);
+                Self {
+                    depth,
+                    bytes: bytes + name.len() + 4,
+                }
+            })),
+        }
+    }
+
+    fn around(parts: impl Iterator<Item = Self>) -> Self {
+        parts.fold(Self { depth: 1, bytes: 2 }, |whole, part| Self {
+            depth: whole.depth.max(part.depth + 1),
+            bytes: whole.bytes + part.bytes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn depth_counts_the_deepest_branch() {
+        for (value, depth) in [(json!(1), 0), (json!([]), 1), (json!({ "a": [1, [2]] }), 3)] {
+            assert_eq!(Extent::of(&value).depth, depth, "{value}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_near_those_of_the_text() {
+        let value = json!({ "name": "x".repeat(1_000), "list": [1, 2, null, true] });
+        let (bytes, text) = (Extent::of(&value).bytes, value.to_string().len());
+        assert!(bytes.abs_diff(text) < 50, "{bytes} for {text}");
+    }
+}

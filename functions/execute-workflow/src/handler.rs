@@ -1,0 +1,100 @@
+use axum::{Json, extract::State};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use shared::{
+    events::{CloudEvent, DocumentEvent},
+    http::{ApiError, RawBody},
+    models::{ProcessedEvent, Trigger},
+    retry::Transient,
+    store,
+};
+
+use crate::{AppState, CALLER, journal, run, schedule, start, sweep};
+
+/// The time that a Cloud Scheduler job was due
+/// (<https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs#httptarget>).
+const SCHEDULE_TIME: &str = "x-cloudscheduler-scheduletime";
+
+/// Handles a write on `triggers/{id}`. The idempotency key is the trigger's id, which is also the
+/// execution's: repeats find the execution and go on with it or leave it alone.
+///
+/// Eventarc never sends a malformed envelope, so that is refused. Data that can never be
+/// understood is acknowledged and recorded: refused, it would come back until Eventarc gives up.
+pub(crate) async fn handle_trigger_written(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<StatusCode, ApiError> {
+    let event = CloudEvent::parse(&headers, body)?;
+    let failure = match parse_trigger(&event) {
+        Ok(None) => return Ok(StatusCode::NO_CONTENT),
+        Ok(Some(trigger)) => match start::accept(&state, trigger).await {
+            Ok((org_id, execution_id)) => {
+                run::advance(&state, &org_id, &execution_id).await?;
+                return Ok(StatusCode::NO_CONTENT);
+            }
+            Err(error) if error.is_transient() || error.is_lost_race() => return Err(error.into()),
+            Err(error) => error.to_string(),
+        },
+        Err(failure) => failure,
+    };
+    give_up(&state, &event, failure).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Handles the minute's tick of the schedules: fires those that are due and sends what the outbox
+/// still holds. Both survive a repeat.
+pub(crate) async fn handle_schedule(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    let due_at = headers
+        .get(SCHEDULE_TIME)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let due_at = due_at.unwrap_or_else(|| state.clock.now());
+    let fired = schedule::fire_due(&state, due_at.into()).await?;
+    let sent = sweep::send_outbox(&state).await?;
+    Ok(Json(json!({ "fired": fired, "sent": sent })))
+}
+
+/// Handles the minute's tick of the sweeper: goes on with due executions. It has a route of its
+/// own, because it may take as long as they do, and schedules must not wait for it.
+pub(crate) async fn handle_sweep(State(state): State<AppState>) -> Result<Json<Value>, ApiError> {
+    let resumed = sweep::resume_due_executions(&state).await?;
+    Ok(Json(json!({ "resumed": resumed })))
+}
+
+async fn give_up(
+    state: &AppState,
+    event: &CloudEvent,
+    failure: String,
+) -> Result<(), store::Error> {
+    tracing::error!(event.id, failure, "event given up");
+    let now = state.clock.now().into();
+    let record = ProcessedEvent::new(&event.source, &event.id, Some(failure), now);
+    let key = event.idempotency_key();
+    state.store.keep_failed_event(&CALLER, &key, &record).await
+}
+
+/// The trigger of an event; none when the write was no creation.
+fn parse_trigger(event: &CloudEvent) -> Result<Option<Trigger>, String> {
+    let event = DocumentEvent::parse(event).map_err(|error| error.to_string())?;
+    let (Some(value), None) = (event.value, event.old_value) else {
+        return Ok(None);
+    };
+    let document = store::document_from_wire(value).ok_or("the document has no name")?;
+    let trigger: Trigger = store::decode(&document).map_err(|error| error.to_string())?;
+    if event.path != format!("triggers/{}", trigger.id) {
+        return Err("the document is no trigger".to_owned());
+    }
+    Ok(Some(trigger))
+}
+
+impl From<journal::Error> for ApiError {
+    fn from(error: journal::Error) -> Self {
+        match error {
+            journal::Error::Store(error) => error.into(),
+            error => Self::internal(&error),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod extent;
+mod handler;
+mod journal;
+mod node;
+mod run;
+mod schedule;
+mod start;
+mod sweep;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, routing::post};
+use shared::{
+    clock::{SharedClock, SystemClock},
+    egress::{self, Egress, EgressConfig},
+    email::{Mailer, SendGrid},
+    http::{ClientError, EdgeConfig, client, edge},
+    llm::{OpenAi, SharedProvider},
+    models::SystemPrincipal,
+    outbox::Dispatcher,
+    quota::MeteredLlm,
+    store::{Store, firestore::Firestore},
+};
+
+pub use crate::config::Config;
+
+/// Acts for itself when it looks across organizations.
+const CALLER: SystemPrincipal = SystemPrincipal {
+    function: "execute-workflow",
+};
+
+/// Pub/Sub, which carries Eventarc's events, waits at most 600 s for an acknowledgement
+/// (<https://cloud.google.com/pubsub/docs/push>).
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(590);
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct AppState {
+    store: Store,
+    clock: SharedClock,
+    llm: MeteredLlm,
+    egress: Arc<Egress>,
+    dispatcher: Dispatcher,
+    default_model: String,
+}
+
+impl AppState {
+    /// The state on the real systems.
+    ///
+    /// # Errors
+    /// Returns an error when an HTTP client cannot be built.
+    pub fn new(config: Config) -> Result<Self, StartError> {
+        let store = Store::new(Arc::new(Firestore::new(&config.service)));
+        let default_model = config.openai.default_model.clone();
+        let ports = Ports {
+            provider: Arc::new(OpenAi::new(config.openai, client()?)),
+            mailer: Arc::new(SendGrid::new(config.sendgrid, client()?)),
+            egress: Egress::new(EgressConfig {
+                host_overrides: config.egress_host_overrides,
+            })?,
+        };
+        Ok(Self::with_ports(
+            store,
+            ports,
+            default_model,
+            SystemClock::shared(),
+        ))
+    }
+
+    /// The state on the caller's ports.
+    #[must_use]
+    pub fn with_ports(
+        store: Store,
+        ports: Ports,
+        default_model: String,
+        clock: SharedClock,
+    ) -> Self {
+        let llm = MeteredLlm::new(ports.provider, store.clone(), clock.clone());
+        let dispatcher = Dispatcher::new(store.clone(), ports.mailer, clock.clone());
+        let egress = Arc::new(ports.egress);
+        Self {
+            store,
+            clock,
+            llm,
+            egress,
+            dispatcher,
+            default_model,
+        }
+    }
+}
+
+/// An HTTP client cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The one for the providers.
+    #[error(transparent)]
+    Provider(#[from] ClientError),
+    /// The one for HTTP nodes.
+    #[error(transparent)]
+    Egress(#[from] egress::Error),
+}
+
+/// The outside systems that nodes and the sweeper reach.
+pub struct Ports {
+    /// Answers `llm` and `agent` nodes.
+    pub provider: SharedProvider,
+    /// Sends the outbox's e-mails.
+    pub mailer: Arc<dyn Mailer>,
+    /// Sends the requests of `http` nodes.
+    pub egress: Egress,
+}
+
+/// The function's routes.
+pub fn router(state: AppState) -> Router {
+    let routes = Router::new()
+        .route("/", post(handler::handle_trigger_written))
+        .route("/schedule", post(handler::handle_schedule))
+        .route("/sweep", post(handler::handle_sweep))
+        .with_state(state);
+    edge(
+        routes,
+        &EdgeConfig {
+            timeout: REQUEST_TIMEOUT,
+            ..EdgeConfig::default()
+        },
+    )
+}

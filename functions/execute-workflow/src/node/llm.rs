@@ -1,0 +1,131 @@
+//! `llm`: one question to a language model.
+
+use serde_json::{Value, json};
+use shared::{
+    graph::LlmData,
+    ids::{AgentId, fingerprint},
+    inputs::Bindings,
+    llm::{ChatRequest, ChatResponse, Message},
+    quota,
+    retry::Transient,
+};
+
+use super::{Call, Failure, Outcome, Prepared, Stop};
+use crate::AppState;
+
+/// Tokens an answer may take unless the node says otherwise.
+pub(super) const DEFAULT_MAX_TOKENS: u32 = 1_024;
+
+/// A question with its expressions resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct LlmCall {
+    /// The default model when absent.
+    pub(super) model: Option<String>,
+    pub(super) system: Option<String>,
+    pub(super) prompt: String,
+    pub(super) max_tokens: u32,
+    pub(super) temperature: Option<f64>,
+    /// Whether the answer is parsed as JSON.
+    pub(super) json: bool,
+    /// The agent that asks, if any.
+    pub(super) agent_id: Option<AgentId>,
+}
+
+pub(super) fn prepare(data: &LlmData, bindings: &Bindings) -> Result<Prepared, Failure> {
+    let system = data
+        .system
+        .as_ref()
+        .map(|system| system.render_text(bindings))
+        .transpose()?;
+    Ok(Prepared::Effect(super::Effect::Llm(LlmCall {
+        model: data.model.clone(),
+        system,
+        prompt: data.prompt.render_text(bindings)?,
+        max_tokens: data.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
+        temperature: data.temperature,
+        json: data.json,
+        agent_id: None,
+    })))
+}
+
+impl LlmCall {
+    pub(super) async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
+        let response = self.ask(state, call).await?;
+        let tokens = response.usage.total();
+        let mut output = json!({ "text": response.content, "model": response.model });
+        if self.json {
+            output["json"] = parse_answer(&response.content)?;
+        }
+        Ok(Outcome {
+            output,
+            tokens,
+            ..Outcome::default()
+        })
+    }
+
+    pub(super) async fn ask(&self, state: &AppState, call: &Call) -> Result<ChatResponse, Stop> {
+        let system = self.system.clone().map(Message::system);
+        let request = ChatRequest {
+            model: self
+                .model
+                .clone()
+                .unwrap_or_else(|| state.default_model.clone()),
+            messages: system
+                .into_iter()
+                .chain([Message::user(self.prompt.clone())])
+                .collect(),
+            max_output_tokens: self.max_tokens,
+            temperature: self.temperature,
+            json: self.json,
+            idempotency_key: call.idempotency_key.clone(),
+        };
+        let metered = quota::Call {
+            org_id: call.org_id.clone(),
+            agent_id: self.agent_id.clone(),
+            workflow_id: Some(call.workflow_id.clone()),
+            execution_id: Some(call.execution_id.clone()),
+            request,
+        };
+        state.llm.chat(&metered).await.map_err(to_stop)
+    }
+
+    pub(super) fn request_hash(&self) -> String {
+        let model = self.model.as_deref().unwrap_or_default();
+        fingerprint(&[
+            "llm",
+            model,
+            self.system.as_deref().unwrap_or_default(),
+            &self.prompt,
+        ])
+    }
+}
+
+fn parse_answer(text: &str) -> Result<Value, Failure> {
+    serde_json::from_str(text)
+        .map_err(|_| Failure::permanent("failed_precondition", "the model's answer is not JSON"))
+}
+
+fn to_stop(error: quota::Error) -> Stop {
+    let (is_transient, retry_after) = (error.is_transient(), error.retry_after());
+    let (code, message) = match error {
+        quota::Error::Store(error) => return Stop::Database(error),
+        quota::Error::Exhausted { .. } => ("resource_exhausted", error.to_string()),
+        quota::Error::Llm(error) => {
+            let source = &error as &dyn std::error::Error;
+            tracing::warn!(error = source, "the model did not answer");
+            let code = if is_transient {
+                "unavailable"
+            } else {
+                "failed_precondition"
+            };
+            (code, error.to_string())
+        }
+        error => ("failed_precondition", error.to_string()),
+    };
+    let failure = if is_transient {
+        Failure::transient(code, message)
+    } else {
+        Failure::permanent(code, message)
+    };
+    failure.with_retry_after(retry_after).into()
+}

@@ -1,0 +1,9 @@
+//! `execute-workflow` through its router, on fakes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod app;
+mod events;
+mod failures;
+mod recovery;
+mod runs;
