@@ -1,0 +1,124 @@
+use serde_json::{Value, json};
+use shared::{
+    audit,
+    ids::AgentId,
+    models::{Agent, AuditAction, DeployState, Principal, Timestamp},
+    quota,
+    store::{self, Store, Versioned, Write, commit_contended},
+};
+
+use crate::{
+    error::Error,
+    idempotency::{Done, Once},
+};
+
+/// The caller's agent, as it was read.
+pub(crate) async fn find(
+    store: &Store,
+    principal: &Principal,
+    id: &AgentId,
+) -> Result<Versioned<Agent>, Error> {
+    let agent = store.find_agent(&principal.org_id, id).await?;
+    agent.ok_or(Error::NotFound("agent"))
+}
+
+/// Creates the agent, counts it against the quota and records it, in one commit.
+pub(crate) async fn create(
+    store: &Store,
+    principal: &Principal,
+    once: &Once,
+    agent: &Agent,
+) -> Result<Done<Agent>, Error> {
+    once.commit(store, || async move {
+        require_memory(store, agent).await?;
+        let now = agent.created_at;
+        let mut writes = quota::reserve_agent(store, &principal.org_id, now).await?;
+        writes.push(store::agents::create(agent)?);
+        let action = AuditAction::AgentCreate;
+        writes.push(audited(principal, action, agent, json!({}), now)?);
+        Ok((writes, agent.clone()))
+    })
+    .await
+}
+
+/// Applies `change` to the newest state of the agent, and records which fields it changed.
+pub(crate) async fn update(
+    store: &Store,
+    principal: &Principal,
+    id: &AgentId,
+    now: Timestamp,
+    change: impl Fn(&mut Agent),
+) -> Result<Agent, Error> {
+    let change = &change;
+    commit_contended(store, || async move {
+        let mut agent = find(store, principal, id).await?;
+        let before = agent.value.clone();
+        change(&mut agent.value);
+        let fields = changed_fields(&before, &agent.value)?;
+        if fields.is_empty() {
+            return Ok((Vec::new(), agent.value));
+        }
+        require_memory(store, &agent.value).await?;
+        agent.value.updated_at = now;
+        let context = json!({ "fields": fields });
+        let action = AuditAction::AgentUpdate;
+        let writes = vec![
+            store::agents::replace(&agent)?,
+            audited(principal, action, &agent.value, context, now)?,
+        ];
+        Ok((writes, agent.value))
+    })
+    .await
+}
+
+/// Deletes the agent, gives its place in the quota back and records it, in one commit.
+pub(crate) async fn delete(
+    store: &Store,
+    principal: &Principal,
+    id: &AgentId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    commit_contended(store, || async move {
+        let agent = find(store, principal, id).await?;
+        let was_deployed = agent.value.deploy_state == DeployState::Deployed;
+        let mut writes = quota::release_agent(store, &principal.org_id, was_deployed, now).await?;
+        writes.push(store::agents::delete(&agent));
+        let action = AuditAction::AgentDelete;
+        writes.push(audited(principal, action, &agent.value, json!({}), now)?);
+        Ok((writes, ()))
+    })
+    .await
+}
+
+async fn require_memory(store: &Store, agent: &Agent) -> Result<(), Error> {
+    if quota::allows_memory(store, &agent.org_id, agent.memory_depth).await? {
+        return Ok(());
+    }
+    Err(Error::Precondition("long-term memory needs the pro tier"))
+}
+
+fn audited(
+    principal: &Principal,
+    action: AuditAction,
+    agent: &Agent,
+    mut context: Value,
+    now: Timestamp,
+) -> Result<Write, Error> {
+    context["agentId"] = json!(agent.id);
+    let actor_id = principal.uid.as_str();
+    Ok(audit::record(
+        &agent.org_id,
+        actor_id,
+        action,
+        context,
+        now,
+    )?)
+}
+
+/// Names of the top-level fields that differ.
+fn changed_fields(before: &Agent, after: &Agent) -> Result<Vec<String>, Error> {
+    let (before, after) = (serde_json::to_value(before)?, serde_json::to_value(after)?);
+    let after = after.as_object().into_iter().flatten();
+    let changed = after.filter(|(name, value)| before.get(name.as_str()) != Some(value));
+    Ok(changed.map(|(name, _)| name.clone()).collect())
+}

@@ -1,0 +1,46 @@
+use shared::{quota, store};
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// Path of the field, such as `nodes[3].data.url`.
+    pub(crate) field: String,
+    /// What is expected.
+    pub(crate) message: String,
+}
+
+impl Problem {
+    pub(crate) fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        let (field, message) = (field.into(), message.into());
+        Self { field, message }
+    }
+}
+
+/// Why the API does not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The organization has no such thing.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// Fields have values that cannot be accepted.
+    #[error("the request has invalid fields")]
+    Invalid(Vec<Problem>),
+    /// The state does not allow it.
+    #[error("{0}")]
+    Precondition(&'static str),
+    /// The idempotency key belongs to another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// An answer cannot be kept, or read again.
+    #[error("the answer is not what this version writes")]
+    Answer(#[from] serde_json::Error),
+    /// No address can be made of the Google client.
+    #[error("the address of the consent screen cannot be made")]
+    ConsentUrl(#[from] url::ParseError),
+    /// The plan does not allow it.
+    #[error(transparent)]
+    Quota(#[from] quota::Error),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}

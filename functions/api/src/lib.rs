@@ -1,0 +1,94 @@
+#![doc = include_str!("../README.md")]
+
+mod agents;
+mod config;
+mod document_limits;
+mod error;
+mod executions;
+mod google_consent;
+mod graph_check;
+mod idempotency;
+mod integrations;
+mod organization;
+mod page;
+mod routes;
+mod trigger_declaration;
+mod usage_report;
+mod workflows;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::FromRef};
+use shared::{
+    auth::TokenVerifier,
+    clock::{SharedClock, SystemClock},
+    http::{Authenticator, ClientError, EdgeConfig, client, edge},
+    models::Timestamp,
+    store::{Store, firestore::Firestore},
+};
+
+pub use crate::config::{Config, GoogleClient};
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct AppState {
+    store: Store,
+    clock: SharedClock,
+    authenticator: Authenticator,
+    default_model: String,
+    google: Option<GoogleClient>,
+    edge: EdgeConfig,
+}
+
+impl AppState {
+    /// The state on the real systems.
+    ///
+    /// # Errors
+    /// Returns [`ClientError`] when the HTTP client cannot be built.
+    pub fn new(config: Config) -> Result<Self, ClientError> {
+        let clock = SystemClock::shared();
+        let store = Store::new(Arc::new(Firestore::new(&config.service)));
+        let verifier = config.auth.verifier(clock.clone(), client()?);
+        Ok(Self::with_ports(config, store, verifier, clock))
+    }
+
+    /// The state on the caller's ports.
+    #[must_use]
+    pub fn with_ports(
+        config: Config,
+        store: Store,
+        verifier: Arc<dyn TokenVerifier>,
+        clock: SharedClock,
+    ) -> Self {
+        let authenticator = Authenticator::new(verifier, store.clone(), clock.clone());
+        let edge = EdgeConfig {
+            cors_origins: config.cors_origins,
+            ..EdgeConfig::default()
+        };
+        Self {
+            store,
+            clock,
+            authenticator,
+            default_model: config.default_model,
+            google: config.google,
+            edge,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now().into()
+    }
+}
+
+impl FromRef<AppState> for Authenticator {
+    fn from_ref(state: &AppState) -> Self {
+        state.authenticator.clone()
+    }
+}
+
+/// The function's routes.
+pub fn router(state: AppState) -> Router {
+    let edge_config = state.edge.clone();
+    let api = Router::new().nest(routes::PREFIX, routes::routes());
+    edge(api.with_state(state), &edge_config)
+}

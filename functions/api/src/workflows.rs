@@ -1,0 +1,92 @@
+use serde_json::json;
+use shared::{
+    audit,
+    ids::WorkflowId,
+    models::{AuditAction, Principal, Timestamp, Workflow},
+    store::{self, Store, Versioned, commit_contended},
+};
+
+use crate::{
+    error::Error,
+    graph_check,
+    idempotency::{Done, Once},
+};
+
+/// The caller's workflow, as it was read.
+pub(crate) async fn find(
+    store: &Store,
+    principal: &Principal,
+    id: &WorkflowId,
+) -> Result<Versioned<Workflow>, Error> {
+    let workflow = store.find_workflow(&principal.org_id, id).await?;
+    workflow.ok_or(Error::NotFound("workflow"))
+}
+
+/// Creates the workflow, if it can run.
+pub(crate) async fn create(
+    store: &Store,
+    once: &Once,
+    workflow: &Workflow,
+) -> Result<Done<Workflow>, Error> {
+    graph_check::check(workflow)?;
+    once.commit(store, || async move {
+        let writes = vec![store::workflows::create(workflow)?];
+        Ok((writes, workflow.clone()))
+    })
+    .await
+}
+
+/// Applies `change` to the newest state of the workflow, if it can run afterwards.
+///
+/// A name can be changed although a client has saved a broken graph past the API.
+pub(crate) async fn update(
+    store: &Store,
+    principal: &Principal,
+    id: &WorkflowId,
+    now: Timestamp,
+    change: impl Fn(&mut Workflow),
+) -> Result<Workflow, Error> {
+    let change = &change;
+    commit_contended(store, || async move {
+        let mut workflow = find(store, principal, id).await?;
+        let before = workflow.value.clone();
+        change(&mut workflow.value);
+        if workflow.value == before {
+            return Ok((Vec::new(), before));
+        }
+        if needs_check(&before, &workflow.value) {
+            graph_check::check(&workflow.value)?;
+        }
+        workflow.value.updated_at = Some(now);
+        Ok((vec![store::workflows::replace(&workflow)?], workflow.value))
+    })
+    .await
+}
+
+/// Deletes the workflow and records it, in one commit. Its versions stay for its executions.
+pub(crate) async fn delete(
+    store: &Store,
+    principal: &Principal,
+    id: &WorkflowId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    commit_contended(store, || async move {
+        let workflow = find(store, principal, id).await?;
+        let metadata = json!({ "workflowId": id });
+        let (org_id, actor_id) = (&principal.org_id, principal.uid.as_str());
+        let action = AuditAction::DeleteWorkflow;
+        let writes = vec![
+            store::workflows::delete(&workflow),
+            audit::record(org_id, actor_id, action, metadata, now)?,
+        ];
+        Ok((writes, ()))
+    })
+    .await
+}
+
+fn needs_check(before: &Workflow, after: &Workflow) -> bool {
+    (after.active && !before.active)
+        || before.nodes != after.nodes
+        || before.edges != after.edges
+        || before.triggers != after.triggers
+}

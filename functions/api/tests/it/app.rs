@@ -1,0 +1,184 @@
+use std::sync::Arc;
+
+use api::{AppState, Config, router};
+use axum::{Router, body::Body};
+use http::{
+    HeaderMap, Method, Request, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+    request::Builder,
+};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use shared::{
+    config::Env,
+    ids::Uid,
+    models::{Role, SubscriptionTier},
+    store::Store,
+    testing::{FixedClock, MemoryDb, TestVerifier, claims, memory_store},
+};
+use tower::ServiceExt;
+
+use crate::seeds;
+
+pub(crate) const NOW: &str = "2026-11-23T12:00:00Z";
+pub(crate) const ORIGIN: &str = "https://app.example.com";
+
+/// The API with organization `o1` on the free tier and `o2` on pro. Tokens are the uids:
+/// `admin`, `user` and `viewer` in `o1`, `stranger` in `o2`.
+pub(crate) struct TestApp {
+    router: Router,
+    pub(crate) store: Store,
+    pub(crate) db: Arc<MemoryDb>,
+    pub(crate) clock: FixedClock,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl TestApp {
+    pub(crate) async fn new() -> Self {
+        Self::with_env([]).await
+    }
+
+    pub(crate) async fn with_env<const N: usize>(variables: [(&str, &str); N]) -> Self {
+        let (store, db) = memory_store();
+        let verifier = Arc::new(TestVerifier::new());
+        let clock = FixedClock::at(NOW);
+        let fixed = [("GOOGLE_CLOUD_PROJECT", "demo"), ("CORS_ORIGINS", ORIGIN)];
+        let env = Env::from_pairs(variables.into_iter().chain(fixed));
+        let config = Config::from_env(&env).unwrap();
+        for uid in ["admin", "user", "viewer", "stranger"] {
+            verifier.accept(uid, claims(&Uid::parse(uid).unwrap()));
+        }
+        let state = AppState::with_ports(config, store.clone(), verifier, clock.shared());
+        let app = Self {
+            router: router(state),
+            store,
+            db,
+            clock,
+        };
+        app.seed().await;
+        app
+    }
+
+    async fn seed(&self) {
+        let writes = vec![
+            seeds::organization("o1", SubscriptionTier::Free),
+            seeds::organization("o2", SubscriptionTier::Pro),
+            seeds::user("admin", "o1", Role::Admin),
+            seeds::user("user", "o1", Role::User),
+            seeds::user("viewer", "o1", Role::Viewer),
+            seeds::user("stranger", "o2", Role::Admin),
+        ];
+        self.store.commit(writes).await.unwrap();
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        }
+    }
+
+    pub(crate) async fn get(&self, token: &str, path: &str) -> Answer {
+        self.send(empty(request(Method::GET, path, token))).await
+    }
+
+    pub(crate) async fn delete(&self, token: &str, path: &str) -> Answer {
+        self.send(empty(request(Method::DELETE, path, token))).await
+    }
+
+    pub(crate) async fn post(&self, token: &str, path: &str, body: &Value) -> Answer {
+        self.send(json_body(request(Method::POST, path, token), body))
+            .await
+    }
+
+    pub(crate) async fn patch(&self, token: &str, path: &str, body: &Value) -> Answer {
+        self.send(json_body(request(Method::PATCH, path, token), body))
+            .await
+    }
+
+    pub(crate) async fn put(&self, token: &str, path: &str, body: &Value) -> Answer {
+        self.send(json_body(request(Method::PUT, path, token), body))
+            .await
+    }
+
+    /// A POST with an idempotency key.
+    pub(crate) async fn post_once(&self, key: &str, path: &str, body: &Value) -> Answer {
+        let request = request(Method::POST, path, "admin").header("Idempotency-Key", key);
+        self.send(json_body(request, body)).await
+    }
+
+    /// Actions on record, oldest first.
+    pub(crate) fn audited(&self) -> Vec<String> {
+        let records = self.db.documents("audit_logs/");
+        let record = |document| -> Value { shared::store::decode(document).unwrap() };
+        let mut records: Vec<Value> = records.iter().map(record).collect();
+        records.sort_by_key(|record| record["id"].as_str().map(str::to_owned));
+        let action = |record: &Value| record["action"].as_str().unwrap().to_owned();
+        records.iter().map(action).collect()
+    }
+}
+
+impl Answer {
+    /// Status and code of an error, whose envelope is checked.
+    #[track_caller]
+    pub(crate) fn refusal(&self) -> (u16, &str) {
+        assert_eq!(self.headers[CONTENT_TYPE], "application/json");
+        let error = self.body["error"].as_object().unwrap();
+        assert_eq!(self.body.as_object().map(|body| body.len()), Some(1));
+        assert_eq!(error.len(), 3, "{error:?}");
+        assert!(error["message"].is_string() && error["details"].is_object());
+        (self.status.as_u16(), error["code"].as_str().unwrap())
+    }
+
+    /// Fields that an error names.
+    pub(crate) fn fields(&self) -> Vec<&str> {
+        let fields = self.body["error"]["details"]["fields"].as_array();
+        let fields = fields.into_iter().flatten();
+        fields.filter_map(|field| field["field"].as_str()).collect()
+    }
+}
+
+pub(crate) fn request(method: Method, path: &str, token: &str) -> Builder {
+    Request::builder()
+        .method(method)
+        .uri(format!("/api/v1{path}"))
+        .header(AUTHORIZATION, format!("Bearer {token}"))
+}
+
+pub(crate) fn empty(request: Builder) -> Request<Body> {
+    request.body(Body::empty()).unwrap()
+}
+
+pub(crate) fn json_body(request: Builder, body: &Value) -> Request<Body> {
+    let request = request.header(CONTENT_TYPE, "application/json");
+    request.body(Body::from(body.to_string())).unwrap()
+}
+
+pub(crate) fn agent_request() -> Value {
+    json!({
+        "name": "Ada",
+        "industry": "tech",
+        "personality": { "empathy": 0.8, "confidence": 0.7, "style": "brief" },
+        "voiceConfig": { "model": "alloy", "speed": 1, "pitch": 0 },
+        "systemPrompt": "You sort support mail.",
+    })
+}
+
+pub(crate) fn workflow_request() -> Value {
+    json!({
+        "name": "Triage",
+        "nodes": seeds::nodes(),
+        "edges": seeds::edges(),
+        "triggers": [{ "type": "manual" }],
+        "active": true,
+    })
+}

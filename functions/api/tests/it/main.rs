@@ -1,0 +1,16 @@
+//! `api` through its router, on fakes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod agents;
+mod app;
+mod edge;
+mod executions;
+mod idempotency;
+mod integrations;
+mod listings;
+mod organization;
+mod seeds;
+mod table;
+mod usage;
+mod workflows;

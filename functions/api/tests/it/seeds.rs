@@ -1,0 +1,242 @@
+use serde_json::{Value, json};
+use shared::{
+    ids::{AgentId, ExecutionId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
+    models::{
+        Agent, AgentKind, AgentStatus, Budget, DeployState, Execution, ExecutionStatus,
+        ExecutionTrigger, Industry, Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth,
+        Organization, Personality, Presence, Role, Step, StepIntent, StepResult, StepStatus,
+        SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry, UsageState,
+        User, VoiceConfig, Workflow, WorkflowVersion,
+    },
+    store::{Write, agents, executions, organizations, triggers, usage_ledger, users, workflows},
+};
+
+use crate::app::NOW;
+
+pub(crate) fn now() -> Timestamp {
+    let now: jiff::Timestamp = NOW.parse().unwrap();
+    now.into()
+}
+
+pub(crate) fn organization(id: &str, tier: SubscriptionTier) -> Write {
+    let organization = Organization {
+        id: OrgId::parse(id).unwrap(),
+        name: "Ada's organization".to_owned(),
+        subscription_tier: tier,
+        stripe_customer_id: Some("cus_1".to_owned()),
+        api_usage: 42,
+        limits: Limits::default(),
+        created_at: now(),
+    };
+    organizations::create(&organization).unwrap()
+}
+
+pub(crate) fn user(uid: &str, org_id: &str, role: Role) -> Write {
+    let user = User {
+        uid: Uid::parse(uid).unwrap(),
+        email: Some(format!("{uid}@example.com")),
+        role,
+        organization_id: OrgId::parse(org_id).unwrap(),
+        created_at: now(),
+        settings: [("theme".to_owned(), json!("dark"))].into(),
+        disabled: false,
+    };
+    users::create(&user).unwrap()
+}
+
+pub(crate) fn agent_model(id: &str) -> Agent {
+    Agent {
+        id: AgentId::parse(id).unwrap(),
+        org_id: OrgId::parse("o1").unwrap(),
+        name: "Ada".to_owned(),
+        kind: AgentKind::Custom,
+        industry: Industry::Tech,
+        personality: Personality {
+            empathy: 0.5,
+            confidence: 0.5,
+            style: String::new(),
+        },
+        voice_config: VoiceConfig {
+            model: "alloy".to_owned(),
+            speed: 1.0,
+            pitch: 0.0,
+        },
+        status: AgentStatus::Paused,
+        memory_depth: MemoryDepth::Session,
+        deploy_state: DeployState::Draft,
+        presence: Presence::default(),
+        system_prompt: String::new(),
+        tools: Vec::new(),
+        model: "gpt-4.1-mini".to_owned(),
+        runtime: None,
+        last_error: None,
+        created_at: now(),
+        updated_at: now(),
+    }
+}
+
+pub(crate) fn agent(id: &str) -> Write {
+    agents::create(&agent_model(id)).unwrap()
+}
+
+pub(crate) fn nodes() -> Value {
+    let position = json!({ "x": 0, "y": 0 });
+    json!([
+        { "id": "start", "type": "trigger", "position": position, "data": {} },
+        {
+            "id": "end",
+            "type": "output",
+            "position": position,
+            "data": { "value": "${trigger.payload}" },
+        },
+    ])
+}
+
+pub(crate) fn edges() -> Value {
+    json!([{ "id": "e1", "source": "start", "target": "end" }])
+}
+
+pub(crate) fn workflow(id: &str) -> Write {
+    let list = |value: Value| value.as_array().unwrap().clone();
+    let workflow = Workflow {
+        id: WorkflowId::parse(id).unwrap(),
+        org_id: OrgId::parse("o1").unwrap(),
+        name: "Triage".to_owned(),
+        description: String::new(),
+        nodes: list(nodes()),
+        edges: list(edges()),
+        triggers: Vec::new(),
+        active: false,
+        created_at: Some(now()),
+        updated_at: Some(now()),
+    };
+    workflows::create(&workflow).unwrap()
+}
+
+/// An execution of `w1` that began `age` seconds ago, with its trigger, one step and two lines.
+pub(crate) fn execution(id: &str, status: ExecutionStatus, age: i64) -> Vec<Write> {
+    let execution = execution_model(id, status, age);
+    let version = WorkflowVersion {
+        hash: "v1".to_owned(),
+        org_id: execution.org_id.clone(),
+        workflow_id: execution.workflow_id.clone(),
+        nodes: nodes().into(),
+        edges: edges().into(),
+        created_at: now(),
+    };
+    let mut writes = executions::create(&execution, &version).unwrap();
+    writes.push(trigger(id));
+    writes.push(executions::set_step(&execution.id, &step()).unwrap());
+    let lines = [1, 2].map(|seq| executions::create_log_line(&execution.id, &log_line(seq)));
+    writes.extend(lines.map(Result::unwrap));
+    writes
+}
+
+pub(crate) fn trigger(id: &str) -> Write {
+    let trigger = Trigger {
+        id: TriggerId::parse(id).unwrap(),
+        org_id: OrgId::parse("o1").unwrap(),
+        workflow_id: WorkflowId::parse("w1").unwrap(),
+        kind: TriggerType::Manual,
+        payload: json!({ "list": [[1]] }).into(),
+        dedupe_key: id.to_owned(),
+        source: TriggerSource {
+            function: "api".to_owned(),
+            uid: None,
+        },
+        created_at: now(),
+    };
+    triggers::create(&trigger).unwrap()
+}
+
+pub(crate) fn usage(id: &str, day: &str, model: &str) -> Write {
+    let entry = UsageEntry {
+        id: RecordId::parse(id).unwrap(),
+        org_id: OrgId::parse("o1").unwrap(),
+        agent_id: None,
+        workflow_id: Some(WorkflowId::parse("w1").unwrap()),
+        execution_id: None,
+        model: model.to_owned(),
+        input_tokens: 100,
+        output_tokens: 20,
+        cost_micro_usd: 7,
+        state: UsageState::Settled,
+        period: day[..7].to_owned(),
+        day: day.to_owned(),
+        created_at: now(),
+    };
+    usage_ledger::create(&entry).unwrap()
+}
+
+fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Execution {
+    Execution {
+        id: ExecutionId::parse(id).unwrap(),
+        org_id: OrgId::parse("o1").unwrap(),
+        workflow_id: WorkflowId::parse("w1").unwrap(),
+        workflow_name: "Triage".to_owned(),
+        workflow_version: "v1".to_owned(),
+        status,
+        started_at: now().plus_seconds(-age),
+        finished_at: None,
+        trigger: ExecutionTrigger {
+            id: TriggerId::parse(id).unwrap(),
+            kind: TriggerType::Manual,
+        },
+        input: json!({ "list": [[1]] }).into(),
+        output: Some(json!({ "answer": [1, null] }).into()),
+        error: None,
+        budget: Budget {
+            max_steps: 1_000,
+            max_tokens: 1_000,
+            max_seconds: 60,
+            used_steps: 1,
+            used_tokens: 0,
+        },
+        lease: Lease {
+            owner: Some("worker".to_owned()),
+            fence: 1,
+            until: Some(now().plus_seconds(60)),
+        },
+        attempts: 1,
+        log_seq: 2,
+        resume_at: None,
+    }
+}
+
+fn step() -> Step {
+    Step {
+        node_id: "start".to_owned(),
+        iteration: "0".to_owned(),
+        kind: "trigger".to_owned(),
+        org_id: OrgId::parse("o1").unwrap(),
+        status: StepStatus::Succeeded,
+        intent: StepIntent {
+            attempt: 1,
+            idempotency_key: "k".to_owned(),
+            request_hash: "h".to_owned(),
+            fence: 1,
+            at: now(),
+            resume_at: None,
+        },
+        result: Some(StepResult {
+            output: json!({ "nested": [[1]] }).into(),
+            handle: "out".to_owned(),
+            error: None,
+            tokens: 0,
+            duration_ms: 5,
+            at: now(),
+        }),
+    }
+}
+
+pub(crate) fn log_line(seq: i64) -> LogLine {
+    LogLine {
+        seq,
+        ts: now(),
+        node_id: None,
+        level: LogLevel::Info,
+        kind: LogKind::Execution,
+        message: format!("line {seq}"),
+        org_id: OrgId::parse("o1").unwrap(),
+    }
+}

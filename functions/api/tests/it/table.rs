@@ -1,0 +1,130 @@
+use http::Method;
+use serde_json::{Value, json};
+use shared::models::ExecutionStatus;
+
+use crate::{
+    app::{TestApp, agent_request, workflow_request},
+    seeds,
+};
+
+/// A route with a request that `admin` may make.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    /// With `{id}` for the id of something in `o1`.
+    path: &'static str,
+    id: &'static str,
+    pub(crate) body: Option<Value>,
+    pub(crate) status: u16,
+    pub(crate) is_read: bool,
+}
+
+/// Every route of the API.
+pub(crate) fn routes() -> Vec<Route> {
+    let name = json!({ "name": "Bob" });
+    let cancel = json!({ "status": "cancelled" });
+    let start = json!({ "workflowId": "w1" });
+    vec![
+        get("/me", ""),
+        get("/organization", ""),
+        write(Method::POST, "/agents/create", "", agent_request(), 201),
+        write(Method::POST, "/agents", "", agent_request(), 201),
+        get("/agents", ""),
+        get("/agents/{id}", "a1"),
+        get("/agents/{id}/status", "a1"),
+        write(Method::PATCH, "/agents/{id}", "a1", name.clone(), 200),
+        delete("/agents/{id}", "a1"),
+        write(Method::POST, "/workflows", "", workflow_request(), 201),
+        get("/workflows", ""),
+        get("/workflows/{id}", "w1"),
+        write(
+            Method::PUT,
+            "/workflows/{id}",
+            "w1",
+            workflow_request(),
+            200,
+        ),
+        write(Method::PATCH, "/workflows/{id}", "w1", name, 200),
+        delete("/workflows/{id}", "w1"),
+        write(
+            Method::POST,
+            "/workflows/trigger/{id}",
+            "w1",
+            json!({}),
+            202,
+        ),
+        write(Method::POST, "/executions", "", start, 202),
+        get("/executions", ""),
+        get("/executions/{id}", "running"),
+        get("/executions/{id}/steps", "running"),
+        get("/executions/{id}/logs", "running"),
+        write(Method::PATCH, "/executions/{id}", "running", cancel, 200),
+        delete("/executions/{id}", "ended"),
+        write(
+            Method::POST,
+            "/integrations/google/auth",
+            "",
+            json!({}),
+            400,
+        ),
+        get("/analytics/usage", ""),
+    ]
+}
+
+impl Route {
+    pub(crate) fn has_id(&self) -> bool {
+        self.path.contains("{id}")
+    }
+
+    /// The path to what is there.
+    pub(crate) fn path(&self) -> String {
+        self.path_with(self.id)
+    }
+
+    pub(crate) fn path_with(&self, id: &str) -> String {
+        self.path.replace("{id}", id)
+    }
+}
+
+/// An application in which every route's thing exists.
+pub(crate) async fn seeded_app() -> TestApp {
+    let app = TestApp::new().await;
+    let mut writes = vec![seeds::agent("a1"), seeds::workflow("w1")];
+    writes.extend(seeds::execution("running", ExecutionStatus::Running, 1));
+    app.store.commit(writes).await.unwrap();
+    let writes = seeds::execution("ended", ExecutionStatus::Succeeded, 2);
+    app.store.commit(writes).await.unwrap();
+    app
+}
+
+fn get(path: &'static str, id: &'static str) -> Route {
+    Route {
+        method: Method::GET,
+        path,
+        id,
+        body: None,
+        status: 200,
+        is_read: true,
+    }
+}
+
+fn delete(path: &'static str, id: &'static str) -> Route {
+    Route {
+        method: Method::DELETE,
+        path,
+        id,
+        body: None,
+        status: 204,
+        is_read: false,
+    }
+}
+
+fn write(method: Method, path: &'static str, id: &'static str, body: Value, status: u16) -> Route {
+    Route {
+        method,
+        path,
+        id,
+        body: Some(body),
+        status,
+        is_read: false,
+    }
+}

@@ -1,0 +1,587 @@
+//! `deploy-agent` through its router, on fakes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+};
+use deploy_agent::{AppState, router};
+use futures::future::join_all;
+use http::{HeaderMap, Request, StatusCode};
+use serde_json::{Value, json};
+use shared::{
+    ids::{AgentId, OrgId, Uid},
+    models::{
+        Agent, AgentKind, AgentQuota, AgentStatus, DeployState, Industry, Limits, MemoryDepth,
+        Organization, Personality, Presence, Role, SubscriptionTier, User, VoiceConfig,
+    },
+    store::{Store, agents, organizations, users},
+    testing::{FixedClock, MemoryDb, TestVerifier, claims, memory_store},
+};
+use tower::ServiceExt;
+
+const NOW: &str = "2026-11-23T12:00:00Z";
+const ORIGIN: &str = "https://app.example.com";
+
+struct TestApp {
+    router: Router,
+    store: Store,
+    db: Arc<MemoryDb>,
+    verifier: Arc<TestVerifier>,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl TestApp {
+    fn new() -> Self {
+        let (store, db) = memory_store();
+        let verifier = Arc::new(TestVerifier::new());
+        let clock = FixedClock::at(NOW).shared();
+        let origins = vec![ORIGIN.parse().unwrap()];
+        let state = AppState::with_ports(store.clone(), verifier.clone(), clock, origins);
+        Self {
+            router: router(state),
+            store,
+            db,
+            verifier,
+        }
+    }
+
+    /// An organization `o1` with an admin whose token is `admin`, and agents `a1`, `a2` ….
+    async fn with_agents(tier: SubscriptionTier, count: usize) -> Self {
+        let app = Self::new();
+        app.add_user("o1", "admin", Role::Admin).await;
+        let organization = organization("o1", tier);
+        let mut writes = vec![organizations::create(&organization).unwrap()];
+        for number in 1..=count {
+            writes.push(agents::create(&agent("o1", &format!("a{number}"))).unwrap());
+        }
+        let created = i64::try_from(count).unwrap();
+        let quota = AgentQuota {
+            created,
+            deployed: 0,
+        };
+        writes.push(organizations::set_agent_quota(&organization.id, &quota, None).unwrap());
+        app.store.commit(writes).await.unwrap();
+        app
+    }
+
+    /// A user whose uid and token are `name`.
+    async fn add_user(&self, org_id: &str, name: &str, role: Role) {
+        let uid = Uid::parse(name).unwrap();
+        self.verifier.accept(name, claims(&uid));
+        let user = User {
+            uid,
+            email: None,
+            role,
+            organization_id: OrgId::parse(org_id).unwrap(),
+            created_at: now(),
+            settings: Default::default(),
+            disabled: false,
+        };
+        self.store
+            .commit(vec![users::create(&user).unwrap()])
+            .await
+            .unwrap();
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    async fn call(&self, token: &str, data: Value) -> Answer {
+        self.send(request("/", token, &json!({ "data": data }).to_string()))
+            .await
+    }
+
+    async fn deploy(&self, id: &str) -> Answer {
+        self.call("admin", json!({ "agentId": id })).await
+    }
+
+    async fn agent(&self, id: &str) -> Agent {
+        let (org_id, id) = (OrgId::parse("o1").unwrap(), AgentId::parse(id).unwrap());
+        self.store
+            .find_agent(&org_id, &id)
+            .await
+            .unwrap()
+            .unwrap()
+            .value
+    }
+
+    async fn deployed(&self) -> i64 {
+        let quota = self
+            .store
+            .find_agent_quota(&OrgId::parse("o1").unwrap())
+            .await
+            .unwrap();
+        quota.unwrap().value.deployed
+    }
+
+    fn audits(&self) -> usize {
+        self.db.count("audit_logs")
+    }
+}
+
+impl Answer {
+    /// HTTP status and the status of the callable protocol.
+    fn refusal(&self) -> (u16, &str) {
+        let error = &self.body["error"];
+        assert!(
+            error["message"].is_string() && error["details"].is_object(),
+            "{}",
+            self.body
+        );
+        let status = error["status"].as_str().unwrap();
+        assert_eq!(error["code"], status.to_lowercase());
+        (self.status.as_u16(), status)
+    }
+}
+
+fn request(path: &str, token: &str, body: &str) -> Request<Body> {
+    Request::post(path)
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "application/json")
+        .body(Body::from(body.to_owned()))
+        .unwrap()
+}
+
+fn now() -> shared::models::Timestamp {
+    NOW.parse::<jiff::Timestamp>().unwrap().into()
+}
+
+fn organization(id: &str, tier: SubscriptionTier) -> Organization {
+    Organization {
+        id: OrgId::parse(id).unwrap(),
+        name: "Ada".to_owned(),
+        subscription_tier: tier,
+        stripe_customer_id: None,
+        api_usage: 0,
+        limits: Limits::default(),
+        created_at: now(),
+    }
+}
+
+fn agent(org_id: &str, id: &str) -> Agent {
+    Agent {
+        id: AgentId::parse(id).unwrap(),
+        org_id: OrgId::parse(org_id).unwrap(),
+        name: "Ada".to_owned(),
+        kind: AgentKind::Custom,
+        industry: Industry::Tech,
+        personality: Personality {
+            empathy: 0.5,
+            confidence: 0.5,
+            style: "brief".to_owned(),
+        },
+        voice_config: VoiceConfig {
+            model: "alloy".to_owned(),
+            speed: 1.0,
+            pitch: 0.0,
+        },
+        status: AgentStatus::Paused,
+        memory_depth: MemoryDepth::Session,
+        deploy_state: DeployState::Draft,
+        presence: Presence::default(),
+        system_prompt: "You help.".to_owned(),
+        tools: Vec::new(),
+        model: "default".to_owned(),
+        runtime: None,
+        last_error: None,
+        created_at: now(),
+        updated_at: now(),
+    }
+}
+
+#[tokio::test]
+async fn deploying_makes_the_agent_active() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    let answer = app.deploy("a1").await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let result = &answer.body["result"];
+    assert_eq!(result["agentId"], "a1");
+    assert_eq!(result["status"], "active");
+    assert_eq!(result["deployState"], "deployed");
+    assert_eq!(result["runtime"]["kind"], "registered");
+    assert_eq!(result["runtime"]["registeredAt"], NOW);
+    let agent = app.agent("a1").await;
+    assert_eq!(
+        (agent.status, agent.deploy_state),
+        (AgentStatus::Active, DeployState::Deployed)
+    );
+    assert_eq!(
+        serde_json::to_value(agent.runtime).unwrap(),
+        result["runtime"]
+    );
+    assert_eq!(app.deployed().await, 1);
+}
+
+#[tokio::test]
+async fn agent_quota_and_audit_record_are_one_commit() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    let before = app.db.commits().len();
+    app.deploy("a1").await;
+    let commits = app.db.commits().split_off(before);
+    let [commit] = &commits[..] else {
+        panic!("{} commits", commits.len())
+    };
+    let mut paths: Vec<_> = commit.iter().map(|write| write.path.as_str()).collect();
+    paths.sort_unstable();
+    let [agent, audit, quota] = paths[..] else {
+        panic!("{paths:?}")
+    };
+    assert_eq!(
+        (agent, quota),
+        ("agents/a1", "organizations/o1/quota/agents")
+    );
+    assert!(audit.starts_with("audit_logs/"), "{audit}");
+}
+
+#[tokio::test]
+async fn the_configuration_is_kept_with_the_deployment() {
+    let app = TestApp::with_agents(SubscriptionTier::Pro, 1).await;
+    let config = json!({
+        "systemPrompt": "You sell.",
+        "model": "fast",
+        "memoryDepth": "long_term",
+        "tools": ["http"],
+        "personality": { "empathy": 1, "confidence": 0, "style": "warm" },
+        "voiceConfig": { "model": "verse", "speed": 2, "pitch": -1 },
+        "runtime": "registered",
+    });
+    let answer = app
+        .call("admin", json!({ "agentId": "a1", "config": config }))
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let agent = app.agent("a1").await;
+    assert_eq!(agent.system_prompt, "You sell.");
+    assert_eq!(agent.model, "fast");
+    assert_eq!(agent.memory_depth, MemoryDepth::LongTerm);
+    assert_eq!(agent.tools, ["http"]);
+    assert_eq!(agent.personality.style, "warm");
+    assert_eq!(agent.voice_config.model, "verse");
+}
+
+#[tokio::test]
+async fn a_repeat_answers_the_same_and_writes_nothing() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    let data = json!({ "agentId": "a1", "config": { "systemPrompt": "You sell." } });
+    let first = app.call("admin", data.clone()).await;
+    let commits = app.db.commits().len();
+    for repeat in [data, json!({ "agentId": "a1" })] {
+        let answer = app.call("admin", repeat).await;
+        assert_eq!((answer.status, &answer.body), (StatusCode::OK, &first.body));
+    }
+    assert_eq!(app.db.commits().len(), commits);
+    assert_eq!(app.audits(), 1);
+}
+
+#[tokio::test]
+async fn another_configuration_deploys_again_in_the_same_place() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    let first = app.deploy("a1").await;
+    let data = json!({ "agentId": "a1", "config": { "systemPrompt": "You sell." } });
+    let second = app.call("admin", data).await;
+    assert_eq!(second.status, StatusCode::OK, "{}", second.body);
+    let revision = |answer: &Answer| answer.body["result"]["runtime"]["revision"].clone();
+    assert_ne!(revision(&first), revision(&second));
+    assert_eq!((app.deployed().await, app.audits()), (1, 2));
+}
+
+#[tokio::test]
+async fn a_paused_agent_is_made_active_again() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    app.deploy("a1").await;
+    let (org_id, id) = (OrgId::parse("o1").unwrap(), AgentId::parse("a1").unwrap());
+    let mut agent = app.store.find_agent(&org_id, &id).await.unwrap().unwrap();
+    agent.value.status = AgentStatus::Paused;
+    app.store
+        .commit(vec![agents::replace(&agent).unwrap()])
+        .await
+        .unwrap();
+    app.deploy("a1").await;
+    assert_eq!(app.agent("a1").await.status, AgentStatus::Active);
+    assert_eq!((app.deployed().await, app.audits()), (1, 2));
+}
+
+#[tokio::test]
+async fn parallel_deploys_of_one_agent_are_one_deployment() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    let answers = join_all((0..20).map(|_| app.deploy("a1"))).await;
+    for answer in &answers {
+        assert_eq!(
+            (answer.status, &answer.body),
+            (StatusCode::OK, &answers[0].body)
+        );
+    }
+    assert_eq!((app.deployed().await, app.audits()), (1, 1));
+}
+
+#[tokio::test]
+async fn after_a_downgrade_exactly_as_many_are_deployed_as_the_tier_allows() {
+    for (tier, limit) in [(SubscriptionTier::Free, 1), (SubscriptionTier::Pro, 5)] {
+        let app = TestApp::with_agents(tier, 12).await;
+        let ids: Vec<_> = (1..=12).map(|number| format!("a{number}")).collect();
+        let answers = join_all(ids.iter().map(|id| app.deploy(id))).await;
+        let (accepted, refused): (Vec<_>, Vec<_>) = answers
+            .iter()
+            .partition(|answer| answer.status == StatusCode::OK);
+        assert_eq!(accepted.len(), limit);
+        for answer in refused {
+            assert_eq!(answer.refusal(), (429, "RESOURCE_EXHAUSTED"));
+        }
+        let deployed = i64::try_from(limit).unwrap();
+        assert_eq!((app.deployed().await, app.audits()), (deployed, limit));
+    }
+}
+
+#[tokio::test]
+async fn the_quota_error_tells_limit_and_tier() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 2).await;
+    app.deploy("a1").await;
+    let answer = app.deploy("a2").await;
+    assert_eq!(answer.refusal(), (429, "RESOURCE_EXHAUSTED"));
+    let details = &answer.body["error"]["details"];
+    assert_eq!(details["resource"], "agents");
+    assert_eq!(
+        (&details["limit"], &details["tier"]),
+        (&json!(1), &json!("free"))
+    );
+    assert_eq!(app.agent("a2").await.deploy_state, DeployState::Draft);
+}
+
+#[tokio::test]
+async fn long_term_memory_needs_the_pro_tier() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    let data = json!({ "agentId": "a1", "config": { "memoryDepth": "long_term" } });
+    let answer = app.call("admin", data).await;
+    assert_eq!(answer.refusal(), (400, "FAILED_PRECONDITION"));
+    assert_eq!(app.agent("a1").await, agent("o1", "a1"));
+}
+
+#[tokio::test]
+async fn an_archived_agent_stays_archived() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 0).await;
+    let archived = Agent {
+        deploy_state: DeployState::Archived,
+        ..agent("o1", "a1")
+    };
+    app.store
+        .commit(vec![agents::create(&archived).unwrap()])
+        .await
+        .unwrap();
+    assert_eq!(
+        app.deploy("a1").await.refusal(),
+        (400, "FAILED_PRECONDITION")
+    );
+    assert_eq!(app.agent("a1").await, archived);
+}
+
+#[tokio::test]
+async fn a_foreign_agent_is_answered_like_an_unknown_one() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    let foreign = agents::create(&agent("o2", "b1")).unwrap();
+    app.store.commit(vec![foreign]).await.unwrap();
+    let (foreign, unknown) = (app.deploy("b1").await, app.deploy("x1").await);
+    assert_eq!(foreign.refusal(), (404, "NOT_FOUND"));
+    assert_eq!(
+        (foreign.status, foreign.body),
+        (unknown.status, unknown.body)
+    );
+    assert_eq!(app.audits(), 0);
+}
+
+#[tokio::test]
+async fn each_role_may_deploy_or_not() {
+    for (role, expected) in [(Role::Admin, 200), (Role::User, 200), (Role::Viewer, 403)] {
+        let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+        app.add_user("o1", "somebody", role).await;
+        let answer = app.call("somebody", json!({ "agentId": "a1" })).await;
+        assert_eq!(answer.status.as_u16(), expected, "{role:?}");
+        if expected == 403 {
+            assert_eq!(answer.refusal(), (403, "PERMISSION_DENIED"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_valid_token_nothing_is_deployed() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    let body = json!({ "data": { "agentId": "a1" } }).to_string();
+    let missing = Request::post("/")
+        .header("content-type", "application/json")
+        .body(Body::from(body.clone()))
+        .unwrap();
+    for request in [
+        missing,
+        request("/", "forged", &body),
+        request("/", "", &body),
+    ] {
+        assert_eq!(app.send(request).await.refusal(), (401, "UNAUTHENTICATED"));
+    }
+    assert_eq!(app.agent("a1").await, agent("o1", "a1"));
+}
+
+#[tokio::test]
+async fn the_body_is_exactly_the_protocols() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    let deep = format!("{{\"data\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    let table = [
+        ("", "body"),
+        ("{", "body"),
+        ("[]", "body"),
+        ("{}", "data"),
+        (r#"{"result":{"agentId":"a1"}}"#, "data"),
+        (r#"{"data":{"agentId":"a1"},"context":{}}"#, "context"),
+        (r#"{"data":null}"#, "data"),
+        (r#"{"data":{}}"#, "data"),
+        (r#"{"data":["a1",null]}"#, "data"),
+        (
+            r#"{"data":{"agentId":"a1","config":{"personality":[1,0,"warm"]}}}"#,
+            "config.personality",
+        ),
+        (r#"{"data":{"agentId":7}}"#, "agentId"),
+        (r#"{"data":{"agentId":"a1","force":true}}"#, "force"),
+        (
+            r#"{"data":{"agentId":"a1","config":{"orgId":"o2"}}}"#,
+            "config.orgId",
+        ),
+        (
+            r#"{"data":{"agentId":"a1","config":{"runtime":"container"}}}"#,
+            "config.runtime",
+        ),
+        (deep.as_str(), "body"),
+    ];
+    for (body, field) in table {
+        let answer = app.send(request("/", "admin", body)).await;
+        assert_eq!(answer.refusal(), (400, "INVALID_ARGUMENT"), "{body}");
+        let named = &answer.body["error"]["details"]["fields"][0]["field"];
+        assert_eq!(named, field, "{body}");
+    }
+    assert_eq!(app.audits(), 0);
+}
+
+#[tokio::test]
+async fn another_content_type_is_refused() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    let mut request = request("/", "admin", r#"{"data":{"agentId":"a1"}}"#);
+    request
+        .headers_mut()
+        .insert("content-type", "text/plain".parse().unwrap());
+    assert_eq!(app.send(request).await.refusal(), (400, "INVALID_ARGUMENT"));
+}
+
+#[tokio::test]
+async fn a_body_above_one_megabyte_is_refused() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    let body = json!({ "data": "x".repeat(1_000_000) }).to_string();
+    let answer = app.send(request("/", "admin", &body)).await;
+    assert_eq!(answer.refusal(), (413, "INVALID_ARGUMENT"));
+}
+
+#[tokio::test]
+async fn every_address_of_the_callable_works() {
+    for path in [
+        "/",
+        "/deployAgent",
+        "/demo-project/europe-west1/deployAgent",
+    ] {
+        let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+        let mut request = request(path, "admin", r#"{"data":{"agentId":"a1"}}"#);
+        let headers = request.headers_mut();
+        headers.insert("x-firebase-appcheck", "not.looked.at".parse().unwrap());
+        headers.insert(
+            "firebase-instance-id-token",
+            "not:looked:at".parse().unwrap(),
+        );
+        headers.insert(
+            "content-type",
+            "application/json; charset=utf-8".parse().unwrap(),
+        );
+        assert_eq!(app.send(request).await.status, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn other_methods_are_refused() {
+    let app = TestApp::new();
+    for method in ["GET", "PUT", "DELETE", "PATCH"] {
+        let request = Request::builder().method(method).uri("/deployAgent");
+        let answer = app.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.refusal(), (405, "INVALID_ARGUMENT"), "{method}");
+        assert_eq!(answer.headers["allow"], "POST");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_an_allowed_origin_may_call() {
+    let app = TestApp::new();
+    let preflight = |origin: &str| {
+        Request::options("/deployAgent")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header(
+                "access-control-request-headers",
+                "authorization,content-type",
+            )
+            .body(Body::empty())
+            .unwrap()
+    };
+    let allowed = app.send(preflight(ORIGIN)).await;
+    assert_eq!(allowed.status, StatusCode::OK);
+    assert_eq!(allowed.headers["access-control-allow-origin"], ORIGIN);
+    let refused = app.send(preflight("https://evil.example.com")).await;
+    assert!(!refused.headers.contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test]
+async fn a_refusal_can_be_read_by_the_page_that_called() {
+    let app = TestApp::new();
+    let mut request = request("/", "forged", r#"{"data":{"agentId":"a1"}}"#);
+    request
+        .headers_mut()
+        .insert("origin", ORIGIN.parse().unwrap());
+    let answer = app.send(request).await;
+    assert_eq!(answer.refusal(), (401, "UNAUTHENTICATED"));
+    assert_eq!(answer.headers["access-control-allow-origin"], ORIGIN);
+}
+
+#[tokio::test]
+async fn a_database_that_is_down_is_told_and_a_repeat_deploys_once() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    app.db.fail_all(true);
+    assert_eq!(app.deploy("a1").await.refusal(), (503, "UNAVAILABLE"));
+    app.db.fail_all(false);
+    // The commit takes effect, its answer is lost.
+    app.db.fail_next_commits(1, true);
+    assert_eq!(app.deploy("a1").await.refusal(), (503, "UNAVAILABLE"));
+    assert_eq!(app.deploy("a1").await.status, StatusCode::OK);
+    assert_eq!((app.deployed().await, app.audits()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_answered_as_a_callable_is() {
+    let app = TestApp::new();
+    let request = Request::post("/nowhere/at/all/here")
+        .body(Body::empty())
+        .unwrap();
+    let response = app.router.clone().oneshot(request).await.unwrap();
+    let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["error"]["status"], "NOT_FOUND");
+    assert_eq!(body["error"]["code"], "not_found");
+}

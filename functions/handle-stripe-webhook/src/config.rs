@@ -1,0 +1,136 @@
+use secrecy::SecretString;
+use serde::{Deserialize, de::value::StrDeserializer};
+use shared::{
+    config::{Env, Error, ServiceConfig},
+    models::SubscriptionTier,
+};
+
+use crate::tier::ProductTiers;
+
+const PRODUCT_TIERS: &str = "STRIPE_PRODUCT_TIERS";
+
+/// Variables of `handle-stripe-webhook`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What every function needs.
+    pub service: ServiceConfig,
+    /// `STRIPE_API_KEY`: secret or restricted key that may read subscriptions.
+    pub api_key: SecretString,
+    /// `STRIPE_API_BASE_URL`: where the API is; default `https://api.stripe.com/`.
+    pub api_base_url: String,
+    /// What is accepted as an event.
+    pub webhook: WebhookConfig,
+}
+
+/// What is accepted as an event, and what prices mean.
+#[derive(Clone, Debug)]
+pub struct WebhookConfig {
+    /// `STRIPE_WEBHOOK_SECRETS`: signing secrets, comma-separated; two while one is rolled.
+    pub secrets: Vec<SecretString>,
+    /// `STRIPE_LIVEMODE`: whether events tell of real money.
+    pub livemode: bool,
+    /// `STRIPE_PRODUCT_TIERS`: `prod_…=pro,prod_…=enterprise`, for prices without a lookup key.
+    pub product_tiers: ProductTiers,
+}
+
+impl Config {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    /// Returns the first variable that is missing or invalid.
+    pub fn from_env(env: &Env) -> Result<Self, Error> {
+        let base_url: String =
+            env.parsed("STRIPE_API_BASE_URL", "https://api.stripe.com/".to_owned())?;
+        Ok(Self {
+            service: ServiceConfig::load(env)?,
+            api_key: env.secret("STRIPE_API_KEY")?,
+            api_base_url: format!("{}/", base_url.trim_end_matches('/')),
+            webhook: WebhookConfig::load(env)?,
+        })
+    }
+}
+
+impl WebhookConfig {
+    fn load(env: &Env) -> Result<Self, Error> {
+        env.required("STRIPE_WEBHOOK_SECRETS")?;
+        let secrets = env.list("STRIPE_WEBHOOK_SECRETS");
+        if secrets.is_empty() {
+            return Err(Error::Missing("STRIPE_WEBHOOK_SECRETS"));
+        }
+        Ok(Self {
+            secrets: secrets.into_iter().map(SecretString::from).collect(),
+            livemode: env.required_parsed("STRIPE_LIVEMODE")?,
+            product_tiers: load_product_tiers(env)?,
+        })
+    }
+}
+
+fn load_product_tiers(env: &Env) -> Result<ProductTiers, Error> {
+    let items = env.list(PRODUCT_TIERS);
+    items.iter().map(|item| parse_product_tier(item)).collect()
+}
+
+fn parse_product_tier(item: &str) -> Result<(String, SubscriptionTier), Error> {
+    let invalid = || Error::Invalid {
+        name: PRODUCT_TIERS,
+        reason: format!("`{item}` is not `<product id>=<free|pro|enterprise>`"),
+    };
+    let (product, tier) = item.split_once('=').ok_or_else(invalid)?;
+    let tier: StrDeserializer<'_, serde::de::value::Error> = StrDeserializer::new(tier);
+    let tier = SubscriptionTier::deserialize(tier).map_err(|_| invalid())?;
+    Ok((product.to_owned(), tier))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(extra: &[(&'static str, &'static str)]) -> Env {
+        let required = [
+            ("GOOGLE_CLOUD_PROJECT", "demo"),
+            ("STRIPE_API_KEY", "rk_test_1"),
+            ("STRIPE_WEBHOOK_SECRETS", "whsec_1, whsec_2"),
+            ("STRIPE_LIVEMODE", "false"),
+        ];
+        Env::from_pairs(required.into_iter().chain(extra.iter().copied()))
+    }
+
+    #[test]
+    fn secrets_are_a_list() {
+        let config = Config::from_env(&env(&[])).unwrap();
+        assert_eq!(config.webhook.secrets.len(), 2);
+    }
+
+    #[test]
+    fn a_blank_list_of_secrets_is_refused() {
+        let error = Config::from_env(&env(&[("STRIPE_WEBHOOK_SECRETS", " , ")])).unwrap_err();
+        assert!(
+            error.to_string().contains("STRIPE_WEBHOOK_SECRETS"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_base_url_ends_with_one_slash() {
+        for url in ["http://127.0.0.1:1", "http://127.0.0.1:1/"] {
+            let config = Config::from_env(&env(&[("STRIPE_API_BASE_URL", url)])).unwrap();
+            assert_eq!(config.api_base_url, "http://127.0.0.1:1/");
+        }
+    }
+
+    #[test]
+    fn products_name_tiers() {
+        let config = Config::from_env(&env(&[(PRODUCT_TIERS, "prod_1=pro")])).unwrap();
+        let tiers = config.webhook.product_tiers;
+        assert_eq!(
+            tiers,
+            ProductTiers::from([("prod_1".to_owned(), SubscriptionTier::Pro)])
+        );
+    }
+
+    #[test]
+    fn an_unknown_tier_is_refused_with_its_product() {
+        let error = Config::from_env(&env(&[(PRODUCT_TIERS, "prod_1=gold")])).unwrap_err();
+        assert!(error.to_string().contains("prod_1=gold"), "{error}");
+    }
+}

@@ -1,0 +1,237 @@
+//! Which tier a customer's subscriptions pay for.
+
+use std::collections::HashMap;
+
+use shared::{
+    models::SubscriptionTier,
+    stripe::{Subscription, SubscriptionItem, SubscriptionStatus},
+};
+
+/// How our prices are named in Stripe: `starter…`, `pro_monthly`, `enterprise_yearly_2026`.
+const LOOKUP_KEY_PREFIXES: [(&str, SubscriptionTier); 3] = [
+    ("starter", SubscriptionTier::Free),
+    ("pro_", SubscriptionTier::Pro),
+    ("enterprise_", SubscriptionTier::Enterprise),
+];
+
+/// Tiers by Stripe's product id, for prices that have no lookup key.
+pub type ProductTiers = HashMap<String, SubscriptionTier>;
+
+/// What the subscriptions of a customer pay for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The tier.
+    pub(crate) tier: SubscriptionTier,
+    /// What is paid for, but not known here: prices and subscriptions by Stripe's id.
+    pub(crate) unknown: Vec<String>,
+}
+
+/// The best tier that is paid for. What is not known never lowers `current`: a price made in
+/// Stripe's dashboard must not take a plan from somebody who pays.
+pub(crate) fn derive(
+    subscriptions: &[Subscription],
+    products: &ProductTiers,
+    current: SubscriptionTier,
+) -> Verdict {
+    let mut tier = SubscriptionTier::Free;
+    let mut unknown = Vec::new();
+    for subscription in subscriptions {
+        match standing(subscription.status) {
+            Standing::Ended => continue,
+            Standing::Unknown => unknown.push(subscription.id.clone()),
+            Standing::Paid => {
+                for item in subscription.items.iter().filter(|item| !item.metered) {
+                    match tier_of(item, products) {
+                        Some(named) => tier = tier.max(named),
+                        None => unknown.push(item.price_id.clone()),
+                    }
+                }
+                if !subscription.has_all_items {
+                    unknown.push(subscription.id.clone());
+                }
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        tier = tier.max(current);
+    }
+    Verdict { tier, unknown }
+}
+
+enum Standing {
+    Paid,
+    Ended,
+    Unknown,
+}
+
+fn standing(status: SubscriptionStatus) -> Standing {
+    match status {
+        // Stripe tries a failed payment again for days: the plan is kept meanwhile.
+        SubscriptionStatus::Active | SubscriptionStatus::Trialing | SubscriptionStatus::PastDue => {
+            Standing::Paid
+        }
+        SubscriptionStatus::Incomplete
+        | SubscriptionStatus::IncompleteExpired
+        | SubscriptionStatus::Canceled
+        | SubscriptionStatus::Unpaid
+        | SubscriptionStatus::Paused => Standing::Ended,
+        SubscriptionStatus::Other => Standing::Unknown,
+    }
+}
+
+fn tier_of(item: &SubscriptionItem, products: &ProductTiers) -> Option<SubscriptionTier> {
+    let by_key = item.lookup_key.as_ref().and_then(|key| {
+        let named = LOOKUP_KEY_PREFIXES
+            .iter()
+            .find(|(prefix, _)| key.starts_with(prefix));
+        named.map(|(_, tier)| *tier)
+    });
+    by_key.or_else(|| products.get(&item.product_id).copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(lookup_key: Option<&str>) -> SubscriptionItem {
+        SubscriptionItem {
+            price_id: "price_1".to_owned(),
+            lookup_key: lookup_key.map(str::to_owned),
+            product_id: "prod_1".to_owned(),
+            metered: false,
+        }
+    }
+
+    fn subscription(status: &str, items: Vec<SubscriptionItem>) -> Subscription {
+        Subscription {
+            id: "sub_1".to_owned(),
+            status: SubscriptionStatus::from(status),
+            items,
+            has_all_items: true,
+        }
+    }
+
+    fn tier(subscriptions: &[Subscription], current: SubscriptionTier) -> SubscriptionTier {
+        derive(subscriptions, &ProductTiers::new(), current).tier
+    }
+
+    #[test]
+    fn each_status_pays_or_does_not() {
+        let table = [
+            ("active", SubscriptionTier::Pro),
+            ("trialing", SubscriptionTier::Pro),
+            ("past_due", SubscriptionTier::Pro),
+            ("incomplete", SubscriptionTier::Free),
+            ("incomplete_expired", SubscriptionTier::Free),
+            ("canceled", SubscriptionTier::Free),
+            ("unpaid", SubscriptionTier::Free),
+            ("paused", SubscriptionTier::Free),
+        ];
+        for (status, expected) in table {
+            let subscriptions = [subscription(status, vec![item(Some("pro_monthly"))])];
+            assert_eq!(
+                tier(&subscriptions, SubscriptionTier::Enterprise),
+                expected,
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_subscribed_is_free() {
+        assert_eq!(
+            tier(&[], SubscriptionTier::Enterprise),
+            SubscriptionTier::Free
+        );
+    }
+
+    #[test]
+    fn the_best_of_several_counts() {
+        let subscriptions = [
+            subscription("active", vec![item(Some("enterprise_yearly"))]),
+            subscription("active", vec![item(Some("pro_monthly"))]),
+            subscription("canceled", vec![item(Some("enterprise_yearly"))]),
+        ];
+        assert_eq!(
+            tier(&subscriptions, SubscriptionTier::Free),
+            SubscriptionTier::Enterprise
+        );
+    }
+
+    #[test]
+    fn a_metered_item_beside_the_plan_is_passed_over() {
+        let metered = SubscriptionItem {
+            metered: true,
+            ..item(None)
+        };
+        let subscriptions = [subscription(
+            "active",
+            vec![metered, item(Some("pro_monthly"))],
+        )];
+        let verdict = derive(&subscriptions, &ProductTiers::new(), SubscriptionTier::Free);
+        assert_eq!(
+            verdict,
+            Verdict {
+                tier: SubscriptionTier::Pro,
+                unknown: Vec::new()
+            }
+        );
+    }
+
+    #[test]
+    fn a_price_without_a_key_goes_by_its_product() {
+        let products = ProductTiers::from([("prod_1".to_owned(), SubscriptionTier::Pro)]);
+        let subscriptions = [subscription("active", vec![item(None)])];
+        let verdict = derive(&subscriptions, &products, SubscriptionTier::Free);
+        assert_eq!(verdict.tier, SubscriptionTier::Pro);
+    }
+
+    #[test]
+    fn an_unknown_price_keeps_the_tier_and_is_told() {
+        let subscriptions = [subscription("active", vec![item(Some("gold_monthly"))])];
+        for current in [SubscriptionTier::Free, SubscriptionTier::Enterprise] {
+            let verdict = derive(&subscriptions, &ProductTiers::new(), current);
+            assert_eq!(
+                verdict,
+                Verdict {
+                    tier: current,
+                    unknown: vec!["price_1".to_owned()]
+                }
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_price_does_not_stop_an_upgrade() {
+        let items = vec![item(Some("gold_monthly")), item(Some("enterprise_yearly"))];
+        let subscriptions = [subscription("active", items)];
+        assert_eq!(
+            tier(&subscriptions, SubscriptionTier::Pro),
+            SubscriptionTier::Enterprise
+        );
+    }
+
+    #[test]
+    fn an_ended_subscription_of_an_unknown_price_is_no_matter() {
+        let subscriptions = [subscription("canceled", vec![item(Some("gold_monthly"))])];
+        assert_eq!(
+            tier(&subscriptions, SubscriptionTier::Pro),
+            SubscriptionTier::Free
+        );
+    }
+
+    #[test]
+    fn an_unknown_status_or_a_cut_list_keeps_the_tier() {
+        let cut = Subscription {
+            has_all_items: false,
+            ..subscription("active", vec![item(Some("starter"))])
+        };
+        let paused_anew = subscription("hibernating", vec![item(Some("starter"))]);
+        for subscription in [cut, paused_anew] {
+            assert_eq!(
+                tier(&[subscription], SubscriptionTier::Pro),
+                SubscriptionTier::Pro
+            );
+        }
+    }
+}

@@ -1,0 +1,261 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+};
+use handle_stripe_webhook::{AppState, ProductTiers, WebhookConfig, router};
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, Request, StatusCode};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use sha2::Sha256;
+use shared::{
+    clock::Clock,
+    ids::OrgId,
+    models::{Limits, Organization, SubscriptionTier, Timestamp},
+    store::{Store, organizations},
+    stripe::{Billing, Error, Subscription, SubscriptionItem},
+    testing::{FixedClock, MemoryDb, memory_store},
+};
+use tokio::sync::Notify;
+use tower::ServiceExt;
+
+pub(crate) const SECRET: &str = "whsec_test_1";
+const NOW: &str = "2026-11-23T12:00:00Z";
+
+/// The function on fakes, with an organization `o1` on the free tier.
+pub(crate) struct TestApp {
+    pub(crate) db: Arc<MemoryDb>,
+    pub(crate) stripe: Arc<FakeStripe>,
+    store: Store,
+    clock: FixedClock,
+    router: Router,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl TestApp {
+    pub(crate) async fn new() -> Self {
+        let (store, db) = memory_store();
+        let stripe = Arc::new(FakeStripe::default());
+        let clock = FixedClock::at(NOW);
+        let webhook = WebhookConfig {
+            secrets: vec![
+                SecretString::from("whsec_rolled"),
+                SecretString::from(SECRET),
+            ],
+            livemode: false,
+            product_tiers: ProductTiers::new(),
+        };
+        let state = AppState::with_ports(store.clone(), stripe.clone(), clock.shared(), webhook);
+        let app = Self {
+            db,
+            stripe,
+            store,
+            clock,
+            router: router(state),
+        };
+        app.add_organization("o1", None).await;
+        app
+    }
+
+    /// An app whose organization pays as `cus_1`.
+    pub(crate) async fn with_customer() -> Self {
+        let app = Self::new().await;
+        let mut organization = app.organization("o1").await.unwrap();
+        organization.value.stripe_customer_id = Some("cus_1".to_owned());
+        let write = organizations::replace(&organization).unwrap();
+        app.store.commit(vec![write]).await.unwrap();
+        app
+    }
+
+    pub(crate) async fn add_organization(&self, id: &str, customer: Option<&str>) {
+        let organization = Organization {
+            id: OrgId::parse(id).unwrap(),
+            name: "Ada".to_owned(),
+            subscription_tier: SubscriptionTier::Free,
+            stripe_customer_id: customer.map(str::to_owned),
+            api_usage: 0,
+            limits: Limits::default(),
+            created_at: self.clock.now().into(),
+        };
+        let write = organizations::create(&organization).unwrap();
+        self.store.commit(vec![write]).await.unwrap();
+    }
+
+    pub(crate) async fn organization(
+        &self,
+        id: &str,
+    ) -> Option<shared::store::Versioned<Organization>> {
+        self.store
+            .find_organization(&OrgId::parse(id).unwrap())
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn tier(&self) -> SubscriptionTier {
+        self.organization("o1")
+            .await
+            .unwrap()
+            .value
+            .subscription_tier
+    }
+
+    /// Sends the event as Stripe does.
+    pub(crate) async fn deliver(&self, event: &Value) -> Answer {
+        let body = event.to_string();
+        let now = self.clock.now().as_second();
+        let signature = signature(SECRET, now, body.as_bytes());
+        self.send(signed(&signature, body)).await
+    }
+
+    /// Sends the event and expects it to be understood.
+    pub(crate) async fn outcome(&self, event: &Value) -> String {
+        let answer = self.deliver(event).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.body["outcome"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now().into()
+    }
+
+    /// How many tier changes were recorded.
+    pub(crate) fn audits(&self) -> usize {
+        self.db.count("audit_logs")
+    }
+}
+
+/// What Stripe would tell of each customer.
+#[derive(Default)]
+pub(crate) struct FakeStripe {
+    subscriptions: Mutex<HashMap<String, Vec<Subscription>>>,
+    failures: Mutex<Vec<Error>>,
+    held: Mutex<Option<Arc<Held>>>,
+}
+
+/// An answer that is on its way until it is released.
+#[derive(Default)]
+pub(crate) struct Held {
+    pub(crate) given: Notify,
+    pub(crate) released: Notify,
+}
+
+impl FakeStripe {
+    /// Has the customer one subscription in this status.
+    pub(crate) fn set(&self, customer: &str, status: &str, lookup_key: &str) {
+        let item = SubscriptionItem {
+            price_id: format!("price_{lookup_key}"),
+            lookup_key: Some(lookup_key.to_owned()),
+            product_id: "prod_1".to_owned(),
+            metered: false,
+        };
+        let subscription = Subscription {
+            id: "sub_1".to_owned(),
+            status: status.into(),
+            items: vec![item],
+            has_all_items: true,
+        };
+        let mut subscriptions = self.subscriptions.lock().unwrap();
+        subscriptions.insert(customer.to_owned(), vec![subscription]);
+    }
+
+    /// Has the next answer take until it is released.
+    pub(crate) fn hold_next(&self) -> Arc<Held> {
+        let held = Arc::new(Held::default());
+        *self.held.lock().unwrap() = Some(held.clone());
+        held
+    }
+
+    pub(crate) fn fail_next(&self, error: Error) {
+        self.failures.lock().unwrap().push(error);
+    }
+}
+
+#[async_trait]
+impl Billing for FakeStripe {
+    async fn list_subscriptions(&self, customer_id: &str) -> Result<Vec<Subscription>, Error> {
+        if let Some(error) = self.failures.lock().unwrap().pop() {
+            return Err(error);
+        }
+        let known = self.subscriptions.lock().unwrap().get(customer_id).cloned();
+        let held = self.held.lock().unwrap().take();
+        if let Some(held) = held {
+            held.given.notify_one();
+            held.released.notified().await;
+        }
+        Ok(known.unwrap_or_default())
+    }
+}
+
+/// A signature header, made without the code under test.
+pub(crate) fn signature(secret: &str, time: i64, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(format!("{time}.").as_bytes());
+    mac.update(body);
+    format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+pub(crate) fn signed(signature: &str, body: impl Into<Body>) -> Request<Body> {
+    let request = Request::post("/").header("stripe-signature", signature);
+    request
+        .header("content-type", "application/json")
+        .body(body.into())
+        .unwrap()
+}
+
+/// An event about the subscription of `cus_1`.
+pub(crate) fn subscription_event(id: &str, kind: &str) -> Value {
+    event(
+        id,
+        kind,
+        &json!({ "id": "sub_1", "object": "subscription", "customer": "cus_1" }),
+    )
+}
+
+/// A paid checkout of `customer`, made for `org_id` by our server.
+pub(crate) fn checkout(id: &str, customer: &str, org_id: &str) -> Value {
+    let session = json!({
+        "id": "cs_1",
+        "object": "checkout.session",
+        "mode": "subscription",
+        "customer": customer,
+        "subscription": "sub_1",
+        "client_reference_id": org_id,
+        "metadata": { "orgId": org_id },
+    });
+    event(id, "checkout.session.completed", &session)
+}
+
+pub(crate) fn event(id: &str, kind: &str, object: &Value) -> Value {
+    json!({
+        "id": id,
+        "object": "event",
+        "api_version": "2026-10-28.endive",
+        "created": 1_795_427_037,
+        "livemode": false,
+        "type": kind,
+        "data": { "object": object },
+    })
+}

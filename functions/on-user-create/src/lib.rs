@@ -1,0 +1,56 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod handler;
+
+use std::sync::Arc;
+
+use axum::{Router, routing::post};
+use shared::{
+    clock::{SharedClock, SystemClock},
+    email::{Mailer, SendGrid},
+    http::{ClientError, EdgeConfig, client, edge},
+    outbox::Dispatcher,
+    store::{Store, firestore::Firestore},
+};
+
+pub use crate::config::Config;
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct AppState {
+    store: Store,
+    clock: SharedClock,
+    dispatcher: Dispatcher,
+}
+
+impl AppState {
+    /// The state on the real systems.
+    ///
+    /// # Errors
+    /// Returns [`ClientError`] when the HTTP client cannot be built.
+    pub fn new(config: Config) -> Result<Self, ClientError> {
+        let store = Store::new(Arc::new(Firestore::new(&config.service)));
+        let mailer = Arc::new(SendGrid::new(config.sendgrid, client()?));
+        Ok(Self::with_ports(store, mailer, SystemClock::shared()))
+    }
+
+    /// The state on the caller's ports.
+    #[must_use]
+    pub fn with_ports(store: Store, mailer: Arc<dyn Mailer>, clock: SharedClock) -> Self {
+        let dispatcher = Dispatcher::new(store.clone(), mailer, clock.clone());
+        Self {
+            store,
+            clock,
+            dispatcher,
+        }
+    }
+}
+
+/// The function's routes.
+pub fn router(state: AppState) -> Router {
+    let routes = Router::new()
+        .route("/", post(handler::handle_user_created))
+        .with_state(state);
+    edge(routes, &EdgeConfig::default())
+}

@@ -1,0 +1,14 @@
+//! Starts the function.
+
+use shared::{config::Env, http::serve, telemetry};
+use sync_google_workspace::{AppState, Config, router};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let env = Env::from_process();
+    let config = Config::from_env(&env)?;
+    telemetry::init(&env, &config.service);
+    let port = config.service.port;
+    serve(router(AppState::new(&config)), port).await?;
+    Ok(())
+}
