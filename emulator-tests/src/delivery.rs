@@ -1,0 +1,274 @@
+//! Events at least once: what Eventarc and Cloud Scheduler do in production.
+
+use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use firestore::{
+    FirestoreDb, FirestoreListenEvent, FirestoreListener, FirestoreListenerTarget,
+    FirestoreMemListenStateStorage,
+};
+use shared::{
+    events::encode_written,
+    retry::{Policy, Transient, retry},
+    store::firestore::Firestore,
+};
+use tokio::{
+    sync::{Mutex, Semaphore, mpsc::UnboundedReceiver},
+    time::MissedTickBehavior,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::emulators::sign_in::{SignIn, UserCreated};
+
+/// Deliveries under way at once.
+const MAX_PARALLEL: usize = 16;
+/// Cloud Scheduler ticks once a minute; locally nobody wants to wait so long.
+const TICK: Duration = Duration::from_secs(1);
+
+type Listener = FirestoreListener<FirestoreDb, FirestoreMemListenStateStorage>;
+
+/// Deliveries that go on until they are stopped.
+pub(crate) struct Delivery {
+    tasks: Tasks,
+    listener: Listener,
+}
+
+/// Tasks that end wherever they are when they are stopped.
+#[derive(Clone, Default)]
+struct Tasks {
+    stop: CancellationToken,
+    tracker: TaskTracker,
+}
+
+/// Sends events to the functions.
+#[derive(Clone)]
+struct Sender {
+    client: reqwest::Client,
+    functions_url: String,
+    project_id: String,
+    parallel: Arc<Semaphore>,
+}
+
+/// A function did not acknowledge an event.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("the function answered {0}")]
+    Status(reqwest::StatusCode),
+    #[error("the function cannot be reached")]
+    Unreachable(#[from] reqwest::Error),
+}
+
+impl Transient for Refused {
+    fn is_transient(&self) -> bool {
+        true
+    }
+}
+
+impl Delivery {
+    /// Starts to listen and to deliver.
+    pub(crate) async fn start(
+        functions_url: String,
+        project_id: String,
+        firestore: &Firestore,
+        sign_in: Option<Arc<SignIn>>,
+    ) -> Result<Self> {
+        let tasks = Tasks::default();
+        let parallel = Arc::new(Semaphore::new(MAX_PARALLEL));
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let sender = Sender {
+            client,
+            functions_url,
+            project_id,
+            parallel,
+        };
+        if let Some(sign_in) = sign_in {
+            let created = sign_in.take_user_created();
+            tasks.spawn(deliver_users(
+                sender.clone(),
+                sign_in,
+                created,
+                tasks.clone(),
+            ));
+        }
+        // Two tasks: a run that is resumed by the sweep may be slow, a schedule must not wait.
+        tasks.spawn(tick(sender.clone(), "execute-workflow/schedule"));
+        tasks.spawn(tick(sender.clone(), "execute-workflow/sweep"));
+        let listener = listen_to_triggers(firestore, sender, tasks.clone()).await?;
+        Ok(Self { tasks, listener })
+    }
+
+    /// Stops; events under way are delivered again at the next start.
+    pub(crate) async fn stop(mut self) {
+        self.tasks.stop.cancel();
+        let _ = self.listener.shutdown().await;
+        self.tasks.tracker.close();
+        self.tasks.tracker.wait().await;
+    }
+}
+
+impl Tasks {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tracker.spawn(stop.run_until_cancelled_owned(task));
+    }
+}
+
+impl Sender {
+    /// Sends a request until the function acknowledges it.
+    async fn deliver(
+        &self,
+        build: impl Fn(&Self) -> reqwest::RequestBuilder,
+    ) -> Result<(), Refused> {
+        let result = retry(redelivery(), async || {
+            // Not held over the pauses: an event that is refused must not keep others back.
+            let _permit = self.parallel.acquire().await;
+            let response = build(self).send().await?;
+            if response.status().is_success() {
+                Ok(())
+            } else {
+                Err(Refused::Status(response.status()))
+            }
+        })
+        .await;
+        result.inspect_err(|error| {
+            tracing::error!(error = error as &dyn std::error::Error, "event given up");
+        })
+    }
+
+    fn post(&self, function: &str) -> reqwest::RequestBuilder {
+        self.client
+            .post(format!("{}/{function}", self.functions_url))
+    }
+
+    /// Headers of a binary-mode CloudEvent
+    /// (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md>).
+    fn event(&self, function: &str, id: &str, kind: &str, source: &str) -> reqwest::RequestBuilder {
+        self.post(function)
+            .header("ce-specversion", "1.0")
+            .header("ce-id", id)
+            .header("ce-type", kind)
+            .header(
+                "ce-source",
+                format!("//{source}/projects/{}", self.project_id),
+            )
+    }
+}
+
+async fn deliver_users(
+    sender: Sender,
+    sign_in: Arc<SignIn>,
+    mut created: UnboundedReceiver<UserCreated>,
+    tasks: Tasks,
+) {
+    while let Some(user) = created.recv().await {
+        let (sender, sign_in) = (sender.clone(), Arc::clone(&sign_in));
+        tasks.spawn(async move { deliver_user(&sender, &sign_in, &user).await });
+    }
+}
+
+async fn deliver_user(sender: &Sender, sign_in: &SignIn, user: &UserCreated) {
+    let data = serde_json::json!({ "value": {
+        "uid": user.uid,
+        "email": user.email,
+        "emailVerified": user.email_verified,
+        "displayName": user.display_name,
+        "metadata": { "createTime": user.created_at },
+    }});
+    let kind = "google.firebase.auth.user.v2.created";
+    let delivered = sender
+        .deliver(|sender| {
+            sender
+                .event(
+                    "on-user-create",
+                    &user.uid,
+                    kind,
+                    "firebaseauth.googleapis.com",
+                )
+                .header("ce-subject", format!("users/{}", user.uid))
+                .json(&data)
+        })
+        .await;
+    if delivered.is_ok()
+        && let Err(error) = sign_in.mark_delivered(&user.uid)
+    {
+        tracing::warn!(%error, "a sign-up will be delivered again");
+    }
+}
+
+/// A listener sees all documents when it begins, so that a restart delivers every trigger again:
+/// the function must not mind, and the suites see that it does not.
+async fn listen_to_triggers(
+    firestore: &Firestore,
+    sender: Sender,
+    tasks: Tasks,
+) -> Result<Listener> {
+    let db = firestore.client().await?;
+    let mut listener = db
+        .create_listener(FirestoreMemListenStateStorage::new())
+        .await?;
+    db.fluent()
+        .select()
+        .from("triggers")
+        .listen()
+        .add_target(FirestoreListenerTarget::new(1), &mut listener)?;
+    let delivered = Arc::new(Mutex::new(HashSet::new()));
+    let on_event = move |event| {
+        let (sender, tasks) = (sender.clone(), tasks.clone());
+        let delivered = Arc::clone(&delivered);
+        async move {
+            if let FirestoreListenEvent::DocumentChange(change) = event
+                && let Some(document) = change.document
+                && delivered.lock().await.insert(document.name.clone())
+            {
+                tasks.spawn(async move { deliver_trigger(&sender, document).await });
+            }
+            Ok(())
+        }
+    };
+    listener
+        .start(on_event)
+        .await
+        .context("cannot listen to triggers")?;
+    Ok(listener)
+}
+
+async fn deliver_trigger(sender: &Sender, document: firestore::FirestoreDocument) {
+    let Some((_, path)) = document.name.split_once("/documents/") else {
+        return;
+    };
+    let path = path.to_owned();
+    let body = encode_written(Some(document), None);
+    let kind = "google.cloud.firestore.document.v1.written";
+    // Nothing remembers that it was given up: the next start delivers it again.
+    let _ = sender
+        .deliver(|sender| {
+            sender
+                .event(
+                    "execute-workflow",
+                    &path.replace('/', "-"),
+                    kind,
+                    "firestore.googleapis.com",
+                )
+                .header("ce-subject", format!("documents/{path}"))
+                .header("ce-document", &path)
+                .header("content-type", "application/protobuf")
+                .body(body.clone())
+        })
+        .await;
+}
+
+async fn tick(sender: Sender, function: &str) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        // A missed tick is made up for by the next one.
+        let _ = sender.post(function).send().await;
+    }
+}
+
+/// Like Eventarc, but quicker (<https://cloud.google.com/eventarc/docs/retry-events>).
+fn redelivery() -> Policy {
+    let (first, longest) = (Duration::from_millis(50), Duration::from_secs(5));
+    Policy::new(1_000, first, longest, Duration::from_hours(1)).unwrap_or(Policy::REMOTE_CALL)
+}

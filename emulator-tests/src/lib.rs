@@ -1,0 +1,11 @@
+//! The whole product on one machine: what `cargo dev` runs and what the suites run against.
+
+pub mod client;
+mod delivery;
+pub mod demo;
+pub mod emulators;
+mod harness;
+mod mount;
+pub mod stubs;
+
+pub use harness::{Endpoints, Harness, HarnessOptions};

@@ -1,0 +1,7 @@
+//! Stand-ins for outside services, which answer from data in `emulator-tests/stubs`.
+
+pub mod openai;
+pub mod sendgrid;
+pub mod web;
+
+mod contract;

@@ -1,0 +1,188 @@
+//! Chat completions, whole and streamed.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+const ECHOED_WORDS: usize = 24;
+const CHARACTERS_PER_TOKEN: usize = 4;
+
+/// What a request asks.
+#[derive(Debug)]
+pub(super) struct Prompt {
+    pub(super) model: String,
+    /// The last user message.
+    pub(super) user: String,
+    /// The system and developer messages.
+    pub(super) system: String,
+    wants_json: bool,
+    tokens: usize,
+}
+
+/// An answer on the wire.
+#[derive(Debug)]
+pub(super) struct Completion {
+    id: String,
+    created: i64,
+    model: String,
+    content: String,
+    finish_reason: &'static str,
+    choices: u64,
+    usage: Value,
+}
+
+impl Prompt {
+    pub(super) fn of(body: &Value) -> Self {
+        let messages = body["messages"].as_array().map_or(&[][..], Vec::as_slice);
+        let by = |roles: &[&str]| -> Vec<String> {
+            let is_by = |message: &&Value| roles.iter().any(|role| message["role"] == *role);
+            messages.iter().filter(is_by).map(text).collect()
+        };
+        let format = body["response_format"]["type"].as_str();
+        Self {
+            model: body["model"].as_str().unwrap_or_default().to_owned(),
+            user: by(&["user"]).pop().unwrap_or_default(),
+            system: by(&["system", "developer"]).join("\n"),
+            wants_json: format.is_some_and(|kind| kind != "text"),
+            tokens: messages.iter().map(|message| tokens(&text(message))).sum(),
+        }
+    }
+
+    /// A short answer that follows from the prompt alone.
+    pub(super) fn echo(&self) -> String {
+        let words: Vec<&str> = self.user.split_whitespace().collect();
+        let start = words[..words.len().min(ECHOED_WORDS)].join(" ");
+        let rest = if words.len() > ECHOED_WORDS {
+            " …"
+        } else {
+            ""
+        };
+        if self.wants_json {
+            return json!({ "summary": format!("{start}{rest}"), "words": words.len() })
+                .to_string();
+        }
+        format!("The local model read {} words: {start}{rest}", words.len())
+    }
+}
+
+impl Completion {
+    pub(super) fn new(body: &Value, prompt: &Prompt, content: &str, now: Timestamp) -> Self {
+        let limit = ["max_completion_tokens", "max_tokens"];
+        let limit = limit.iter().find_map(|name| body[*name].as_u64());
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+        let (content, finish_reason) = cut(content, limit.unwrap_or(usize::MAX));
+        let choices = body["n"].as_u64().unwrap_or(1);
+        let answered = tokens(&content) * usize::try_from(choices).unwrap_or(1);
+        let hash = hex(&Sha256::digest(format!("{body}{now}")));
+        Self {
+            id: format!("chatcmpl-{}", &hash[..24]),
+            created: now.as_second(),
+            model: prompt.model.clone(),
+            content,
+            finish_reason,
+            choices,
+            usage: json!({
+                "prompt_tokens": prompt.tokens,
+                "completion_tokens": answered,
+                "total_tokens": prompt.tokens + answered,
+                "prompt_tokens_details": { "cached_tokens": 0, "audio_tokens": 0 },
+                "completion_tokens_details": { "reasoning_tokens": 0, "audio_tokens": 0 },
+            }),
+        }
+    }
+
+    /// `chat.completion`.
+    pub(super) fn whole(&self) -> Value {
+        let choice = |index| {
+            json!({
+                "index": index,
+                "message": { "role": "assistant", "content": self.content, "refusal": null },
+                "logprobs": null,
+                "finish_reason": self.finish_reason,
+            })
+        };
+        let choices: Vec<Value> = (0..self.choices).map(choice).collect();
+        let mut whole = self.object("chat.completion", choices);
+        whole["usage"] = self.usage.clone();
+        whole
+    }
+
+    /// The lines of the stream; usage comes last, and only on request.
+    pub(super) fn events(&self, include_usage: bool) -> Vec<String> {
+        let mut chunks = Vec::new();
+        for index in 0..self.choices {
+            chunks.push(self.chunk(index, &json!({ "role": "assistant", "content": "" }), None));
+            for piece in self.content.split_inclusive(' ') {
+                chunks.push(self.chunk(index, &json!({ "content": piece }), None));
+            }
+            chunks.push(self.chunk(index, &json!({}), Some(self.finish_reason)));
+        }
+        if include_usage {
+            for chunk in &mut chunks {
+                chunk["usage"] = Value::Null;
+            }
+            let mut last = self.object("chat.completion.chunk", Vec::new());
+            last["usage"] = self.usage.clone();
+            chunks.push(last);
+        }
+        let events = chunks.iter().map(|chunk| format!("data: {chunk}\n\n"));
+        events.chain(["data: [DONE]\n\n".to_owned()]).collect()
+    }
+
+    fn chunk(&self, index: u64, delta: &Value, finish_reason: Option<&str>) -> Value {
+        let choice = json!({
+            "index": index,
+            "delta": delta,
+            "logprobs": null,
+            "finish_reason": finish_reason,
+        });
+        self.object("chat.completion.chunk", vec![choice])
+    }
+
+    fn object(&self, kind: &str, choices: Vec<Value>) -> Value {
+        json!({
+            "id": self.id,
+            "object": kind,
+            "created": self.created,
+            "model": self.model,
+            "service_tier": "default",
+            "system_fingerprint": "fp_local",
+            "choices": choices,
+        })
+    }
+}
+
+/// An estimate that is never zero: a word or four characters, whichever gives more.
+pub(super) fn tokens(text: &str) -> usize {
+    let by_characters = text.chars().count().div_ceil(CHARACTERS_PER_TOKEN);
+    by_characters.max(text.split_whitespace().count()).max(1)
+}
+
+/// The text of a message; parts that are not text are left out.
+fn text(message: &Value) -> String {
+    if let Some(text) = message["content"].as_str() {
+        return text.to_owned();
+    }
+    let parts = message["content"].as_array().into_iter().flatten();
+    let texts: Vec<&str> = parts.filter_map(|part| part["text"].as_str()).collect();
+    texts.join("\n")
+}
+
+/// As many whole words as the limit allows, and why the text ends.
+fn cut(content: &str, limit: usize) -> (String, &'static str) {
+    if tokens(content) <= limit {
+        return (content.to_owned(), "stop");
+    }
+    let mut kept = String::new();
+    for word in content.split_inclusive(' ') {
+        if tokens(&format!("{kept}{word}")) > limit {
+            break;
+        }
+        kept.push_str(word);
+    }
+    (kept, "length")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

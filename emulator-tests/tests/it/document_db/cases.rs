@@ -1,0 +1,8 @@
+//! What a document database must do.
+
+mod merges;
+mod preconditions;
+mod queries;
+mod races;
+
+pub(super) use self::{merges::*, preconditions::*, queries::*, races::*};

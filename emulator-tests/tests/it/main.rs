@@ -1,0 +1,14 @@
+//! Suites against the embedded Firestore with the real rules.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+
+mod document_db;
+mod e2e;
+mod indexes;
+mod models;
+mod rules;

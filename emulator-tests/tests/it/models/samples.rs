@@ -1,0 +1,452 @@
+//! One full document of every kind, all of the organization `o1`.
+
+use serde_json::{Value, json};
+use shared::{
+    ids::{AgentId, ExecutionId, IntegrationId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
+    models::*,
+};
+
+pub(crate) const ORG: &str = "o1";
+
+pub(crate) fn org_id() -> OrgId {
+    OrgId::parse(ORG).unwrap()
+}
+
+/// An instant with microseconds, the finest that Firestore keeps.
+pub(crate) fn time() -> Timestamp {
+    let instant: jiff::Timestamp = "2026-11-23T12:00:00.123456Z".parse().unwrap();
+    instant.into()
+}
+
+/// What JSON can hold and Firestore cannot: arrays in arrays, reserved and empty names.
+pub(crate) fn awkward_json() -> Value {
+    json!({
+        "nested": [[1, [null, 2.5]], []],
+        "max": i64::MAX,
+        "min": i64::MIN,
+        "unsigned": u64::MAX,
+        "tiny": 5e-324,
+        "": { "__id7__": "ä\u{0}\u{1F600}" },
+        "null": null,
+    })
+}
+
+fn record_id() -> RecordId {
+    RecordId::parse("r1").unwrap()
+}
+
+fn uid() -> Uid {
+    Uid::parse("u1").unwrap()
+}
+
+pub(crate) fn organization() -> Organization {
+    Organization {
+        id: org_id(),
+        name: "Lovelace & Söhne".to_owned(),
+        subscription_tier: SubscriptionTier::Pro,
+        stripe_customer_id: Some("cus_1".to_owned()),
+        api_usage: 12_345,
+        limits: Limits {
+            agents: Some(7),
+            monthly_tokens: Some(i64::MAX),
+        },
+        created_at: time(),
+    }
+}
+
+pub(crate) fn stats() -> Stats {
+    Stats {
+        tokens: 1,
+        cost_micro_usd: 2,
+        requests: 3,
+        executions: 4,
+        agents: 5,
+        percent_of_limit: 0.1,
+        period: "2026-11".to_owned(),
+        updated_at: Some(time()),
+    }
+}
+
+pub(crate) fn agent_quota() -> AgentQuota {
+    AgentQuota {
+        created: 2,
+        deployed: 1,
+    }
+}
+
+pub(crate) fn token_quota() -> TokenQuota {
+    let reservation = Reservation {
+        tokens: 500,
+        expires_at: time(),
+    };
+    TokenQuota {
+        period: "2026-11".to_owned(),
+        used: 99,
+        open: [("a1b2".to_owned(), reservation)].into(),
+    }
+}
+
+pub(crate) fn invitation() -> Invitation {
+    Invitation {
+        id: record_id(),
+        token_hash: "00ff".to_owned(),
+        email: "ada@example.com".to_owned(),
+        role: Role::Viewer,
+        expires_at: time(),
+    }
+}
+
+pub(crate) fn knowledge_chunk() -> KnowledgeChunk {
+    KnowledgeChunk {
+        id: record_id(),
+        source: KnowledgeSource {
+            kind: "gmail".to_owned(),
+            id: "m1".to_owned(),
+            title: "Notes".to_owned(),
+            link: Some("https://example.com/m1".to_owned()),
+        },
+        integration_id: IntegrationId::parse("i1").unwrap(),
+        owner_uid: uid(),
+        text: "The engine weaves.".to_owned(),
+        embedding: vec![0.25, -1.0, 0.0],
+        embedding_model: "text-embedding-3-small".to_owned(),
+        revision: "7".to_owned(),
+        content_hash: "00ff".to_owned(),
+        principals: vec!["user:u1".to_owned()],
+    }
+}
+
+pub(crate) fn user(uid: &str, org_id: &str, role: Role) -> User {
+    User {
+        uid: Uid::parse(uid).unwrap(),
+        email: Some(format!("{uid}@example.com")),
+        role,
+        organization_id: OrgId::parse(org_id).unwrap(),
+        created_at: time(),
+        settings: [("theme", json!("dark")), ("list", json!([1, null]))]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into(),
+        disabled: false,
+    }
+}
+
+pub(crate) fn agent() -> Agent {
+    Agent {
+        id: AgentId::parse("a1").unwrap(),
+        org_id: org_id(),
+        name: "Ada".to_owned(),
+        kind: AgentKind::Template,
+        industry: Industry::Healthcare,
+        personality: Personality {
+            empathy: 1.0,
+            confidence: 0.3,
+            style: "dry".to_owned(),
+        },
+        voice_config: VoiceConfig {
+            model: "alloy".to_owned(),
+            speed: 1.25,
+            pitch: -2.0,
+        },
+        status: AgentStatus::Active,
+        memory_depth: MemoryDepth::LongTerm,
+        deploy_state: DeployState::Deployed,
+        presence: Presence {
+            last_seen_at: Some(time()),
+        },
+        system_prompt: "You compute.".to_owned(),
+        tools: vec!["http".to_owned()],
+        model: "fast".to_owned(),
+        runtime: Some(AgentRuntime::Registered {
+            revision: "00ff".to_owned(),
+            registered_at: time(),
+        }),
+        last_error: Some(LastError {
+            code: "unavailable".to_owned(),
+            message: "try again".to_owned(),
+            at: time(),
+        }),
+        created_at: time(),
+        updated_at: time(),
+    }
+}
+
+pub(crate) fn memory() -> Memory {
+    Memory {
+        id: record_id(),
+        org_id: org_id(),
+        subject_uid: Some(uid()),
+        text: "Likes tea.".to_owned(),
+        created_at: time(),
+    }
+}
+
+pub(crate) fn session() -> Session {
+    Session {
+        id: record_id(),
+        org_id: org_id(),
+        created_at: time(),
+    }
+}
+
+pub(crate) fn chat_message() -> ChatMessage {
+    ChatMessage {
+        id: record_id(),
+        org_id: org_id(),
+        role: "user".to_owned(),
+        content: "Hello".to_owned(),
+        tokens: 2,
+        created_at: time(),
+    }
+}
+
+pub(crate) fn workflow() -> Workflow {
+    Workflow {
+        id: WorkflowId::parse("w1").unwrap(),
+        org_id: org_id(),
+        name: "Triage".to_owned(),
+        description: "Sorts mail.".to_owned(),
+        nodes: vec![
+            json!({ "id": "n1", "type": "trigger", "position": { "x": 0, "y": -1.5 } }),
+            json!({ "id": "n2", "data": { "list": [1, null, { "deep": [null] }], "none": null } }),
+        ],
+        edges: vec![json!({ "id": "e1", "source": "n1", "target": "n2", "label": null })],
+        triggers: vec![json!({ "type": "manual" })],
+        active: true,
+        created_at: Some(time()),
+        updated_at: Some(time()),
+    }
+}
+
+pub(crate) fn workflow_version() -> WorkflowVersion {
+    WorkflowVersion {
+        hash: "00ff".to_owned(),
+        org_id: org_id(),
+        workflow_id: WorkflowId::parse("w1").unwrap(),
+        nodes: json!([awkward_json()]).into(),
+        edges: json!([]).into(),
+        created_at: time(),
+    }
+}
+
+pub(crate) fn trigger() -> Trigger {
+    Trigger {
+        id: TriggerId::parse("t1").unwrap(),
+        org_id: org_id(),
+        workflow_id: WorkflowId::parse("w1").unwrap(),
+        kind: TriggerType::OnEmailReceived,
+        payload: awkward_json().into(),
+        dedupe_key: "m1".to_owned(),
+        source: TriggerSource {
+            function: "api".to_owned(),
+            uid: Some(uid()),
+        },
+        created_at: time(),
+    }
+}
+
+pub(crate) fn execution() -> Execution {
+    Execution {
+        id: ExecutionId::parse("e1").unwrap(),
+        org_id: org_id(),
+        workflow_id: WorkflowId::parse("w1").unwrap(),
+        workflow_name: "Triage".to_owned(),
+        workflow_version: "00ff".to_owned(),
+        status: ExecutionStatus::Waiting,
+        started_at: time(),
+        finished_at: Some(time()),
+        trigger: ExecutionTrigger {
+            id: TriggerId::parse("t1").unwrap(),
+            kind: TriggerType::Manual,
+        },
+        input: awkward_json().into(),
+        output: Some(json!([[1], "text", null]).into()),
+        error: Some(execution_error()),
+        budget: Budget {
+            max_steps: 1_000,
+            max_tokens: 2,
+            max_seconds: 3,
+            used_steps: 4,
+            used_tokens: 5,
+        },
+        lease: Lease {
+            owner: Some("worker".to_owned()),
+            fence: 3,
+            until: Some(time()),
+        },
+        attempts: 1,
+        log_seq: 9,
+        resume_at: Some(time()),
+    }
+}
+
+fn execution_error() -> ExecutionError {
+    ExecutionError {
+        code: "limit_exceeded".to_owned(),
+        message: "too many steps".to_owned(),
+        node_id: Some("n2".to_owned()),
+    }
+}
+
+pub(crate) fn step() -> Step {
+    Step {
+        node_id: "n2".to_owned(),
+        iteration: "0".to_owned(),
+        kind: "http".to_owned(),
+        org_id: org_id(),
+        status: StepStatus::Failed,
+        intent: StepIntent {
+            attempt: 1,
+            idempotency_key: "k".to_owned(),
+            request_hash: "00ff".to_owned(),
+            fence: 3,
+            at: time(),
+            resume_at: Some(time()),
+        },
+        result: Some(StepResult {
+            output: awkward_json().into(),
+            handle: "true".to_owned(),
+            error: Some(execution_error()),
+            tokens: 1,
+            duration_ms: 20,
+            at: time(),
+        }),
+    }
+}
+
+pub(crate) fn log_line() -> LogLine {
+    LogLine {
+        seq: 1,
+        ts: time(),
+        node_id: Some("n2".to_owned()),
+        level: LogLevel::Warn,
+        kind: LogKind::NodeFinished,
+        message: "slow".to_owned(),
+        org_id: org_id(),
+    }
+}
+
+pub(crate) fn integration() -> Integration {
+    Integration {
+        id: IntegrationId::parse("i1").unwrap(),
+        org_id: org_id(),
+        owner_uid: uid(),
+        service: IntegrationService::Google,
+        account_label: "a***@example.com".to_owned(),
+        credentials: "AAAA".to_owned(),
+        status: IntegrationStatus::Error,
+        error_cause: Some("invalid_grant".to_owned()),
+        last_sync: Some(time()),
+        granted_scopes: vec!["openid".to_owned()],
+    }
+}
+
+pub(crate) fn sync_status() -> SyncStatus {
+    SyncStatus {
+        id: IntegrationId::parse("i1").unwrap(),
+        org_id: org_id(),
+        service: IntegrationService::Github,
+        account_label: "ada".to_owned(),
+        status: IntegrationStatus::Connected,
+        error_cause: Some("none".to_owned()),
+        last_sync: Some(time()),
+    }
+}
+
+pub(crate) fn sync_cursor() -> SyncCursor {
+    SyncCursor {
+        org_id: org_id(),
+        cursor: "123".to_owned(),
+        updated_at: time(),
+    }
+}
+
+pub(crate) fn audit_log() -> AuditLog {
+    AuditLog {
+        id: record_id(),
+        org_id: org_id(),
+        actor_id: "system:api".to_owned(),
+        action: AuditAction::AgentDeploy,
+        metadata: awkward_json().into(),
+        timestamp: time(),
+    }
+}
+
+pub(crate) fn idempotency_record() -> IdempotencyRecord {
+    IdempotencyRecord {
+        org_id: org_id(),
+        request_hash: "00ff".to_owned(),
+        body: awkward_json().into(),
+        expires_at: time(),
+    }
+}
+
+pub(crate) fn processed_event() -> ProcessedEvent {
+    ProcessedEvent {
+        source: "//firebaseauth.googleapis.com/projects/p".to_owned(),
+        event_id: "1".to_owned(),
+        failure: Some("malformed".to_owned()),
+        processed_at: time(),
+        expires_at: time(),
+    }
+}
+
+pub(crate) fn oauth_state() -> OAuthState {
+    OAuthState {
+        org_id: org_id(),
+        uid: uid(),
+        service: IntegrationService::Google,
+        code_verifier: "v".to_owned(),
+        scopes: vec!["openid".to_owned()],
+        expires_at: time(),
+    }
+}
+
+pub(crate) fn outbox_row() -> OutboxRow {
+    OutboxRow {
+        id: record_id(),
+        org_id: org_id(),
+        message: OutboxMessage::WelcomeEmail { uid: uid() },
+        state: OutboxState::Sending,
+        attempts: 1,
+        due_at: time(),
+        last_error: Some("unavailable".to_owned()),
+        created_at: time(),
+    }
+}
+
+pub(crate) fn stripe_event() -> StripeEvent {
+    StripeEvent {
+        id: record_id(),
+        kind: "invoice.paid".to_owned(),
+        customer_id: Some("cus_1".to_owned()),
+        org_id: Some(org_id()),
+        state: StripeEventState::Parked,
+        received_at: time(),
+    }
+}
+
+pub(crate) fn stripe_customer() -> StripeCustomer {
+    StripeCustomer {
+        org_id: org_id(),
+        last_event_id: record_id(),
+        updated_at: time(),
+    }
+}
+
+pub(crate) fn usage_entry() -> UsageEntry {
+    UsageEntry {
+        id: record_id(),
+        org_id: org_id(),
+        agent_id: Some(AgentId::parse("a1").unwrap()),
+        workflow_id: Some(WorkflowId::parse("w1").unwrap()),
+        execution_id: Some(ExecutionId::parse("e1").unwrap()),
+        model: "gpt".to_owned(),
+        input_tokens: 1,
+        output_tokens: 2,
+        cost_micro_usd: 3,
+        state: UsageState::Reserved,
+        period: "2026-11".to_owned(),
+        day: "2026-11-23".to_owned(),
+        created_at: time(),
+    }
+}
