@@ -1,0 +1,31 @@
+//! `cargo xtask`: set-up and checks, for people and CI alike.
+
+mod command;
+mod lint;
+mod setup;
+mod suites;
+mod tally;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Set-up and checks of Infinity X")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what the suites need and runs all of them.
+    Test,
+    /// Checks format, lints, the floor plan and dependencies.
+    Lint,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Test => suites::run(),
+        Task::Lint => lint::run(),
+    }
+}
