@@ -2,6 +2,7 @@
 
 mod client;
 mod error;
+mod give_up;
 mod headers;
 mod health;
 mod json;
@@ -15,6 +16,7 @@ mod serve;
 
 pub use client::{ClientError, client};
 pub use error::{ApiError, CallableError, Code, FieldProblem};
+pub use give_up::give_up;
 pub use json::{Json, parse_json};
 pub use layers::{EdgeConfig, edge};
 pub use object::object;

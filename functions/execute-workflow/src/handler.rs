@@ -3,8 +3,8 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use shared::{
     events::{CloudEvent, DocumentEvent},
-    http::{ApiError, RawBody},
-    models::{ProcessedEvent, Trigger},
+    http::{ApiError, RawBody, give_up},
+    models::Trigger,
     retry::Transient,
     store,
 };
@@ -38,7 +38,8 @@ pub(crate) async fn handle_trigger_written(
         },
         Err(failure) => failure,
     };
-    give_up(&state, &event, failure).await?;
+    let now = state.clock.now().into();
+    give_up(&state.store, &CALLER, &event, failure, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -62,18 +63,6 @@ pub(crate) async fn handle_schedule(
 pub(crate) async fn handle_sweep(State(state): State<AppState>) -> Result<Json<Value>, ApiError> {
     let resumed = sweep::resume_due_executions(&state).await?;
     Ok(Json(json!({ "resumed": resumed })))
-}
-
-async fn give_up(
-    state: &AppState,
-    event: &CloudEvent,
-    failure: String,
-) -> Result<(), store::Error> {
-    tracing::error!(event.id, failure, "event given up");
-    let now = state.clock.now().into();
-    let record = ProcessedEvent::new(&event.source, &event.id, Some(failure), now);
-    let key = event.idempotency_key();
-    state.store.keep_failed_event(&CALLER, &key, &record).await
 }
 
 /// The trigger of an event; none when the write was no creation.

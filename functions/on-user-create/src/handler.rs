@@ -2,8 +2,8 @@ use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use shared::{
     events::{CloudEvent, UserCreated},
-    http::{ApiError, RawBody},
-    models::{ProcessedEvent, SystemPrincipal},
+    http::{ApiError, RawBody, give_up},
+    models::SystemPrincipal,
     provision::{self, NewUser},
 };
 
@@ -26,24 +26,12 @@ pub(crate) async fn handle_user_created(
     let event = CloudEvent::parse(&headers, body)?;
     match UserCreated::parse(&event) {
         Ok(user) => provision_user(&state, user).await,
-        Err(error) => give_up(&state, &event, error.to_string()).await,
+        Err(error) => {
+            let now = state.clock.now().into();
+            give_up(&state.store, &CALLER, &event, error.to_string(), now).await?;
+            Ok(StatusCode::NO_CONTENT)
+        }
     }
-}
-
-async fn give_up(
-    state: &AppState,
-    event: &CloudEvent,
-    failure: String,
-) -> Result<StatusCode, ApiError> {
-    tracing::error!(event.id, failure, "event given up");
-    let now = state.clock.now().into();
-    let record = ProcessedEvent::new(&event.source, &event.id, Some(failure), now);
-    let key = event.idempotency_key();
-    state
-        .store
-        .keep_failed_event(&CALLER, &key, &record)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn provision_user(state: &AppState, event: UserCreated) -> Result<StatusCode, ApiError> {

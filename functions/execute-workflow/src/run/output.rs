@@ -3,14 +3,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use shared::{
     graph::{Graph, Node, NodeKind},
-    inputs::Bindings,
+    inputs::{Bindings, MAX_RESULT_BYTES},
     models::ExecutionError,
 };
 
 use super::{Decision, error};
-
-/// A Firestore document holds 1 MiB; the input and the rest of the execution need room as well.
-const MAX_OUTPUT_BYTES: usize = 256 * 1024;
 
 /// The run's output: that of the `output` node that was reached, an object by node id when there
 /// are several, or the outputs of the last nodes when there is none.
@@ -36,8 +33,8 @@ pub(super) fn collect(
         [] => by_id(graph.leaves().filter(reached).collect()),
         _ => by_id(outputs),
     };
-    if output.to_string().len() > MAX_OUTPUT_BYTES {
-        let message = format!("the output is larger than {MAX_OUTPUT_BYTES} bytes");
+    if output.to_string().len() > MAX_RESULT_BYTES {
+        let message = format!("the output is larger than {MAX_RESULT_BYTES} bytes");
         return Err(error("limit_exceeded", message, None));
     }
     Ok(output)

@@ -3,6 +3,7 @@
 use serde_json::json;
 use shared::{
     graph::{Node, OnError, handle},
+    inputs::MAX_RESULT_BYTES,
     models::{ExecutionError, JsonText, LogKind, LogLevel, StepResult, StepStatus, Timestamp},
 };
 
@@ -14,8 +15,6 @@ use crate::{
 
 /// `serde_json` reads at most 127 levels: a deeper output could not be read back.
 const MAX_DEPTH: usize = 100;
-/// A step's document, 1 MiB at most, holds the output.
-const MAX_BYTES: usize = 256 * 1024;
 
 impl Run<'_> {
     /// Records what a node came to, by its policy for failures.
@@ -101,8 +100,8 @@ fn within_limits(outcome: Outcome) -> Result<Outcome, Failure> {
     let Extent { depth, bytes } = Extent::of(&outcome.output);
     let message = if depth > MAX_DEPTH {
         format!("the output is nested deeper than {MAX_DEPTH} levels")
-    } else if bytes > MAX_BYTES {
-        format!("the output is larger than {MAX_BYTES} bytes")
+    } else if bytes > MAX_RESULT_BYTES {
+        format!("the output is larger than {MAX_RESULT_BYTES} bytes")
     } else {
         return Ok(outcome);
     };
