@@ -251,6 +251,7 @@ fn fixed_variables() -> Vec<(&'static str, String)> {
         ("STRIPE_API_KEY", "sk_test_local"),
         ("STRIPE_WEBHOOK_SECRETS", "whsec_local"),
         ("STRIPE_LIVEMODE", "false"),
+        ("LOCAL_MAC_KEY", "local"),
         ("CORS_ORIGINS", LOCAL_ORIGINS),
     ]
     .map(|(name, value)| (name, value.to_owned()))

@@ -1,80 +1,189 @@
-//! The audit trail: one record in the same commit as the effect.
+//! The audit trail: one record in the same commit as the effect, each tied to the one before.
+//!
+//! An organization's records are a chain: a record has the next number and an HMAC over itself and
+//! the HMAC before. The chain's key is derived from a key that this process never sees
+//! ([`crypto::MacKey`]), so that whoever can write to the database can neither alter, insert,
+//! remove nor move a record without [`Trail::verify`] telling. A tail that is cut together with
+//! the chain's end is found by an [`Anchor`] kept elsewhere.
+
+mod anchor;
+mod chain;
+mod erase;
+mod verify;
+mod walk;
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use self::{
+    anchor::{Anchor, Anchors},
+    verify::{Problem, Report},
+};
+use self::{chain::Keys, erase::erased};
 use crate::{
-    ids::{OrgId, RecordId},
-    models::{AuditAction, AuditLog, Timestamp},
-    store::{self, Error, Write},
+    crypto::{self, MacKey},
+    ids::{OrgId, RecordId, Uid},
+    models::{AuditAction, AuditHead, AuditLog, Timestamp},
+    retry::Transient,
+    store::{self, Store, Write, audit_logs},
 };
 
 /// Longest metadata as JSON, in bytes.
 const MAX_METADATA_BYTES: usize = 4_096;
 
-/// Metadata that does not belong into a record.
+/// Why an action is not recorded. An effect without its record must not happen.
 #[derive(Debug, thiserror::Error)]
-#[error("the metadata of an audit record has at most {MAX_METADATA_BYTES} bytes")]
-struct MetadataTooLong;
-
-/// The record of an action, to be added to the commit that does it. `actor_id` is a uid or
-/// [`SystemPrincipal::actor_id`](crate::models::SystemPrincipal::actor_id); `metadata` holds no
-/// secrets.
-///
-/// # Errors
-/// Returns [`Error::Rejected`] for long metadata: an effect without its record must not happen.
-pub fn record(
-    org_id: &OrgId,
-    actor_id: impl Into<String>,
-    action: AuditAction,
-    metadata: Value,
-    now: Timestamp,
-) -> Result<Write, Error> {
-    if metadata.to_string().len() > MAX_METADATA_BYTES {
-        return Err(Error::Rejected(Box::new(MetadataTooLong)));
-    }
-    store::audit_logs::create(&AuditLog {
-        id: RecordId::generate(),
-        org_id: org_id.clone(),
-        actor_id: actor_id.into(),
-        action,
-        metadata: metadata.into(),
-        timestamp: now,
-    })
+pub enum Error {
+    /// The metadata does not belong into a record.
+    #[error("the metadata of an audit record has at most {MAX_METADATA_BYTES} bytes")]
+    MetadataTooLong,
+    /// The chain's key cannot be had.
+    #[error("the key of the audit trail is not available")]
+    Key(#[from] crypto::Error),
+    /// The database failed.
+    #[error("the audit trail cannot be read or written")]
+    Store(#[from] store::Error),
+    /// The anchors cannot be read or written.
+    #[error("the anchors of the audit trail cannot be used")]
+    Anchors(#[from] crate::storage::Error),
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+impl Transient for Error {
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::MetadataTooLong => false,
+            Self::Key(error) => error.is_transient(),
+            Self::Store(error) => error.is_transient(),
+            Self::Anchors(error) => error.is_transient(),
+        }
+    }
+}
 
-    use super::*;
+impl Error {
+    /// Whether the commit lost a race: read again and decide anew.
+    #[must_use]
+    pub fn is_lost_race(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_lost_race())
+    }
+}
 
-    fn record_with(metadata: Value) -> Result<Write, Error> {
-        let now = Timestamp::from(jiff::Timestamp::UNIX_EPOCH);
-        record(
-            &OrgId::derive(&["o"]),
-            "u1",
-            AuditAction::AgentDeploy,
+/// What was done, before it has its place in the chain.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    org_id: OrgId,
+    actor_id: String,
+    actor_is_erased: bool,
+    subject: Option<Uid>,
+    action: AuditAction,
+    metadata: Value,
+}
+
+impl Entry {
+    /// `actor_id` is a uid or
+    /// [`SystemPrincipal::actor_id`](crate::models::SystemPrincipal::actor_id); `metadata` holds
+    /// neither secrets nor personal data.
+    #[must_use]
+    pub fn new(
+        org_id: &OrgId,
+        actor_id: impl Into<String>,
+        action: AuditAction,
+        metadata: Value,
+    ) -> Self {
+        Self {
+            org_id: org_id.clone(),
+            actor_id: actor_id.into(),
+            actor_is_erased: false,
+            subject: None,
+            action,
             metadata,
-            now,
-        )
+        }
     }
 
-    #[test]
-    fn a_record_is_created_and_never_replaced() {
-        let write = record_with(json!({ "agentId": "a1" })).unwrap();
-        assert!(
-            write.path.as_str().starts_with("audit_logs/"),
-            "{}",
-            write.path
-        );
-        assert_eq!(write.precondition, store::document_db::Precondition::Absent);
+    /// Names the user that it was done to.
+    #[must_use]
+    pub fn about(mut self, subject: &Uid) -> Self {
+        self.subject = Some(subject.clone());
+        self
     }
 
-    #[test]
-    fn long_metadata_is_refused() {
-        // `"…"` adds two bytes to the text.
-        assert!(record_with(json!("x".repeat(MAX_METADATA_BYTES - 2))).is_ok());
-        let error = record_with(json!("x".repeat(MAX_METADATA_BYTES - 1))).unwrap_err();
-        assert!(matches!(error, Error::Rejected(_)), "{error}");
+    /// Keeps the actor's pseudonym only: for a user that is being deleted.
+    #[must_use]
+    pub fn by_erased(mut self) -> Self {
+        self.actor_is_erased = true;
+        self
+    }
+}
+
+/// The audit trails of all organizations.
+#[derive(Clone)]
+pub struct Trail {
+    store: Store,
+    keys: Arc<Keys>,
+}
+
+impl Trail {
+    /// Trails in a store, whose keys come from `key`.
+    #[must_use]
+    pub fn new(store: Store, key: Arc<dyn MacKey>) -> Self {
+        Self {
+            store,
+            keys: Arc::new(Keys::new(key)),
+        }
+    }
+
+    /// The writes that append the entry to its organization's chain, to be added to the commit
+    /// that does it. Somebody else may append first: the commit then loses the race
+    /// ([`store::commit_contended`]) and the entry is to be appended anew.
+    ///
+    /// A commit holds one entry of an organization.
+    ///
+    /// # Errors
+    /// Returns [`Error::MetadataTooLong`], and the errors of the database and of the key.
+    pub async fn append(&self, entry: Entry, now: Timestamp) -> Result<Vec<Write>, Error> {
+        if entry.metadata.to_string().len() > MAX_METADATA_BYTES {
+            return Err(Error::MetadataTooLong);
+        }
+        let key = self.keys.of(&entry.org_id).await?;
+        let head = self.store.find_audit_head(&entry.org_id).await?;
+        let (seq, prev_mac) = match &head {
+            Some(head) => (head.value.seq + 1, head.value.mac.clone()),
+            None => (1, String::new()),
+        };
+        let actor_pseudonym = key.pseudonym(&entry.actor_id);
+        let actor_id = if entry.actor_is_erased {
+            erased(&actor_pseudonym)
+        } else {
+            entry.actor_id
+        };
+        let mut record = AuditLog {
+            id: RecordId::generate(),
+            actor_pseudonym,
+            subject_pseudonym: entry
+                .subject
+                .as_ref()
+                .map(|uid| key.pseudonym(uid.as_str())),
+            org_id: entry.org_id,
+            seq,
+            actor_id,
+            subject_id: entry.subject.map(String::from),
+            action: entry.action,
+            metadata: entry.metadata.into(),
+            timestamp: now,
+            key_version: self.keys.version().to_owned(),
+            prev_mac,
+            mac: String::new(),
+        };
+        record.mac = key.mac(&record);
+        let end = AuditHead {
+            org_id: record.org_id.clone(),
+            seq,
+            mac: record.mac.clone(),
+            updated_at: now,
+        };
+        Ok(vec![
+            audit_logs::create(&record)?,
+            audit_logs::set_head(&end, head.map(|head| head.version))?,
+        ])
     }
 }

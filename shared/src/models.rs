@@ -18,7 +18,7 @@ pub use agent::{
     Agent, AgentKind, AgentRuntime, AgentStatus, ChatMessage, DeployState, Industry, LastError,
     Memory, MemoryDepth, Personality, Presence, Session, VoiceConfig,
 };
-pub use audit_log::{AuditAction, AuditLog};
+pub use audit_log::{AuditAction, AuditHead, AuditLog};
 pub use bookkeeping::{
     IdempotencyRecord, OAuthState, OutboxMessage, OutboxRow, OutboxState, ProcessedEvent,
     StripeCustomer, StripeEvent, StripeEventState, UsageEntry, UsageState,

@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use crate::{
-    audit,
+    audit::{self, Entry, Trail},
     ids::{OrgId, RecordId, Uid},
     models::{AuditAction, Limits, Organization, Role, SubscriptionTier, Timestamp, User},
     outbox,
     store::{
-        self, Error, Store, Write,
+        self, Store, Write,
         organizations::{self, StatsChange},
         users,
     },
@@ -47,25 +47,27 @@ pub struct Provisioned {
 /// or finds the user that is there. Parallel calls for one uid make one of each.
 ///
 /// # Errors
-/// Returns the database's error.
+/// Returns the errors of the database and of the audit trail.
 pub async fn ensure_user(
     store: &Store,
+    trail: &Trail,
     new_user: NewUser,
     now: Timestamp,
-) -> Result<Provisioned, Error> {
+) -> Result<Provisioned, audit::Error> {
     if let Some(user) = store.find_user(&new_user.uid).await? {
         return Ok(provisioned(user.value, false));
     }
     let user = user(&new_user, now);
-    match store.commit(first_writes(&new_user, &user, now)?).await {
+    let writes = first_writes(trail, &new_user, &user, now).await?;
+    match store.commit(writes).await {
         Ok(_) => Ok(provisioned(user, true)),
         Err(error) if error.is_lost_race() => {
             let found = store.find_user(&user.uid).await?;
             found
                 .map(|found| provisioned(found.value, false))
-                .ok_or(error)
+                .ok_or(error.into())
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -92,20 +94,25 @@ fn user(new_user: &NewUser, now: Timestamp) -> User {
     }
 }
 
-fn first_writes(new_user: &NewUser, user: &User, now: Timestamp) -> Result<Vec<Write>, Error> {
+async fn first_writes(
+    trail: &Trail,
+    new_user: &NewUser,
+    user: &User,
+    now: Timestamp,
+) -> Result<Vec<Write>, audit::Error> {
     let org_id = &user.organization_id;
-    let metadata = json!({ "uid": user.uid, "reason": "sign_up" });
-    let mut writes = vec![
+    let action = AuditAction::OrganizationCreate;
+    let entry = Entry::new(
+        org_id,
+        user.uid.as_str(),
+        action,
+        json!({ "reason": "sign_up" }),
+    );
+    let mut writes = trail.append(entry, now).await?;
+    writes.extend([
         users::create(user)?,
         organizations::create(&organization(new_user, user, now))?,
-        audit::record(
-            org_id,
-            user.uid.as_str(),
-            AuditAction::OrganizationCreate,
-            metadata,
-            now,
-        )?,
-    ];
+    ]);
     writes.extend(organizations::add_to_stats(
         org_id,
         None,

@@ -15,6 +15,7 @@ pub mod integrations;
 pub mod oauth_states;
 pub mod organizations;
 pub mod outbox;
+mod position;
 pub mod stripe_customers;
 pub mod stripe_events;
 pub mod triggers;

@@ -5,12 +5,14 @@ mod memory_db;
 mod recording_mailer;
 mod scripted_llm;
 mod test_verifier;
+mod trail;
 
 pub use fixed_clock::FixedClock;
 pub use memory_db::{MemoryDb, memory_store};
 pub use recording_mailer::RecordingMailer;
 pub use scripted_llm::ScriptedLlm;
 pub use test_verifier::{TestVerifier, claims};
+pub use trail::trail;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -71,6 +71,7 @@ macro_rules! round_trips {
 round_trips! {
     Agent "agents/a1" samples::agent();
     AgentQuota "organizations/o1/quota/agents" samples::agent_quota();
+    AuditHead "audit_heads/o1" samples::audit_head();
     AuditLog "audit_logs/r1" samples::audit_log();
     ChatMessage "agents/a1/sessions/r1/messages/r1" samples::chat_message();
     Execution "executions/e1" samples::execution();

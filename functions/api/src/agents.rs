@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 use shared::{
-    audit,
+    audit::{Entry, Trail},
     ids::AgentId,
     models::{Agent, AuditAction, DeployState, Principal, Timestamp},
     quota,
-    store::{self, Store, Versioned, Write, commit_contended},
+    store::{self, Store, Versioned, commit_contended},
 };
 
 use crate::{
@@ -25,6 +25,7 @@ pub(crate) async fn find(
 /// Creates the agent, counts it against the quota and records it, in one commit.
 pub(crate) async fn create(
     store: &Store,
+    trail: &Trail,
     principal: &Principal,
     once: &Once,
     agent: &Agent,
@@ -34,8 +35,8 @@ pub(crate) async fn create(
         let now = agent.created_at;
         let mut writes = quota::reserve_agent(store, &principal.org_id, now).await?;
         writes.push(store::agents::create(agent)?);
-        let action = AuditAction::AgentCreate;
-        writes.push(audited(principal, action, agent, json!({}), now)?);
+        let entry = entry(principal, AuditAction::AgentCreate, agent, json!({}));
+        writes.extend(trail.append(entry, now).await?);
         Ok((writes, agent.clone()))
     })
     .await
@@ -44,6 +45,7 @@ pub(crate) async fn create(
 /// Applies `change` to the newest state of the agent, and records which fields it changed.
 pub(crate) async fn update(
     store: &Store,
+    trail: &Trail,
     principal: &Principal,
     id: &AgentId,
     now: Timestamp,
@@ -61,11 +63,9 @@ pub(crate) async fn update(
         require_memory(store, &agent.value).await?;
         agent.value.updated_at = now;
         let context = json!({ "fields": fields });
-        let action = AuditAction::AgentUpdate;
-        let writes = vec![
-            store::agents::replace(&agent)?,
-            audited(principal, action, &agent.value, context, now)?,
-        ];
+        let entry = entry(principal, AuditAction::AgentUpdate, &agent.value, context);
+        let mut writes = trail.append(entry, now).await?;
+        writes.push(store::agents::replace(&agent)?);
         Ok((writes, agent.value))
     })
     .await
@@ -74,6 +74,7 @@ pub(crate) async fn update(
 /// Deletes the agent, gives its place in the quota back and records it, in one commit.
 pub(crate) async fn delete(
     store: &Store,
+    trail: &Trail,
     principal: &Principal,
     id: &AgentId,
     now: Timestamp,
@@ -83,8 +84,8 @@ pub(crate) async fn delete(
         let was_deployed = agent.value.deploy_state == DeployState::Deployed;
         let mut writes = quota::release_agent(store, &principal.org_id, was_deployed, now).await?;
         writes.push(store::agents::delete(&agent));
-        let action = AuditAction::AgentDelete;
-        writes.push(audited(principal, action, &agent.value, json!({}), now)?);
+        let entry = entry(principal, AuditAction::AgentDelete, &agent.value, json!({}));
+        writes.extend(trail.append(entry, now).await?);
         Ok((writes, ()))
     })
     .await
@@ -97,22 +98,9 @@ async fn require_memory(store: &Store, agent: &Agent) -> Result<(), Error> {
     Err(Error::Precondition("long-term memory needs the pro tier"))
 }
 
-fn audited(
-    principal: &Principal,
-    action: AuditAction,
-    agent: &Agent,
-    mut context: Value,
-    now: Timestamp,
-) -> Result<Write, Error> {
+fn entry(principal: &Principal, action: AuditAction, agent: &Agent, mut context: Value) -> Entry {
     context["agentId"] = json!(agent.id);
-    let actor_id = principal.uid.as_str();
-    Ok(audit::record(
-        &agent.org_id,
-        actor_id,
-        action,
-        context,
-        now,
-    )?)
+    Entry::new(&agent.org_id, principal.uid.as_str(), action, context)
 }
 
 /// Names of the top-level fields that differ.

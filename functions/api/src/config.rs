@@ -2,6 +2,7 @@ use http::HeaderValue;
 use shared::{
     auth::AuthConfig,
     config::{Env, Error, ServiceConfig},
+    crypto::MacConfig,
     http::cors_origins,
     llm::providers::openai::DEFAULT_MODEL,
 };
@@ -14,6 +15,8 @@ pub struct Config {
     pub service: ServiceConfig,
     /// Whose ID tokens are accepted.
     pub auth: AuthConfig,
+    /// The key of the audit trail.
+    pub mac: MacConfig,
     /// `CORS_ORIGINS`: origins whose pages may call, comma-separated; default none.
     pub cors_origins: Vec<HeaderValue>,
     /// `LLM_DEFAULT_MODEL`: the model of agents made without one; default [`DEFAULT_MODEL`], and
@@ -41,6 +44,7 @@ impl Config {
         let service = ServiceConfig::load(env)?;
         Ok(Self {
             auth: AuthConfig::load(env, &service)?,
+            mac: MacConfig::load(env)?,
             service,
             cors_origins: cors_origins(env)?,
             default_model: env.parsed("LLM_DEFAULT_MODEL", DEFAULT_MODEL.to_owned())?,
@@ -71,6 +75,7 @@ mod tests {
     fn load(name: &str, value: &str) -> Result<Config, Error> {
         Config::from_env(&Env::from_pairs([
             ("GOOGLE_CLOUD_PROJECT", "demo"),
+            ("LOCAL_MAC_KEY", "local"),
             (name, value),
         ]))
     }

@@ -1,4 +1,4 @@
-use shared::{quota, store};
+use shared::{audit, quota, store};
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,9 @@ pub(crate) enum Error {
     /// The plan does not allow it.
     #[error(transparent)]
     Quota(#[from] quota::Error),
+    /// It cannot be recorded.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
-    audit,
+    audit::{Entry, Trail},
     ids::{ExecutionId, TriggerId, WorkflowId},
     models::{
         AuditAction, Execution, ExecutionStatus, Lease, LogKind, LogLevel, LogLine, Principal,
         Step, Timestamp, Trigger, TriggerSource, TriggerType,
     },
-    store::{self, Store, Versioned, Write, commit_contended},
+    store::{self, Store, Versioned, commit_contended},
 };
 
 use crate::{
@@ -124,6 +124,7 @@ pub(crate) async fn list_log_lines(
 /// Stops the execution: its worker's next write is refused.
 pub(crate) async fn cancel(
     store: &Store,
+    trail: &Trail,
     principal: &Principal,
     id: &ExecutionId,
     now: Timestamp,
@@ -135,11 +136,12 @@ pub(crate) async fn cancel(
         }
         end_cancelled(&mut execution.value, now);
         let line = cancel_line(&execution.value, now);
-        let writes = vec![
+        let entry = entry(principal, AuditAction::ExecutionCancel, id);
+        let mut writes = trail.append(entry, now).await?;
+        writes.extend([
             store::executions::replace(&execution)?,
             store::executions::create_log_line(id, &line)?,
-            audited(principal, AuditAction::ExecutionCancel, id, now)?,
-        ];
+        ]);
         Ok((writes, execution.value))
     })
     .await
@@ -149,6 +151,7 @@ pub(crate) async fn cancel(
 /// last: after a crash between the commits the request can be repeated.
 pub(crate) async fn delete(
     store: &Store,
+    trail: &Trail,
     principal: &Principal,
     id: &ExecutionId,
     now: Timestamp,
@@ -158,11 +161,12 @@ pub(crate) async fn delete(
     delete_journal(store, principal, id).await?;
     commit_contended(store, || async move {
         let execution = find_begun(store, principal, id).await?;
-        let writes = vec![
+        let entry = entry(principal, AuditAction::ExecutionDelete, id);
+        let mut writes = trail.append(entry, now).await?;
+        writes.extend([
             store::executions::delete(&execution),
             store::triggers::delete(&execution.value.trigger.id),
-            audited(principal, AuditAction::ExecutionDelete, id, now)?,
-        ];
+        ]);
         Ok((writes, ()))
     })
     .await
@@ -298,13 +302,7 @@ async fn delete_journal(
     Ok(())
 }
 
-fn audited(
-    principal: &Principal,
-    action: AuditAction,
-    id: &ExecutionId,
-    now: Timestamp,
-) -> Result<Write, Error> {
+fn entry(principal: &Principal, action: AuditAction, id: &ExecutionId) -> Entry {
     let (org_id, actor_id) = (&principal.org_id, principal.uid.as_str());
-    let metadata = json!({ "executionId": id });
-    Ok(audit::record(org_id, actor_id, action, metadata, now)?)
+    Entry::new(org_id, actor_id, action, json!({ "executionId": id }))
 }

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use axum::{Router, extract::FromRef};
 use shared::{
+    audit::Trail,
     auth::TokenVerifier,
     clock::{SharedClock, SystemClock},
     http::{Authenticator, ClientError, EdgeConfig, client, edge},
@@ -33,6 +34,7 @@ pub use crate::config::{Config, GoogleClient};
 #[derive(Clone)]
 pub struct AppState {
     store: Store,
+    trail: Trail,
     clock: SharedClock,
     authenticator: Authenticator,
     default_model: String,
@@ -60,13 +62,16 @@ impl AppState {
         verifier: Arc<dyn TokenVerifier>,
         clock: SharedClock,
     ) -> Self {
-        let authenticator = Authenticator::new(verifier, store.clone(), clock.clone());
+        let trail = Trail::new(store.clone(), config.mac.key());
+        let authenticator =
+            Authenticator::new(verifier, store.clone(), trail.clone(), clock.clone());
         let edge = EdgeConfig {
             cors_origins: config.cors_origins,
             ..EdgeConfig::default()
         };
         Self {
             store,
+            trail,
             clock,
             authenticator,
             default_model: config.default_model,

@@ -106,6 +106,7 @@ impl From<Error> for ApiError {
                 "this `Idempotency-Key` was used for another request",
             ),
             Error::Quota(error) => error.into(),
+            Error::Audit(error) => error.into(),
             Error::Store(error) => error.into(),
             Error::Answer(_) | Error::ConsentUrl(_) => Self::internal(&error),
         }

@@ -1,6 +1,6 @@
 use serde_json::json;
 use shared::{
-    audit,
+    audit::{Entry, Trail},
     ids::WorkflowId,
     models::{AuditAction, Principal, Timestamp, Workflow},
     store::{self, Store, Versioned, commit_contended},
@@ -66,6 +66,7 @@ pub(crate) async fn update(
 /// Deletes the workflow and records it, in one commit. Its versions stay for its executions.
 pub(crate) async fn delete(
     store: &Store,
+    trail: &Trail,
     principal: &Principal,
     id: &WorkflowId,
     now: Timestamp,
@@ -75,10 +76,9 @@ pub(crate) async fn delete(
         let metadata = json!({ "workflowId": id });
         let (org_id, actor_id) = (&principal.org_id, principal.uid.as_str());
         let action = AuditAction::DeleteWorkflow;
-        let writes = vec![
-            store::workflows::delete(&workflow),
-            audit::record(org_id, actor_id, action, metadata, now)?,
-        ];
+        let entry = Entry::new(org_id, actor_id, action, metadata);
+        let mut writes = trail.append(entry, now).await?;
+        writes.push(store::workflows::delete(&workflow));
         Ok((writes, ()))
     })
     .await

@@ -2,6 +2,7 @@ use http::HeaderValue;
 use shared::{
     auth::AuthConfig,
     config::{Env, Error, ServiceConfig},
+    crypto::MacConfig,
     http::cors_origins,
 };
 
@@ -12,6 +13,8 @@ pub struct Config {
     pub service: ServiceConfig,
     /// Whose ID tokens are accepted.
     pub auth: AuthConfig,
+    /// The key of the audit trail.
+    pub mac: MacConfig,
     /// `CORS_ORIGINS`: origins whose pages may call, comma-separated; default none.
     pub cors_origins: Vec<HeaderValue>,
 }
@@ -25,6 +28,7 @@ impl Config {
         let service = ServiceConfig::load(env)?;
         Ok(Self {
             auth: AuthConfig::load(env, &service)?,
+            mac: MacConfig::load(env)?,
             service,
             cors_origins: cors_origins(env)?,
         })

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::{
-    audit,
+    audit::{self, Entry, Trail},
     models::{Agent, AgentRuntime, AgentStatus, AuditAction, DeployState, Principal, Timestamp},
     quota::{self, deploy_agent_slot},
     store::{self, Store, Write, agents, commit_contended},
@@ -25,6 +25,9 @@ pub(crate) enum Error {
     /// The tier has no place for another deployed agent.
     #[error("the quota does not allow it")]
     Quota(#[from] quota::Error),
+    /// It cannot be recorded.
+    #[error("the deployment cannot be recorded")]
+    Audit(#[from] audit::Error),
     /// The database did not do what was asked.
     #[error("the deployment cannot be kept")]
     Store(#[from] store::Error),
@@ -36,15 +39,17 @@ pub(crate) enum Error {
 /// and is not audited. One that runs with another keeps its place in the quota.
 pub(crate) async fn deploy(
     store: &Store,
+    trail: &Trail,
     principal: &Principal,
     request: &DeployRequest,
     now: Timestamp,
 ) -> Result<Agent, Error> {
-    commit_contended(store, || decide(store, principal, request, now)).await
+    commit_contended(store, || decide(store, trail, principal, request, now)).await
 }
 
 async fn decide(
     store: &Store,
+    trail: &Trail,
     principal: &Principal,
     request: &DeployRequest,
     now: Timestamp,
@@ -79,13 +84,8 @@ async fn decide(
     agent.value.updated_at = now;
     let (org_id, actor) = (&principal.org_id, principal.uid.as_str());
     writes.push(agents::replace(&agent)?);
-    writes.push(audit::record(
-        org_id,
-        actor,
-        AuditAction::AgentDeploy,
-        metadata,
-        now,
-    )?);
+    let entry = Entry::new(org_id, actor, AuditAction::AgentDeploy, metadata);
+    writes.extend(trail.append(entry, now).await?);
     Ok((writes, agent.value))
 }
 

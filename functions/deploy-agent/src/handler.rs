@@ -28,7 +28,7 @@ pub(crate) async fn deploy_agent(
     let principal = caller?.0;
     let request = decode(&headers, &body?)?;
     let now = state.clock.now().into();
-    let agent = deploy(&state.store, &principal, &request, now).await?;
+    let agent = deploy(&state.store, &state.trail, &principal, &request, now).await?;
     Ok(Json(callable::result(describe(&agent))))
 }
 
@@ -106,6 +106,7 @@ impl From<deploy::Error> for Refusal {
                 ApiError::new(Code::FailedPrecondition, error.to_string())
             }
             deploy::Error::Quota(error) => error.into(),
+            deploy::Error::Audit(error) => error.into(),
             deploy::Error::Store(error) => error.into(),
         };
         error.into()

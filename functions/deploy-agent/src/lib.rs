@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::{Router, extract::FromRef, response::IntoResponse, routing::post};
 use http::HeaderValue;
 use shared::{
+    audit::Trail,
     auth::TokenVerifier,
     clock::{SharedClock, SystemClock},
     http::{Authenticator, CallableError, ClientError, EdgeConfig, client, edge},
@@ -23,6 +24,7 @@ pub use crate::config::Config;
 #[derive(Clone)]
 pub struct AppState {
     store: Store,
+    trail: Trail,
     clock: SharedClock,
     authenticator: Authenticator,
     cors_origins: Vec<HeaderValue>,
@@ -37,8 +39,10 @@ impl AppState {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let clock = SystemClock::shared();
         let verifier = config.auth.verifier(clock.clone(), client()?);
+        let trail = Trail::new(store.clone(), config.mac.key());
         Ok(Self::with_ports(
             store,
+            trail,
             verifier,
             clock,
             config.cors_origins,
@@ -49,13 +53,16 @@ impl AppState {
     #[must_use]
     pub fn with_ports(
         store: Store,
+        trail: Trail,
         verifier: Arc<dyn TokenVerifier>,
         clock: SharedClock,
         cors_origins: Vec<HeaderValue>,
     ) -> Self {
-        let authenticator = Authenticator::new(verifier, store.clone(), clock.clone());
+        let authenticator =
+            Authenticator::new(verifier, store.clone(), trail.clone(), clock.clone());
         Self {
             store,
+            trail,
             clock,
             authenticator,
             cors_origins,

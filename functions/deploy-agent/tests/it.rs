@@ -19,7 +19,7 @@ use shared::{
         Organization, Personality, Presence, Role, SubscriptionTier, User, VoiceConfig,
     },
     store::{Store, agents, organizations, users},
-    testing::{FixedClock, MemoryDb, TestVerifier, claims, memory_store},
+    testing::{FixedClock, MemoryDb, TestVerifier, claims, memory_store, trail},
 };
 use tower::ServiceExt;
 
@@ -45,7 +45,13 @@ impl TestApp {
         let verifier = Arc::new(TestVerifier::new());
         let clock = FixedClock::at(NOW).shared();
         let origins = vec![ORIGIN.parse().unwrap()];
-        let state = AppState::with_ports(store.clone(), verifier.clone(), clock, origins);
+        let state = AppState::with_ports(
+            store.clone(),
+            trail(&store),
+            verifier.clone(),
+            clock,
+            origins,
+        );
         Self {
             router: router(state),
             store,
@@ -241,12 +247,16 @@ async fn agent_quota_and_audit_record_are_one_commit() {
     };
     let mut paths: Vec<_> = commit.iter().map(|write| write.path.as_str()).collect();
     paths.sort_unstable();
-    let [agent, audit, quota] = paths[..] else {
+    let [agent, head, audit, quota] = paths[..] else {
         panic!("{paths:?}")
     };
     assert_eq!(
-        (agent, quota),
-        ("agents/a1", "organizations/o1/quota/agents")
+        (agent, head, quota),
+        (
+            "agents/a1",
+            "audit_heads/o1",
+            "organizations/o1/quota/agents"
+        )
     );
     assert!(audit.starts_with("audit_logs/"), "{audit}");
 }

@@ -2,6 +2,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, de::value::StrDeserializer};
 use shared::{
     config::{Env, Error, ServiceConfig},
+    crypto::MacConfig,
     models::SubscriptionTier,
 };
 
@@ -14,6 +15,8 @@ const PRODUCT_TIERS: &str = "STRIPE_PRODUCT_TIERS";
 pub struct Config {
     /// What every function needs.
     pub service: ServiceConfig,
+    /// The key of the audit trail.
+    pub mac: MacConfig,
     /// `STRIPE_API_KEY`: secret or restricted key that may read subscriptions.
     pub api_key: SecretString,
     /// `STRIPE_API_BASE_URL`: where the API is; default `https://api.stripe.com/`.
@@ -43,6 +46,7 @@ impl Config {
             env.parsed("STRIPE_API_BASE_URL", "https://api.stripe.com/".to_owned())?;
         Ok(Self {
             service: ServiceConfig::load(env)?,
+            mac: MacConfig::load(env)?,
             api_key: env.secret("STRIPE_API_KEY")?,
             api_base_url: format!("{}/", base_url.trim_end_matches('/')),
             webhook: WebhookConfig::load(env)?,
@@ -88,6 +92,7 @@ mod tests {
     fn env(extra: &[(&'static str, &'static str)]) -> Env {
         let required = [
             ("GOOGLE_CLOUD_PROJECT", "demo"),
+            ("LOCAL_MAC_KEY", "local"),
             ("STRIPE_API_KEY", "rk_test_1"),
             ("STRIPE_WEBHOOK_SECRETS", "whsec_1, whsec_2"),
             ("STRIPE_LIVEMODE", "false"),

@@ -12,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Router, routing::post};
 use shared::{
+    audit::Trail,
     clock::{SharedClock, SystemClock},
     http::{EdgeConfig, edge},
     models::Timestamp,
@@ -35,6 +36,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct AppState {
     store: Store,
+    trail: Trail,
     billing: Arc<dyn Billing>,
     clock: SharedClock,
     webhook: Arc<WebhookConfig>,
@@ -49,8 +51,10 @@ impl AppState {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let billing = StripeClient::new(&config.api_key, &config.api_base_url)?;
         let clock = SystemClock::shared();
+        let trail = Trail::new(store.clone(), config.mac.key());
         Ok(Self::with_ports(
             store,
+            trail,
             Arc::new(billing),
             clock,
             config.webhook,
@@ -61,12 +65,14 @@ impl AppState {
     #[must_use]
     pub fn with_ports(
         store: Store,
+        trail: Trail,
         billing: Arc<dyn Billing>,
         clock: SharedClock,
         webhook: WebhookConfig,
     ) -> Self {
         Self {
             store,
+            trail,
             billing,
             clock,
             webhook: Arc::new(webhook),

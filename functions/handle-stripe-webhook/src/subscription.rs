@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::{
-    audit,
+    audit::{self, Entry},
     ids::OrgId,
     models::{
         AuditAction, Organization, StripeCustomer, StripeEvent, StripeEventState, SubscriptionTier,
@@ -32,6 +32,9 @@ pub(crate) enum Error {
     /// The database did not do what was asked.
     #[error("the event cannot be kept")]
     Store(#[from] store::Error),
+    /// It cannot be recorded.
+    #[error("the event's effect cannot be recorded")]
+    Audit(#[from] audit::Error),
     /// Stripe did not tell the subscriptions.
     #[error("the subscriptions cannot be read")]
     Billing(#[from] stripe::Error),
@@ -41,6 +44,7 @@ impl Transient for Error {
     fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => error.is_transient() || error.is_lost_race(),
+            Self::Audit(error) => error.is_transient() || error.is_lost_race(),
             Self::Billing(error) => error.is_transient(),
         }
     }
@@ -146,7 +150,8 @@ async fn reconcile(
     }
     let current = organization.value.subscription_tier;
     let verdict = tier::derive(&subscriptions, &state.webhook.product_tiers, current);
-    let mut writes = change_organization(state, event, customer, organization, verdict.tier)?;
+    let mut writes =
+        change_organization(state, event, customer, organization, verdict.tier).await?;
     let seen = StripeCustomer {
         org_id: org_id.clone(),
         last_event_id: event.id.clone(),
@@ -164,7 +169,7 @@ async fn reconcile(
 }
 
 /// Nothing, when customer and tier are as they should be.
-fn change_organization(
+async fn change_organization(
     state: &AppState,
     event: &Event,
     customer: &Customer,
@@ -184,15 +189,9 @@ fn change_organization(
             "to": tier,
             "stripeEventId": event.id,
         });
-        let actor = CALLER.actor_id();
         let action = AuditAction::TierChange;
-        writes.push(audit::record(
-            &before.id,
-            actor,
-            action,
-            metadata,
-            state.now(),
-        )?);
+        let entry = Entry::new(&before.id, CALLER.actor_id(), action, metadata);
+        writes.extend(state.trail.append(entry, state.now()).await?);
     }
     Ok(writes)
 }

@@ -1,5 +1,6 @@
 use shared::{
     config::{Env, Error, ServiceConfig},
+    crypto::MacConfig,
     email::SendGridConfig,
 };
 
@@ -8,6 +9,8 @@ use shared::{
 pub struct Config {
     /// What every function needs.
     pub service: ServiceConfig,
+    /// The key of the audit trail.
+    pub mac: MacConfig,
     /// Where the welcome e-mail is handed in.
     pub sendgrid: SendGridConfig,
 }
@@ -20,6 +23,7 @@ impl Config {
     pub fn from_env(env: &Env) -> Result<Self, Error> {
         Ok(Self {
             service: ServiceConfig::load(env)?,
+            mac: MacConfig::load(env)?,
             sendgrid: SendGridConfig::load(env)?,
         })
     }

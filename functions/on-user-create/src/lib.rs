@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::{Router, routing::post};
 use shared::{
+    audit::Trail,
     clock::{SharedClock, SystemClock},
     email::{Mailer, SendGrid},
     http::{ClientError, EdgeConfig, client, edge},
@@ -20,6 +21,7 @@ pub use crate::config::Config;
 #[derive(Clone)]
 pub struct AppState {
     store: Store,
+    trail: Trail,
     clock: SharedClock,
     dispatcher: Dispatcher,
 }
@@ -32,15 +34,27 @@ impl AppState {
     pub fn new(config: Config) -> Result<Self, ClientError> {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let mailer = Arc::new(SendGrid::new(config.sendgrid, client()?));
-        Ok(Self::with_ports(store, mailer, SystemClock::shared()))
+        let trail = Trail::new(store.clone(), config.mac.key());
+        Ok(Self::with_ports(
+            store,
+            trail,
+            mailer,
+            SystemClock::shared(),
+        ))
     }
 
     /// The state on the caller's ports.
     #[must_use]
-    pub fn with_ports(store: Store, mailer: Arc<dyn Mailer>, clock: SharedClock) -> Self {
+    pub fn with_ports(
+        store: Store,
+        trail: Trail,
+        mailer: Arc<dyn Mailer>,
+        clock: SharedClock,
+    ) -> Self {
         let dispatcher = Dispatcher::new(store.clone(), mailer, clock.clone());
         Self {
             store,
+            trail,
             clock,
             dispatcher,
         }

@@ -13,7 +13,7 @@ use shared::{
     models::{OutboxRow, OutboxState, Role, SubscriptionTier, SystemPrincipal},
     outbox::Dispatcher,
     store::{Store, decode},
-    testing::{FixedClock, MemoryDb, RecordingMailer, memory_store},
+    testing::{FixedClock, MemoryDb, RecordingMailer, memory_store, trail},
 };
 use tower::ServiceExt;
 
@@ -33,7 +33,8 @@ impl TestApp {
         let (store, db) = memory_store();
         let mailer = Arc::new(RecordingMailer::new());
         let clock = FixedClock::at(NOW);
-        let state = AppState::with_ports(store.clone(), mailer.clone(), clock.shared());
+        let state =
+            AppState::with_ports(store.clone(), trail(&store), mailer.clone(), clock.shared());
         Self {
             router: router(state),
             store,

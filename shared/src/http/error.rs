@@ -8,7 +8,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{auth, events, quota, retry::Transient, store};
+use crate::{audit, auth, events, quota, retry::Transient, store};
 
 /// The registry of error codes: Google's canonical codes in lower case
 /// (<https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>).
@@ -207,6 +207,16 @@ impl IntoResponse for ApiError {
 impl From<store::Error> for ApiError {
     /// A lost race that was not settled by trying again is contention: it passes.
     fn from(error: store::Error) -> Self {
+        if error.is_transient() || error.is_lost_race() {
+            Self::unavailable(&error)
+        } else {
+            Self::internal(&error)
+        }
+    }
+}
+
+impl From<audit::Error> for ApiError {
+    fn from(error: audit::Error) -> Self {
         if error.is_transient() || error.is_lost_race() {
             Self::unavailable(&error)
         } else {

@@ -5,6 +5,7 @@ use axum::extract::{FromRef, FromRequestParts};
 
 use super::error::{ApiError, Code};
 use crate::{
+    audit::Trail,
     auth::{self, Action, Claims, TokenVerifier},
     clock::SharedClock,
     models::{Principal, User},
@@ -20,16 +21,23 @@ use crate::{
 pub struct Authenticator {
     verifier: Arc<dyn TokenVerifier>,
     store: Store,
+    trail: Trail,
     clock: SharedClock,
 }
 
 impl Authenticator {
     /// An authenticator on these ports.
     #[must_use]
-    pub fn new(verifier: Arc<dyn TokenVerifier>, store: Store, clock: SharedClock) -> Self {
+    pub fn new(
+        verifier: Arc<dyn TokenVerifier>,
+        store: Store,
+        trail: Trail,
+        clock: SharedClock,
+    ) -> Self {
         Self {
             verifier,
             store,
+            trail,
             clock,
         }
     }
@@ -52,8 +60,8 @@ impl Authenticator {
             email: claims.email,
             display_name: claims.name,
         };
-        let provisioned =
-            provision::ensure_user(&self.store, new_user, self.clock.now().into()).await?;
+        let now = self.clock.now().into();
+        let provisioned = provision::ensure_user(&self.store, &self.trail, new_user, now).await?;
         Ok(provisioned.user)
     }
 

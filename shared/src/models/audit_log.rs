@@ -4,13 +4,35 @@ use super::{JsonText, Timestamp};
 use crate::ids::{OrgId, RecordId};
 
 /// What was done. The names are those of the specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AuditAction {
     /// An organization was made.
     OrganizationCreate,
+    /// An organization got another name.
+    OrganizationRename,
     /// A subscription changed the tier.
     TierChange,
+    /// Somebody was invited.
+    InvitationCreate,
+    /// An invitation was withdrawn.
+    InvitationRevoke,
+    /// A user joined.
+    MemberJoin,
+    /// A user left.
+    MemberLeave,
+    /// A member's role or access was changed.
+    MemberUpdate,
+    /// A member was put out.
+    MemberRemove,
+    /// A user ended all sessions.
+    SessionsRevoke,
+    /// A user had its own data exported.
+    AccountExport,
+    /// A user's account was deleted.
+    AccountDelete,
+    /// A deleted user's id was replaced by a pseudonym in this organization's records.
+    AccountErase,
     /// An agent was made.
     AgentCreate,
     /// An agent was changed.
@@ -27,9 +49,48 @@ pub enum AuditAction {
     ExecutionDelete,
     /// Masked metadata of a credential was looked at.
     KeyView,
+    /// The trail was read.
+    AuditRead,
+    /// The trail was exported.
+    AuditExport,
 }
 
-/// `audit_logs/{id}`: append-only.
+impl AuditAction {
+    /// The stored name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OrganizationCreate => "ORGANIZATION_CREATE",
+            Self::OrganizationRename => "ORGANIZATION_RENAME",
+            Self::TierChange => "TIER_CHANGE",
+            Self::InvitationCreate => "INVITATION_CREATE",
+            Self::InvitationRevoke => "INVITATION_REVOKE",
+            Self::MemberJoin => "MEMBER_JOIN",
+            Self::MemberLeave => "MEMBER_LEAVE",
+            Self::MemberUpdate => "MEMBER_UPDATE",
+            Self::MemberRemove => "MEMBER_REMOVE",
+            Self::SessionsRevoke => "SESSIONS_REVOKE",
+            Self::AccountExport => "ACCOUNT_EXPORT",
+            Self::AccountDelete => "ACCOUNT_DELETE",
+            Self::AccountErase => "ACCOUNT_ERASE",
+            Self::AgentCreate => "AGENT_CREATE",
+            Self::AgentUpdate => "AGENT_UPDATE",
+            Self::AgentDeploy => "AGENT_DEPLOY",
+            Self::AgentDelete => "AGENT_DELETE",
+            Self::DeleteWorkflow => "DELETE_WORKFLOW",
+            Self::ExecutionCancel => "EXECUTION_CANCEL",
+            Self::ExecutionDelete => "EXECUTION_DELETE",
+            Self::KeyView => "KEY_VIEW",
+            Self::AuditRead => "AUDIT_READ",
+            Self::AuditExport => "AUDIT_EXPORT",
+        }
+    }
+}
+
+/// `audit_logs/{id}`: one link of an organization's chain; append-only.
+///
+/// The tag covers everything but `actorId` and `subjectId`, which are personal data: it covers
+/// their pseudonyms instead, so that an erasure leaves the chain valid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditLog {
@@ -37,12 +98,44 @@ pub struct AuditLog {
     pub id: RecordId,
     /// The organization it happened in.
     pub org_id: OrgId,
-    /// A uid or `system:<function>`.
+    /// Place in the organization's chain, from 1 and without gaps.
+    pub seq: i64,
+    /// A uid or `system:<function>`; `erased:<pseudonym>` after the account was deleted.
     pub actor_id: String,
+    /// Keyed hash of the actor.
+    pub actor_pseudonym: String,
+    /// The user that it was done to, if any; `erased:<pseudonym>` after the account was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_id: Option<String>,
+    /// Keyed hash of the subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_pseudonym: Option<String>,
     /// What was done.
     pub action: AuditAction,
-    /// Context, without secrets.
+    /// Context, without secrets and without personal data.
     pub metadata: JsonText,
     /// When it was done.
     pub timestamp: Timestamp,
+    /// The key that the chain's key comes from.
+    pub key_version: String,
+    /// `mac` of the record before; empty in the first.
+    pub prev_mac: String,
+    /// HMAC-SHA256 over the record and `prevMac`, in hexadecimal.
+    pub mac: String,
+}
+
+/// `audit_heads/{orgId}`: the end of an organization's chain.
+///
+/// Every record moves it, so that of two that would follow the same one the second has lost a race.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditHead {
+    /// The organization, equal to the document id.
+    pub org_id: OrgId,
+    /// `seq` of the last record.
+    pub seq: i64,
+    /// `mac` of the last record.
+    pub mac: String,
+    /// When it was appended.
+    pub updated_at: Timestamp,
 }

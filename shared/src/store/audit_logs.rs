@@ -1,12 +1,200 @@
-//! `audit_logs`.
+//! `audit_logs` and `audit_heads`: the organizations' chains and their ends.
 
-use super::{DocumentPath, Error, Write};
-use crate::models::AuditLog;
+use super::{
+    DocumentPath, Error, Listing, Page, Store, Versioned, Write, decode,
+    document_db::{Comparison, Operation, Order, Precondition, Query, ValueType, value},
+    position,
+};
+use crate::{
+    ids::{OrgId, Uid},
+    models::{AuditAction, AuditHead, AuditLog, SystemPrincipal, Timestamp},
+};
+
+/// Records read at once when a chain is walked.
+const BATCH: u32 = 300;
+
+/// Which records to list.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Only what this actor did: a uid, `system:<function>` or `erased:<pseudonym>`.
+    pub actor_id: Option<String>,
+    /// Only this action.
+    pub action: Option<AuditAction>,
+    /// Only what was done at this time or later.
+    pub from: Option<Timestamp>,
+    /// Only what was done by this time.
+    pub to: Option<Timestamp>,
+}
+
+/// A field that names a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// Who did it.
+    Actor,
+    /// Whom it was done to.
+    Subject,
+}
+
+impl Naming {
+    /// The name of the field.
+    #[must_use]
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Actor => "actorId",
+            Self::Subject => "subjectId",
+        }
+    }
+}
+
+impl Store {
+    /// The end of the organization's chain; none before its first record.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_audit_head(
+        &self,
+        org_id: &OrgId,
+    ) -> Result<Option<Versioned<AuditHead>>, Error> {
+        self.load(&head_path(org_id)).await
+    }
+
+    /// The ends of all chains by organization.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_audit_heads(
+        &self,
+        _caller: &SystemPrincipal,
+        page: &Page,
+    ) -> Result<Listing<AuditHead>, Error> {
+        self.page_by_id(Query::new("audit_heads", page.limit), page)
+            .await
+    }
+
+    /// The organization's records, the newest first.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_audit_records(
+        &self,
+        org_id: &OrgId,
+        filter: &AuditFilter,
+        page: &Page,
+    ) -> Result<Listing<AuditLog>, Error> {
+        let mut query = filter.apply(
+            Query::new("audit_logs", page.limit.saturating_add(1))
+                .filter("orgId", Comparison::Equal, org_id.as_str())
+                .order(Order::Descending("timestamp")),
+        );
+        query.after = page.after.as_deref().and_then(position::parse);
+        let documents = self.db.query(&query).await?;
+        let mut items: Vec<AuditLog> = documents.iter().map(decode).collect::<Result<_, _>>()?;
+        let more = items.len() > page.limit as usize;
+        items.truncate(page.limit as usize);
+        let last = items.last().filter(|_| more);
+        let next = last.map(|record| position::format(record.timestamp, record.id.as_str()));
+        Ok(Listing { items, next })
+    }
+
+    /// The next records of the organization's chain after `after`, in its order; none at its end.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_audit_chain(
+        &self,
+        org_id: &OrgId,
+        after: Option<&AuditLog>,
+    ) -> Result<Vec<AuditLog>, Error> {
+        let mut query = Query::new("audit_logs", BATCH)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .order(Order::Ascending("seq"));
+        query.after = after.map(|last| {
+            let seq = value(ValueType::IntegerValue(last.seq));
+            (Some(seq), last.id.to_string())
+        });
+        let documents = self.db.query(&query).await?;
+        documents.iter().map(decode).collect()
+    }
+
+    /// Records of all organizations in which a field names the user.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_audit_records_naming(
+        &self,
+        _caller: &SystemPrincipal,
+        naming: Naming,
+        uid: &Uid,
+    ) -> Result<Vec<Versioned<AuditLog>>, Error> {
+        let query =
+            Query::new("audit_logs", BATCH).filter(naming.field(), Comparison::Equal, uid.as_str());
+        self.list(&query).await
+    }
+}
+
+impl AuditFilter {
+    fn apply(&self, mut query: Query) -> Query {
+        if let Some(actor_id) = &self.actor_id {
+            query = query.filter("actorId", Comparison::Equal, actor_id.as_str());
+        }
+        if let Some(action) = self.action {
+            query = query.filter("action", Comparison::Equal, action.as_str());
+        }
+        if let Some(from) = self.from {
+            query = query.filter("timestamp", Comparison::GreaterOrEqual, from);
+        }
+        match self.to {
+            Some(to) => query.filter("timestamp", Comparison::LessOrEqual, to),
+            None => query,
+        }
+    }
+}
 
 /// Appends a record.
 ///
 /// # Errors
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn create(record: &AuditLog) -> Result<Write, Error> {
-    super::create(DocumentPath::new("audit_logs", record.id.as_str()), record)
+    super::create(record_path(record), record)
+}
+
+/// Moves the end of the chain, if nobody moved it since `version`.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set_head(head: &AuditHead, version: Option<Timestamp>) -> Result<Write, Error> {
+    let precondition = version.map_or(Precondition::Absent, Precondition::Version);
+    super::write(head_path(&head.org_id), head, precondition)
+}
+
+/// Puts a pseudonym into the place of a user's id: the one change that a record ever sees.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn erase(
+    record: &Versioned<AuditLog>,
+    naming: Naming,
+    pseudonym: &str,
+) -> Result<Write, Error> {
+    let path = record_path(&record.value);
+    let fields = super::encode(
+        &path,
+        &std::collections::BTreeMap::from([(naming.field(), pseudonym)]),
+    )?;
+    Ok(Write {
+        path,
+        operation: Operation::Merge {
+            fields,
+            increments: Vec::new(),
+        },
+        precondition: Precondition::Version(record.version),
+    })
+}
+
+fn record_path(record: &AuditLog) -> DocumentPath {
+    DocumentPath::new("audit_logs", record.id.as_str())
+}
+
+fn head_path(org_id: &OrgId) -> DocumentPath {
+    DocumentPath::new("audit_heads", org_id.as_str())
 }

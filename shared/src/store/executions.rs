@@ -2,7 +2,8 @@
 
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write, decode,
-    document_db::{Comparison, Order, Precondition, Query, ValueType, to_wire_time, value},
+    document_db::{Comparison, Order, Precondition, Query},
+    position,
 };
 use crate::{
     ids::{ExecutionId, OrgId, WorkflowId},
@@ -49,12 +50,14 @@ impl Store {
         if let Some(workflow_id) = &filter.workflow_id {
             query = query.filter("workflowId", Comparison::Equal, workflow_id.as_str());
         }
-        query.after = page.after.as_deref().and_then(parse_position);
+        query.after = page.after.as_deref().and_then(position::parse);
         let documents = self.db.query(&query).await?;
         let mut items: Vec<Execution> = documents.iter().map(decode).collect::<Result<_, _>>()?;
         let more = items.len() > page.limit as usize;
         items.truncate(page.limit as usize);
-        let next = items.last().filter(|_| more).map(position);
+        let last = items.last().filter(|_| more);
+        let next =
+            last.map(|execution| position::format(execution.started_at, execution.id.as_str()));
         Ok(Listing { items, next })
     }
 
@@ -190,21 +193,4 @@ fn step_path(id: &ExecutionId, step: &Step) -> DocumentPath {
 /// Zero-padded, so that ids sort as numbers.
 fn log_id(seq: i64) -> String {
     format!("{seq:010}")
-}
-
-fn position(execution: &Execution) -> String {
-    format!(
-        "{}_{}",
-        execution.started_at.instant().as_microsecond(),
-        execution.id
-    )
-}
-
-fn parse_position(text: &str) -> Option<(Option<super::document_db::Value>, String)> {
-    let (micros, id) = text.split_once('_')?;
-    let instant = jiff::Timestamp::from_microsecond(micros.parse().ok()?).ok()?;
-    let started_at = ValueType::TimestampValue(to_wire_time(Timestamp::from(instant)));
-    ExecutionId::parse(id)
-        .ok()
-        .map(|id| (Some(value(started_at)), id.to_string()))
 }

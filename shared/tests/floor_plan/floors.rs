@@ -14,6 +14,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("store", "ids models clock config retry"),
     ("llm", "ids models clock config retry"),
     ("crypto", "config retry"),
+    ("storage", "config retry"),
     ("google", "ids clock config retry"),
     ("stripe", "ids clock config retry"),
     ("email", "ids clock config retry"),
@@ -21,7 +22,8 @@ const FLOORS: &[(&str, &str)] = &[
     ("egress", "clock config graph retry"),
     ("rate_limit", "clock config"),
     ("auth", "0-1 store"),
-    ("audit", "0-1 store"),
+    // Not on the page: the chain needs a key, its anchors a bucket.
+    ("audit", "0-1 store crypto storage"),
     ("vault", "0-1 store crypto google"),
     ("outbox", "0-1 store email"),
     ("provision", "0-1 store audit outbox"),

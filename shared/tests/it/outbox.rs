@@ -10,7 +10,7 @@ use shared::{
     outbox::{Dispatcher, Outcome},
     provision::{NewUser, ensure_user},
     store::{self, Store},
-    testing::{FixedClock, RecordingMailer, memory_store},
+    testing::{FixedClock, RecordingMailer, memory_store, trail},
 };
 
 use crate::support::{CALLER, time};
@@ -37,7 +37,9 @@ impl Fixture {
             email: Some("ada@example.com".to_owned()),
             display_name: Some("Ada <b>".to_owned()),
         };
-        let provisioned = ensure_user(&store, new_user, time(NOW)).await.unwrap();
+        let provisioned = ensure_user(&store, &trail(&store), new_user, time(NOW))
+            .await
+            .unwrap();
         let dispatcher = Dispatcher::new(store.clone(), mailer.clone(), clock.shared());
         Self {
             store,

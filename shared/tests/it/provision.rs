@@ -7,7 +7,7 @@ use shared::{
     outbox,
     provision::{NewUser, Provisioned, ensure_user},
     store::{Store, decode},
-    testing::memory_store,
+    testing::{memory_store, trail},
 };
 
 use crate::support::{CALLER, time};
@@ -21,7 +21,7 @@ fn new_user(uid: &str) -> NewUser {
 }
 
 async fn provision(store: &Store, new_user: NewUser) -> Provisioned {
-    ensure_user(store, new_user, time("2026-11-23T12:00:00Z"))
+    ensure_user(store, &trail(store), new_user, time("2026-11-23T12:00:00Z"))
         .await
         .unwrap()
 }
@@ -161,7 +161,9 @@ async fn a_sign_up_whose_commit_was_answered_by_silence_is_found_by_the_repeat()
     let (store, db) = memory_store();
     db.fail_next_commits(1, true);
     let now = time("2026-11-23T12:00:00Z");
-    ensure_user(&store, new_user("u1"), now).await.unwrap_err();
+    ensure_user(&store, &trail(&store), new_user("u1"), now)
+        .await
+        .unwrap_err();
     let repeat = provision(&store, new_user("u1")).await;
     assert!(!repeat.created && repeat.outbox_id.is_some());
     assert_eq!((db.count("users"), db.count("organizations")), (1, 1));

@@ -364,10 +364,26 @@ pub(crate) fn audit_log() -> AuditLog {
     AuditLog {
         id: record_id(),
         org_id: org_id(),
+        seq: 1,
         actor_id: "system:api".to_owned(),
+        actor_pseudonym: "00".repeat(32),
+        subject_id: Some("u1".to_owned()),
+        subject_pseudonym: Some("11".repeat(32)),
         action: AuditAction::AgentDeploy,
         metadata: awkward_json().into(),
         timestamp: time(),
+        key_version: "local".to_owned(),
+        prev_mac: String::new(),
+        mac: "ff".repeat(32),
+    }
+}
+
+pub(crate) fn audit_head() -> AuditHead {
+    AuditHead {
+        org_id: org_id(),
+        seq: 1,
+        mac: "ff".repeat(32),
+        updated_at: time(),
     }
 }
 

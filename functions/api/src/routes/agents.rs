@@ -117,7 +117,7 @@ pub(super) async fn create_agent(
     let (principal, now) = (&caller.0, state.now());
     let once = Once::new(CREATE_AGENT, principal, key.as_deref(), &request, now)?;
     let agent = request.into_agent(&principal.org_id, &state.default_model, now);
-    let done = agents::create(&state.store, principal, &once, &agent).await?;
+    let done = agents::create(&state.store, &state.trail, principal, &once, &agent).await?;
     made(
         StatusCode::CREATED,
         &format!("/agents/{}", done.value.id),
@@ -164,7 +164,15 @@ pub(super) async fn update_agent(
     Json(request): Json<UpdateAgentRequest>,
 ) -> Result<Body<Agent>, ApiError> {
     let change = |agent: &mut Agent| request.apply(agent);
-    let agent = agents::update(&state.store, &caller.0, &id, state.now(), change).await?;
+    let agent = agents::update(
+        &state.store,
+        &state.trail,
+        &caller.0,
+        &id,
+        state.now(),
+        change,
+    )
+    .await?;
     Ok(Body(agent))
 }
 
@@ -173,7 +181,7 @@ pub(super) async fn delete_agent(
     caller: Allowed<can::DeleteAgent>,
     Path(id): Path<AgentId>,
 ) -> Result<StatusCode, ApiError> {
-    agents::delete(&state.store, &caller.0, &id, state.now()).await?;
+    agents::delete(&state.store, &state.trail, &caller.0, &id, state.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

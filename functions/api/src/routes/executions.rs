@@ -150,7 +150,8 @@ pub(super) async fn update_execution(
     Path(id): Path<ExecutionId>,
     Json(_): Json<UpdateExecutionRequest>,
 ) -> Result<Body<ExecutionResponse>, ApiError> {
-    let execution = executions::cancel(&state.store, &caller.0, &id, state.now()).await?;
+    let execution =
+        executions::cancel(&state.store, &state.trail, &caller.0, &id, state.now()).await?;
     Ok(Body(execution.into()))
 }
 
@@ -159,7 +160,7 @@ pub(super) async fn delete_execution(
     caller: Allowed<can::DeleteExecution>,
     Path(id): Path<ExecutionId>,
 ) -> Result<StatusCode, ApiError> {
-    executions::delete(&state.store, &caller.0, &id, state.now()).await?;
+    executions::delete(&state.store, &state.trail, &caller.0, &id, state.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

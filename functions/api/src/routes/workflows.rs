@@ -154,7 +154,7 @@ pub(super) async fn delete_workflow(
     caller: Allowed<can::DeleteWorkflow>,
     Path(id): Path<WorkflowId>,
 ) -> Result<StatusCode, ApiError> {
-    workflows::delete(&state.store, &caller.0, &id, state.now()).await?;
+    workflows::delete(&state.store, &state.trail, &caller.0, &id, state.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -47,7 +47,11 @@ impl TestApp {
         let (store, db) = memory_store();
         let verifier = Arc::new(TestVerifier::new());
         let clock = FixedClock::at(NOW);
-        let fixed = [("GOOGLE_CLOUD_PROJECT", "demo"), ("CORS_ORIGINS", ORIGIN)];
+        let fixed = [
+            ("GOOGLE_CLOUD_PROJECT", "demo"),
+            ("CORS_ORIGINS", ORIGIN),
+            ("LOCAL_MAC_KEY", "test"),
+        ];
         let env = Env::from_pairs(variables.into_iter().chain(fixed));
         let config = Config::from_env(&env).unwrap();
         for uid in ["admin", "user", "viewer", "stranger"] {
@@ -121,7 +125,7 @@ impl TestApp {
         let records = self.db.documents("audit_logs/");
         let record = |document| -> Value { shared::store::decode(document).unwrap() };
         let mut records: Vec<Value> = records.iter().map(record).collect();
-        records.sort_by_key(|record| record["id"].as_str().map(str::to_owned));
+        records.sort_by_key(|record| record["seq"].as_i64());
         let action = |record: &Value| record["action"].as_str().unwrap().to_owned();
         records.iter().map(action).collect()
     }

@@ -20,7 +20,7 @@ use shared::{
     models::{Limits, Organization, SubscriptionTier, Timestamp},
     store::{Store, organizations},
     stripe::{Billing, Error, Subscription, SubscriptionItem},
-    testing::{FixedClock, MemoryDb, memory_store},
+    testing::{FixedClock, MemoryDb, memory_store, trail},
 };
 use tokio::sync::Notify;
 use tower::ServiceExt;
@@ -56,7 +56,13 @@ impl TestApp {
             livemode: false,
             product_tiers: ProductTiers::new(),
         };
-        let state = AppState::with_ports(store.clone(), stripe.clone(), clock.shared(), webhook);
+        let state = AppState::with_ports(
+            store.clone(),
+            trail(&store),
+            stripe.clone(),
+            clock.shared(),
+            webhook,
+        );
         let app = Self {
             db,
             stripe,
