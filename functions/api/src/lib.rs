@@ -28,7 +28,10 @@ use shared::{
     store::{Store, firestore::Firestore},
 };
 
-pub use crate::config::{Config, GoogleClient};
+pub use crate::{
+    config::{Config, GoogleClient},
+    routes::{ROUTES, Route},
+};
 
 /// What the function works with.
 #[derive(Clone)]

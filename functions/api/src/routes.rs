@@ -14,79 +14,193 @@ mod workflows;
 
 use axum::{
     Router,
-    routing::{get, post},
+    routing::{MethodRouter, delete, get, patch, post, put},
 };
-use shared::http::{ApiError, Code, FieldProblem};
+use http::Method;
+use shared::{
+    auth::Action,
+    http::{ApiError, Code, FieldProblem},
+};
 
 use crate::{AppState, error::Error};
 
 /// Where all routes begin.
 pub(crate) const PREFIX: &str = "/api/v1";
 
-/// Every route of the API, below [`PREFIX`].
+/// One route of the API.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path below `/api/v1`, with `{id}` for an id.
+    pub path: &'static str,
+    /// What the caller must be allowed to do; none for what everybody may do with their own.
+    pub action: Option<Action>,
+    handler: fn() -> MethodRouter<AppState>,
+}
+
+/// Every route of the API: the router is made of it, the documents and the tests read it.
+pub const ROUTES: &[&[Route]] = &[
+    ACCOUNT,
+    ORGANIZATION,
+    AGENTS,
+    WORKFLOWS,
+    EXECUTIONS,
+    INTEGRATIONS,
+];
+
+const ACCOUNT: &[Route] = &[own(Method::GET, "/me", || get(organization::get_me))];
+
+const ORGANIZATION: &[Route] = &[
+    route(
+        Method::GET,
+        "/organization",
+        Action::ReadOrganization,
+        || get(organization::get_organization),
+    ),
+    route(Method::GET, "/analytics/usage", Action::ReadUsage, || {
+        get(analytics::get_usage)
+    }),
+];
+
+const AGENTS: &[Route] = &[
+    route(Method::GET, "/agents", Action::ReadAgents, || {
+        get(agents::list_agents)
+    }),
+    route(Method::POST, "/agents", Action::CreateAgent, || {
+        post(agents::create_agent)
+    }),
+    route(Method::POST, "/agents/create", Action::CreateAgent, || {
+        post(agents::create_agent)
+    }),
+    route(Method::GET, "/agents/{id}", Action::ReadAgents, || {
+        get(agents::get_agent)
+    }),
+    route(Method::PATCH, "/agents/{id}", Action::UpdateAgent, || {
+        patch(agents::update_agent)
+    }),
+    route(Method::DELETE, "/agents/{id}", Action::DeleteAgent, || {
+        delete(agents::delete_agent)
+    }),
+    route(
+        Method::GET,
+        "/agents/{id}/status",
+        Action::ReadAgents,
+        || get(agents::get_agent_status),
+    ),
+];
+
+const WORKFLOWS: &[Route] = &[
+    route(Method::GET, "/workflows", Action::ReadWorkflows, || {
+        get(workflows::list_workflows)
+    }),
+    route(Method::POST, "/workflows", Action::EditWorkflow, || {
+        post(workflows::create_workflow)
+    }),
+    route(
+        Method::GET,
+        "/workflows/{id}",
+        Action::ReadWorkflows,
+        || get(workflows::get_workflow),
+    ),
+    route(Method::PUT, "/workflows/{id}", Action::EditWorkflow, || {
+        put(workflows::replace_workflow)
+    }),
+    route(
+        Method::PATCH,
+        "/workflows/{id}",
+        Action::EditWorkflow,
+        || patch(workflows::update_workflow),
+    ),
+    route(
+        Method::DELETE,
+        "/workflows/{id}",
+        Action::DeleteWorkflow,
+        || delete(workflows::delete_workflow),
+    ),
+    route(
+        Method::POST,
+        "/workflows/trigger/{id}",
+        Action::TriggerWorkflow,
+        || post(executions::trigger_workflow),
+    ),
+];
+
+const EXECUTIONS: &[Route] = &[
+    route(Method::GET, "/executions", Action::ReadExecutions, || {
+        get(executions::list_executions)
+    }),
+    route(Method::POST, "/executions", Action::TriggerWorkflow, || {
+        post(executions::create_execution)
+    }),
+    route(
+        Method::GET,
+        "/executions/{id}",
+        Action::ReadExecutions,
+        || get(executions::get_execution),
+    ),
+    route(
+        Method::PATCH,
+        "/executions/{id}",
+        Action::CancelExecution,
+        || patch(executions::update_execution),
+    ),
+    route(
+        Method::DELETE,
+        "/executions/{id}",
+        Action::DeleteExecution,
+        || delete(executions::delete_execution),
+    ),
+    route(
+        Method::GET,
+        "/executions/{id}/steps",
+        Action::ReadExecutions,
+        || get(executions::list_steps),
+    ),
+    route(
+        Method::GET,
+        "/executions/{id}/logs",
+        Action::ReadExecutions,
+        || get(executions::list_log_lines),
+    ),
+];
+
+const INTEGRATIONS: &[Route] = &[route(
+    Method::POST,
+    "/integrations/google/auth",
+    Action::ConnectIntegration,
+    || post(integrations::begin_google_consent),
+)];
+
+/// The router of all routes, below [`PREFIX`].
 pub(crate) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/me", get(organization::get_me))
-        .route("/organization", get(organization::get_organization))
-        .merge(agent_routes())
-        .merge(workflow_routes())
-        .merge(execution_routes())
-        .route(
-            "/integrations/google/auth",
-            post(integrations::begin_google_consent),
-        )
-        .route("/analytics/usage", get(analytics::get_usage))
+    let routes = ROUTES.iter().copied().flatten();
+    routes.fold(Router::new(), |router, route| {
+        router.route(route.path, (route.handler)())
+    })
 }
 
-fn agent_routes() -> Router<AppState> {
-    Router::new()
-        .route(
-            "/agents",
-            get(agents::list_agents).post(agents::create_agent),
-        )
-        .route("/agents/create", post(agents::create_agent))
-        .route(
-            "/agents/{id}",
-            get(agents::get_agent)
-                .patch(agents::update_agent)
-                .delete(agents::delete_agent),
-        )
-        .route("/agents/{id}/status", get(agents::get_agent_status))
+const fn route(
+    method: Method,
+    path: &'static str,
+    action: Action,
+    handler: fn() -> MethodRouter<AppState>,
+) -> Route {
+    Route {
+        method,
+        path,
+        action: Some(action),
+        handler,
+    }
 }
 
-fn workflow_routes() -> Router<AppState> {
-    Router::new()
-        .route(
-            "/workflows",
-            get(workflows::list_workflows).post(workflows::create_workflow),
-        )
-        .route(
-            "/workflows/{id}",
-            get(workflows::get_workflow)
-                .put(workflows::replace_workflow)
-                .patch(workflows::update_workflow)
-                .delete(workflows::delete_workflow),
-        )
-        .route(
-            "/workflows/trigger/{id}",
-            post(executions::trigger_workflow),
-        )
-}
-
-fn execution_routes() -> Router<AppState> {
-    Router::new()
-        .route(
-            "/executions",
-            get(executions::list_executions).post(executions::create_execution),
-        )
-        .route(
-            "/executions/{id}",
-            get(executions::get_execution)
-                .patch(executions::update_execution)
-                .delete(executions::delete_execution),
-        )
-        .route("/executions/{id}/steps", get(executions::list_steps))
-        .route("/executions/{id}/logs", get(executions::list_log_lines))
+/// A route for what everybody may do with their own account.
+const fn own(method: Method, path: &'static str, handler: fn() -> MethodRouter<AppState>) -> Route {
+    Route {
+        method,
+        path,
+        action: None,
+        handler,
+    }
 }
 
 impl From<Error> for ApiError {

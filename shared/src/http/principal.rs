@@ -146,6 +146,7 @@ pub mod can {
         ReadAgents,
         CreateAgent,
         UpdateAgent,
+        BeatAgent,
         DeployAgent,
         DeleteAgent,
         ReadWorkflows,
@@ -158,6 +159,15 @@ pub mod can {
         ConnectIntegration,
         ReadUsage,
         ReadOrganization,
+        RenameOrganization,
+        ReadMembers,
+        UpdateMember,
+        RemoveMember,
+        InviteMember,
+        ReadInvitations,
+        RevokeInvitation,
+        ReadAudit,
+        ExportAudit,
     );
 }
 
