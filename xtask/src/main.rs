@@ -1,6 +1,7 @@
 //! `cargo xtask`: set-up and checks, for people and CI alike.
 
 mod command;
+mod docs;
 mod lint;
 mod setup;
 mod suites;
@@ -19,6 +20,8 @@ struct Arguments {
 enum Task {
     /// Installs what the suites need and runs all of them.
     Test,
+    /// Writes the documents that are made from the code.
+    Docs,
     /// Checks format, lints, the floor plan and dependencies.
     Lint,
 }
@@ -26,6 +29,7 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Test => suites::run(),
+        Task::Docs => docs::run(),
         Task::Lint => lint::run(),
     }
 }

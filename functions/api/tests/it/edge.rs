@@ -1,7 +1,7 @@
 use axum::body::Body;
 use http::{
     HeaderMap, Method, Request,
-    header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN as ORIGIN_HEADER},
+    header::{CONTENT_TYPE, ORIGIN as ORIGIN_HEADER},
 };
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::{
     table::{Route, routes, seeded_app},
 };
 
-async fn call(app: &TestApp, route: &Route, token: &str, path: &str) -> Answer {
+pub(crate) async fn call(app: &TestApp, route: &Route, token: &str, path: &str) -> Answer {
     let request = request(route.method.clone(), path, token);
     let request = match &route.body {
         Some(body) => json_body(request, body),
@@ -47,87 +47,6 @@ fn assert_security_headers(headers: &HeaderMap, what: &str) {
     }
     assert!(headers.contains_key("content-security-policy"), "{what}");
     assert!(headers.contains_key("x-request-id"), "{what}");
-}
-
-#[tokio::test]
-async fn every_route_answers_the_admin_as_told() {
-    for route in routes() {
-        let app = seeded_app().await;
-        let answer = call(&app, &route, "admin", &route.path()).await;
-        let what = format!("{} {} {}", route.method, route.path(), answer.body);
-        assert_eq!(answer.status, route.status, "{what}");
-        assert_security_headers(&answer.headers, &what);
-    }
-}
-
-#[tokio::test]
-async fn every_route_refuses_callers_without_a_valid_token() {
-    let app = seeded_app().await;
-    let before = app.db.commits().len();
-    for route in routes() {
-        let unknown = call(&app, &route, "nobody", &route.path()).await;
-        let mut bare = empty(request(route.method.clone(), &route.path(), "admin"));
-        bare.headers_mut().remove(AUTHORIZATION);
-        for answer in [unknown, app.send(bare).await] {
-            assert_eq!(
-                answer.refusal(),
-                (401, "unauthenticated"),
-                "{}",
-                route.path()
-            );
-            assert_security_headers(&answer.headers, &route.path());
-        }
-    }
-    assert_eq!(app.db.commits().len(), before);
-}
-
-#[tokio::test]
-async fn viewers_read_and_change_nothing() {
-    let app = seeded_app().await;
-    let before = app.db.commits().len();
-    for route in routes() {
-        let answer = call(&app, &route, "viewer", &route.path()).await;
-        if route.is_read {
-            assert_eq!(answer.status, 200, "{}", route.path());
-        } else {
-            assert_eq!(
-                answer.refusal(),
-                (403, "permission_denied"),
-                "{}",
-                route.path()
-            );
-        }
-    }
-    assert_eq!(app.db.commits().len(), before);
-}
-
-#[tokio::test]
-async fn a_foreign_id_is_answered_like_one_that_never_was() {
-    let app = seeded_app().await;
-    let before = app.db.commits().len();
-    for route in routes().iter().filter(|route| route.has_id()) {
-        let foreign = call(&app, route, "stranger", &route.path()).await;
-        assert_eq!(foreign.refusal(), (404, "not_found"), "{}", route.path());
-        let unknown = call(&app, route, "stranger", &route.path_with("unknown")).await;
-        assert_eq!(foreign.body, unknown.body, "{}", route.path());
-    }
-    assert_eq!(app.db.commits().len(), before);
-}
-
-#[tokio::test]
-async fn a_malformed_id_is_answered_404() {
-    let app = seeded_app().await;
-    for route in routes().iter().filter(|route| route.has_id()) {
-        for id in ["%20", "a%2Fb", "__x__", "%ff", &"x".repeat(129)] {
-            let answer = call(&app, route, "admin", &route.path_with(id)).await;
-            assert_eq!(
-                answer.refusal(),
-                (404, "not_found"),
-                "{} {id}",
-                route.path()
-            );
-        }
-    }
 }
 
 #[tokio::test]

@@ -8,7 +8,11 @@ use shared::{
         SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry, UsageState,
         User, VoiceConfig, Workflow, WorkflowVersion,
     },
-    store::{Write, agents, executions, organizations, triggers, usage_ledger, users, workflows},
+    store::{
+        Write, agents,
+        document_db::{Operation, ValueType, value},
+        executions, organizations, triggers, usage_ledger, users, workflows,
+    },
 };
 
 use crate::app::NOW;
@@ -73,6 +77,16 @@ pub(crate) fn agent_model(id: &str) -> Agent {
         created_at: now(),
         updated_at: now(),
     }
+}
+
+/// The same document, of another organization.
+pub(crate) fn of_organization(org_id: &str, mut write: Write) -> Write {
+    if let Operation::Replace(fields) = &mut write.operation
+        && let Some(field) = fields.get_mut("orgId")
+    {
+        *field = value(ValueType::StringValue(org_id.to_owned()));
+    }
+    write
 }
 
 pub(crate) fn agent(id: &str) -> Write {

@@ -1,6 +1,7 @@
+use api::ROUTES;
 use http::Method;
 use serde_json::{Value, json};
-use shared::models::ExecutionStatus;
+use shared::{auth::Action, models::ExecutionStatus};
 
 use crate::{
     app::{TestApp, agent_request, workflow_request},
@@ -15,7 +16,6 @@ pub(crate) struct Route {
     id: &'static str,
     pub(crate) body: Option<Value>,
     pub(crate) status: u16,
-    pub(crate) is_read: bool,
 }
 
 /// Every route of the API.
@@ -75,9 +75,26 @@ impl Route {
         self.path.contains("{id}")
     }
 
+    /// What the API says that the route needs.
+    pub(crate) fn action(&self) -> Option<Action> {
+        let mut routes = ROUTES.iter().copied().flatten();
+        let declared = routes.find(|one| one.method == self.method && one.path == self.path);
+        declared.expect("the API has the route").action
+    }
+
+    /// Method and path, as the API declares them.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
     /// The path to what is there.
     pub(crate) fn path(&self) -> String {
         self.path_with(self.id)
+    }
+
+    /// The path to another organization's.
+    pub(crate) fn foreign_path(&self) -> String {
+        self.path_with(&foreign(self.id))
     }
 
     pub(crate) fn path_with(&self, id: &str) -> String {
@@ -85,14 +102,36 @@ impl Route {
     }
 }
 
-/// An application in which every route's thing exists.
+/// What the id of another organization's thing begins with.
+const FOREIGN: &str = "foreign-";
+
+/// The id of the same kind of thing in organization `o2`.
+pub(crate) fn foreign(id: &str) -> String {
+    format!("{FOREIGN}{id}")
+}
+
+/// An application in which every route's thing exists, in `o1` and in `o2`.
 pub(crate) async fn seeded_app() -> TestApp {
     let app = TestApp::new().await;
-    let mut writes = vec![seeds::agent("a1"), seeds::workflow("w1")];
-    writes.extend(seeds::execution("running", ExecutionStatus::Running, 1));
-    app.store.commit(writes).await.unwrap();
-    let writes = seeds::execution("ended", ExecutionStatus::Succeeded, 2);
-    app.store.commit(writes).await.unwrap();
+    for (org_id, prefix) in [("o1", ""), ("o2", FOREIGN)] {
+        let id = |id: &str| format!("{prefix}{id}");
+        let mut writes = vec![seeds::agent(&id("a1")), seeds::workflow(&id("w1"))];
+        writes.extend(seeds::execution(
+            &id("running"),
+            ExecutionStatus::Running,
+            1,
+        ));
+        writes.extend(seeds::execution(
+            &id("ended"),
+            ExecutionStatus::Succeeded,
+            2,
+        ));
+        for write in writes {
+            // One at a time: both executions keep the version that they share.
+            let write = seeds::of_organization(org_id, write);
+            app.store.commit(vec![write]).await.unwrap();
+        }
+    }
     app
 }
 
@@ -103,7 +142,6 @@ fn get(path: &'static str, id: &'static str) -> Route {
         id,
         body: None,
         status: 200,
-        is_read: true,
     }
 }
 
@@ -114,7 +152,6 @@ fn delete(path: &'static str, id: &'static str) -> Route {
         id,
         body: None,
         status: 204,
-        is_read: false,
     }
 }
 
@@ -125,6 +162,5 @@ fn write(method: Method, path: &'static str, id: &'static str, body: Value, stat
         id,
         body: Some(body),
         status,
-        is_read: false,
     }
 }
