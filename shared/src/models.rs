@@ -35,5 +35,5 @@ pub use organization::{
 };
 pub use principal::{Principal, Role, SystemPrincipal};
 pub use timestamp::Timestamp;
-pub use user::{User, UserSettings};
+pub use user::{DeletedUser, ErasureState, User, UserSettings};
 pub use workflow::{Trigger, TriggerSource, TriggerType, Workflow, WorkflowVersion};

@@ -91,6 +91,7 @@ fn user(new_user: &NewUser, now: Timestamp) -> User {
             .map(|(name, value)| (name.to_owned(), value))
             .into(),
         disabled: false,
+        tokens_valid_after: None,
     }
 }
 

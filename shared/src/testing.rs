@@ -2,6 +2,7 @@
 
 mod fixed_clock;
 mod memory_db;
+mod recording_accounts;
 mod recording_mailer;
 mod scripted_llm;
 mod test_verifier;
@@ -9,6 +10,7 @@ mod trail;
 
 pub use fixed_clock::FixedClock;
 pub use memory_db::{MemoryDb, memory_store};
+pub use recording_accounts::{AccountCall, RecordingAccounts};
 pub use recording_mailer::RecordingMailer;
 pub use scripted_llm::ScriptedLlm;
 pub use test_verifier::{TestVerifier, claims};

@@ -1,4 +1,4 @@
-use shared::{audit, quota, store};
+use shared::{audit, identity, quota, store};
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,9 @@ pub(crate) enum Error {
     /// The plan does not allow it.
     #[error(transparent)]
     Quota(#[from] quota::Error),
+    /// The keeper of the accounts did not do what was asked.
+    #[error(transparent)]
+    Accounts(#[from] identity::Error),
     /// It cannot be recorded.
     #[error(transparent)]
     Audit(#[from] audit::Error),

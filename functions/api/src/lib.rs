@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
+mod account_export;
 mod agents;
+mod audit_trail;
 mod config;
 mod document_limits;
 mod error;
@@ -24,6 +27,7 @@ use shared::{
     auth::TokenVerifier,
     clock::{SharedClock, SystemClock},
     http::{Authenticator, ClientError, EdgeConfig, client, edge},
+    identity::{Accounts, IdentityToolkit},
     models::Timestamp,
     store::{Store, firestore::Firestore},
 };
@@ -38,6 +42,7 @@ pub use crate::{
 pub struct AppState {
     store: Store,
     trail: Trail,
+    accounts: Arc<dyn Accounts>,
     clock: SharedClock,
     authenticator: Authenticator,
     default_model: String,
@@ -54,7 +59,11 @@ impl AppState {
         let clock = SystemClock::shared();
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let verifier = config.auth.verifier(clock.clone(), client()?);
-        Ok(Self::with_ports(config, store, verifier, clock))
+        let emulator_host = config.auth.emulator_host.as_deref();
+        let project_id = &config.auth.project_id;
+        let accounts = IdentityToolkit::new(client()?, project_id, emulator_host);
+        let accounts = Arc::new(accounts);
+        Ok(Self::with_ports(config, store, verifier, accounts, clock))
     }
 
     /// The state on the caller's ports.
@@ -63,6 +72,7 @@ impl AppState {
         config: Config,
         store: Store,
         verifier: Arc<dyn TokenVerifier>,
+        accounts: Arc<dyn Accounts>,
         clock: SharedClock,
     ) -> Self {
         let trail = Trail::new(store.clone(), config.mac.key());
@@ -75,6 +85,7 @@ impl AppState {
         Self {
             store,
             trail,
+            accounts,
             clock,
             authenticator,
             default_model: config.default_model,

@@ -1,7 +1,7 @@
 use shared::{
     ids::OrgId,
     models::{Organization, Principal, User},
-    store::Store,
+    store::{Store, Versioned},
 };
 
 use crate::error::Error;
@@ -14,7 +14,10 @@ pub(crate) async fn find(store: &Store, org_id: &OrgId) -> Result<Organization, 
 }
 
 /// The caller's own document.
-pub(crate) async fn find_caller(store: &Store, principal: &Principal) -> Result<User, Error> {
+pub(crate) async fn find_caller(
+    store: &Store,
+    principal: &Principal,
+) -> Result<Versioned<User>, Error> {
     let user = store.find_user(&principal.uid).await?;
-    Ok(user.ok_or(Error::NotFound("user"))?.value)
+    user.ok_or(Error::NotFound("user"))
 }

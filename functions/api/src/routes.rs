@@ -1,12 +1,15 @@
 //! The only part that knows HTTP: decode, call, map.
 
+mod account;
 mod agents;
 mod analytics;
 mod answer;
+mod audit;
 mod etag;
 mod executions;
 mod idempotency_key;
 mod integrations;
+mod lines;
 mod optional_json;
 mod organization;
 mod patch;
@@ -20,6 +23,7 @@ use http::Method;
 use shared::{
     auth::Action,
     http::{ApiError, Code, FieldProblem},
+    retry::Transient,
 };
 
 use crate::{AppState, error::Error};
@@ -46,9 +50,25 @@ pub const ROUTES: &[&[Route]] = &[
     WORKFLOWS,
     EXECUTIONS,
     INTEGRATIONS,
+    AUDIT,
 ];
 
-const ACCOUNT: &[Route] = &[own(Method::GET, "/me", || get(organization::get_me))];
+const ACCOUNT: &[Route] = &[
+    own(Method::GET, "/me", || get(organization::get_me)),
+    own(Method::GET, "/me/export", || get(account::export_account)),
+    own(Method::POST, "/me/sessions/revoke", || {
+        post(account::revoke_sessions)
+    }),
+];
+
+const AUDIT: &[Route] = &[
+    route(Method::GET, "/audit", Action::ReadAudit, || {
+        get(audit::list_audit_records)
+    }),
+    route(Method::GET, "/audit/export", Action::ExportAudit, || {
+        get(audit::export_audit_records)
+    }),
+];
 
 const ORGANIZATION: &[Route] = &[
     route(
@@ -220,9 +240,10 @@ impl From<Error> for ApiError {
                 "this `Idempotency-Key` was used for another request",
             ),
             Error::Quota(error) => error.into(),
+            Error::Accounts(error) if error.is_transient() => Self::unavailable(&error),
             Error::Audit(error) => error.into(),
             Error::Store(error) => error.into(),
-            Error::Answer(_) | Error::ConsentUrl(_) => Self::internal(&error),
+            Error::Accounts(_) | Error::Answer(_) | Error::ConsentUrl(_) => Self::internal(&error),
         }
     }
 }

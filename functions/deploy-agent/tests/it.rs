@@ -91,6 +91,7 @@ impl TestApp {
             created_at: now(),
             settings: Default::default(),
             disabled: false,
+            tokens_valid_after: None,
         };
         self.store
             .commit(vec![users::create(&user).unwrap()])

@@ -15,8 +15,8 @@ use crate::{
 
 /// Turns an ID token into a [`Principal`].
 ///
-/// The user's document is read for every request, so that a demotion or a lock-out takes effect
-/// at once. It is made on the first call if the sign-up event has not arrived yet.
+/// The user's document is read for every request, so that a demotion, a lock-out or the end of all
+/// sessions takes effect at once. It is made on the first call if the sign-up event has not arrived yet.
 #[derive(Clone)]
 pub struct Authenticator {
     verifier: Arc<dyn TokenVerifier>,
@@ -67,7 +67,14 @@ impl Authenticator {
 
     async fn principal(&self, parts: &Parts) -> Result<Principal, ApiError> {
         let claims = self.authenticate(parts).await?;
+        let auth_time = claims.auth_time;
         let user = self.load_user(claims).await?;
+        if user.has_ended(auth_time) {
+            return Err(ApiError::new(
+                Code::Unauthenticated,
+                "this session was ended, sign in again",
+            ));
+        }
         if user.disabled {
             return Err(ApiError::new(
                 Code::PermissionDenied,

@@ -18,6 +18,12 @@ impl Timestamp {
         self.0
     }
 
+    /// The second in which this instant lies.
+    #[must_use]
+    pub fn whole_seconds(self) -> Self {
+        Self(jiff::Timestamp::from_second(self.0.as_second()).unwrap_or(self.0))
+    }
+
     /// This instant moved by a number of seconds, which may be negative; the last representable
     /// instant when the sum is out of range.
     #[must_use]

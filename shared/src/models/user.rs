@@ -29,4 +29,44 @@ pub struct User {
     /// Whether the user is locked out.
     #[serde(default)]
     pub disabled: bool,
+    /// Sessions that began before this second are over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_valid_after: Option<Timestamp>,
+}
+
+impl User {
+    /// Whether a session that began at `auth_time` was ended, as Firebase compares: in seconds.
+    #[must_use]
+    pub fn has_ended(&self, auth_time: Timestamp) -> bool {
+        let seconds = |time: Timestamp| time.instant().as_second();
+        self.tokens_valid_after
+            .is_some_and(|after| seconds(auth_time) < seconds(after))
+    }
+}
+
+/// `deleted_users/{hash}`: an account that was deleted, under the hash of its uid.
+///
+/// Whoever still holds a valid token must not be made anew by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletedUser {
+    /// The uid, until nothing refers to it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<Uid>,
+    /// How far the erasure has come.
+    pub state: ErasureState,
+    /// When the account was deleted.
+    pub deleted_at: Timestamp,
+    /// When the record may go (TTL field).
+    pub expires_at: Timestamp,
+}
+
+/// How far an erasure has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErasureState {
+    /// Something may still refer to the user.
+    Pending,
+    /// Nothing does.
+    Done,
 }

@@ -1,5 +1,7 @@
 //! `audit_logs` and `audit_heads`: the organizations' chains and their ends.
 
+use std::collections::BTreeMap;
+
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write, decode,
     document_db::{Comparison, Operation, Order, Precondition, Query, ValueType, value},
@@ -116,7 +118,7 @@ impl Store {
         documents.iter().map(decode).collect()
     }
 
-    /// Records of all organizations in which a field names the user.
+    /// Records of all organizations in which a field names the user, by id.
     ///
     /// # Errors
     /// Returns the database's error.
@@ -125,10 +127,11 @@ impl Store {
         _caller: &SystemPrincipal,
         naming: Naming,
         uid: &Uid,
-    ) -> Result<Vec<Versioned<AuditLog>>, Error> {
-        let query =
-            Query::new("audit_logs", BATCH).filter(naming.field(), Comparison::Equal, uid.as_str());
-        self.list(&query).await
+        page: &Page,
+    ) -> Result<Listing<AuditLog>, Error> {
+        let query = Query::new("audit_logs", page.limit);
+        let query = query.filter(naming.field(), Comparison::Equal, uid.as_str());
+        self.page_by_id(query, page).await
     }
 }
 
@@ -171,23 +174,16 @@ pub fn set_head(head: &AuditHead, version: Option<Timestamp>) -> Result<Write, E
 ///
 /// # Errors
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
-pub fn erase(
-    record: &Versioned<AuditLog>,
-    naming: Naming,
-    pseudonym: &str,
-) -> Result<Write, Error> {
-    let path = record_path(&record.value);
-    let fields = super::encode(
-        &path,
-        &std::collections::BTreeMap::from([(naming.field(), pseudonym)]),
-    )?;
+pub fn erase(record: &AuditLog, naming: Naming, pseudonym: &str) -> Result<Write, Error> {
+    let path = record_path(record);
+    let fields = super::encode(&path, &BTreeMap::from([(naming.field(), pseudonym)]))?;
     Ok(Write {
         path,
         operation: Operation::Merge {
             fields,
             increments: Vec::new(),
         },
-        precondition: Precondition::Version(record.version),
+        precondition: Precondition::Exists,
     })
 }
 

@@ -5,7 +5,7 @@ use super::{
     document_db::{Comparison, Precondition, Query},
 };
 use crate::{
-    ids::{IntegrationId, OrgId},
+    ids::{IntegrationId, OrgId, Uid},
     models::{Integration, SyncStatus, SystemPrincipal},
 };
 
@@ -37,6 +37,21 @@ impl Store {
             .filter("status", Comparison::Equal, "connected");
         self.page_by_id(query, page).await
     }
+
+    /// Integrations of all organizations that the user has connected, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_integrations_by_user(
+        &self,
+        _caller: &SystemPrincipal,
+        uid: &Uid,
+        page: &Page,
+    ) -> Result<Listing<Integration>, Error> {
+        let query = Query::new("integrations", page.limit);
+        let query = query.filter("ownerUid", Comparison::Equal, uid.as_str());
+        self.page_by_id(query, page).await
+    }
 }
 
 /// Creates the integration and what people may see of it.
@@ -62,6 +77,15 @@ pub fn replace(integration: &Versioned<Integration>) -> Result<[Write; 2], Error
     ])
 }
 
+/// Deletes the integration and what people may see of it.
+#[must_use]
+pub fn delete(id: &IntegrationId) -> [Write; 2] {
+    [
+        super::delete(path(id), Precondition::None),
+        super::delete(mirror_path(id), Precondition::None),
+    ]
+}
+
 /// The precondition of the integration itself guards it: both are written in one commit.
 fn mirror(integration: &Integration) -> Result<Write, Error> {
     let status = SyncStatus {
@@ -73,8 +97,11 @@ fn mirror(integration: &Integration) -> Result<Write, Error> {
         error_cause: integration.error_cause.clone(),
         last_sync: integration.last_sync,
     };
-    let path = DocumentPath::new("integration_status", integration.id.as_str());
-    super::write(path, &status, Precondition::None)
+    super::write(mirror_path(&integration.id), &status, Precondition::None)
+}
+
+fn mirror_path(id: &IntegrationId) -> DocumentPath {
+    DocumentPath::new("integration_status", id.as_str())
 }
 
 fn path(id: &IntegrationId) -> DocumentPath {
@@ -85,7 +112,6 @@ fn path(id: &IntegrationId) -> DocumentPath {
 mod tests {
     use super::*;
     use crate::{
-        ids::Uid,
         models::{IntegrationService, IntegrationStatus},
         store::document_db::Operation,
     };

@@ -2,7 +2,7 @@
 
 use super::{
     DocumentPath, Error, Store, Versioned, Write,
-    document_db::{Comparison, Order, Query},
+    document_db::{Comparison, Order, Precondition, Query},
 };
 use crate::{
     ids::RecordId,
@@ -59,6 +59,12 @@ pub fn create(row: &OutboxRow) -> Result<Write, Error> {
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn replace(row: &Versioned<OutboxRow>) -> Result<Write, Error> {
     super::replace(path(&row.value.id), row)
+}
+
+/// Deletes the row, whatever has become of it.
+#[must_use]
+pub fn delete(id: &RecordId) -> Write {
+    super::delete(path(id), Precondition::None)
 }
 
 fn path(id: &RecordId) -> DocumentPath {

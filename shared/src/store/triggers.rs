@@ -1,9 +1,12 @@
 //! `triggers`.
 
-use super::{DocumentPath, Error, Store, Versioned, Write, document_db::Precondition};
+use super::{
+    DocumentPath, Error, Listing, Page, Store, Versioned, Write,
+    document_db::{Comparison, Precondition, Query},
+};
 use crate::{
-    ids::{OrgId, TriggerId},
-    models::Trigger,
+    ids::{OrgId, TriggerId, Uid},
+    models::{SystemPrincipal, Trigger},
 };
 
 impl Store {
@@ -21,6 +24,21 @@ impl Store {
             .map(|trigger| trigger.value)
             .filter(|trigger| trigger.org_id == *org_id))
     }
+
+    /// Triggers of all organizations that the user has fired, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_triggers_by_user(
+        &self,
+        _caller: &SystemPrincipal,
+        uid: &Uid,
+        page: &Page,
+    ) -> Result<Listing<Trigger>, Error> {
+        let query = Query::new("triggers", page.limit);
+        let query = query.filter("source.uid", Comparison::Equal, uid.as_str());
+        self.page_by_id(query, page).await
+    }
 }
 
 /// Creates the trigger; its write starts the workflow.
@@ -29,6 +47,14 @@ impl Store {
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn create(trigger: &Trigger) -> Result<Write, Error> {
     super::create(path(&trigger.id), trigger)
+}
+
+/// Replaces a trigger that was handled; the write starts nothing.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn replace(trigger: &Trigger) -> Result<Write, Error> {
+    super::write(path(&trigger.id), trigger, Precondition::Exists)
 }
 
 /// Deletes the trigger; the write starts nothing.

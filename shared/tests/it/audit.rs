@@ -1,5 +1,6 @@
 //! The audit trail: a chain that tells whoever has touched it.
 
+mod anchors;
 mod manipulations;
 mod parallel;
 

@@ -2,8 +2,13 @@
 
 use serde_json::{Value, json};
 
+const IDENTITY_TOOLKIT: &str = include_str!("../contracts/identitytoolkit.json");
 const OPENAI: &str = include_str!("../contracts/openai.json");
 const SENDGRID: &str = include_str!("../contracts/sendgrid.json");
+
+pub(crate) fn check_identity_toolkit(definition: &str, instance: &Value) -> Result<(), String> {
+    check(IDENTITY_TOOLKIT, definition, instance)
+}
 
 pub(crate) fn check_openai(definition: &str, instance: &Value) -> Result<(), String> {
     check(OPENAI, definition, instance)

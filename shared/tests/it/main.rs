@@ -5,9 +5,12 @@
 
 mod audit;
 mod contract;
+mod crypto;
+mod identity;
 mod llm;
 mod outbox;
 mod provision;
 mod quota;
 mod sendgrid;
+mod storage;
 mod support;

@@ -127,6 +127,7 @@ pub(crate) fn user(uid: &str, org_id: &str, role: Role) -> User {
             .map(|(name, value)| (name.to_owned(), value))
             .into(),
         disabled: false,
+        tokens_valid_after: Some(time()),
     }
 }
 
@@ -375,6 +376,15 @@ pub(crate) fn audit_log() -> AuditLog {
         key_version: "local".to_owned(),
         prev_mac: String::new(),
         mac: "ff".repeat(32),
+    }
+}
+
+pub(crate) fn deleted_user() -> DeletedUser {
+    DeletedUser {
+        uid: Some(uid()),
+        state: ErasureState::Pending,
+        deleted_at: time(),
+        expires_at: time(),
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn get_me(
     principal: Principal,
 ) -> Result<Body<MeResponse>, ApiError> {
     let user = organization::find_caller(&state.store, &principal).await?;
-    Ok(Body(user.into()))
+    Ok(Body(user.value.into()))
 }
 
 pub(super) async fn get_organization(

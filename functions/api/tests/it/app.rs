@@ -17,7 +17,7 @@ use shared::{
     ids::Uid,
     models::{Role, SubscriptionTier},
     store::Store,
-    testing::{FixedClock, MemoryDb, TestVerifier, claims, memory_store},
+    testing::{FixedClock, MemoryDb, RecordingAccounts, TestVerifier, claims, memory_store},
 };
 use tower::ServiceExt;
 
@@ -33,6 +33,8 @@ pub(crate) struct TestApp {
     pub(crate) store: Store,
     pub(crate) db: Arc<MemoryDb>,
     pub(crate) clock: FixedClock,
+    pub(crate) verifier: Arc<TestVerifier>,
+    pub(crate) accounts: Arc<RecordingAccounts>,
 }
 
 pub(crate) struct Answer {
@@ -62,12 +64,21 @@ impl TestApp {
         for uid in ["admin", "user", "viewer", "stranger"] {
             verifier.accept(uid, claims(&Uid::parse(uid).unwrap()));
         }
-        let state = AppState::with_ports(config, store.clone(), verifier, clock.shared());
+        let accounts = Arc::new(RecordingAccounts::new());
+        let state = AppState::with_ports(
+            config,
+            store.clone(),
+            verifier.clone(),
+            accounts.clone(),
+            clock.shared(),
+        );
         let app = Self {
             router: router(state),
             store,
             db,
             clock,
+            verifier,
+            accounts,
         };
         app.seed().await;
         app

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod account;
 mod agents;
 mod app;
+mod audit;
 mod edge;
 mod executions;
 mod idempotency;

@@ -44,6 +44,7 @@ pub(crate) fn user(uid: &str, org_id: &str, role: Role) -> Write {
         created_at: now(),
         settings: [("theme".to_owned(), json!("dark"))].into(),
         disabled: false,
+        tokens_valid_after: None,
     };
     users::create(&user).unwrap()
 }

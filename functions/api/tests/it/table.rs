@@ -25,6 +25,10 @@ pub(crate) fn routes() -> Vec<Route> {
     let start = json!({ "workflowId": "w1" });
     vec![
         get("/me", ""),
+        get("/me/export", ""),
+        without_body(Method::POST, "/me/sessions/revoke", "", 204),
+        get("/audit", ""),
+        get("/audit/export", ""),
         get("/organization", ""),
         write(Method::POST, "/agents/create", "", agent_request(), 201),
         write(Method::POST, "/agents", "", agent_request(), 201),
@@ -136,22 +140,20 @@ pub(crate) async fn seeded_app() -> TestApp {
 }
 
 fn get(path: &'static str, id: &'static str) -> Route {
-    Route {
-        method: Method::GET,
-        path,
-        id,
-        body: None,
-        status: 200,
-    }
+    without_body(Method::GET, path, id, 200)
 }
 
 fn delete(path: &'static str, id: &'static str) -> Route {
+    without_body(Method::DELETE, path, id, 204)
+}
+
+fn without_body(method: Method, path: &'static str, id: &'static str, status: u16) -> Route {
     Route {
-        method: Method::DELETE,
+        method,
         path,
         id,
         body: None,
-        status: 204,
+        status,
     }
 }
 
