@@ -66,13 +66,15 @@ pub struct Listing<T> {
 #[derive(Clone)]
 pub struct Store {
     db: Arc<dyn DocumentDb>,
+    turns: Arc<contention::Turns>,
 }
 
 impl Store {
     /// A store on a document database.
     #[must_use]
     pub fn new(db: Arc<dyn DocumentDb>) -> Self {
-        Self { db }
+        let turns = Arc::default();
+        Self { db, turns }
     }
 
     /// Applies all writes, or none.

@@ -1,6 +1,7 @@
 //! The product from outside: sign-in, HTTP, events, processes.
 
 mod api;
+mod audit;
 mod events;
 mod processes;
 mod restart;

@@ -187,6 +187,11 @@ pub fn erase(record: &AuditLog, naming: Naming, pseudonym: &str) -> Result<Write
     })
 }
 
+/// Whether this is the end of a chain.
+pub(super) fn is_head(path: &DocumentPath) -> bool {
+    path.as_str().starts_with("audit_heads/")
+}
+
 fn record_path(record: &AuditLog) -> DocumentPath {
     DocumentPath::new("audit_logs", record.id.as_str())
 }

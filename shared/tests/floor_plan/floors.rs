@@ -85,8 +85,9 @@ const VENDORS: &[(&str, &[&str])] = &[
 const TOOLS: [&str; 2] = ["emulator_tests", "xtask"];
 
 /// The folders of `functions`.
-pub(crate) const FUNCTIONS: [&str; 6] = [
+pub(crate) const FUNCTIONS: [&str; 7] = [
     "api",
+    "audit",
     "deploy_agent",
     "execute_workflow",
     "handle_stripe_webhook",

@@ -46,7 +46,7 @@ fn services_dir() -> PathBuf {
     test.ancestors().nth(2).unwrap().to_owned()
 }
 
-fn service(name: &str) -> Command {
+pub(super) fn service(name: &str) -> Command {
     let program = services_dir().join(name);
     assert!(program.exists(), "build the services first: `cargo build`");
     let mut command = Command::new(program);
