@@ -126,7 +126,14 @@ fn with_door(access: &Access, method: &'static str) -> Mutant {
     }
 }
 
+/// The table notices what all collections share soonest with agents, as with any that are read
+/// and written.
 fn changed(name: String, collection: &str, span: Span, replacement: &str) -> Mutant {
+    let collection = if collection.is_empty() {
+        "agents"
+    } else {
+        collection
+    };
     let (before, after) = (&RULES[..span.start], &RULES[span.end..]);
     Mutant {
         name,
