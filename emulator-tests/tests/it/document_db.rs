@@ -4,7 +4,7 @@
 mod cases;
 mod support;
 
-pub(crate) use support::{PROJECT_ID, connect, start_firestore};
+pub(crate) use support::{PROJECT_ID, connect, connect_to, start_firestore};
 
 macro_rules! conformance {
     ($($case:ident)+) => {

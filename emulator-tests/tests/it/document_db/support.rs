@@ -29,9 +29,13 @@ pub(crate) async fn start_firestore() -> EmbeddedFirestore {
 
 /// The adapter that the functions use.
 pub(crate) fn connect(server: &EmbeddedFirestore) -> Firestore {
+    connect_to(server.host())
+}
+
+pub(crate) fn connect_to(host: String) -> Firestore {
     let env = Env::from_pairs([
         ("GOOGLE_CLOUD_PROJECT", PROJECT_ID.to_owned()),
-        ("FIRESTORE_EMULATOR_HOST", server.host()),
+        ("FIRESTORE_EMULATOR_HOST", host),
     ]);
     Firestore::new(&ServiceConfig::load(&env).unwrap())
 }

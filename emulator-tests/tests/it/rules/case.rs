@@ -26,6 +26,9 @@ pub(super) enum Operation {
     Delete,
 }
 
+/// The kinds of access that rules tell apart.
+pub(super) const METHODS: [&str; 5] = ["get", "list", "create", "update", "delete"];
+
 /// One row of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Case {
@@ -40,6 +43,22 @@ impl Case {
     pub(super) fn collection(&self) -> String {
         collection_of(&self.path)
     }
+
+    /// One of [`METHODS`]; `set` is a creation or an update, as it comes.
+    pub(super) fn method(&self) -> Option<&'static str> {
+        match self.operation {
+            Operation::Get => Some("get"),
+            Operation::List(_) | Operation::ListGroup(_) => Some("list"),
+            Operation::Create(_) => Some("create"),
+            Operation::Update(..) => Some("update"),
+            Operation::Delete => Some("delete"),
+            Operation::Set(_) => None,
+        }
+    }
+
+    pub(super) fn is_write(&self) -> bool {
+        !matches!(self.method(), Some("get" | "list"))
+    }
 }
 
 pub(super) fn collection_of(path: &str) -> String {
@@ -53,19 +72,6 @@ pub(super) fn allow(actor: Actor, path: &str, operation: Operation) -> Case {
 
 pub(super) fn deny(actor: Actor, path: &str, operation: Operation) -> Case {
     case(Verdict::Deny, actor, path, operation)
-}
-
-/// The same for each actor.
-pub(super) fn each(
-    actors: &[Actor],
-    verdict: fn(Actor, &str, Operation) -> Case,
-    path: &str,
-    operation: &Operation,
-) -> Vec<Case> {
-    let actors = actors.iter();
-    actors
-        .map(|actor| verdict(*actor, path, operation.clone()))
-        .collect()
 }
 
 fn case(expected: Verdict, actor: Actor, path: &str, operation: Operation) -> Case {

@@ -1,48 +1,89 @@
-use emulator_tests::emulators::firestore::{EmbeddedFirestore, FirestoreOptions};
-use reqwest::{Method, RequestBuilder, StatusCode};
+use emulator_tests::emulators::firestore::EmbeddedFirestore;
+use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use shared::store::{
-    Write,
-    document_db::{DocumentDb, Operation as WriteOperation, Precondition},
+    DocumentPath, Write,
+    document_db::{DocumentDb, Fields, Operation as WriteOperation, Precondition},
     firestore::Firestore,
 };
 
 use super::{
-    actor::Actor,
     case::{Case, Operation, Verdict},
+    google::GoogleEmulator,
+    seed,
     values::to_fields,
-    workflows,
 };
 use crate::{
-    document_db::{PROJECT_ID, connect},
+    document_db::{PROJECT_ID, connect_to, start_firestore},
     models,
 };
 
 pub(super) const RULES: &str = include_str!("../../../../firestore.rules");
 
+/// Who decides; dropping it stops it.
+enum Server {
+    Embedded(EmbeddedFirestore),
+    Google(GoogleEmulator),
+}
+
+impl Server {
+    fn host(&self) -> String {
+        match self {
+            Self::Embedded(firestore) => firestore.host(),
+            Self::Google(emulator) => emulator.host(),
+        }
+    }
+}
+
 /// Two organizations with one document of every kind in the first.
 pub(super) struct World {
-    firestore: EmbeddedFirestore,
+    server: Server,
     owner: Firestore,
     client: reqwest::Client,
 }
 
 impl World {
-    pub(super) async fn start(rules: &str) -> Self {
-        let options = FirestoreOptions {
-            port: 0,
-            project_id: PROJECT_ID.to_owned(),
-            rules_source: rules.to_owned(),
-            data_dir: None,
-        };
-        let firestore = EmbeddedFirestore::start(options).await.unwrap();
+    /// On the embedded Firestore.
+    pub(super) async fn embedded() -> Self {
+        Self::with(Server::Embedded(start_firestore().await)).await
+    }
+
+    /// On Google's emulator, if this machine has it.
+    pub(super) async fn google() -> Option<Self> {
+        let emulator = GoogleEmulator::start()?;
+        let world = Self::with(Server::Google(emulator)).await;
+        world.load(RULES).await;
+        Some(world)
+    }
+
+    async fn with(server: Server) -> Self {
         let world = Self {
-            owner: connect(&firestore),
-            firestore,
+            owner: connect_to(server.host()),
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            server,
         };
-        world.seed().await;
+        world.seed(|_| true).await;
         world
+    }
+
+    /// Puts other rules in the place of the ones that are there.
+    pub(super) async fn load(&self, rules: &str) {
+        let host = self.server.host();
+        let url = format!("http://{host}/emulator/v1/projects/{PROJECT_ID}:securityRules");
+        let file = json!({ "name": "firestore.rules", "content": rules });
+        let body = json!({ "rules": { "files": [file] } });
+        succeed(self.client.put(url).json(&body)).await;
+    }
+
+    /// The cases that are decided otherwise than they expect.
+    pub(super) async fn disagreements(&self, cases: &[Case]) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for case in cases {
+            if self.decide(case).await != case.expected {
+                wrong.push(format!("{case:?}"));
+            }
+        }
+        wrong
     }
 
     /// Asks through the REST door, as a client would. What a case changes is undone.
@@ -59,13 +100,8 @@ impl World {
             StatusCode::FORBIDDEN => Verdict::Deny,
             _ => panic!("{case:?}: {status} {}", response.text().await.unwrap()),
         };
-        let is_read = matches!(
-            case.operation,
-            Operation::Get | Operation::List(_) | Operation::ListGroup(_)
-        );
-        if verdict == Verdict::Allow && !is_read {
-            self.clear().await;
-            self.seed().await;
+        if verdict == Verdict::Allow && case.is_write() {
+            self.restore(&case.path).await;
         }
         verdict
     }
@@ -125,118 +161,53 @@ impl World {
         let name = name
             .replace("documents/:", "documents:")
             .replace('#', "%23");
-        format!("http://{}/v1/{name}", self.firestore.host())
+        format!("http://{}/v1/{name}", self.server.host())
     }
 
-    async fn clear(&self) {
-        let host = self.firestore.host();
-        let all = format!(
-            "http://{host}/emulator/v1/projects/{PROJECT_ID}/databases/(default)/documents"
-        );
-        let request = self.client.request(Method::DELETE, all);
-        let response = request.send().await.unwrap();
-        assert!(response.status().is_success(), "{}", response.status());
+    async fn restore(&self, path: &str) {
+        let delete = json!({ "delete": resource_name(path) });
+        succeed(self.commit(&delete).bearer_auth("owner")).await;
+        self.seed(|seeded| seeded == path).await;
     }
 
-    async fn seed(&self) {
-        let models = models::documents().into_iter().map(|(path, fields)| Write {
-            path,
-            operation: WriteOperation::Replace(fields),
-            precondition: Precondition::None,
-        });
-        self.owner.commit(models.collect()).await.unwrap();
-        let writes: Vec<Value> = users().into_iter().chain(others()).map(write).collect();
-        let body = json!({ "writes": writes });
-        let request = self.client.post(self.url(":commit")).bearer_auth("owner");
-        let response = request.json(&body).send().await.unwrap();
-        let status = response.status();
-        assert!(status.is_success(), "{}", response.text().await.unwrap());
+    /// Writes the documents whose paths are `wanted`.
+    async fn seed(&self, wanted: impl Fn(&str) -> bool) {
+        let models = models::documents().into_iter();
+        let models = models.filter(|(path, _)| wanted(path.as_str()));
+        let writes: Vec<Write> = models.map(replace).collect();
+        if !writes.is_empty() {
+            self.owner.commit(writes).await.unwrap();
+        }
+        let documents = seed::documents().into_iter();
+        let documents = documents.filter(|(path, _)| wanted(path));
+        let writes: Vec<Value> = documents.map(set).collect();
+        if !writes.is_empty() {
+            let commit = self.client.post(self.url(":commit"));
+            let commit = commit.json(&json!({ "writes": writes }));
+            succeed(commit.bearer_auth("owner")).await;
+        }
     }
+}
+
+async fn succeed(request: RequestBuilder) {
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    assert!(status.is_success(), "{status} {text}");
 }
 
 fn resource_name(path: &str) -> String {
     format!("projects/{PROJECT_ID}/databases/(default)/documents/{path}")
 }
 
-fn write((path, document): (String, Value)) -> Value {
+fn replace((path, fields): (DocumentPath, Fields)) -> Write {
+    Write {
+        path,
+        operation: WriteOperation::Replace(fields),
+        precondition: Precondition::None,
+    }
+}
+
+fn set((path, document): (String, Value)) -> Value {
     json!({ "update": { "name": resource_name(&path), "fields": to_fields(&document) } })
-}
-
-fn users() -> Vec<(String, Value)> {
-    let user = |actor: Actor, mut membership: Value| {
-        membership["uid"] = json!(actor.uid());
-        membership["email"] = json!("ada@example.com");
-        membership["createdAt"] = json!({ "timestampValue": "2026-11-23T12:00:00Z" });
-        membership["settings"] = json!({ "theme": "dark", "notifications": true });
-        (format!("users/{}", actor.uid()), membership)
-    };
-    let member = |actor, org_id: Value, role: Value| {
-        let membership = json!({ "organizationId": org_id, "role": role, "disabled": false });
-        user(actor, membership)
-    };
-    let disabled = |actor, disabled: Value| {
-        let membership = json!({ "organizationId": "o1", "role": "admin", "disabled": disabled });
-        user(actor, membership)
-    };
-    vec![
-        member(Actor::Admin, json!("o1"), json!("admin")),
-        member(Actor::User, json!("o1"), json!("user")),
-        // As documents were before the field `disabled`.
-        user(
-            Actor::Viewer,
-            json!({ "organizationId": "o1", "role": "viewer" }),
-        ),
-        member(Actor::Foreign, json!("o2"), json!("admin")),
-        disabled(Actor::Disabled, json!(true)),
-        disabled(Actor::OddlyDisabled, json!("true")),
-        member(Actor::UnknownRole, json!("o1"), json!("owner")),
-        member(Actor::ListOfRoles, json!("o1"), json!(["admin"])),
-        member(Actor::EmptyOrganization, json!(""), json!("admin")),
-        member(Actor::NullOrganization, json!(null), json!("admin")),
-        user(Actor::NoOrganization, json!({ "role": "admin" })),
-    ]
-}
-
-/// Documents of organization `o2`, some of no organization, and one that lies about its parent's.
-fn others() -> Vec<(String, Value)> {
-    let documents = [
-        (
-            "organizations/o2",
-            json!({ "id": "o2", "name": "Two", "subscriptionTier": "free" }),
-        ),
-        ("organizations/o2/stats/current", json!({ "tokens": 1 })),
-        (
-            "agents/foreign",
-            json!({ "id": "foreign", "orgId": "o2", "name": "Eve" }),
-        ),
-        (
-            "agents/empty",
-            json!({ "id": "empty", "orgId": "", "name": "Eve" }),
-        ),
-        (
-            "agents/null",
-            json!({ "id": "null", "orgId": null, "name": "Eve" }),
-        ),
-        ("agents/none", json!({ "id": "none", "name": "Eve" })),
-        ("workflows/foreign", workflows::least("foreign", "o2")),
-        (
-            "executions/foreign",
-            json!({ "id": "foreign", "orgId": "o2" }),
-        ),
-        (
-            "executions/foreign/logs/1",
-            json!({ "seq": 1, "orgId": "o1" }),
-        ),
-        (
-            "executions/missing/logs/1",
-            json!({ "seq": 1, "orgId": "o1" }),
-        ),
-        (
-            "audit_logs/foreign",
-            json!({ "id": "foreign", "orgId": "o2" }),
-        ),
-    ];
-    documents
-        .map(|(path, document)| (path.to_owned(), document))
-        .into()
 }
