@@ -4,12 +4,14 @@ mod fixed_clock;
 mod memory_db;
 mod recording_mailer;
 mod scripted_llm;
+mod test_service_verifier;
 mod test_verifier;
 
 pub use fixed_clock::FixedClock;
 pub use memory_db::{MemoryDb, memory_store};
 pub use recording_mailer::RecordingMailer;
 pub use scripted_llm::ScriptedLlm;
+pub use test_service_verifier::TestServiceVerifier;
 pub use test_verifier::{TestVerifier, claims};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -10,3 +10,4 @@ mod provision;
 mod quota;
 mod sendgrid;
 mod support;
+mod tokens;
