@@ -1,5 +1,6 @@
 //! Fakes by behaviour, for tests only (feature `testing`).
 
+mod edge;
 mod fixed_clock;
 mod memory_db;
 mod recording_mailer;
@@ -7,6 +8,9 @@ mod scripted_llm;
 mod test_service_verifier;
 mod test_verifier;
 
+pub use edge::{
+    assert_no_page_may_call, assert_pages_of_one_origin_may_call, assert_security_headers,
+};
 pub use fixed_clock::FixedClock;
 pub use memory_db::{MemoryDb, memory_store};
 pub use recording_mailer::RecordingMailer;
