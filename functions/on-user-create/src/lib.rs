@@ -5,11 +5,11 @@ mod handler;
 
 use std::sync::Arc;
 
-use axum::{Router, routing::post};
+use axum::{Router, extract::FromRef, routing::post};
 use shared::{
     clock::{SharedClock, SystemClock},
     email::{Mailer, SendGrid},
-    http::{ClientError, EdgeConfig, client, edge},
+    http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
     outbox::Dispatcher,
     store::{Store, firestore::Firestore},
 };
@@ -22,6 +22,7 @@ pub struct AppState {
     store: Store,
     clock: SharedClock,
     dispatcher: Dispatcher,
+    callers: ServiceCallers,
 }
 
 impl AppState {
@@ -32,18 +33,32 @@ impl AppState {
     pub fn new(config: Config) -> Result<Self, ClientError> {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let mailer = Arc::new(SendGrid::new(config.sendgrid, client()?));
-        Ok(Self::with_ports(store, mailer, SystemClock::shared()))
+        let clock = SystemClock::shared();
+        let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
+        Ok(Self::with_ports(store, mailer, clock, callers))
     }
 
     /// The state on the caller's ports.
     #[must_use]
-    pub fn with_ports(store: Store, mailer: Arc<dyn Mailer>, clock: SharedClock) -> Self {
+    pub fn with_ports(
+        store: Store,
+        mailer: Arc<dyn Mailer>,
+        clock: SharedClock,
+        callers: ServiceCallers,
+    ) -> Self {
         let dispatcher = Dispatcher::new(store.clone(), mailer, clock.clone());
         Self {
             store,
             clock,
             dispatcher,
+            callers,
         }
+    }
+}
+
+impl FromRef<AppState> for ServiceCallers {
+    fn from_ref(state: &AppState) -> Self {
+        state.callers.clone()
     }
 }
 
