@@ -265,10 +265,10 @@ fn guarded(callers: ServiceCallers) -> Router {
 }
 
 /// Status and, of an error, code.
-async fn deliver(router: &Router, authorization: Option<String>) -> (u16, String) {
+async fn deliver(router: &Router, authorization: &[String]) -> (u16, String) {
     let mut request = Request::post("/");
-    if let Some(authorization) = authorization {
-        request = request.header("authorization", authorization);
+    for value in authorization {
+        request = request.header("authorization", value);
     }
     let request = request.body(Body::empty()).unwrap();
     let response = router.clone().oneshot(request).await.unwrap();
@@ -314,16 +314,18 @@ async fn every_refusal_has_its_status_at_the_door() {
             _ => (401, "unauthenticated"),
         };
         let token = format!("Bearer {}", forge.make(&recipe));
-        let (status, code) = deliver(&router, Some(token)).await;
+        let (status, code) = deliver(&router, &[token]).await;
         assert_eq!((status, code.as_str()), expected, "{name}");
     }
-    let headers = [
-        None,
-        Some(String::new()),
-        Some(format!("Basic {}", forge.good())),
+    let good = format!("Bearer {}", forge.good());
+    let refused = [
+        vec![],
+        vec![String::new()],
+        vec![good.replace("Bearer", "Basic")],
+        vec![good.clone(), good],
     ];
-    for header in headers {
-        let (status, code) = deliver(&router, header).await;
+    for headers in refused {
+        let (status, code) = deliver(&router, &headers).await;
         assert_eq!((status, code.as_str()), (401, "unauthenticated"));
     }
 }
@@ -334,14 +336,14 @@ async fn without_keys_the_event_is_to_come_again() {
     let verifier = verifier(&CountedKeys::none(), SignatureCheck::Function);
     let router = guarded(ServiceCallers::verified_by(verifier));
     let token = format!("Bearer {}", forge.good());
-    let answer = deliver(&router, Some(token)).await;
+    let answer = deliver(&router, &[token]).await;
     assert_eq!(answer, (503, "unavailable".to_owned()));
 }
 
 #[tokio::test]
 async fn unchecked_callers_need_no_token() {
     let router = guarded(ServiceCallers::unchecked());
-    assert_eq!(deliver(&router, None).await, (204, String::new()));
+    assert_eq!(deliver(&router, &[]).await, (204, String::new()));
 }
 
 #[tokio::test]
