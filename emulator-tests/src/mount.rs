@@ -21,7 +21,7 @@ pub(crate) fn mount_functions(env: &Env) -> Result<Router> {
     let on_user_create = on_user_create::Config::from_env(env)?;
     let on_user_create = on_user_create::AppState::new(on_user_create).context("on-user-create")?;
     let sync = sync_google_workspace::Config::from_env(env)?;
-    let sync = sync_google_workspace::AppState::new(&sync);
+    let sync = sync_google_workspace::AppState::new(sync).context("sync-google-workspace")?;
     Ok(Router::new()
         .nest("/functions/api", api.clone())
         .nest("/functions/deploy-agent", deploy_agent.clone())

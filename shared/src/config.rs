@@ -169,6 +169,7 @@ impl ServiceConfig {
     /// Returns the first variable that is missing, invalid or not allowed here.
     pub fn load(env: &Env) -> Result<Self, Error> {
         let firestore_emulator_host = env.development_only("FIRESTORE_EMULATOR_HOST")?;
+        env.development_only("FIREBASE_AUTH_EMULATOR_HOST")?;
         Ok(Self {
             project_id: env.required("GOOGLE_CLOUD_PROJECT")?.to_owned(),
             port: env.parsed("PORT", 8080)?,
@@ -205,16 +206,18 @@ mod tests {
 
     #[test]
     fn an_emulator_is_refused_on_cloud_run() {
-        let env = Env::from_pairs([
-            ("K_SERVICE", "api"),
-            ("GOOGLE_CLOUD_PROJECT", "demo"),
-            ("FIRESTORE_EMULATOR_HOST", "127.0.0.1:8080"),
-        ]);
-        let error = ServiceConfig::load(&env).unwrap_err();
-        assert!(
-            matches!(error, Error::DevelopmentOnly("FIRESTORE_EMULATOR_HOST")),
-            "{error}"
-        );
+        for emulator in ["FIRESTORE_EMULATOR_HOST", "FIREBASE_AUTH_EMULATOR_HOST"] {
+            let env = Env::from_pairs([
+                ("K_SERVICE", "api"),
+                ("GOOGLE_CLOUD_PROJECT", "demo"),
+                (emulator, "127.0.0.1:8080"),
+            ]);
+            let error = ServiceConfig::load(&env).unwrap_err();
+            assert!(
+                matches!(error, Error::DevelopmentOnly(name) if name == emulator),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The HTTP edge: what every function does the same way with a request and an answer.
 
+mod bearer;
 mod client;
 mod error;
 mod give_up;
@@ -13,6 +14,7 @@ mod path;
 mod principal;
 mod raw_body;
 mod serve;
+mod service_caller;
 
 pub use client::{ClientError, client};
 pub use error::{ApiError, CallableError, Code, FieldProblem};
@@ -25,3 +27,4 @@ pub use path::{Path, Query};
 pub use principal::{Allowed, Authenticator, Permission, can};
 pub use raw_body::RawBody;
 pub use serve::serve;
+pub use service_caller::{ServiceCaller, ServiceCallers};

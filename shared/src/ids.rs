@@ -5,17 +5,17 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Longest identifier accepted, in bytes. Firebase uids are at most 128 characters
+/// Longest identifier accepted, in characters. Firebase uids are at most 128
 /// (<https://firebase.google.com/docs/auth/admin/manage-users>), our own are shorter.
 const MAX_LEN: usize = 128;
 
 /// An identifier that cannot be part of a document path.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("an identifier has 1 to 128 characters out of letters, digits, `-`, `_`, `.` and `:`")]
+#[error("an identifier has 1 to 128 characters that are safe in a document path")]
 pub struct InvalidId;
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $is_allowed:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -28,7 +28,7 @@ macro_rules! id {
             /// Returns [`InvalidId`] for an empty or long text, or one with another character.
             pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
                 let text = text.into();
-                if is_valid(&text) { Ok(Self(text)) } else { Err(InvalidId) }
+                if is_valid(&text, $is_allowed) { Ok(Self(text)) } else { Err(InvalidId) }
             }
 
             /// A new time-ordered identifier (UUIDv7).
@@ -81,36 +81,37 @@ macro_rules! id {
 }
 
 id! {
-    /// A Firebase Authentication user.
-    Uid
+    /// A Firebase Authentication user. Whoever imports users chooses the characters, such as those
+    /// of an e-mail address.
+    Uid, is_uid
 }
 id! {
     /// An organization: the tenant.
-    OrgId
+    OrgId, is_plain
 }
 id! {
     /// An agent.
-    AgentId
+    AgentId, is_plain
 }
 id! {
     /// A workflow.
-    WorkflowId
+    WorkflowId, is_plain
 }
 id! {
     /// A fired trigger.
-    TriggerId
+    TriggerId, is_plain
 }
 id! {
     /// One run of a workflow.
-    ExecutionId
+    ExecutionId, is_plain
 }
 id! {
     /// A connected outside service.
-    IntegrationId
+    IntegrationId, is_plain
 }
 id! {
     /// A document of server bookkeeping: audit record, outbox row, ledger row, processed event.
-    RecordId
+    RecordId, is_plain
 }
 
 /// An execution has the id of its trigger, so that a repeat of the event cannot make a second one.
@@ -146,12 +147,21 @@ fn new_uuid() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
-fn is_valid(text: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+fn is_valid(text: &str, is_allowed: fn(char) -> bool) -> bool {
     // Firestore reserves `.`, `..` and `__.*__` as document ids
     // (https://firebase.google.com/docs/firestore/quotas).
     let reserved = text == "." || text == ".." || (text.starts_with("__") && text.ends_with("__"));
-    (1..=MAX_LEN).contains(&text.len()) && text.chars().all(allowed) && !reserved
+    let length = text.chars().count();
+    (1..=MAX_LEN).contains(&length) && text.chars().all(is_allowed) && !reserved
+}
+
+/// What our own identifiers are made of.
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':')
+}
+
+fn is_uid(c: char) -> bool {
+    c != '/' && !c.is_control()
 }
 
 #[cfg(test)]
@@ -162,6 +172,25 @@ mod tests {
     fn path_characters_are_refused() {
         for text in ["", "a/b", "..", ".", "__x__", "a b", "ä", &"x".repeat(129)] {
             assert_eq!(AgentId::parse(text), Err(InvalidId), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_uid_may_have_any_characters_that_fit_in_a_path() {
+        for text in ["ada@example.com", "a b", "用户", &"ä".repeat(128)] {
+            assert!(Uid::parse(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "a/b",
+            "..",
+            ".",
+            "__x__",
+            "a\n",
+            "a\0",
+            &"ä".repeat(129),
+        ] {
+            assert_eq!(Uid::parse(text), Err(InvalidId), "{text:?}");
         }
     }
 

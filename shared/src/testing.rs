@@ -1,18 +1,24 @@
 //! Fakes by behaviour, for tests only (feature `testing`).
 
+mod edge;
 mod fixed_clock;
 mod memory_db;
 mod recording_accounts;
 mod recording_mailer;
 mod scripted_llm;
+mod test_service_verifier;
 mod test_verifier;
 mod trail;
 
+pub use edge::{
+    assert_no_page_may_call, assert_pages_of_one_origin_may_call, assert_security_headers,
+};
 pub use fixed_clock::FixedClock;
 pub use memory_db::{MemoryDb, memory_store};
 pub use recording_accounts::{AccountCall, RecordingAccounts};
 pub use recording_mailer::RecordingMailer;
 pub use scripted_llm::ScriptedLlm;
+pub use test_service_verifier::TestServiceVerifier;
 pub use test_verifier::{TestVerifier, claims};
 pub use trail::trail;
 

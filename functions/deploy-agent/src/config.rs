@@ -34,3 +34,19 @@ impl Config {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emulator_on_cloud_run_ends_the_start() {
+        for emulator in ["FIREBASE_AUTH_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST"] {
+            let variables = [("GOOGLE_CLOUD_PROJECT", "demo"), (emulator, "127.0.0.1:1")];
+            assert!(Config::from_env(&Env::from_pairs(variables)).is_ok());
+            let env = variables.into_iter().chain([("K_SERVICE", "x")]);
+            let error = Config::from_env(&Env::from_pairs(env)).unwrap_err();
+            assert!(error.to_string().contains(emulator), "{error}");
+        }
+    }
+}

@@ -19,12 +19,20 @@ use shared::{
         Organization, Personality, Presence, Role, SubscriptionTier, User, VoiceConfig,
     },
     store::{Store, agents, organizations, users},
-    testing::{FixedClock, MemoryDb, TestVerifier, claims, memory_store, trail},
+    testing::{
+        FixedClock, MemoryDb, TestVerifier, assert_no_page_may_call,
+        assert_pages_of_one_origin_may_call, assert_security_headers, claims, memory_store, trail,
+    },
 };
 use tower::ServiceExt;
 
 const NOW: &str = "2026-11-23T12:00:00Z";
 const ORIGIN: &str = "https://app.example.com";
+const PATHS: [&str; 3] = [
+    "/",
+    "/deployAgent",
+    "/demo-project/europe-west1/deployAgent",
+];
 
 struct TestApp {
     router: Router,
@@ -41,10 +49,15 @@ struct Answer {
 
 impl TestApp {
     fn new() -> Self {
+        Self::with_origins(&[ORIGIN])
+    }
+
+    fn with_origins(origins: &[&str]) -> Self {
         let (store, db) = memory_store();
         let verifier = Arc::new(TestVerifier::new());
         let clock = FixedClock::at(NOW).shared();
-        let origins = vec![ORIGIN.parse().unwrap()];
+        let origins = origins.iter().map(|origin| origin.parse().unwrap());
+        let origins = origins.collect();
         let state = AppState::with_ports(
             store.clone(),
             trail(&store),
@@ -595,4 +608,49 @@ async fn an_unknown_path_is_answered_as_a_callable_is() {
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["error"]["status"], "NOT_FOUND");
     assert_eq!(body["error"]["code"], "not_found");
+}
+
+#[tokio::test]
+async fn pages_of_the_allowed_origin_alone_may_call() {
+    let app = TestApp::new();
+    for path in PATHS {
+        assert_pages_of_one_origin_may_call(&app.router, path, ORIGIN).await;
+    }
+}
+
+#[tokio::test]
+async fn without_origins_no_page_may_call() {
+    assert_no_page_may_call(&TestApp::with_origins(&[]).router, &PATHS).await;
+}
+
+#[tokio::test]
+async fn every_answer_has_the_headers_of_helmet() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 2).await;
+    app.add_user("o1", "viewer", Role::Viewer).await;
+    let deploy = |token: &str, agent: &str| {
+        let body = json!({ "data": { "agentId": agent } }).to_string();
+        request("/", token, &body)
+    };
+    let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    let requests = [
+        (deploy("admin", "a1"), 200),
+        (get("/healthz"), 200),
+        (request("/", "admin", "{"), 400),
+        (deploy("forged", "a1"), 401),
+        (deploy("viewer", "a1"), 403),
+        (deploy("admin", "a9"), 404),
+        (get("/no/such/path/at/all"), 404),
+        (get("/deployAgent"), 405),
+        (request("/", "admin", &" ".repeat(1_000_001)), 413),
+        (deploy("admin", "a2"), 429),
+    ];
+    for (request, status) in requests {
+        let answer = app.send(request).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        assert_security_headers(&answer.headers, status);
+    }
+    app.db.fail_all(true);
+    let answer = app.send(deploy("admin", "a1")).await;
+    assert_eq!(answer.status, 503);
+    assert_security_headers(&answer.headers, 503);
 }

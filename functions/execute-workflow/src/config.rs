@@ -1,6 +1,7 @@
 use std::{collections::HashMap, net::SocketAddr};
 
 use shared::{
+    auth::ServiceAuthConfig,
     config::{Env, Error, ServiceConfig},
     email::SendGridConfig,
     llm::OpenAiConfig,
@@ -20,6 +21,8 @@ pub struct Config {
     pub sendgrid: SendGridConfig,
     /// `EGRESS_HOST_OVERRIDES`: `host=address:port`, comma-separated.
     pub egress_host_overrides: HashMap<String, SocketAddr>,
+    /// Whose events and ticks are accepted; anyone's without it.
+    pub callers: Option<ServiceAuthConfig>,
 }
 
 impl Config {
@@ -38,6 +41,7 @@ impl Config {
                 .iter()
                 .map(|pair| parse(pair))
                 .collect::<Result<_, _>>()?,
+            callers: ServiceAuthConfig::load(env)?,
         })
     }
 }
@@ -52,4 +56,55 @@ fn parse(pair: &str) -> Result<(String, SocketAddr), Error> {
         name: HOST_OVERRIDES,
         reason,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(extra: &[(&'static str, &'static str)]) -> Result<Config, Error> {
+        let required = [
+            ("GOOGLE_CLOUD_PROJECT", "demo"),
+            ("OPENAI_API_KEY", "key"),
+            ("SENDGRID_API_KEY", "key"),
+            ("EMAIL_FROM", "noreply@example.com"),
+        ];
+        Config::from_env(&Env::from_pairs(
+            required.into_iter().chain(extra.iter().copied()),
+        ))
+    }
+
+    #[test]
+    fn an_emulator_on_cloud_run_ends_the_start() {
+        for emulator in ["FIREBASE_AUTH_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST"] {
+            assert!(load(&[(emulator, "127.0.0.1:1")]).is_ok());
+            let error = load(&[(emulator, "127.0.0.1:1"), ("K_SERVICE", "x")]).unwrap_err();
+            assert!(error.to_string().contains(emulator), "{error}");
+        }
+    }
+
+    #[test]
+    fn on_cloud_run_callers_are_named() {
+        let on_cloud_run = ("K_SERVICE", "x");
+        let audience = ("EVENTS_AUDIENCE", "https://x.example.run.app");
+        let accounts = (
+            "EVENTS_SERVICE_ACCOUNTS",
+            "events@demo.iam.gserviceaccount.com",
+        );
+        for (variables, missing) in [
+            (vec![on_cloud_run, accounts], audience.0),
+            (vec![on_cloud_run, audience], accounts.0),
+            (vec![accounts], audience.0),
+            (vec![audience], accounts.0),
+        ] {
+            let error = load(&variables).unwrap_err();
+            assert!(
+                matches!(error, Error::Missing(name) if name == missing),
+                "{error}"
+            );
+        }
+        let config = load(&[on_cloud_run, audience, accounts]).unwrap();
+        assert_eq!(config.callers.unwrap().audience, audience.1);
+        assert!(load(&[]).unwrap().callers.is_none());
+    }
 }

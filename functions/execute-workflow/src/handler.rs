@@ -3,7 +3,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use shared::{
     events::{CloudEvent, DocumentEvent},
-    http::{ApiError, RawBody, give_up},
+    http::{ApiError, RawBody, ServiceCaller, give_up},
     models::Trigger,
     retry::Transient,
     store,
@@ -21,6 +21,7 @@ const SCHEDULE_TIME: &str = "x-cloudscheduler-scheduletime";
 /// Eventarc never sends a malformed envelope, so that is refused. Data that can never be
 /// understood is acknowledged and recorded: refused, it would come back until Eventarc gives up.
 pub(crate) async fn handle_trigger_written(
+    _: ServiceCaller,
     State(state): State<AppState>,
     headers: HeaderMap,
     RawBody(body): RawBody,
@@ -46,6 +47,7 @@ pub(crate) async fn handle_trigger_written(
 /// Handles the minute's tick of the schedules: fires those that are due and sends what the outbox
 /// still holds. Both survive a repeat.
 pub(crate) async fn handle_schedule(
+    _: ServiceCaller,
     State(state): State<AppState>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
@@ -60,7 +62,10 @@ pub(crate) async fn handle_schedule(
 
 /// Handles the minute's tick of the sweeper: goes on with due executions. It has a route of its
 /// own, because it may take as long as they do, and schedules must not wait for it.
-pub(crate) async fn handle_sweep(State(state): State<AppState>) -> Result<Json<Value>, ApiError> {
+pub(crate) async fn handle_sweep(
+    _: ServiceCaller,
+    State(state): State<AppState>,
+) -> Result<Json<Value>, ApiError> {
     let resumed = sweep::resume_due_executions(&state).await?;
     Ok(Json(json!({ "resumed": resumed })))
 }

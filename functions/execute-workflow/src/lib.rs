@@ -12,12 +12,12 @@ mod sweep;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, routing::post};
+use axum::{Router, extract::FromRef, routing::post};
 use shared::{
     clock::{SharedClock, SystemClock},
     egress::{self, Egress, EgressConfig},
     email::{Mailer, SendGrid},
-    http::{ClientError, EdgeConfig, client, edge},
+    http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
     llm::{OpenAi, SharedProvider},
     models::SystemPrincipal,
     outbox::Dispatcher,
@@ -45,6 +45,7 @@ pub struct AppState {
     egress: Arc<Egress>,
     dispatcher: Dispatcher,
     default_model: String,
+    callers: ServiceCallers,
 }
 
 impl AppState {
@@ -62,11 +63,14 @@ impl AppState {
                 host_overrides: config.egress_host_overrides,
             })?,
         };
+        let clock = SystemClock::shared();
+        let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
         Ok(Self::with_ports(
             store,
             ports,
             default_model,
-            SystemClock::shared(),
+            clock,
+            callers,
         ))
     }
 
@@ -77,6 +81,7 @@ impl AppState {
         ports: Ports,
         default_model: String,
         clock: SharedClock,
+        callers: ServiceCallers,
     ) -> Self {
         let llm = MeteredLlm::new(ports.provider, store.clone(), clock.clone());
         let dispatcher = Dispatcher::new(store.clone(), ports.mailer, clock.clone());
@@ -88,14 +93,21 @@ impl AppState {
             egress,
             dispatcher,
             default_model,
+            callers,
         }
+    }
+}
+
+impl FromRef<AppState> for ServiceCallers {
+    fn from_ref(state: &AppState) -> Self {
+        state.callers.clone()
     }
 }
 
 /// An HTTP client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The one for the providers.
+    /// The one for the providers or for the keys of callers.
     #[error(transparent)]
     Provider(#[from] ClientError),
     /// The one for HTTP nodes.

@@ -124,6 +124,16 @@ mod tests {
     }
 
     #[test]
+    fn an_emulator_on_cloud_run_ends_the_start() {
+        for emulator in ["FIREBASE_AUTH_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST"] {
+            let variables = [(emulator, "127.0.0.1:1"), ("K_SERVICE", "x")];
+            assert!(Config::from_env(&env(&variables[..1])).is_ok());
+            let error = Config::from_env(&env(&variables)).unwrap_err();
+            assert!(error.to_string().contains(emulator), "{error}");
+        }
+    }
+
+    #[test]
     fn products_name_tiers() {
         let config = Config::from_env(&env(&[(PRODUCT_TIERS, "prod_1=pro")])).unwrap();
         let tiers = config.webhook.product_tiers;

@@ -2,7 +2,7 @@ use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use shared::{
     events::{CloudEvent, UserCreated},
-    http::{ApiError, RawBody, give_up},
+    http::{ApiError, RawBody, ServiceCaller, give_up},
     models::SystemPrincipal,
     provision::{self, NewUser},
 };
@@ -19,6 +19,7 @@ const CALLER: SystemPrincipal = SystemPrincipal {
 /// Eventarc never sends a malformed envelope, so that is refused. Data that can never be
 /// understood is acknowledged and recorded: refused, it would come back until Eventarc gives up.
 pub(crate) async fn handle_user_created(
+    _: ServiceCaller,
     State(state): State<AppState>,
     headers: HeaderMap,
     RawBody(body): RawBody,

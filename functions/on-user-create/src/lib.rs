@@ -5,12 +5,12 @@ mod handler;
 
 use std::sync::Arc;
 
-use axum::{Router, routing::post};
+use axum::{Router, extract::FromRef, routing::post};
 use shared::{
     audit::Trail,
     clock::{SharedClock, SystemClock},
     email::{Mailer, SendGrid},
-    http::{ClientError, EdgeConfig, client, edge},
+    http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
     outbox::Dispatcher,
     store::{Store, firestore::Firestore},
 };
@@ -24,6 +24,7 @@ pub struct AppState {
     trail: Trail,
     clock: SharedClock,
     dispatcher: Dispatcher,
+    callers: ServiceCallers,
 }
 
 impl AppState {
@@ -35,12 +36,9 @@ impl AppState {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let mailer = Arc::new(SendGrid::new(config.sendgrid, client()?));
         let trail = Trail::new(store.clone(), config.mac.key());
-        Ok(Self::with_ports(
-            store,
-            trail,
-            mailer,
-            SystemClock::shared(),
-        ))
+        let clock = SystemClock::shared();
+        let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
+        Ok(Self::with_ports(store, trail, mailer, clock, callers))
     }
 
     /// The state on the caller's ports.
@@ -50,6 +48,7 @@ impl AppState {
         trail: Trail,
         mailer: Arc<dyn Mailer>,
         clock: SharedClock,
+        callers: ServiceCallers,
     ) -> Self {
         let dispatcher = Dispatcher::new(store.clone(), mailer, clock.clone());
         Self {
@@ -57,7 +56,14 @@ impl AppState {
             trail,
             clock,
             dispatcher,
+            callers,
         }
+    }
+}
+
+impl FromRef<AppState> for ServiceCallers {
+    fn from_ref(state: &AppState) -> Self {
+        state.callers.clone()
     }
 }
 

@@ -10,10 +10,14 @@ use on_user_create::{AppState, router};
 use serde_json::{Value, json};
 use shared::{
     email::Error,
+    http::ServiceCallers,
     models::{OutboxRow, OutboxState, Role, SubscriptionTier, SystemPrincipal},
     outbox::Dispatcher,
     store::{Store, decode},
-    testing::{FixedClock, MemoryDb, RecordingMailer, memory_store, trail},
+    testing::{
+        FixedClock, MemoryDb, RecordingMailer, TestServiceVerifier, assert_no_page_may_call,
+        assert_security_headers, memory_store, trail,
+    },
 };
 use tower::ServiceExt;
 
@@ -30,11 +34,20 @@ struct TestApp {
 
 impl TestApp {
     fn new() -> Self {
+        Self::called_by(ServiceCallers::unchecked())
+    }
+
+    fn called_by(callers: ServiceCallers) -> Self {
         let (store, db) = memory_store();
         let mailer = Arc::new(RecordingMailer::new());
         let clock = FixedClock::at(NOW);
-        let state =
-            AppState::with_ports(store.clone(), trail(&store), mailer.clone(), clock.shared());
+        let state = AppState::with_ports(
+            store.clone(),
+            trail(&store),
+            mailer.clone(),
+            clock.shared(),
+            callers,
+        );
         Self {
             router: router(state),
             store,
@@ -319,4 +332,57 @@ async fn only_post_is_served() {
     let app = TestApp::new();
     let get = Request::get("/").body(Body::empty()).unwrap();
     assert_eq!(app.send(get).await, 405);
+}
+
+#[tokio::test]
+async fn only_an_expected_service_account_may_deliver() {
+    let app = TestApp::called_by(ServiceCallers::verified_by(Arc::new(TestServiceVerifier)));
+    let with_token = |token: &str| {
+        let mut request = binary(&ada());
+        let value = format!("Bearer {token}").parse().unwrap();
+        request.headers_mut().insert("authorization", value);
+        request
+    };
+    assert_eq!(app.deliver().await, 401);
+    assert_eq!(app.send(with_token("forged")).await, 401);
+    let foreign = with_token(TestServiceVerifier::FOREIGN);
+    assert_eq!(app.send(foreign).await, 403);
+    let undecided = with_token(TestServiceVerifier::UNDECIDED);
+    assert_eq!(app.send(undecided).await, 503);
+    assert_eq!(app.counts(), [0, 0, 0, 0]);
+    let expected = with_token(TestServiceVerifier::EXPECTED);
+    assert_eq!(app.send(expected).await, 204);
+    assert_eq!(app.counts(), [1, 1, 1, 1]);
+}
+
+#[tokio::test]
+async fn every_answer_has_the_headers_of_helmet() {
+    let requests = [
+        (binary(&ada()), 204),
+        (Request::post("/").body(Body::empty()).unwrap(), 400),
+        (Request::get("/").body(Body::empty()).unwrap(), 405),
+        (Request::get("/nowhere").body(Body::empty()).unwrap(), 404),
+        (
+            Request::post("/")
+                .body(Body::from(vec![0; 1_000_001]))
+                .unwrap(),
+            413,
+        ),
+        (Request::get("/healthz").body(Body::empty()).unwrap(), 200),
+    ];
+    let app = TestApp::new();
+    for (request, status) in requests {
+        let response = app.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_security_headers(response.headers(), status);
+    }
+    app.db.fail_all(true);
+    let response = app.router.clone().oneshot(binary(&ada())).await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert_security_headers(response.headers(), 503);
+}
+
+#[tokio::test]
+async fn no_page_may_call() {
+    assert_no_page_may_call(&TestApp::new().router, &["/"]).await;
 }

@@ -2,7 +2,7 @@ use axum::extract::State;
 use http::StatusCode;
 use shared::{
     events::PushMessage,
-    http::{ApiError, RawBody},
+    http::{ApiError, RawBody, ServiceCaller},
 };
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
 /// Pub/Sub never sends a malformed envelope, so that is refused; a message that nothing can be
 /// done about is acknowledged, or it would come back until it is dead-lettered.
 pub(crate) async fn handle_push(
+    _: ServiceCaller,
     State(state): State<AppState>,
     RawBody(body): RawBody,
 ) -> Result<StatusCode, ApiError> {

@@ -7,10 +7,10 @@ mod receive;
 
 use std::sync::Arc;
 
-use axum::{Router, routing::post};
+use axum::{Router, extract::FromRef, routing::post};
 use shared::{
     clock::{SharedClock, SystemClock},
-    http::{EdgeConfig, edge},
+    http::{ClientError, EdgeConfig, ServiceCallers, edge},
     store::{Store, firestore::Firestore},
 };
 
@@ -21,20 +21,35 @@ pub use crate::config::Config;
 pub struct AppState {
     store: Store,
     clock: SharedClock,
+    callers: ServiceCallers,
 }
 
 impl AppState {
     /// The state on the real systems.
-    #[must_use]
-    pub fn new(config: &Config) -> Self {
+    ///
+    /// # Errors
+    /// Returns [`ClientError`] when the HTTP client cannot be built.
+    pub fn new(config: Config) -> Result<Self, ClientError> {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
-        Self::with_ports(store, SystemClock::shared())
+        let clock = SystemClock::shared();
+        let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
+        Ok(Self::with_ports(store, clock, callers))
     }
 
     /// The state on the caller's ports.
     #[must_use]
-    pub fn with_ports(store: Store, clock: SharedClock) -> Self {
-        Self { store, clock }
+    pub fn with_ports(store: Store, clock: SharedClock, callers: ServiceCallers) -> Self {
+        Self {
+            store,
+            clock,
+            callers,
+        }
+    }
+}
+
+impl FromRef<AppState> for ServiceCallers {
+    fn from_ref(state: &AppState) -> Self {
+        state.callers.clone()
     }
 }
 

@@ -9,6 +9,6 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::from_env(&env)?;
     telemetry::init(&env, &config.service);
     let port = config.service.port;
-    serve(router(AppState::new(&config)), port).await?;
+    serve(router(AppState::new(config)?), port).await?;
     Ok(())
 }

@@ -13,10 +13,14 @@ use futures::future::join_all;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use shared::{
+    http::ServiceCallers,
     ids::{IntegrationId, OrgId, Uid},
     models::{Integration, IntegrationService, IntegrationStatus, ProcessedEvent},
     store::{Store, integrations},
-    testing::{FixedClock, MemoryDb, memory_store},
+    testing::{
+        FixedClock, MemoryDb, TestServiceVerifier, assert_no_page_may_call,
+        assert_security_headers, memory_store,
+    },
 };
 use sync_google_workspace::{AppState, router};
 use tower::ServiceExt;
@@ -29,9 +33,13 @@ struct TestApp {
 
 impl TestApp {
     fn new() -> Self {
+        Self::called_by(ServiceCallers::unchecked())
+    }
+
+    fn called_by(callers: ServiceCallers) -> Self {
         let (store, db) = memory_store();
         let clock = FixedClock::at("2026-11-23T12:00:00Z").shared();
-        let router = router(AppState::with_ports(store.clone(), clock));
+        let router = router(AppState::with_ports(store.clone(), clock, callers));
         Self { router, store, db }
     }
 
@@ -322,4 +330,54 @@ async fn the_database_down_is_told_and_redelivery_completes() {
     assert_eq!(app.push(&tick("m1")).await, 503);
     assert_eq!(app.push(&tick("m1")).await, 204);
     assert_eq!(app.record().event_id, "m1");
+}
+
+#[tokio::test]
+async fn only_an_expected_service_account_may_push() {
+    let app = TestApp::called_by(ServiceCallers::verified_by(Arc::new(TestServiceVerifier)));
+    let rows = [
+        ("", 401),
+        ("Bearer forged", 401),
+        (&format!("Bearer {}", TestServiceVerifier::FOREIGN), 403),
+        (&format!("Bearer {}", TestServiceVerifier::UNDECIDED), 503),
+        (&format!("Bearer {}", TestServiceVerifier::EXPECTED), 204),
+    ];
+    for (authorization, status) in rows {
+        let request = Request::post("/").header("authorization", authorization);
+        let request = request.body(Body::from(tick("1").to_string())).unwrap();
+        let response = app.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status, "{authorization}");
+        let recorded = usize::from(status == 204);
+        assert_eq!(app.db.count("idempotency"), recorded, "{authorization}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_the_headers_of_helmet() {
+    let post = |body: String| Request::post("/").body(Body::from(body)).unwrap();
+    let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    let requests = [
+        (post(tick("1").to_string()), 204),
+        (post(String::new()), 400),
+        (get("/"), 405),
+        (get("/nowhere"), 404),
+        (post("x".repeat(1_000_001)), 413),
+        (get("/healthz"), 200),
+    ];
+    let app = TestApp::new();
+    for (request, status) in requests {
+        let response = app.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_security_headers(response.headers(), status);
+    }
+    app.db.fail_all(true);
+    let request = post(tick("2").to_string());
+    let response = app.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert_security_headers(response.headers(), 503);
+}
+
+#[tokio::test]
+async fn no_page_may_call() {
+    assert_no_page_may_call(&TestApp::new().router, &["/"]).await;
 }

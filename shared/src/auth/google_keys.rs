@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::{CACHE_CONTROL, HeaderMap};
+use reqwest::header::{AGE, CACHE_CONTROL, HeaderMap};
 
 use super::{
     Error,
@@ -10,27 +10,40 @@ use super::{
 
 /// The keys of Firebase ID tokens as a JSON Web Key Set, the same as the certificates named on
 /// <https://firebase.google.com/docs/auth/admin/verify-id-tokens>.
-const KEYS_URL: &str =
+const FIREBASE_URL: &str =
     "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com";
+
+/// The keys of the tokens that Google issues for service accounts: `jwks_uri` of
+/// <https://accounts.google.com/.well-known/openid-configuration>.
+const SERVICE_ACCOUNTS_URL: &str = "https://www.googleapis.com/oauth2/v3/certs";
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For an answer without `max-age`; Google's always has one, of some hours.
 const DEFAULT_MAX_AGE: Duration = Duration::from_secs(300);
 
-/// Google's keys for Firebase ID tokens, from their one address.
+/// Google's keys, from their one address.
 pub struct GoogleKeys {
     client: reqwest::Client,
     url: String,
 }
 
 impl GoogleKeys {
-    /// A source that fetches with `client`.
+    /// The keys of Firebase ID tokens, fetched with `client`.
     #[must_use]
-    pub fn new(client: reqwest::Client) -> Self {
+    pub fn for_firebase(client: reqwest::Client) -> Self {
         Self {
             client,
-            url: KEYS_URL.to_owned(),
+            url: FIREBASE_URL.to_owned(),
+        }
+    }
+
+    /// The keys of service accounts' OIDC tokens, fetched with `client`.
+    #[must_use]
+    pub fn for_service_accounts(client: reqwest::Client) -> Self {
+        Self {
+            client,
+            url: SERVICE_ACCOUNTS_URL.to_owned(),
         }
     }
 }
@@ -41,7 +54,7 @@ impl KeySource for GoogleKeys {
         let request = self.client.get(&self.url).timeout(TIMEOUT);
         let response = request.send().await.map_err(unavailable)?;
         let response = response.error_for_status().map_err(unavailable)?;
-        let max_age = max_age(response.headers()).unwrap_or(DEFAULT_MAX_AGE);
+        let max_age = freshness(response.headers());
         let text = response.text().await.map_err(unavailable)?;
         let keys = KeySet::from_jwks(&text)?;
         if keys.is_empty() {
@@ -51,14 +64,37 @@ impl KeySource for GoogleKeys {
     }
 }
 
-/// <https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2.1>.
-fn max_age(headers: &HeaderMap) -> Option<Duration> {
-    let directives = headers.get(CACHE_CONTROL)?.to_str().ok()?.split(',');
-    directives
-        .filter_map(|directive| directive.trim().split_once('='))
+/// How long an answer stays fresh: <https://www.rfc-editor.org/rfc/rfc9111#section-4.2>.
+fn freshness(headers: &HeaderMap) -> Duration {
+    let directives = headers.get_all(CACHE_CONTROL).into_iter();
+    let directives: Vec<&str> = directives
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect();
+    let has = |name: &str| {
+        let mut directives = directives.iter();
+        directives.any(|directive| directive.eq_ignore_ascii_case(name))
+    };
+    if has("no-store") || has("no-cache") {
+        return Duration::ZERO;
+    }
+    let max_age = directives
+        .iter()
+        .filter_map(|directive| directive.split_once('='))
         .find(|(name, _)| name.eq_ignore_ascii_case("max-age"))
-        .and_then(|(_, seconds)| seconds.trim_matches('"').parse().ok())
-        .map(Duration::from_secs)
+        .and_then(|(_, seconds)| seconds.trim_matches('"').parse().ok());
+    match max_age.map(Duration::from_secs) {
+        Some(max_age) => max_age.saturating_sub(age(headers)),
+        None => DEFAULT_MAX_AGE,
+    }
+}
+
+/// The time that the answer has spent in caches on its way.
+fn age(headers: &HeaderMap) -> Duration {
+    let seconds = headers.get(AGE).and_then(|value| value.to_str().ok());
+    let seconds = seconds.and_then(|text| text.trim().parse().ok());
+    Duration::from_secs(seconds.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -120,23 +156,43 @@ mod tests {
     }
 
     #[test]
-    fn max_age_is_found_among_other_directives() {
-        let cases = [
-            ("max-age=60", Some(60)),
-            ("public, MAX-AGE=\"61\"", Some(61)),
-            ("s-maxage=5,max-age=0", Some(0)),
-            ("no-store", None),
-            ("max-age=-1", None),
-            ("max-age", None),
+    fn the_age_is_read_as_caches_read_it() {
+        let rows: [(&[&str], &str, u64); 11] = [
+            (&["max-age=60"], "", 60),
+            (&["public, MAX-AGE=\"61\""], "", 61),
+            (&["s-maxage=5,max-age=0"], "", 0),
+            (&["public", "max-age=62"], "", 62),
+            (&["max-age=19302, no-store"], "", 0),
+            (&["No-Cache, max-age=19302"], "", 0),
+            (&["max-age=60"], "20", 40),
+            (&["max-age=60"], "61", 0),
+            (&["max-age=-1"], "", DEFAULT_MAX_AGE.as_secs()),
+            (&["max-age"], "20", DEFAULT_MAX_AGE.as_secs()),
+            (&[], "", DEFAULT_MAX_AGE.as_secs()),
         ];
-        for (text, seconds) in cases {
-            let headers = HeaderMap::from_iter([(CACHE_CONTROL, text.parse().unwrap())]);
-            assert_eq!(
-                max_age(&headers),
-                seconds.map(Duration::from_secs),
-                "{text}"
-            );
+        for (directives, age, seconds) in rows {
+            let mut headers = HeaderMap::new();
+            for directive in directives {
+                headers.append(CACHE_CONTROL, directive.parse().unwrap());
+            }
+            if !age.is_empty() {
+                headers.insert(AGE, age.parse().unwrap());
+            }
+            let expected = Duration::from_secs(seconds);
+            assert_eq!(freshness(&headers), expected, "{directives:?} {age}");
         }
-        assert_eq!(max_age(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn keys_come_from_google_alone() {
+        let client = || reqwest::Client::builder().build().unwrap();
+        assert_eq!(
+            GoogleKeys::for_firebase(client()).url,
+            "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
+        );
+        assert_eq!(
+            GoogleKeys::for_service_accounts(client()).url,
+            "https://www.googleapis.com/oauth2/v3/certs"
+        );
     }
 }

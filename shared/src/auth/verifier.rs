@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{
     Error,
-    claims::{Candidate, Claims, check_unsigned},
+    claims::{Claims, check_signed, check_unsigned},
     google_keys::GoogleKeys,
     key_cache::KeyCache,
     keys::KeySource,
@@ -50,7 +50,7 @@ impl AuthConfig {
         if self.emulator_host.is_some() {
             return Arc::new(EmulatorVerifier::new(project_id, clock));
         }
-        let keys = Arc::new(GoogleKeys::new(client));
+        let keys = Arc::new(GoogleKeys::for_firebase(client));
         Arc::new(FirebaseVerifier::new(project_id, keys, clock))
     }
 }
@@ -81,7 +81,7 @@ impl FirebaseVerifier {
 #[async_trait]
 impl TokenVerifier for FirebaseVerifier {
     async fn verify(&self, token: &str) -> Result<Claims, Error> {
-        let candidate = Candidate::check(token, self.clock.now(), &self.project_id)?;
+        let candidate = check_signed(token, self.clock.now(), &self.project_id)?;
         let keys = self.keys.keys_for(candidate.key_id()?).await?;
         candidate.confirm(&keys)
     }
@@ -109,6 +109,3 @@ impl TokenVerifier for EmulatorVerifier {
         check_unsigned(token, self.clock.now(), &self.project_id)
     }
 }
-
-#[cfg(test)]
-mod tests;

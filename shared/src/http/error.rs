@@ -257,13 +257,17 @@ impl From<events::Error> for ApiError {
 
 impl From<auth::Error> for ApiError {
     fn from(error: auth::Error) -> Self {
-        if error.is_transient() {
-            return Self::unavailable(&error);
+        match error {
+            _ if error.is_transient() => Self::unavailable(&error),
+            auth::Error::ServiceAccount => Self::new(
+                Code::PermissionDenied,
+                "this service account may not call here",
+            ),
+            _ => Self::new(
+                Code::Unauthenticated,
+                "a valid ID token is required in `Authorization: Bearer`",
+            ),
         }
-        Self::new(
-            Code::Unauthenticated,
-            "a valid ID token is required in `Authorization: Bearer`",
-        )
     }
 }
 

@@ -1,9 +1,12 @@
 use std::{marker::PhantomData, sync::Arc};
 
-use ::http::{header::AUTHORIZATION, request::Parts};
+use ::http::request::Parts;
 use axum::extract::{FromRef, FromRequestParts};
 
-use super::error::{ApiError, Code};
+use super::{
+    bearer::bearer_token,
+    error::{ApiError, Code},
+};
 use crate::{
     audit::Trail,
     auth::{self, Action, Claims, TokenVerifier},
@@ -47,7 +50,7 @@ impl Authenticator {
     /// # Errors
     /// Returns `unauthenticated`, or `unavailable` when the keys cannot be had.
     pub async fn authenticate(&self, parts: &Parts) -> Result<Claims, ApiError> {
-        let token = bearer_token(parts).ok_or(auth::Error::Malformed)?;
+        let token = bearer_token(&parts.headers).ok_or(auth::Error::Malformed)?;
         Ok(self.verifier.verify(token).await?)
     }
 
@@ -176,14 +179,4 @@ pub mod can {
         ReadAudit,
         ExportAudit,
     );
-}
-
-/// The token after `Bearer`; two `Authorization` headers are refused.
-fn bearer_token(parts: &Parts) -> Option<&str> {
-    let mut values = parts.headers.get_all(AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return None;
-    };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -6,6 +6,7 @@
 mod audit;
 mod contract;
 mod crypto;
+mod edge;
 mod identity;
 mod llm;
 mod outbox;
@@ -14,3 +15,4 @@ mod quota;
 mod sendgrid;
 mod storage;
 mod support;
+mod tokens;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shared::{
     egress::{Egress, EgressConfig},
     events::{DOCUMENT_WRITTEN, Document, encode_written},
+    http::ServiceCallers,
     ids::{ExecutionId, OrgId},
     llm::SharedProvider,
     models::{
@@ -26,7 +27,7 @@ pub(crate) const NOW: &str = "2026-11-23T12:00:00Z";
 
 /// The function on fakes, with an organization `o1`.
 pub(crate) struct App {
-    router: Router,
+    pub(crate) router: Router,
     pub(crate) clock: FixedClock,
     pub(crate) db: Arc<MemoryDb>,
     pub(crate) store: Store,
@@ -39,6 +40,15 @@ impl App {
 
     /// The function on `faulty` in front of `db`, if there is one.
     pub(crate) async fn on(
+        db: Arc<MemoryDb>,
+        faulty: Option<Arc<dyn DocumentDb>>,
+        provider: SharedProvider,
+    ) -> Self {
+        Self::called_by(ServiceCallers::unchecked(), db, faulty, provider).await
+    }
+
+    pub(crate) async fn called_by(
+        callers: ServiceCallers,
         db: Arc<MemoryDb>,
         faulty: Option<Arc<dyn DocumentDb>>,
         provider: SharedProvider,
@@ -58,7 +68,7 @@ impl App {
         };
         let function_store = faulty.map_or_else(|| db.store(), Store::new);
         let model = "gpt-4.1-mini".to_owned();
-        let state = AppState::with_ports(function_store, ports, model, clock.shared());
+        let state = AppState::with_ports(function_store, ports, model, clock.shared(), callers);
         Self {
             router: router(state),
             clock,

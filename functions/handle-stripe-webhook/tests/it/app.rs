@@ -34,7 +34,7 @@ pub(crate) struct TestApp {
     pub(crate) stripe: Arc<FakeStripe>,
     store: Store,
     clock: FixedClock,
-    router: Router,
+    pub(crate) router: Router,
 }
 
 pub(crate) struct Answer {

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
+use shared::testing::{assert_no_page_may_call, assert_security_headers};
 
 use crate::app::{SECRET, TestApp, event, signature, signed, subscription_event};
 
@@ -118,12 +119,36 @@ async fn other_methods_and_paths_are_refused() {
 
 #[tokio::test]
 async fn no_page_may_call() {
-    let app = TestApp::new().await;
-    let preflight = Request::options("/")
-        .header("origin", "https://app.example.com")
-        .header("access-control-request-method", "POST")
-        .body(Body::empty())
-        .unwrap();
-    let answer = app.send(preflight).await;
-    assert!(!answer.headers.contains_key("access-control-allow-origin"));
+    assert_no_page_may_call(&TestApp::new().await.router, &["/"]).await;
+}
+
+#[tokio::test]
+async fn every_answer_has_the_headers_of_helmet() {
+    let app = TestApp::with_customer().await;
+    app.stripe.set("cus_1", "active", "pro_monthly");
+    let event = subscription_event("evt_1", "customer.subscription.updated");
+    let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    let unsigned = |bytes| Request::post("/").body(Body::from(vec![0; bytes])).unwrap();
+    let deliver = || {
+        let body = event.to_string();
+        let signature = signature(SECRET, seconds(&app), body.as_bytes());
+        signed(&signature, body)
+    };
+    let requests = [
+        (deliver(), 200),
+        (get("/healthz"), 200),
+        (unsigned(1), 400),
+        (get("/nowhere"), 404),
+        (get("/"), 405),
+        (unsigned(256_001), 413),
+    ];
+    for (request, status) in requests {
+        let answer = app.send(request).await;
+        assert_eq!(answer.status, status);
+        assert_security_headers(&answer.headers, status);
+    }
+    app.db.fail_all(true);
+    let answer = app.send(deliver()).await;
+    assert_eq!(answer.status, 503);
+    assert_security_headers(&answer.headers, 503);
 }
