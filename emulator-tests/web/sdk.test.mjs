@@ -1,71 +1,33 @@
 // What a front end does, with the Firebase JS SDK that it uses.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
-import { deleteApp, initializeApp } from 'firebase/app';
+import { signInWithEmailAndPassword, signOut } from 'firebase/auth';
 import {
-  connectAuthEmulator, createUserWithEmailAndPassword, getAuth, signInWithEmailAndPassword,
-  signOut,
-} from 'firebase/auth';
-import {
-  collection, connectFirestoreEmulator, doc, getDoc, getDocs, getFirestore, onSnapshot, orderBy,
-  query, setDoc, terminate, where,
+  collection, doc, getDoc, getDocs, onSnapshot, orderBy, query, setDoc, where,
 } from 'firebase/firestore';
-import { getFunctions, httpsCallable, httpsCallableFromURL } from 'firebase/functions';
+import { httpsCallable, httpsCallableFromURL } from 'firebase/functions';
 
-import { startDevServer } from './dev-server.mjs';
+import { FrontEnd } from './front-end/front-end.mjs';
+import { startDevServer } from './support/dev-server.mjs';
+import { AGENT, exampleWorkflow } from './support/examples.mjs';
+import { Running } from './support/programs.mjs';
 
-const AGENT = {
-  name: 'Ada',
-  type: 'custom',
-  industry: 'tech',
-  personality: { empathy: 0.8, confidence: 0.7, style: 'brief' },
-  voiceConfig: { model: 'alloy', speed: 1, pitch: 0 },
-  memoryDepth: 'session',
-  systemPrompt: 'You sort support mail.',
-};
-
+const running = new Running();
 let server;
-const apps = [];
 
-before(async () => { server = await startDevServer(); });
-after(async () => {
-  for (const { app, firestore } of apps) {
-    await terminate(firestore);
-    await deleteApp(app);
-  }
-  await server.stop();
-});
+before(async () => { server = await running.start(startDevServer); });
+after(() => running.stop());
 
 /** A front end of its own, signed up as a new user. */
 async function signUp(email) {
-  const { authHost, firestoreHost, projectId, apiUrl } = server.endpoints;
-  const app = initializeApp({ apiKey: 'demo', projectId }, email);
-  const auth = getAuth(app);
-  connectAuthEmulator(auth, `http://${authHost}`, { disableWarnings: true });
-  const firestore = getFirestore(app);
-  const [host, port] = firestoreHost.split(':');
-  connectFirestoreEmulator(firestore, host, Number(port));
-  const functions = getFunctions(app, apiUrl);
-  apps.push({ app, firestore });
-  await createUserWithEmailAndPassword(auth, email, 'correct horse');
-  const api = (method, path, body) => callApi(auth, method, path, body);
+  const frontEnd = new FrontEnd(server.endpoints);
+  running.add(() => frontEnd.close());
+  await frontEnd.signUp(email);
+  const { auth, firestore, functions } = frontEnd;
+  const api = (method, path, body) => frontEnd.call(method, path, body);
   const me = await api('GET', '/me');
-  return { api, auth, firestore, functions, me: me.body, orgId: me.body.organizationId };
-}
-
-async function callApi(auth, method, path, body) {
-  const response = await fetch(`${server.endpoints.apiUrl}/api/v1${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${await auth.currentUser.getIdToken()}`,
-      ...(body && { 'content-type': 'application/json' }),
-    },
-    body: body && JSON.stringify(body),
-  });
-  const text = await response.text();
-  return { status: response.status, body: text && JSON.parse(text) };
+  return { api, auth, firestore, functions, orgId: me.body.organizationId };
 }
 
 /** Resolves with the first snapshot that `accept` takes; a refused listener rejects. */
@@ -77,12 +39,6 @@ function firstSnapshot(target, accept) {
       resolve(snapshot);
     }, reject);
   });
-}
-
-async function exampleWorkflow(name) {
-  const file = new URL(`../../examples/${name}.json`, import.meta.url);
-  const { viewport, ...workflow } = JSON.parse(await readFile(file, 'utf8'));
-  return { ...workflow, active: true };
 }
 
 test('sign up, deploy, run a workflow and watch it', async () => {

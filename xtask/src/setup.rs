@@ -5,10 +5,12 @@ use anyhow::{Context, Result, bail};
 use crate::command::{exists, program, report, require, root};
 
 /// A program and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 2] = [("node", "nodejs"), ("npm", "npm")];
+const PROGRAMS: [(&str, &str); 3] = [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")];
 
-/// The project with the Firebase JS SDK.
+/// The suite of the front end: the Firebase JS SDK in Node and in Chromium.
 pub(crate) const WEB_TESTS: &str = "emulator-tests/web";
+/// Google's Auth emulator, which the suite starts.
+const AUTH_EMULATOR: &str = "emulator-tests/web/auth-emulator";
 
 /// Installs missing programs and the locked npm packages.
 pub(crate) fn run() -> Result<()> {
@@ -20,7 +22,9 @@ pub(crate) fn run() -> Result<()> {
     if !missing.is_empty() {
         install_packages(&missing)?;
     }
-    install_npm_packages()
+    [WEB_TESTS, AUTH_EMULATOR]
+        .into_iter()
+        .try_for_each(install_npm_packages)
 }
 
 fn install_packages(packages: &[&str]) -> Result<()> {
@@ -34,10 +38,10 @@ fn install_packages(packages: &[&str]) -> Result<()> {
 }
 
 /// `npm ci` is skipped when the installed tree is that of the lock file.
-fn install_npm_packages() -> Result<()> {
-    let web = root().join(WEB_TESTS);
-    let lock = std::fs::read(web.join("package-lock.json")).context("no package-lock.json")?;
-    let stamp = web.join("node_modules/.installed-lock.json");
+fn install_npm_packages(folder: &str) -> Result<()> {
+    let folder = root().join(folder);
+    let lock = std::fs::read(folder.join("package-lock.json")).context("no package-lock.json")?;
+    let stamp = folder.join("node_modules/.installed-lock.json");
     if std::fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
     }
@@ -51,7 +55,7 @@ fn install_npm_packages() -> Result<()> {
             "--loglevel=error",
         ],
     );
-    install.current_dir(&web);
+    install.current_dir(&folder);
     require(install)?;
     std::fs::write(stamp, lock).context("cannot note what was installed")
 }

@@ -26,7 +26,7 @@ pub(crate) fn run() -> Result<()> {
     let mut tally = Tally::default();
     report("[3/4] unit, function and emulator suites");
     let rust = watch(rust_suites(), |line| tally.read(line))?;
-    report("[4/4] Firebase JS SDK suite");
+    report("[4/4] Firebase JS SDK suite, in Node and in Chromium");
     let web = watch(web_suite(), |line| tally.read(line))?;
     report(&format!("{} passed, {} failed", tally.passed, tally.failed));
     ensure!(rust && web && tally.failed == 0, "a suite failed");
@@ -55,7 +55,9 @@ fn rust_suites() -> Command {
 }
 
 fn web_suite() -> Command {
-    let mut command = program("node", &["--test", "--test-reporter=spec"]);
+    // One file at a time: each starts the platform, and some a browser.
+    let options = ["--test", "--test-reporter=spec", "--test-concurrency=1"];
+    let mut command = program("node", &options);
     command
         .current_dir(root().join(WEB_TESTS))
         .env("DEV_SERVER", root().join("target/debug/dev_server"));

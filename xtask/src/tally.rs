@@ -19,6 +19,9 @@ impl Tally {
             self.passed += passed.trim().parse().unwrap_or(0);
         } else if let Some(failed) = line.strip_prefix("ℹ fail ") {
             self.failed += failed.trim().parse().unwrap_or(0);
+        } else if let Some(cancelled) = line.strip_prefix("ℹ cancelled ") {
+            // Tests whose suite could not be set up.
+            self.failed += cancelled.trim().parse().unwrap_or(0);
         }
     }
 }
@@ -42,6 +45,7 @@ mod tests {
             "test a::passed ... ok",
             "ℹ pass 4",
             "ℹ fail 1",
+            "ℹ cancelled 2",
         ] {
             tally.read(line);
         }
@@ -49,7 +53,7 @@ mod tests {
             tally,
             Tally {
                 passed: 19,
-                failed: 3
+                failed: 5
             }
         );
     }
