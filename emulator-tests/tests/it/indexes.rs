@@ -12,10 +12,11 @@ use std::{
 
 use async_trait::async_trait;
 use shared::{
-    ids::{OrgId, WorkflowId},
-    models::{SystemPrincipal, Timestamp},
+    ids::{OrgId, Uid, WorkflowId},
+    models::{AuditAction, SystemPrincipal, Timestamp},
     store::{
         Page, Store, Write,
+        audit_logs::{AuditFilter, Naming},
         document_db::{Document, DocumentDb, DocumentPath, Error, Query},
         executions::ExecutionFilter,
     },
@@ -55,10 +56,19 @@ fn demanded() -> [Need; 4] {
 }
 
 /// An index on a time to live would only make a hot spot.
-const EXPIRING: [&str; 2] = ["idempotency.expiresAt", "oauth_states.expiresAt"];
+const EXPIRING: [&str; 3] = [
+    "deleted_users.expiresAt",
+    "idempotency.expiresAt",
+    "oauth_states.expiresAt",
+];
 
-/// Maps that grow with use and are never asked for: each key would be an index entry.
-const UNASKED: [&str; 1] = ["quota.open"];
+/// Fields that grow with use and are never asked for: their index entries would only cost.
+const UNASKED: [&str; 4] = [
+    "audit_logs.mac",
+    "audit_logs.metadata",
+    "audit_logs.prevMac",
+    "quota.open",
+];
 
 fn exempt() -> BTreeSet<String> {
     let fields = EXPIRING.iter().chain(&UNASKED);
@@ -86,7 +96,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 11;
+const STORE_QUERIES: usize = 18;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -119,8 +129,49 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     store
         .list_active_google_integrations(&caller, &page)
         .await?;
+    ask_for_audit_records(store, &caller, &org_id, &page).await?;
+    ask_for_a_user(store, &caller, &page).await?;
     let customer = store.find_organization_by_stripe_customer(&caller, "cus_1");
     customer.await.map(|_| ())
+}
+
+async fn ask_for_audit_records(
+    store: &Store,
+    caller: &SystemPrincipal,
+    org_id: &OrgId,
+    page: &Page,
+) -> Result<(), Error> {
+    let actor_id = Some("u1".to_owned());
+    let action = Some(AuditAction::AgentDeploy);
+    for (actor_id, action) in [
+        (None, None),
+        (actor_id.clone(), None),
+        (None, action),
+        (actor_id, action),
+    ] {
+        let filter = AuditFilter {
+            actor_id,
+            action,
+            from: Some(samples::time()),
+            to: Some(samples::time()),
+        };
+        store.list_audit_records(org_id, &filter, page).await?;
+    }
+    store.list_audit_chain(org_id, None).await?;
+    store.list_audit_heads(caller, page).await.map(|_| ())
+}
+
+/// What is looked for when an account is exported or deleted.
+async fn ask_for_a_user(store: &Store, caller: &SystemPrincipal, page: &Page) -> Result<(), Error> {
+    let uid = Uid::parse("u1").unwrap();
+    for naming in [Naming::Actor, Naming::Subject] {
+        store
+            .list_audit_records_naming(caller, naming, &uid, page)
+            .await?;
+    }
+    store.list_triggers_by_user(caller, &uid, page).await?;
+    store.list_integrations_by_user(caller, &uid, page).await?;
+    store.list_pending_erasures(caller, 10).await.map(|_| ())
 }
 
 /// Whatever the store, clients and the specification need.
