@@ -24,7 +24,8 @@ pub(crate) async fn revoke_sessions(
         .await?;
     commit_contended(store, || async {
         let mut user = organization::find_caller(store, principal).await?;
-        user.value.tokens_valid_after = Some(now.whole_seconds());
+        // Sessions are dated to the second: one that began in this second ends as well.
+        user.value.tokens_valid_after = Some(now.whole_seconds().plus_seconds(1));
         let action = AuditAction::SessionsRevoke;
         let (org_id, actor_id) = (&user.value.organization_id, principal.uid.as_str());
         let entry = Entry::new(org_id, actor_id, action, json!({})).about(&principal.uid);

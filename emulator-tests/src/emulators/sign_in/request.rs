@@ -42,6 +42,8 @@ pub(super) struct AccountRequest {
     pub(super) disabled: Option<bool>,
     pub(super) disable_user: Option<bool>,
     pub(super) custom_attributes: Option<String>,
+    /// Seconds since the epoch; the wire has 64-bit integers as text.
+    pub(super) valid_since: Option<String>,
 }
 
 /// `accounts:lookup`: people name themselves by their token, the owner names accounts.

@@ -45,7 +45,7 @@ impl TestApp {
 #[tokio::test]
 async fn all_sessions_end_at_once_and_a_new_one_begins() {
     let app = TestApp::new().await;
-    let (phone, laptop) = (app.sign_in("user", 0), app.sign_in("user", 30));
+    let (phone, laptop) = (app.sign_in("user", 0), app.sign_in("user", 60));
     app.clock.advance(MINUTE);
     let answer = app.post(&phone, "/me/sessions/revoke", &json!({})).await;
     assert_eq!(answer.status, 204);
@@ -53,7 +53,7 @@ async fn all_sessions_end_at_once_and_a_new_one_begins() {
         let answer = app.get(token, "/me").await;
         assert_eq!(answer.refusal(), (401, "unauthenticated"), "{token}");
     }
-    let later = app.sign_in("user", 60);
+    let later = app.sign_in("user", 61);
     assert_eq!(app.get(&later, "/me").await.status, 200);
     assert_eq!(app.get("admin", "/me").await.status, 200, "others go on");
 }
@@ -73,7 +73,7 @@ async fn the_end_of_sessions_reaches_firebase_and_is_recorded_with_its_effect() 
     assert_eq!(app.db.commits().len(), before + 1);
     assert_eq!(app.audited(), ["SESSIONS_REVOKE"]);
     let ended = app.user("user").await.tokens_valid_after.unwrap();
-    assert_eq!(ended, seeds::now().plus_seconds(60));
+    assert_eq!(ended, seeds::now().plus_seconds(61));
 }
 
 #[tokio::test]

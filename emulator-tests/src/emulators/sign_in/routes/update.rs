@@ -34,10 +34,13 @@ pub(super) async fn update_account(
     let password = request.password.as_deref().filter(|text| !text.is_empty());
     password.map_or(Ok(()), reply::check_strength)?;
     check_claims(request.custom_attributes.as_deref())?;
+    let valid_since = request.valid_since.as_deref().map(parse_seconds);
+    let valid_since = valid_since.transpose()?;
     let new_email = email.filter(|email| *email != account.email);
     let ends_sessions = new_email.is_some() || password.is_some();
     let password = password.map(PasswordHash::of);
     let account = state.accounts.update(&account.uid, |account| {
+        account.valid_since = valid_since.unwrap_or(account.valid_since);
         apply(account, new_email, password, request);
     })?;
     let mut reply = describe(&account);
@@ -63,7 +66,10 @@ fn target(
     }
     let unsupported = "INVALID_REQ_TYPE : Unsupported request parameters.";
     let account = state.authenticate(&require(request.id_token.clone(), unsupported)?)?;
-    if request.disable_user.is_some() || request.email_verified.is_some() {
+    let owners_alone = request.disable_user.is_some()
+        || request.email_verified.is_some()
+        || request.valid_since.is_some();
+    if owners_alone {
         return Err(ApiError::code("OPERATION_NOT_ALLOWED"));
     }
     Ok(account)
@@ -99,6 +105,11 @@ fn apply(
     account.disabled = request.disable_user.unwrap_or(account.disabled);
     let attributes = request.custom_attributes;
     account.custom_attributes = attributes.or(account.custom_attributes.take());
+}
+
+fn parse_seconds(text: &str) -> Result<i64, ApiError> {
+    let invalid = |_| ApiError::code("INVALID_REQ_TYPE : Invalid value at 'valid_since'.");
+    text.parse().map_err(invalid)
 }
 
 fn check_claims(custom_attributes: Option<&str>) -> Result<(), ApiError> {
