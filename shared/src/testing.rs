@@ -1,6 +1,7 @@
 //! Fakes by behaviour, for tests only (feature `testing`).
 
 mod fixed_clock;
+mod invitation_links;
 mod memory_db;
 mod recording_mailer;
 mod scripted_llm;
@@ -8,6 +9,7 @@ mod test_verifier;
 mod trail;
 
 pub use fixed_clock::FixedClock;
+pub use invitation_links::{APP_URL, invitation_links};
 pub use memory_db::{MemoryDb, memory_store};
 pub use recording_mailer::RecordingMailer;
 pub use scripted_llm::ScriptedLlm;

@@ -115,7 +115,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 11;
+const STORE_QUERIES: usize = 17;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -148,8 +148,22 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     store
         .list_active_google_integrations(&caller, &page)
         .await?;
+    ask_about_members(store, &org_id, &page).await?;
     let customer = store.find_organization_by_stripe_customer(&caller, "cus_1");
     customer.await.map(|_| ())
+}
+
+async fn ask_about_members(store: &Store, org_id: &OrgId, page: &Page) -> Result<(), Error> {
+    let caller = SystemPrincipal { function: "test" };
+    store.list_members(org_id, page).await?;
+    store.has_member_with_email(org_id, "a@b.example").await?;
+    store.list_invitations(org_id, page).await?;
+    store.all_invitations(org_id, 10).await?;
+    store
+        .list_invitations_of_address(&caller, "a@b.example", 10)
+        .await?;
+    store.has_workflow(org_id).await?;
+    store.has_integration(org_id).await.map(|_| ())
 }
 
 /// Equal fields alone are served by merging the automatic indexes of single fields
@@ -219,6 +233,35 @@ fn bookkeeping_that_may_go_has_a_time_to_live() {
         .filter(|entry| entry.ttl && entry.indexes.is_empty())
         .map(|entry| format!("{}.{}", entry.collection_group, entry.field_path))
         .collect();
-    let expected = ["idempotency.expiresAt", "oauth_states.expiresAt"];
+    let expected = [
+        "idempotency.expiresAt",
+        "invitations.expiresAt",
+        "oauth_states.expiresAt",
+    ];
     assert_eq!(expiring, expected.map(str::to_owned).into());
+}
+
+/// An automatic index has the scope of one collection, so a query of a group needs another.
+#[tokio::test]
+async fn a_query_of_a_group_has_an_index_of_that_scope() {
+    let recorder = std::sync::Arc::new(QueryRecorder::default());
+    let db: std::sync::Arc<dyn DocumentDb> = recorder.clone();
+    ask_everything(&Store::new(db)).await.unwrap();
+    let queries = recorder.0.lock().unwrap();
+    let filters = queries.iter().filter(|query| query.is_group);
+    let needed: BTreeSet<String> = filters
+        .flat_map(|query| query.filters.iter().map(|it| (&query.collection, it.field)))
+        .map(|(collection, field)| format!("{collection}.{field}"))
+        .collect();
+    let overrides = IndexFile::load().field_overrides;
+    let is_of_group = |index: &serde_json::Value| {
+        *index == serde_json::json!({ "order": "ASCENDING", "queryScope": "COLLECTION_GROUP" })
+    };
+    let declared: BTreeSet<String> = overrides
+        .iter()
+        .filter(|entry| entry.indexes.iter().any(is_of_group))
+        .map(|entry| format!("{}.{}", entry.collection_group, entry.field_path))
+        .collect();
+    assert_eq!(declared, needed);
+    assert_eq!(needed.len(), 1);
 }

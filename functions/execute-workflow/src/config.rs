@@ -2,7 +2,9 @@ use std::{collections::HashMap, net::SocketAddr};
 
 use shared::{
     config::{Env, Error, ServiceConfig},
+    crypto::MacConfig,
     email::SendGridConfig,
+    invitation::AppUrl,
     llm::OpenAiConfig,
 };
 
@@ -14,6 +16,10 @@ const HOST_OVERRIDES: &str = "EGRESS_HOST_OVERRIDES";
 pub struct Config {
     /// What every function needs.
     pub service: ServiceConfig,
+    /// The key of invitation tokens.
+    pub mac: MacConfig,
+    /// Where links in e-mails lead.
+    pub app_url: AppUrl,
     /// The model provider.
     pub openai: OpenAiConfig,
     /// Where the sweeper hands in e-mails that are still to be sent.
@@ -32,6 +38,8 @@ impl Config {
         let overrides = env.list(HOST_OVERRIDES);
         Ok(Self {
             service: ServiceConfig::load(env)?,
+            mac: MacConfig::load(env)?,
+            app_url: AppUrl::load(env)?,
             openai: OpenAiConfig::load(env)?,
             sendgrid: SendGridConfig::load(env)?,
             egress_host_overrides: overrides

@@ -18,6 +18,7 @@ use shared::{
     egress::{self, Egress, EgressConfig},
     email::{Mailer, SendGrid},
     http::{ClientError, EdgeConfig, client, edge},
+    invitation::{Links, Tokens},
     llm::{OpenAi, SharedProvider},
     models::SystemPrincipal,
     outbox::Dispatcher,
@@ -58,6 +59,7 @@ impl AppState {
         let ports = Ports {
             provider: Arc::new(OpenAi::new(config.openai, client()?)),
             mailer: Arc::new(SendGrid::new(config.sendgrid, client()?)),
+            links: Links::new(Tokens::new(config.mac.key()), config.app_url),
             egress: Egress::new(EgressConfig {
                 host_overrides: config.egress_host_overrides,
             })?,
@@ -79,7 +81,7 @@ impl AppState {
         clock: SharedClock,
     ) -> Self {
         let llm = MeteredLlm::new(ports.provider, store.clone(), clock.clone());
-        let dispatcher = Dispatcher::new(store.clone(), ports.mailer, clock.clone());
+        let dispatcher = Dispatcher::new(store.clone(), ports.mailer, ports.links, clock.clone());
         let egress = Arc::new(ports.egress);
         Self {
             store,
@@ -109,6 +111,8 @@ pub struct Ports {
     pub provider: SharedProvider,
     /// Sends the outbox's e-mails.
     pub mailer: Arc<dyn Mailer>,
+    /// Makes the links in them.
+    pub links: Links,
     /// Sends the requests of `http` nodes.
     pub egress: Egress,
 }

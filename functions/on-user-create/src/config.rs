@@ -2,6 +2,7 @@ use shared::{
     config::{Env, Error, ServiceConfig},
     crypto::MacConfig,
     email::SendGridConfig,
+    invitation::AppUrl,
 };
 
 /// Variables of `on-user-create`.
@@ -9,8 +10,10 @@ use shared::{
 pub struct Config {
     /// What every function needs.
     pub service: ServiceConfig,
-    /// The key of the audit trail.
+    /// The key of the audit trail and of invitation tokens.
     pub mac: MacConfig,
+    /// Where links in e-mails lead.
+    pub app_url: AppUrl,
     /// Where the welcome e-mail is handed in.
     pub sendgrid: SendGridConfig,
 }
@@ -24,6 +27,7 @@ impl Config {
         Ok(Self {
             service: ServiceConfig::load(env)?,
             mac: MacConfig::load(env)?,
+            app_url: AppUrl::load(env)?,
             sendgrid: SendGridConfig::load(env)?,
         })
     }

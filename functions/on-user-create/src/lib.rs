@@ -11,6 +11,7 @@ use shared::{
     clock::{SharedClock, SystemClock},
     email::{Mailer, SendGrid},
     http::{ClientError, EdgeConfig, client, edge},
+    invitation::{Links, Tokens},
     outbox::Dispatcher,
     store::{Store, firestore::Firestore},
 };
@@ -34,11 +35,14 @@ impl AppState {
     pub fn new(config: Config) -> Result<Self, ClientError> {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let mailer = Arc::new(SendGrid::new(config.sendgrid, client()?));
-        let trail = Trail::new(store.clone(), config.mac.key());
+        let key = config.mac.key();
+        let trail = Trail::new(store.clone(), key.clone());
+        let links = Links::new(Tokens::new(key), config.app_url);
         Ok(Self::with_ports(
             store,
             trail,
             mailer,
+            links,
             SystemClock::shared(),
         ))
     }
@@ -49,9 +53,10 @@ impl AppState {
         store: Store,
         trail: Trail,
         mailer: Arc<dyn Mailer>,
+        links: Links,
         clock: SharedClock,
     ) -> Self {
-        let dispatcher = Dispatcher::new(store.clone(), mailer, clock.clone());
+        let dispatcher = Dispatcher::new(store.clone(), mailer, links, clock.clone());
         Self {
             store,
             trail,

@@ -13,7 +13,7 @@ use shared::{
     models::{OutboxRow, OutboxState, Role, SubscriptionTier, SystemPrincipal},
     outbox::Dispatcher,
     store::{Store, decode},
-    testing::{FixedClock, MemoryDb, RecordingMailer, memory_store, trail},
+    testing::{FixedClock, MemoryDb, RecordingMailer, invitation_links, memory_store, trail},
 };
 use tower::ServiceExt;
 
@@ -33,8 +33,13 @@ impl TestApp {
         let (store, db) = memory_store();
         let mailer = Arc::new(RecordingMailer::new());
         let clock = FixedClock::at(NOW);
-        let state =
-            AppState::with_ports(store.clone(), trail(&store), mailer.clone(), clock.shared());
+        let state = AppState::with_ports(
+            store.clone(),
+            trail(&store),
+            mailer.clone(),
+            invitation_links(),
+            clock.shared(),
+        );
         Self {
             router: router(state),
             store,
@@ -286,7 +291,12 @@ async fn a_mail_provider_that_is_down_is_left_to_the_sweeper() {
 
     app.clock.advance(std::time::Duration::from_secs(3_600));
     let mailer = app.mailer.clone();
-    let dispatcher = Dispatcher::new(app.store.clone(), mailer, app.clock.shared());
+    let dispatcher = Dispatcher::new(
+        app.store.clone(),
+        mailer,
+        invitation_links(),
+        app.clock.shared(),
+    );
     let caller = SystemPrincipal { function: "test" };
     assert_eq!(dispatcher.sweep(&caller, 10).await.unwrap(), 1);
     assert_eq!(app.mailer.sent().len(), 1);

@@ -1,8 +1,10 @@
 //! `audit_logs` and `audit_heads`: the organizations' chains and their ends.
 
+use std::collections::BTreeMap;
+
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write, decode,
-    document_db::{Comparison, Operation, Order, Precondition, Query, ValueType, value},
+    document_db::{Comparison, Order, Precondition, Query, ValueType, value},
     position,
 };
 use crate::{
@@ -176,19 +178,9 @@ pub fn erase(
     naming: Naming,
     pseudonym: &str,
 ) -> Result<Write, Error> {
-    let path = record_path(&record.value);
-    let fields = super::encode(
-        &path,
-        &std::collections::BTreeMap::from([(naming.field(), pseudonym)]),
-    )?;
-    Ok(Write {
-        path,
-        operation: Operation::Merge {
-            fields,
-            increments: Vec::new(),
-        },
-        precondition: Precondition::Version(record.version),
-    })
+    let field = BTreeMap::from([(naming.field(), pseudonym)]);
+    let precondition = Precondition::Version(record.version);
+    super::merge(record_path(&record.value), &field, precondition)
 }
 
 fn record_path(record: &AuditLog) -> DocumentPath {

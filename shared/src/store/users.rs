@@ -1,7 +1,15 @@
 //! `users`.
 
-use super::{DocumentPath, Error, Store, Versioned, Write};
-use crate::{ids::Uid, models::User};
+use serde::Serialize;
+
+use super::{
+    DocumentPath, Error, Listing, Page, Store, Versioned, Write,
+    document_db::{Comparison, Precondition, Query},
+};
+use crate::{
+    ids::{OrgId, Uid},
+    models::{Role, User},
+};
 
 impl Store {
     /// The user's document; the caller is that user, or acts for it.
@@ -11,6 +19,40 @@ impl Store {
     pub async fn find_user(&self, uid: &Uid) -> Result<Option<Versioned<User>>, Error> {
         self.load(&path(uid)).await
     }
+
+    /// The organization's member; another organization's does not exist.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_member(
+        &self,
+        org_id: &OrgId,
+        uid: &Uid,
+    ) -> Result<Option<Versioned<User>>, Error> {
+        let user = self.find_user(uid).await?;
+        Ok(user.filter(|user| user.value.organization_id == *org_id))
+    }
+
+    /// The organization's members by id.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_members(&self, org_id: &OrgId, page: &Page) -> Result<Listing<User>, Error> {
+        let query = Query::new("users", page.limit);
+        let query = query.filter("organizationId", Comparison::Equal, org_id.as_str());
+        self.page_by_id(query, page).await
+    }
+
+    /// Whether a member of the organization has this address, given in lower case.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn has_member_with_email(&self, org_id: &OrgId, email: &str) -> Result<bool, Error> {
+        let query = Query::new("users", 1)
+            .filter("organizationId", Comparison::Equal, org_id.as_str())
+            .filter("email", Comparison::Equal, email);
+        Ok(!self.db.query(&query).await?.is_empty())
+    }
 }
 
 /// Creates the user's document.
@@ -19,6 +61,29 @@ impl Store {
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn create(user: &User) -> Result<Write, Error> {
     super::create(path(&user.uid), user)
+}
+
+/// Sets where the user belongs and what it may do there, if nobody changed the document meanwhile.
+/// The rest stays as it is: clients write it.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set_membership(user: &Versioned<User>) -> Result<Write, Error> {
+    let membership = Membership {
+        organization_id: &user.value.organization_id,
+        role: user.value.role,
+        disabled: user.value.disabled,
+    };
+    let precondition = Precondition::Version(user.version);
+    super::merge(path(&user.value.uid), &membership, precondition)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Membership<'a> {
+    organization_id: &'a OrgId,
+    role: Role,
+    disabled: bool,
 }
 
 fn path(uid: &Uid) -> DocumentPath {

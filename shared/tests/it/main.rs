@@ -5,7 +5,9 @@
 
 mod audit;
 mod contract;
+mod invitations;
 mod llm;
+mod members;
 mod outbox;
 mod provision;
 mod quota;

@@ -18,7 +18,7 @@ use shared::{
         document_db::{DocumentDb, Operation},
         organizations, triggers, workflows,
     },
-    testing::{FixedClock, MemoryDb, RecordingMailer},
+    testing::{FixedClock, MemoryDb, RecordingMailer, invitation_links},
 };
 use tower::ServiceExt;
 
@@ -54,6 +54,7 @@ impl App {
         let ports = Ports {
             provider,
             mailer: Arc::new(RecordingMailer::new()),
+            links: invitation_links(),
             egress,
         };
         let function_store = faulty.map_or_else(|| db.store(), Store::new);
