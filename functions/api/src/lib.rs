@@ -2,6 +2,7 @@
 
 mod agents;
 mod config;
+mod departure;
 mod document_limits;
 mod error;
 mod executions;
@@ -9,8 +10,11 @@ mod google_consent;
 mod graph_check;
 mod idempotency;
 mod integrations;
+mod invitations;
+mod members;
 mod organization;
 mod page;
+mod presence;
 mod routes;
 mod trigger_declaration;
 mod usage_report;
@@ -24,6 +28,7 @@ use shared::{
     auth::TokenVerifier,
     clock::{SharedClock, SystemClock},
     http::{Authenticator, ClientError, EdgeConfig, client, edge},
+    invitation::Tokens,
     models::Timestamp,
     store::{Store, firestore::Firestore},
 };
@@ -38,6 +43,7 @@ pub use crate::{
 pub struct AppState {
     store: Store,
     trail: Trail,
+    tokens: Tokens,
     clock: SharedClock,
     authenticator: Authenticator,
     default_model: String,
@@ -65,7 +71,8 @@ impl AppState {
         verifier: Arc<dyn TokenVerifier>,
         clock: SharedClock,
     ) -> Self {
-        let trail = Trail::new(store.clone(), config.mac.key());
+        let key = config.mac.key();
+        let trail = Trail::new(store.clone(), key.clone());
         let authenticator =
             Authenticator::new(verifier, store.clone(), trail.clone(), clock.clone());
         let edge = EdgeConfig {
@@ -75,6 +82,7 @@ impl AppState {
         Self {
             store,
             trail,
+            tokens: Tokens::new(key),
             clock,
             authenticator,
             default_model: config.default_model,
