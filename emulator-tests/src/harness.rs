@@ -252,6 +252,7 @@ fn fixed_variables() -> Vec<(&'static str, String)> {
         ("STRIPE_WEBHOOK_SECRETS", "whsec_local"),
         ("STRIPE_LIVEMODE", "false"),
         ("LOCAL_MAC_KEY", "local"),
+        ("APP_URL", "http://localhost:5173"),
         ("CORS_ORIGINS", LOCAL_ORIGINS),
     ]
     .map(|(name, value)| (name, value.to_owned()))

@@ -15,7 +15,7 @@ pub use address::{Address, InvalidAddress};
 pub use error::Error;
 pub use message::{Email, InvalidEmail};
 pub use sendgrid::{SendGrid, SendGridConfig};
-pub use template::welcome;
+pub use template::{invitation, welcome};
 
 /// Someone who delivers e-mail.
 #[async_trait]

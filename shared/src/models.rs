@@ -31,7 +31,8 @@ pub use integration::{Integration, IntegrationService, IntegrationStatus, SyncCu
 pub use json_text::JsonText;
 pub use knowledge::{KnowledgeChunk, KnowledgeSource};
 pub use organization::{
-    AgentQuota, Invitation, Limits, Organization, Reservation, Stats, SubscriptionTier, TokenQuota,
+    AgentQuota, Invitation, Limits, MemberCount, Organization, Reservation, Stats,
+    SubscriptionTier, TokenQuota,
 };
 pub use principal::{Principal, Role, SystemPrincipal};
 pub use timestamp::Timestamp;

@@ -1,12 +1,16 @@
 //! Messages that are written with their cause and sent at most once.
 
+mod compose;
+
 use std::{sync::Arc, time::Duration};
 
+use self::compose::{Composer, Obstacle};
 use crate::{
     clock::SharedClock,
-    email::{self, Address, Email, Mailer},
-    ids::{RecordId, Uid},
-    models::{OutboxMessage, OutboxRow, OutboxState, SystemPrincipal, Timestamp, User},
+    email::{self, Mailer},
+    ids::{OrgId, RecordId, Uid},
+    invitation::Links,
+    models::{Invitation, OutboxMessage, OutboxRow, OutboxState, SystemPrincipal, Timestamp, User},
     retry::Transient,
     store::{self, Error, Store, Versioned},
 };
@@ -41,12 +45,28 @@ pub enum Outcome {
 /// The welcome e-mail of a user.
 #[must_use]
 pub fn welcome(user: &User, now: Timestamp) -> OutboxRow {
+    let message = OutboxMessage::WelcomeEmail {
+        uid: user.uid.clone(),
+    };
+    pending(welcome_id(&user.uid), &user.organization_id, message, now)
+}
+
+/// The e-mail with the link of an invitation: one for each.
+#[must_use]
+pub fn invitation(invitation: &Invitation, now: Timestamp) -> OutboxRow {
+    let Invitation { id, org_id, .. } = invitation;
+    let message = OutboxMessage::Invitation {
+        invitation_id: id.clone(),
+    };
+    let row_id = RecordId::derive(&["outbox", "invitation", org_id.as_str(), id.as_str()]);
+    pending(row_id, org_id, message, now)
+}
+
+fn pending(id: RecordId, org_id: &OrgId, message: OutboxMessage, now: Timestamp) -> OutboxRow {
     OutboxRow {
-        id: welcome_id(&user.uid),
-        org_id: user.organization_id.clone(),
-        message: OutboxMessage::WelcomeEmail {
-            uid: user.uid.clone(),
-        },
+        id,
+        org_id: org_id.clone(),
+        message,
         state: OutboxState::Pending,
         attempts: 0,
         due_at: now,
@@ -65,6 +85,7 @@ pub fn welcome_id(uid: &Uid) -> RecordId {
 #[derive(Clone)]
 pub struct Dispatcher {
     store: Store,
+    composer: Composer,
     mailer: Arc<dyn Mailer>,
     clock: SharedClock,
 }
@@ -79,9 +100,14 @@ struct Next {
 impl Dispatcher {
     /// A dispatcher on the caller's ports.
     #[must_use]
-    pub fn new(store: Store, mailer: Arc<dyn Mailer>, clock: SharedClock) -> Self {
+    pub fn new(store: Store, mailer: Arc<dyn Mailer>, links: Links, clock: SharedClock) -> Self {
+        let composer = Composer {
+            store: store.clone(),
+            links,
+        };
         Self {
             store,
+            composer,
             mailer,
             clock,
         }
@@ -146,11 +172,16 @@ impl Dispatcher {
         caller: &SystemPrincipal,
         row: Versioned<OutboxRow>,
     ) -> Result<Outcome, Error> {
-        let email = match self.compose(&row.value).await? {
+        let email = match self.composer.compose(&row.value, self.now()).await? {
             Ok(email) => email,
-            Err(code) => {
+            Err(Obstacle::Permanent(code)) => {
                 tracing::error!(outbox.id = %row.value.id, code, "e-mail cannot be composed");
                 return self.advance(row, Next::failed(code)).await;
+            }
+            Err(Obstacle::Passing(code)) => {
+                tracing::warn!(outbox.id = %row.value.id, code, "e-mail cannot be composed yet");
+                let due_at = self.now().plus_seconds(FIRST_DELAY_SECS);
+                return self.advance(row, Next::deferred(due_at, code)).await;
             }
         };
         let Some(attempt) = self.claim(&row).await? else {
@@ -167,28 +198,6 @@ impl Dispatcher {
             Some(claimed) => self.advance(claimed, next).await,
             None => Ok(Outcome::Skipped),
         }
-    }
-
-    /// The e-mail as it is now, or why there can be none.
-    async fn compose(&self, row: &OutboxRow) -> Result<Result<Email, &'static str>, Error> {
-        let OutboxMessage::WelcomeEmail { uid } = &row.message;
-        let user = self.store.find_user(uid).await?.map(|user| user.value);
-        let address = user
-            .filter(|user| !user.disabled)
-            .and_then(|user| user.email);
-        let Some(address) = address else {
-            return Ok(Err("no_recipient"));
-        };
-        let Ok(to) = Address::parse(&address) else {
-            return Ok(Err("invalid_recipient"));
-        };
-        let organization = self.store.find_organization(&row.org_id).await?;
-        let name = organization
-            .map(|organization| organization.value.name)
-            .unwrap_or_default();
-        let (text, html) = email::welcome(&name);
-        let subject = "Welcome to Infinity X";
-        Ok(Email::new(to, subject, text, html, row.id.as_str()).map_err(|_| "invalid_email"))
     }
 
     /// Takes the row for this caller and tells which attempt it is; none when another was faster.

@@ -1,14 +1,16 @@
-//! A new user: its document, its personal organization and its welcome e-mail, once.
+//! A new user: its document, its organization and its welcome e-mail, once.
 
 use serde_json::json;
 
 use crate::{
     audit::{self, Entry, Trail},
     ids::{OrgId, RecordId, Uid},
-    models::{AuditAction, Limits, Organization, Role, SubscriptionTier, Timestamp, User},
+    invitation,
+    members::Members,
+    models::{AuditAction, Organization, Role, Timestamp, User},
     outbox,
     store::{
-        self, Store, Write,
+        self, Store, Write, commit_contended,
         organizations::{self, StatsChange},
         users,
     },
@@ -17,8 +19,9 @@ use crate::{
 /// Most characters taken of a display name; the access rules allow 200 for the whole name.
 const MAX_DISPLAY_NAME_CHARS: usize = 180;
 
-/// The name when the account tells none: an e-mail address must not become visible to members.
-const DEFAULT_NAME: &str = "Personal organization";
+/// The name of a user's own organization when the account tells none: an e-mail address must not
+/// become visible to members.
+pub const PERSONAL_NAME: &str = "Personal organization";
 
 /// What the sign-up tells about a user.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub struct NewUser {
     pub uid: Uid,
     /// E-mail address; accounts by telephone or without any have none.
     pub email: Option<String>,
+    /// Whether the user has shown to own the address.
+    pub email_verified: bool,
     /// The name that the user gave.
     pub display_name: Option<String>,
 }
@@ -43,8 +48,11 @@ pub struct Provisioned {
     pub outbox_id: Option<RecordId>,
 }
 
-/// Makes the user, its organization, statistics, welcome e-mail and audit record in one commit,
-/// or finds the user that is there. Parallel calls for one uid make one of each.
+/// Makes the user with its welcome e-mail and audit record in one commit, or finds the user that is
+/// there. Parallel calls for one uid make one of each.
+///
+/// It joins the organization whose invitation waits for its verified address; otherwise it becomes
+/// the admin of its own, which is made with it.
 ///
 /// # Errors
 /// Returns the errors of the database and of the audit trail.
@@ -54,21 +62,42 @@ pub async fn ensure_user(
     new_user: NewUser,
     now: Timestamp,
 ) -> Result<Provisioned, audit::Error> {
-    if let Some(user) = store.find_user(&new_user.uid).await? {
-        return Ok(provisioned(user.value, false));
-    }
-    let user = user(&new_user, now);
-    let writes = first_writes(trail, &new_user, &user, now).await?;
-    match store.commit(writes).await {
-        Ok(_) => Ok(provisioned(user, true)),
-        Err(error) if error.is_lost_race() => {
-            let found = store.find_user(&user.uid).await?;
-            found
-                .map(|found| provisioned(found.value, false))
-                .ok_or(error.into())
+    let new_user = &new_user;
+    commit_contended(store, || async move {
+        if let Some(user) = store.find_user(&new_user.uid).await? {
+            return Ok((Vec::new(), provisioned(user.value, false)));
         }
-        Err(error) => Err(error.into()),
-    }
+        let joined = join_by_invitation(store, trail, new_user, now).await?;
+        let (mut writes, user) = match joined {
+            Some(joined) => joined,
+            None => found_personal(trail, new_user, now).await?,
+        };
+        writes.push(users::create(&user)?);
+        if user.email.is_some() {
+            writes.push(store::outbox::create(&outbox::welcome(&user, now))?);
+        }
+        Ok((writes, provisioned(user, true)))
+    })
+    .await
+}
+
+/// The writes that make an organization with one member, its admin, to be added to the commit that
+/// puts the user there; `entry` records it.
+///
+/// # Errors
+/// Returns the errors of the database and of the audit trail.
+pub async fn found_organization(
+    trail: &Trail,
+    organization: &Organization,
+    entry: Entry,
+) -> Result<Vec<Write>, audit::Error> {
+    let (org_id, now) = (&organization.id, organization.created_at);
+    let mut writes = trail.append(entry, now).await?;
+    writes.push(organizations::create(organization)?);
+    writes.push(Members::found(org_id)?);
+    let nothing = StatsChange::default();
+    writes.extend(organizations::add_to_stats(org_id, None, nothing, now)?);
+    Ok(writes)
 }
 
 fn provisioned(user: User, created: bool) -> Provisioned {
@@ -80,12 +109,44 @@ fn provisioned(user: User, created: bool) -> Provisioned {
     }
 }
 
-fn user(new_user: &NewUser, now: Timestamp) -> User {
+async fn join_by_invitation(
+    store: &Store,
+    trail: &Trail,
+    new_user: &NewUser,
+    now: Timestamp,
+) -> Result<Option<(Vec<Write>, User)>, audit::Error> {
+    let uid = &new_user.uid;
+    let Some(email) = address(new_user).filter(|_| new_user.email_verified) else {
+        return Ok(None);
+    };
+    let joined = invitation::join_newest(store, trail, &email, uid, now).await?;
+    Ok(joined.map(|(writes, invitation)| {
+        let user = user(new_user, invitation.org_id, invitation.role, now);
+        (writes, user)
+    }))
+}
+
+async fn found_personal(
+    trail: &Trail,
+    new_user: &NewUser,
+    now: Timestamp,
+) -> Result<(Vec<Write>, User), audit::Error> {
+    let uid = new_user.uid.as_str();
+    let org_id = OrgId::derive(&["personal", uid]);
+    let name = organization_name(new_user.display_name.as_deref());
+    let organization = Organization::new(org_id.clone(), name, now);
+    let metadata = json!({ "reason": "sign_up" });
+    let entry = Entry::new(&org_id, uid, AuditAction::OrganizationCreate, metadata);
+    let writes = found_organization(trail, &organization, entry).await?;
+    Ok((writes, user(new_user, org_id, Role::Admin, now)))
+}
+
+fn user(new_user: &NewUser, organization_id: OrgId, role: Role, now: Timestamp) -> User {
     User {
         uid: new_user.uid.clone(),
-        email: new_user.email.as_deref().map(str::to_lowercase),
-        role: Role::Admin,
-        organization_id: OrgId::derive(&["personal", new_user.uid.as_str()]),
+        email: address(new_user),
+        role,
+        organization_id,
         created_at: now,
         settings: [("theme", json!("system")), ("notifications", json!(true))]
             .map(|(name, value)| (name.to_owned(), value))
@@ -95,47 +156,8 @@ fn user(new_user: &NewUser, now: Timestamp) -> User {
     }
 }
 
-async fn first_writes(
-    trail: &Trail,
-    new_user: &NewUser,
-    user: &User,
-    now: Timestamp,
-) -> Result<Vec<Write>, audit::Error> {
-    let org_id = &user.organization_id;
-    let action = AuditAction::OrganizationCreate;
-    let entry = Entry::new(
-        org_id,
-        user.uid.as_str(),
-        action,
-        json!({ "reason": "sign_up" }),
-    );
-    let mut writes = trail.append(entry, now).await?;
-    writes.extend([
-        users::create(user)?,
-        organizations::create(&organization(new_user, user, now))?,
-    ]);
-    writes.extend(organizations::add_to_stats(
-        org_id,
-        None,
-        StatsChange::default(),
-        now,
-    )?);
-    if user.email.is_some() {
-        writes.push(store::outbox::create(&outbox::welcome(user, now))?);
-    }
-    Ok(writes)
-}
-
-fn organization(new_user: &NewUser, user: &User, now: Timestamp) -> Organization {
-    Organization {
-        id: user.organization_id.clone(),
-        name: organization_name(new_user.display_name.as_deref()),
-        subscription_tier: SubscriptionTier::Free,
-        stripe_customer_id: None,
-        api_usage: 0,
-        limits: Limits::default(),
-        created_at: now,
-    }
+fn address(new_user: &NewUser) -> Option<String> {
+    new_user.email.as_deref().map(str::to_lowercase)
 }
 
 fn organization_name(display_name: Option<&str>) -> String {
@@ -146,7 +168,7 @@ fn organization_name(display_name: Option<&str>) -> String {
         .take(MAX_DISPLAY_NAME_CHARS)
         .collect();
     match name.trim() {
-        "" => DEFAULT_NAME.to_owned(),
+        "" => PERSONAL_NAME.to_owned(),
         name => format!("{name}'s organization"),
     }
 }

@@ -12,6 +12,7 @@ pub mod executions;
 pub mod firestore;
 pub mod idempotency;
 pub mod integrations;
+pub mod invitations;
 pub mod oauth_states;
 pub mod organizations;
 pub mod outbox;
@@ -158,6 +159,23 @@ fn write<T: Serialize>(
     precondition: Precondition,
 ) -> Result<Write, Error> {
     let operation = Operation::Replace(encode(&path, model)?);
+    Ok(Write {
+        path,
+        operation,
+        precondition,
+    })
+}
+
+/// Sets the top-level fields that `fields` serializes to, and leaves the others as they are.
+fn merge<T: Serialize>(
+    path: DocumentPath,
+    fields: &T,
+    precondition: Precondition,
+) -> Result<Write, Error> {
+    let operation = Operation::Merge {
+        fields: encode(&path, fields)?,
+        increments: Vec::new(),
+    };
     Ok(Write {
         path,
         operation,

@@ -2,6 +2,7 @@
 
 mod edge;
 mod fixed_clock;
+mod invitation_links;
 mod memory_db;
 mod recording_accounts;
 mod recording_mailer;
@@ -14,6 +15,7 @@ pub use edge::{
     assert_no_page_may_call, assert_pages_of_one_origin_may_call, assert_security_headers,
 };
 pub use fixed_clock::FixedClock;
+pub use invitation_links::{APP_URL, invitation_links};
 pub use memory_db::{MemoryDb, memory_store};
 pub use recording_accounts::{AccountCall, RecordingAccounts};
 pub use recording_mailer::RecordingMailer;

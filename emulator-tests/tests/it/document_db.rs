@@ -32,6 +32,8 @@ conformance! {
     a_document_is_created_once
     a_failing_write_undoes_the_whole_commit
     a_field_path_reaches_into_a_map
+    a_group_goes_on_after_a_path
+    a_group_is_all_collections_of_one_name
     a_listing_by_id_is_in_the_order_of_bytes
     a_listing_leaves_out_documents_without_the_ordered_field
     a_merge_changes_only_its_fields

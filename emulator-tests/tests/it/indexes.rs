@@ -56,9 +56,10 @@ fn demanded() -> [Need; 4] {
 }
 
 /// An index on a time to live would only make a hot spot.
-const EXPIRING: [&str; 3] = [
+const EXPIRING: [&str; 4] = [
     "deleted_users.expiresAt",
     "idempotency.expiresAt",
+    "invitations.expiresAt",
     "oauth_states.expiresAt",
 ];
 
@@ -96,7 +97,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 18;
+const STORE_QUERIES: usize = 25;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -131,6 +132,7 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
         .await?;
     ask_for_audit_records(store, &caller, &org_id, &page).await?;
     ask_for_a_user(store, &caller, &page).await?;
+    ask_about_members(store, &caller, &org_id, &page).await?;
     let customer = store.find_organization_by_stripe_customer(&caller, "cus_1");
     customer.await.map(|_| ())
 }
@@ -172,6 +174,23 @@ async fn ask_for_a_user(store: &Store, caller: &SystemPrincipal, page: &Page) ->
     store.list_triggers_by_user(caller, &uid, page).await?;
     store.list_integrations_by_user(caller, &uid, page).await?;
     store.list_pending_erasures(caller, 10).await.map(|_| ())
+}
+
+async fn ask_about_members(
+    store: &Store,
+    caller: &SystemPrincipal,
+    org_id: &OrgId,
+    page: &Page,
+) -> Result<(), Error> {
+    store.list_members(org_id, page).await?;
+    store.has_member_with_email(org_id, "a@b.example").await?;
+    store.list_invitations(org_id, page).await?;
+    store.all_invitations(org_id, 10).await?;
+    store
+        .list_invitations_of_address(caller, "a@b.example", 10)
+        .await?;
+    store.has_workflow(org_id).await?;
+    store.has_integration(org_id).await.map(|_| ())
 }
 
 /// Whatever the store, clients and the specification need.

@@ -81,6 +81,7 @@ round_trips! {
     Invitation "organizations/o1/invitations/r1" samples::invitation();
     KnowledgeChunk "organizations/o1/knowledge/r1" samples::knowledge_chunk();
     LogLine "executions/e1/logs/0000000001" samples::log_line();
+    MemberCount "organizations/o1/quota/members" samples::member_count();
     Memory "agents/a1/memories/r1" samples::memory();
     OAuthState "oauth_states/00ff" samples::oauth_state();
     Organization "organizations/o1" samples::organization();

@@ -23,14 +23,14 @@ pub(crate) async fn revoke_sessions(
         .revoke_sessions(&principal.uid, now.instant())
         .await?;
     commit_contended(store, || async {
-        let mut user = organization::find_caller(store, principal).await?;
-        // Sessions are dated to the second: one that began in this second ends as well.
-        user.value.tokens_valid_after = Some(now.whole_seconds().plus_seconds(1));
+        let user = organization::find_caller(store, principal).await?;
         let action = AuditAction::SessionsRevoke;
         let (org_id, actor_id) = (&user.value.organization_id, principal.uid.as_str());
         let entry = Entry::new(org_id, actor_id, action, json!({})).about(&principal.uid);
         let mut writes = trail.append(entry, now).await?;
-        writes.push(users::replace(&user)?);
+        // Sessions are dated to the second: one that began in this second ends as well.
+        let valid_after = now.whole_seconds().plus_seconds(1);
+        writes.push(users::end_sessions(&user, valid_after)?);
         Ok((writes, ()))
     })
     .await

@@ -15,7 +15,7 @@ pub struct Config {
     pub service: ServiceConfig,
     /// Whose ID tokens are accepted.
     pub auth: AuthConfig,
-    /// The key of the audit trail.
+    /// The key of the audit trail and of invitation tokens.
     pub mac: MacConfig,
     /// `CORS_ORIGINS`: origins whose pages may call, comma-separated; default none.
     pub cors_origins: Vec<HeaderValue>,

@@ -1,4 +1,4 @@
-use shared::{audit, identity, quota, store};
+use shared::{audit, identity, members, quota, store};
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,9 @@ pub(crate) enum Error {
     /// The state does not allow it.
     #[error("{0}")]
     Precondition(&'static str),
+    /// It is refused for a reason of its own.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The idempotency key belongs to another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
@@ -49,4 +52,29 @@ pub(crate) enum Error {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+/// Why something that could be is refused all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// The caller may not do it.
+    #[error("{0}")]
+    Denied(&'static str),
+    /// It is there already.
+    #[error("{0}")]
+    AlreadyExists(&'static str),
+    /// There are as many as may be.
+    #[error("{0}")]
+    Exhausted(&'static str),
+}
+
+impl From<members::Error> for Error {
+    fn from(error: members::Error) -> Self {
+        match error {
+            members::Error::LastAdmin => Self::Precondition(
+                "the organization needs an admin: make another member admin first",
+            ),
+            members::Error::Store(error) => Self::Store(error),
+        }
+    }
 }

@@ -25,6 +25,16 @@ pub(crate) struct Done<T> {
     pub(crate) is_replay: bool,
 }
 
+impl<T> Done<T> {
+    /// The same of what `change` makes of the value.
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Done<U> {
+        Done {
+            value: change(self.value),
+            is_replay: self.is_replay,
+        }
+    }
+}
+
 struct Key {
     record: String,
     trigger_id: TriggerId,
@@ -53,6 +63,22 @@ impl Once {
             now,
             key,
         })
+    }
+
+    /// The same for what a caller does with its own account: the key stays its own when the account
+    /// moves to another organization.
+    pub(crate) fn of_account<T: Serialize>(
+        endpoint: &str,
+        principal: &Principal,
+        key: Option<&str>,
+        request: &T,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let account = Principal {
+            org_id: OrgId::derive(&["account", principal.uid.as_str()]),
+            ..principal.clone()
+        };
+        Self::new(endpoint, &account, key, request, now)
     }
 
     /// The id of the trigger, if the client has sent a key: the same for every repeat.

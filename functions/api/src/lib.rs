@@ -5,6 +5,7 @@ mod account_export;
 mod agents;
 mod audit_trail;
 mod config;
+mod departure;
 mod document_limits;
 mod error;
 mod executions;
@@ -12,8 +13,11 @@ mod google_consent;
 mod graph_check;
 mod idempotency;
 mod integrations;
+mod invitations;
+mod members;
 mod organization;
 mod page;
+mod presence;
 mod routes;
 mod trigger_declaration;
 mod usage_report;
@@ -28,6 +32,7 @@ use shared::{
     clock::{SharedClock, SystemClock},
     http::{Authenticator, ClientError, EdgeConfig, client, edge},
     identity::{Accounts, IdentityToolkit},
+    invitation::Tokens,
     models::Timestamp,
     store::{Store, firestore::Firestore},
 };
@@ -43,6 +48,7 @@ pub struct AppState {
     store: Store,
     trail: Trail,
     accounts: Arc<dyn Accounts>,
+    tokens: Tokens,
     clock: SharedClock,
     authenticator: Authenticator,
     default_model: String,
@@ -75,7 +81,8 @@ impl AppState {
         accounts: Arc<dyn Accounts>,
         clock: SharedClock,
     ) -> Self {
-        let trail = Trail::new(store.clone(), config.mac.key());
+        let key = config.mac.key();
+        let trail = Trail::new(store.clone(), key.clone());
         let authenticator =
             Authenticator::new(verifier, store.clone(), trail.clone(), clock.clone());
         let edge = EdgeConfig {
@@ -86,6 +93,7 @@ impl AppState {
             store,
             trail,
             accounts,
+            tokens: Tokens::new(key),
             clock,
             authenticator,
             default_model: config.default_model,

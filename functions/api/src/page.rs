@@ -1,6 +1,6 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use shared::{
-    ids::RecordId,
+    ids::Uid,
     store::{Listing, Page},
 };
 
@@ -39,11 +39,11 @@ pub(crate) fn next_token<T>(listing: &str, page: &Listing<T>) -> Option<String> 
     Some(URL_SAFE_NO_PAD.encode(format!("{listing}/{position}")))
 }
 
-/// Positions are made of identifiers, and become part of a query.
+/// Positions are made of identifiers, of which uids are the widest, and become part of a query.
 fn parse_token(listing: &str, token: &str) -> Option<String> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
     let position = text.strip_prefix(listing)?.strip_prefix('/')?;
-    RecordId::parse(position).ok().map(String::from)
+    Uid::parse(position).ok().map(String::from)
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ mod etag;
 mod executions;
 mod idempotency_key;
 mod integrations;
+mod invitations;
 mod lines;
+mod members;
 mod optional_json;
 mod organization;
 mod patch;
@@ -26,7 +28,10 @@ use shared::{
     retry::Transient,
 };
 
-use crate::{AppState, error::Error};
+use crate::{
+    AppState,
+    error::{Error, Refusal},
+};
 
 /// Where all routes begin.
 pub(crate) const PREFIX: &str = "/api/v1";
@@ -46,6 +51,8 @@ pub struct Route {
 pub const ROUTES: &[&[Route]] = &[
     ACCOUNT,
     ORGANIZATION,
+    MEMBERS,
+    INVITATIONS,
     AGENTS,
     WORKFLOWS,
     EXECUTIONS,
@@ -58,6 +65,15 @@ const ACCOUNT: &[Route] = &[
     own(Method::GET, "/me/export", || get(account::export_account)),
     own(Method::POST, "/me/sessions/revoke", || {
         post(account::revoke_sessions)
+    }),
+    own(Method::POST, "/organizations", || {
+        post(organization::create_organization)
+    }),
+    own(Method::POST, "/organization/leave", || {
+        post(organization::leave_organization)
+    }),
+    own(Method::POST, "/invitations/accept", || {
+        post(invitations::accept_invitation)
     }),
 ];
 
@@ -77,9 +93,51 @@ const ORGANIZATION: &[Route] = &[
         Action::ReadOrganization,
         || get(organization::get_organization),
     ),
+    route(
+        Method::PATCH,
+        "/organization",
+        Action::RenameOrganization,
+        || patch(organization::update_organization),
+    ),
     route(Method::GET, "/analytics/usage", Action::ReadUsage, || {
         get(analytics::get_usage)
     }),
+];
+
+const MEMBERS: &[Route] = &[
+    route(Method::GET, "/members", Action::ReadMembers, || {
+        get(members::list_members)
+    }),
+    route(Method::PATCH, "/members/{id}", Action::UpdateMember, || {
+        patch(members::update_member)
+    }),
+    route(
+        Method::DELETE,
+        "/members/{id}",
+        Action::RemoveMember,
+        || delete(members::remove_member),
+    ),
+];
+
+const INVITATIONS: &[Route] = &[
+    route(
+        Method::GET,
+        "/organization/invitations",
+        Action::ReadInvitations,
+        || get(invitations::list_invitations),
+    ),
+    route(
+        Method::POST,
+        "/organization/invitations",
+        Action::InviteMember,
+        || post(invitations::create_invitation),
+    ),
+    route(
+        Method::DELETE,
+        "/organization/invitations/{id}",
+        Action::RevokeInvitation,
+        || delete(invitations::revoke_invitation),
+    ),
 ];
 
 const AGENTS: &[Route] = &[
@@ -106,6 +164,12 @@ const AGENTS: &[Route] = &[
         "/agents/{id}/status",
         Action::ReadAgents,
         || get(agents::get_agent_status),
+    ),
+    route(
+        Method::POST,
+        "/agents/{id}/heartbeat",
+        Action::BeatAgent,
+        || post(agents::beat_agent),
     ),
 ];
 
@@ -235,6 +299,7 @@ impl From<Error> for ApiError {
                 Self::invalid(problems.collect())
             }
             Error::Precondition(message) => Self::new(Code::FailedPrecondition, message),
+            Error::Refused(refusal) => refusal.into(),
             Error::KeyReused => Self::new(
                 Code::AlreadyExists,
                 "this `Idempotency-Key` was used for another request",
@@ -244,6 +309,16 @@ impl From<Error> for ApiError {
             Error::Audit(error) => error.into(),
             Error::Store(error) => error.into(),
             Error::Accounts(_) | Error::Answer(_) | Error::ConsentUrl(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Denied(message) => Self::new(Code::PermissionDenied, message),
+            Refusal::AlreadyExists(message) => Self::new(Code::AlreadyExists, message),
+            Refusal::Exhausted(message) => Self::new(Code::ResourceExhausted, message),
         }
     }
 }

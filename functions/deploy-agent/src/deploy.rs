@@ -3,7 +3,9 @@
 use serde_json::json;
 use shared::{
     audit::{self, Entry, Trail},
-    models::{Agent, AgentRuntime, AgentStatus, AuditAction, DeployState, Principal, Timestamp},
+    models::{
+        Agent, AgentRuntime, AgentStatus, AuditAction, DeployState, Presence, Principal, Timestamp,
+    },
     quota::{self, deploy_agent_slot},
     store::{self, Store, Write, agents, commit_contended},
 };
@@ -81,6 +83,7 @@ async fn decide(
     agent.value.deploy_state = DeployState::Deployed;
     agent.value.runtime = Some(runtime);
     agent.value.last_error = None;
+    agent.value.presence = Presence::at(now);
     agent.value.updated_at = now;
     let (org_id, actor) = (&principal.org_id, principal.uid.as_str());
     writes.push(agents::replace(&agent)?);

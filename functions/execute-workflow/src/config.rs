@@ -3,7 +3,9 @@ use std::{collections::HashMap, net::SocketAddr};
 use shared::{
     auth::ServiceAuthConfig,
     config::{Env, Error, ServiceConfig},
+    crypto::MacConfig,
     email::SendGridConfig,
+    invitation::AppUrl,
     llm::OpenAiConfig,
 };
 
@@ -15,6 +17,10 @@ const HOST_OVERRIDES: &str = "EGRESS_HOST_OVERRIDES";
 pub struct Config {
     /// What every function needs.
     pub service: ServiceConfig,
+    /// The key of invitation tokens.
+    pub mac: MacConfig,
+    /// Where links in e-mails lead.
+    pub app_url: AppUrl,
     /// The model provider.
     pub openai: OpenAiConfig,
     /// Where the sweeper hands in e-mails that are still to be sent.
@@ -35,6 +41,8 @@ impl Config {
         let overrides = env.list(HOST_OVERRIDES);
         Ok(Self {
             service: ServiceConfig::load(env)?,
+            mac: MacConfig::load(env)?,
+            app_url: AppUrl::load(env)?,
             openai: OpenAiConfig::load(env)?,
             sendgrid: SendGridConfig::load(env)?,
             egress_host_overrides: overrides
@@ -62,9 +70,13 @@ fn parse(pair: &str) -> Result<(String, SocketAddr), Error> {
 mod tests {
     use super::*;
 
+    const KEY: &str = "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
+
     fn load(extra: &[(&'static str, &'static str)]) -> Result<Config, Error> {
         let required = [
             ("GOOGLE_CLOUD_PROJECT", "demo"),
+            ("KMS_MAC_KEY", KEY),
+            ("APP_URL", "https://app.example.com"),
             ("OPENAI_API_KEY", "key"),
             ("SENDGRID_API_KEY", "key"),
             ("EMAIL_FROM", "noreply@example.com"),

@@ -18,6 +18,7 @@ use shared::{
     egress::{self, Egress, EgressConfig},
     email::{Mailer, SendGrid},
     http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
+    invitation::{Links, Tokens},
     llm::{OpenAi, SharedProvider},
     models::SystemPrincipal,
     outbox::Dispatcher,
@@ -59,6 +60,7 @@ impl AppState {
         let ports = Ports {
             provider: Arc::new(OpenAi::new(config.openai, client()?)),
             mailer: Arc::new(SendGrid::new(config.sendgrid, client()?)),
+            links: Links::new(Tokens::new(config.mac.key()), config.app_url),
             egress: Egress::new(EgressConfig {
                 host_overrides: config.egress_host_overrides,
             })?,
@@ -84,7 +86,7 @@ impl AppState {
         callers: ServiceCallers,
     ) -> Self {
         let llm = MeteredLlm::new(ports.provider, store.clone(), clock.clone());
-        let dispatcher = Dispatcher::new(store.clone(), ports.mailer, clock.clone());
+        let dispatcher = Dispatcher::new(store.clone(), ports.mailer, ports.links, clock.clone());
         let egress = Arc::new(ports.egress);
         Self {
             store,
@@ -121,6 +123,8 @@ pub struct Ports {
     pub provider: SharedProvider,
     /// Sends the outbox's e-mails.
     pub mailer: Arc<dyn Mailer>,
+    /// Makes the links in them.
+    pub links: Links,
     /// Sends the requests of `http` nodes.
     pub egress: Egress,
 }

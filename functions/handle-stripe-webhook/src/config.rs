@@ -89,10 +89,12 @@ fn parse_product_tier(item: &str) -> Result<(String, SubscriptionTier), Error> {
 mod tests {
     use super::*;
 
+    const KEY: &str = "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
+
     fn env(extra: &[(&'static str, &'static str)]) -> Env {
         let required = [
             ("GOOGLE_CLOUD_PROJECT", "demo"),
-            ("LOCAL_MAC_KEY", "local"),
+            ("KMS_MAC_KEY", KEY),
             ("STRIPE_API_KEY", "rk_test_1"),
             ("STRIPE_WEBHOOK_SECRETS", "whsec_1, whsec_2"),
             ("STRIPE_LIVEMODE", "false"),

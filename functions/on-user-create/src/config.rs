@@ -3,6 +3,7 @@ use shared::{
     config::{Env, Error, ServiceConfig},
     crypto::MacConfig,
     email::SendGridConfig,
+    invitation::AppUrl,
 };
 
 /// Variables of `on-user-create`.
@@ -10,8 +11,10 @@ use shared::{
 pub struct Config {
     /// What every function needs.
     pub service: ServiceConfig,
-    /// The key of the audit trail.
+    /// The key of the audit trail and of invitation tokens.
     pub mac: MacConfig,
+    /// Where links in e-mails lead.
+    pub app_url: AppUrl,
     /// Where the welcome e-mail is handed in.
     pub sendgrid: SendGridConfig,
     /// Whose events are accepted; anyone's without it.
@@ -27,6 +30,7 @@ impl Config {
         Ok(Self {
             service: ServiceConfig::load(env)?,
             mac: MacConfig::load(env)?,
+            app_url: AppUrl::load(env)?,
             sendgrid: SendGridConfig::load(env)?,
             callers: ServiceAuthConfig::load(env)?,
         })
@@ -37,9 +41,13 @@ impl Config {
 mod tests {
     use super::*;
 
+    const KEY: &str = "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
+
     fn load(extra: &[(&'static str, &'static str)]) -> Result<Config, Error> {
         let required = [
             ("GOOGLE_CLOUD_PROJECT", "demo"),
+            ("KMS_MAC_KEY", KEY),
+            ("APP_URL", "https://app.example.com"),
             ("SENDGRID_API_KEY", "key"),
             ("EMAIL_FROM", "noreply@example.com"),
         ];

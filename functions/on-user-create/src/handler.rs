@@ -39,6 +39,7 @@ async fn provision_user(state: &AppState, event: UserCreated) -> Result<StatusCo
     let new_user = NewUser {
         uid: event.uid,
         email: event.email,
+        email_verified: event.email_verified,
         display_name: event.display_name,
     };
     let now = state.clock.now().into();

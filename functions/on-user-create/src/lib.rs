@@ -11,6 +11,7 @@ use shared::{
     clock::{SharedClock, SystemClock},
     email::{Mailer, SendGrid},
     http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
+    invitation::{Links, Tokens},
     outbox::Dispatcher,
     store::{Store, firestore::Firestore},
 };
@@ -35,10 +36,14 @@ impl AppState {
     pub fn new(config: Config) -> Result<Self, ClientError> {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let mailer = Arc::new(SendGrid::new(config.sendgrid, client()?));
-        let trail = Trail::new(store.clone(), config.mac.key());
+        let key = config.mac.key();
+        let trail = Trail::new(store.clone(), key.clone());
+        let links = Links::new(Tokens::new(key), config.app_url);
         let clock = SystemClock::shared();
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
-        Ok(Self::with_ports(store, trail, mailer, clock, callers))
+        Ok(Self::with_ports(
+            store, trail, mailer, links, clock, callers,
+        ))
     }
 
     /// The state on the caller's ports.
@@ -47,10 +52,11 @@ impl AppState {
         store: Store,
         trail: Trail,
         mailer: Arc<dyn Mailer>,
+        links: Links,
         clock: SharedClock,
         callers: ServiceCallers,
     ) -> Self {
-        let dispatcher = Dispatcher::new(store.clone(), mailer, clock.clone());
+        let dispatcher = Dispatcher::new(store.clone(), mailer, links, clock.clone());
         Self {
             store,
             trail,

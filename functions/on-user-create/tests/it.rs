@@ -16,7 +16,7 @@ use shared::{
     store::{Store, decode},
     testing::{
         FixedClock, MemoryDb, RecordingMailer, TestServiceVerifier, assert_no_page_may_call,
-        assert_security_headers, memory_store, trail,
+        assert_security_headers, invitation_links, memory_store, trail,
     },
 };
 use tower::ServiceExt;
@@ -45,6 +45,7 @@ impl TestApp {
             store.clone(),
             trail(&store),
             mailer.clone(),
+            invitation_links(),
             clock.shared(),
             callers,
         );
@@ -299,7 +300,12 @@ async fn a_mail_provider_that_is_down_is_left_to_the_sweeper() {
 
     app.clock.advance(std::time::Duration::from_secs(3_600));
     let mailer = app.mailer.clone();
-    let dispatcher = Dispatcher::new(app.store.clone(), mailer, app.clock.shared());
+    let dispatcher = Dispatcher::new(
+        app.store.clone(),
+        mailer,
+        invitation_links(),
+        app.clock.shared(),
+    );
     let caller = SystemPrincipal { function: "test" };
     assert_eq!(dispatcher.sweep(&caller, 10).await.unwrap(), 1);
     assert_eq!(app.mailer.sent().len(), 1);

@@ -3,13 +3,33 @@ use std::borrow::Cow;
 const WELCOME_TEXT: &str = include_str!("templates/welcome.txt");
 const WELCOME_HTML: &str = include_str!("templates/welcome.html");
 
+const INVITATION_TEXT: &str = include_str!("templates/invitation.txt");
+const INVITATION_HTML: &str = include_str!("templates/invitation.html");
+
 /// The text and HTML parts of the welcome e-mail.
 #[must_use]
 pub fn welcome(organization_name: &str) -> (String, String) {
     let values = [("organization", organization_name)];
+    render_both((WELCOME_TEXT, WELCOME_HTML), &values)
+}
+
+/// The text and HTML parts of the e-mail with an invitation's link. `role` is its name, `ends` a
+/// day.
+#[must_use]
+pub fn invitation(organization_name: &str, role: &str, ends: &str, link: &str) -> (String, String) {
+    let values = [
+        ("organization", organization_name),
+        ("role", role),
+        ("ends", ends),
+        ("link", link),
+    ];
+    render_both((INVITATION_TEXT, INVITATION_HTML), &values)
+}
+
+fn render_both((text, html): (&str, &str), values: &[(&str, &str)]) -> (String, String) {
     (
-        render(WELCOME_TEXT, &values, |value| Cow::Borrowed(value)),
-        render(WELCOME_HTML, &values, escape_html),
+        render(text, values, |value| Cow::Borrowed(value)),
+        render(html, values, escape_html),
     )
 }
 
@@ -71,7 +91,25 @@ mod tests {
 
     #[test]
     fn no_placeholder_is_left_over() {
-        let (text, html) = welcome("Ada");
-        assert!(!text.contains("{{") && !html.contains("{{"));
+        let invitation = invitation("Ada", "viewer", "2026-11-30", "https://app.example.com/#t");
+        for (text, html) in [welcome("Ada"), invitation] {
+            assert!(!text.contains("{{") && !html.contains("{{"));
+        }
+    }
+
+    #[test]
+    fn an_invitation_tells_where_to_what_and_until_when() {
+        let (text, html) = invitation("A & B", "viewer", "2026-11-30", "https://a.example/#t=1.2");
+        for part in ["A & B", "viewer", "2026-11-30", "https://a.example/#t=1.2"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        for part in [
+            "A &amp; B",
+            "viewer",
+            "2026-11-30",
+            "\"https://a.example/#t=1.2\"",
+        ] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
     }
 }

@@ -54,25 +54,25 @@ impl Authenticator {
         Ok(self.verifier.verify(token).await?)
     }
 
-    async fn load_user(&self, claims: Claims) -> Result<User, ApiError> {
+    async fn load_user(&self, claims: &Claims) -> Result<User, ApiError> {
         if let Some(user) = self.store.find_user(&claims.uid).await? {
             return Ok(user.value);
         }
         let new_user = NewUser {
-            uid: claims.uid,
-            email: claims.email,
-            display_name: claims.name,
+            uid: claims.uid.clone(),
+            email: claims.email.clone(),
+            email_verified: claims.email_verified,
+            display_name: claims.name.clone(),
         };
         let now = self.clock.now().into();
         let provisioned = provision::ensure_user(&self.store, &self.trail, new_user, now).await?;
         Ok(provisioned.user)
     }
 
-    async fn principal(&self, parts: &Parts) -> Result<Principal, ApiError> {
+    async fn sign_in(&self, parts: &Parts) -> Result<SignedIn, ApiError> {
         let claims = self.authenticate(parts).await?;
-        let auth_time = claims.auth_time;
-        let user = self.load_user(claims).await?;
-        if user.has_ended(auth_time) {
+        let user = self.load_user(&claims).await?;
+        if user.has_ended(claims.auth_time) {
             return Err(ApiError::new(
                 Code::Unauthenticated,
                 "this session was ended, sign in again",
@@ -84,11 +84,33 @@ impl Authenticator {
                 "this account is disabled",
             ));
         }
-        Ok(Principal {
+        let principal = Principal {
             uid: user.uid,
             org_id: user.organization_id,
             role: user.role,
-        })
+        };
+        Ok(SignedIn { principal, claims })
+    }
+}
+
+/// A caller with what its token says, for what depends on more than the user's document.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// The caller.
+    pub principal: Principal,
+    /// Its token.
+    pub claims: Claims,
+}
+
+impl<S> FromRequestParts<S> for SignedIn
+where
+    S: Send + Sync,
+    Authenticator: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Authenticator::from_ref(state).sign_in(parts).await
     }
 }
 
@@ -100,7 +122,8 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        Authenticator::from_ref(state).principal(parts).await
+        let caller = SignedIn::from_request_parts(parts, state).await?;
+        Ok(caller.principal)
     }
 }
 

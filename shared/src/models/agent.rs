@@ -152,6 +152,40 @@ pub struct Presence {
     pub last_seen_at: Option<Timestamp>,
 }
 
+impl Presence {
+    /// An agent counts as online for so long after it was seen.
+    const ONLINE_SECS: i64 = 90;
+
+    /// A beat that follows another within this time is not kept: an agent at work would write its
+    /// document all the time.
+    const ABSORB_SECS: i64 = 15;
+
+    /// Seen at this instant.
+    #[must_use]
+    pub fn at(instant: Timestamp) -> Self {
+        Self {
+            last_seen_at: Some(instant),
+        }
+    }
+
+    /// Whether the agent was seen so lately that it counts as online.
+    #[must_use]
+    pub fn is_online(&self, now: Timestamp) -> bool {
+        self.is_within(Self::ONLINE_SECS, now)
+    }
+
+    /// Whether a beat is too close to the one before to be kept.
+    #[must_use]
+    pub fn absorbs_beat(&self, now: Timestamp) -> bool {
+        self.is_within(Self::ABSORB_SECS, now)
+    }
+
+    fn is_within(&self, seconds: i64, now: Timestamp) -> bool {
+        self.last_seen_at
+            .is_some_and(|seen| now < seen.plus_seconds(seconds))
+    }
+}
+
 /// Where a deployed agent runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(

@@ -106,6 +106,11 @@ pub enum OutboxMessage {
         /// The new user.
         uid: Uid,
     },
+    /// The link by which an invitation is accepted.
+    Invitation {
+        /// The invitation of the row's organization.
+        invitation_id: RecordId,
+    },
 }
 
 /// How far an outbox row has come.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Role, Timestamp};
-use crate::ids::{OrgId, RecordId};
+use crate::ids::{OrgId, RecordId, Uid};
 
 /// The plan an organization is on. `free` is sold as "Starter".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,6 +51,22 @@ pub struct Organization {
     pub created_at: Timestamp,
 }
 
+impl Organization {
+    /// An organization as it begins: on the free tier, with nothing used.
+    #[must_use]
+    pub fn new(id: OrgId, name: String, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            subscription_tier: SubscriptionTier::Free,
+            stripe_customer_id: None,
+            api_usage: 0,
+            limits: Limits::default(),
+            created_at,
+        }
+    }
+}
+
 /// Limits that replace those of the plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -71,6 +87,19 @@ pub struct AgentQuota {
     pub created: i64,
     /// Agents that are deployed.
     pub deployed: i64,
+}
+
+/// `organizations/{id}/quota/members`: the counter behind the rule of the last admin.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MemberCount {
+    /// Admins that are not locked out.
+    pub admins: i64,
+    /// Members of any role, those locked out included.
+    pub members: i64,
+    /// Changes so far. It makes every write a change: Firestore keeps the version of a document
+    /// that is replaced by its equal.
+    pub revision: i64,
 }
 
 /// `organizations/{id}/quota/tokens`: the counter behind the monthly token quota.
@@ -118,18 +147,25 @@ pub struct Stats {
     pub updated_at: Option<Timestamp>,
 }
 
-/// `organizations/{id}/invitations/{id}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// `organizations/{id}/invitations/{id}`: somebody may join. It goes when it is used, withdrawn,
+/// replaced by another for the same address, or over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Invitation {
     /// Equal to the document id.
     pub id: RecordId,
+    /// The organization to join.
+    pub org_id: OrgId,
     /// SHA-256 of the single-use token, in hexadecimal.
     pub token_hash: String,
     /// Invited address in lower case.
     pub email: String,
     /// Role given on acceptance.
     pub role: Role,
-    /// When the invitation ends.
+    /// The member who invites; the invitation stands as long as this one could still make it.
+    pub invited_by: Uid,
+    /// When the invitation ends (TTL field).
     pub expires_at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
 }

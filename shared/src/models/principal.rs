@@ -2,16 +2,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{OrgId, Uid};
 
-/// What a user may do in the organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What a user may do in the organization. A role may do all that one below it may:
+/// `Viewer < User < Admin`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Everything, members and billing included.
-    Admin,
-    /// Builds and runs agents and workflows.
-    User,
     /// Reads.
     Viewer,
+    /// Builds and runs agents and workflows.
+    User,
+    /// Everything, members and billing included.
+    Admin,
+}
+
+impl Role {
+    /// The stored name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// A verified caller: who, in which organization, as what.

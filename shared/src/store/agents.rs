@@ -1,12 +1,14 @@
 //! `agents`.
 
+use std::collections::BTreeMap;
+
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write,
     document_db::{Comparison, Precondition, Query},
 };
 use crate::{
     ids::{AgentId, OrgId},
-    models::Agent,
+    models::{Agent, Presence, Timestamp},
 };
 
 impl Store {
@@ -48,6 +50,16 @@ pub fn create(agent: &Agent) -> Result<Write, Error> {
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn replace(agent: &Versioned<Agent>) -> Result<Write, Error> {
     super::replace(path(&agent.value.id), agent)
+}
+
+/// Keeps that the agent was alive `now`. It takes no part in races: whoever changes the agent at
+/// the same time reads again.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn beat(id: &AgentId, now: Timestamp) -> Result<Write, Error> {
+    let presence = BTreeMap::from([("presence", Presence::at(now))]);
+    super::merge(path(id), &presence, Precondition::Exists)
 }
 
 /// Deletes the agent, if nobody changed it meanwhile.

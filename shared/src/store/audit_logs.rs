@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write, decode,
-    document_db::{Comparison, Operation, Order, Precondition, Query, ValueType, value},
+    document_db::{Comparison, Order, Precondition, Query, ValueType, value},
     position,
 };
 use crate::{
@@ -175,16 +175,8 @@ pub fn set_head(head: &AuditHead, version: Option<Timestamp>) -> Result<Write, E
 /// # Errors
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn erase(record: &AuditLog, naming: Naming, pseudonym: &str) -> Result<Write, Error> {
-    let path = record_path(record);
-    let fields = super::encode(&path, &BTreeMap::from([(naming.field(), pseudonym)]))?;
-    Ok(Write {
-        path,
-        operation: Operation::Merge {
-            fields,
-            increments: Vec::new(),
-        },
-        precondition: Precondition::Exists,
-    })
+    let field = BTreeMap::from([(naming.field(), pseudonym)]);
+    super::merge(record_path(record), &field, Precondition::Exists)
 }
 
 /// Whether this is the end of a chain.

@@ -178,10 +178,11 @@ pub struct Filter {
     pub value: Value,
 }
 
-/// The order of a listing; the document id breaks ties in the same direction.
+/// The order of a listing; the document id breaks ties in the same direction, the path does in a
+/// group of collections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// By document id.
+    /// By document id; by path in a group of collections.
     ById,
     /// By a field, smallest first.
     Ascending(&'static str),
@@ -189,16 +190,19 @@ pub enum Order {
     Descending(&'static str),
 }
 
-/// A question to one collection.
+/// A question to one collection, or to all of one name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
-    /// Path of the collection.
+    /// Path of the collection; its name in a group.
     pub collection: String,
+    /// Whether all collections of this name are asked, wherever they are.
+    pub is_group: bool,
     /// All must hold.
     pub filters: Vec<Filter>,
     /// In which order.
     pub order: Order,
-    /// Only what follows this position: the ordered field's value, if any, and the document id.
+    /// Only what follows this position: the ordered field's value, if any, and the document id,
+    /// or its path in a group.
     pub after: Option<(Option<Value>, String)>,
     /// At most so many documents.
     pub limit: u32,
@@ -211,10 +215,21 @@ impl Query {
         let collection = collection.into();
         Self {
             collection,
+            is_group: false,
             filters: Vec::new(),
             order: Order::ById,
             after: None,
             limit,
+        }
+    }
+
+    /// All documents of all collections with this name by path, at most `limit`. A filter needs
+    /// an index whose scope is the collection group.
+    #[must_use]
+    pub fn group(name: &str, limit: u32) -> Self {
+        Self {
+            is_group: true,
+            ..Self::new(name, limit)
         }
     }
 

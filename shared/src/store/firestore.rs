@@ -207,7 +207,7 @@ fn run_query_request(db: &FirestoreDb, query: &Query) -> wire::RunQueryRequest {
     let structured = wire::StructuredQuery {
         from: vec![sq::CollectionSelector {
             collection_id: collection_id.to_owned(),
-            all_descendants: false,
+            all_descendants: query.is_group,
         }],
         r#where: to_wire_filter(query),
         order_by: to_wire_order(query.order),
@@ -269,7 +269,11 @@ fn to_wire_order(order: Order) -> Vec<sq::Order> {
 
 fn to_wire_cursor(db: &FirestoreDb, query: &Query) -> Option<wire::Cursor> {
     let (field, id) = query.after.as_ref()?;
-    let path = format!("{}/{}/{id}", db.get_documents_path(), query.collection);
+    let documents = db.get_documents_path();
+    let path = match query.is_group {
+        true => format!("{documents}/{id}"),
+        false => format!("{documents}/{}/{id}", query.collection),
+    };
     let reference = value(wire::value::ValueType::ReferenceValue(path));
     let values = field.iter().cloned().chain([reference]).collect();
     Some(wire::Cursor {

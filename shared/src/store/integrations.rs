@@ -23,6 +23,16 @@ impl Store {
         Ok(integration.filter(|integration| integration.value.org_id == *org_id))
     }
 
+    /// Whether the organization has any integration, whatever its state.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn has_integration(&self, org_id: &OrgId) -> Result<bool, Error> {
+        let query =
+            Query::new("integrations", 1).filter("orgId", Comparison::Equal, org_id.as_str());
+        Ok(!self.db.query(&query).await?.is_empty())
+    }
+
     /// Connected Google integrations of all organizations, by id.
     ///
     /// # Errors

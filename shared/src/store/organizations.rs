@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     ids::OrgId,
-    models::{AgentQuota, Organization, Stats, SystemPrincipal, Timestamp, TokenQuota},
+    models::{
+        AgentQuota, MemberCount, Organization, Stats, SystemPrincipal, Timestamp, TokenQuota,
+    },
 };
 
 /// The document of `stats` that counts the current month.
@@ -69,6 +71,17 @@ impl Store {
         org_id: &OrgId,
     ) -> Result<Option<Versioned<AgentQuota>>, Error> {
         self.load(&quota_path(org_id)).await
+    }
+
+    /// The counter behind the rule of the last admin; none before the first change of members.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_member_count(
+        &self,
+        org_id: &OrgId,
+    ) -> Result<Option<Versioned<MemberCount>>, Error> {
+        self.load(&member_count_path(org_id)).await
     }
 
     /// The counter behind the monthly token quota; zero when nothing was counted yet.
@@ -136,21 +149,34 @@ pub fn set_token_quota(
     super::write(token_quota_path(org_id), quota, precondition)
 }
 
+/// Sets the member count, if nobody set it since `version`.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set_member_count(
+    org_id: &OrgId,
+    count: &MemberCount,
+    version: Option<Timestamp>,
+) -> Result<Write, Error> {
+    let precondition = version.map_or(Precondition::Absent, Precondition::Version);
+    super::write(member_count_path(org_id), count, precondition)
+}
+
+/// Gives the organization another name.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set_name(org_id: &OrgId, name: &str) -> Result<Write, Error> {
+    super::merge(path(org_id), &Name { name }, Precondition::Exists)
+}
+
 /// Sets the organization's copy of the tokens used in the current month.
 ///
 /// # Errors
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn set_api_usage(org_id: &OrgId, tokens: i64) -> Result<Write, Error> {
-    let path = path(org_id);
-    let fields = super::encode(&path, &ApiUsage { api_usage: tokens })?;
-    Ok(Write {
-        path,
-        operation: Operation::Merge {
-            fields,
-            increments: Vec::new(),
-        },
-        precondition: Precondition::Exists,
-    })
+    let usage = ApiUsage { api_usage: tokens };
+    super::merge(path(org_id), &usage, Precondition::Exists)
 }
 
 /// Counts something that happened `at` an instant, for the dashboard and for history.
@@ -199,6 +225,11 @@ struct StatsStamp {
 #[serde(rename_all = "camelCase")]
 struct ApiUsage {
     api_usage: i64,
+}
+
+#[derive(Serialize)]
+struct Name<'a> {
+    name: &'a str,
 }
 
 /// Agents outlive the month, all other numbers start at zero.
@@ -261,6 +292,10 @@ fn path(org_id: &OrgId) -> DocumentPath {
 
 fn quota_path(org_id: &OrgId) -> DocumentPath {
     path(org_id).child("quota", "agents")
+}
+
+fn member_count_path(org_id: &OrgId) -> DocumentPath {
+    path(org_id).child("quota", "members")
 }
 
 fn token_quota_path(org_id: &OrgId) -> DocumentPath {

@@ -1,12 +1,16 @@
 //! `users` and `deleted_users`.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
 use super::{
-    DocumentPath, Error, Store, Versioned, Write,
+    DocumentPath, Error, Listing, Page, Store, Versioned, Write,
     document_db::{Comparison, Precondition, Query},
 };
 use crate::{
-    ids::{Uid, fingerprint},
-    models::{DeletedUser, SystemPrincipal, User},
+    ids::{OrgId, Uid, fingerprint},
+    models::{DeletedUser, Role, SystemPrincipal, Timestamp, User},
 };
 
 impl Store {
@@ -16,6 +20,40 @@ impl Store {
     /// Returns the database's error.
     pub async fn find_user(&self, uid: &Uid) -> Result<Option<Versioned<User>>, Error> {
         self.load(&path(uid)).await
+    }
+
+    /// The organization's member; another organization's does not exist.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_member(
+        &self,
+        org_id: &OrgId,
+        uid: &Uid,
+    ) -> Result<Option<Versioned<User>>, Error> {
+        let user = self.find_user(uid).await?;
+        Ok(user.filter(|user| user.value.organization_id == *org_id))
+    }
+
+    /// The organization's members by id.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_members(&self, org_id: &OrgId, page: &Page) -> Result<Listing<User>, Error> {
+        let query = Query::new("users", page.limit);
+        let query = query.filter("organizationId", Comparison::Equal, org_id.as_str());
+        self.page_by_id(query, page).await
+    }
+
+    /// Whether a member of the organization has this address, given in lower case.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn has_member_with_email(&self, org_id: &OrgId, email: &str) -> Result<bool, Error> {
+        let query = Query::new("users", 1)
+            .filter("organizationId", Comparison::Equal, org_id.as_str())
+            .filter("email", Comparison::Equal, email);
+        Ok(!self.db.query(&query).await?.is_empty())
     }
 
     /// What is kept of a user that was deleted.
@@ -53,12 +91,30 @@ pub fn create(user: &User) -> Result<Write, Error> {
     super::create(path(&user.uid), user)
 }
 
-/// Replaces the user's document, if nobody changed it meanwhile.
+/// Sets where the user belongs and what it may do there, if nobody changed the document meanwhile.
+/// The rest stays as it is: clients write it.
 ///
 /// # Errors
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
-pub fn replace(user: &Versioned<User>) -> Result<Write, Error> {
-    super::replace(path(&user.value.uid), user)
+pub fn set_membership(user: &Versioned<User>) -> Result<Write, Error> {
+    let membership = Membership {
+        organization_id: &user.value.organization_id,
+        role: user.value.role,
+        disabled: user.value.disabled,
+    };
+    let precondition = Precondition::Version(user.version);
+    super::merge(path(&user.value.uid), &membership, precondition)
+}
+
+/// Ends the user's sessions that began before `valid_after`, if nobody changed the document
+/// meanwhile.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn end_sessions(user: &Versioned<User>, valid_after: Timestamp) -> Result<Write, Error> {
+    let field = BTreeMap::from([("tokensValidAfter", valid_after)]);
+    let precondition = Precondition::Version(user.version);
+    super::merge(path(&user.value.uid), &field, precondition)
 }
 
 /// Deletes the user's document, if nobody changed it meanwhile.
@@ -73,6 +129,14 @@ pub fn delete(user: &Versioned<User>) -> Write {
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn set_deleted(uid: &Uid, deleted: &DeletedUser) -> Result<Write, Error> {
     super::write(deleted_path(uid), deleted, Precondition::None)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Membership<'a> {
+    organization_id: &'a OrgId,
+    role: Role,
+    disabled: bool,
 }
 
 fn path(uid: &Uid) -> DocumentPath {

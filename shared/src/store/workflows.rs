@@ -37,6 +37,15 @@ impl Store {
         self.page_by_id(query, page).await
     }
 
+    /// Whether the organization has any workflow, active or not.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn has_workflow(&self, org_id: &OrgId) -> Result<bool, Error> {
+        let query = Query::new("workflows", 1).filter("orgId", Comparison::Equal, org_id.as_str());
+        Ok(!self.db.query(&query).await?.is_empty())
+    }
+
     /// Active workflows of all organizations by id, for the scheduler.
     ///
     /// # Errors

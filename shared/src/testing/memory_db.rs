@@ -104,6 +104,10 @@ impl DocumentDb for MemoryDb {
         tokio::task::yield_now().await;
         let state = lock(&self.state);
         state.faults.check_read()?;
+        if query.is_group {
+            let candidates = state.documents.in_group(&query.collection);
+            return matching::select(candidates, query);
+        }
         let candidates = state.documents.in_collection(&query.collection);
         matching::select(candidates, query)
     }

@@ -26,8 +26,11 @@ const FLOORS: &[(&str, &str)] = &[
     // Not on the page: the chain needs a key, its anchors a bucket.
     ("audit", "0-1 store crypto storage"),
     ("vault", "0-1 store crypto google"),
-    ("outbox", "0-1 store email"),
-    ("provision", "0-1 store audit outbox"),
+    // Not on the page: who belongs where, and how one gets there.
+    ("members", "0-1 store"),
+    ("invitation", "0-1 store crypto audit members"),
+    ("outbox", "0-1 store email invitation"),
+    ("provision", "0-1 store audit outbox members invitation"),
     ("erasure", "0-1 store audit identity outbox"),
     ("quota", "0-1 store email llm"),
     ("events", "ids models"),

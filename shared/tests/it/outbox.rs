@@ -6,11 +6,11 @@ use futures::future::join_all;
 use shared::{
     email::Error,
     ids::{RecordId, Uid},
-    models::{OutboxRow, OutboxState},
+    models::{OutboxMessage, OutboxRow, OutboxState},
     outbox::{Dispatcher, Outcome},
     provision::{NewUser, ensure_user},
     store::{self, Store},
-    testing::{FixedClock, RecordingMailer, memory_store, trail},
+    testing::{FixedClock, RecordingMailer, invitation_links, memory_store, trail},
 };
 
 use crate::support::{CALLER, time};
@@ -35,12 +35,18 @@ impl Fixture {
         let new_user = NewUser {
             uid: Uid::parse("u1").unwrap(),
             email: Some("ada@example.com".to_owned()),
+            email_verified: false,
             display_name: Some("Ada <b>".to_owned()),
         };
         let provisioned = ensure_user(&store, &trail(&store), new_user, time(NOW))
             .await
             .unwrap();
-        let dispatcher = Dispatcher::new(store.clone(), mailer.clone(), clock.shared());
+        let dispatcher = Dispatcher::new(
+            store.clone(),
+            mailer.clone(),
+            invitation_links(),
+            clock.shared(),
+        );
         Self {
             store,
             clock,
@@ -224,8 +230,9 @@ async fn a_row_without_a_recipient_is_given_up() {
     let fixture = Fixture::new([]).await;
     let mut row = fixture.row().await;
     row.id = RecordId::derive(&["orphan"]);
-    let shared::models::OutboxMessage::WelcomeEmail { uid } = &mut row.message;
-    *uid = Uid::parse("gone").unwrap();
+    row.message = OutboxMessage::WelcomeEmail {
+        uid: Uid::parse("gone").unwrap(),
+    };
     fixture
         .store
         .commit(vec![store::outbox::create(&row).unwrap()])

@@ -16,6 +16,7 @@ fn new_user(uid: &str) -> NewUser {
     NewUser {
         uid: Uid::parse(uid).unwrap(),
         email: Some("Ada@Example.com".to_owned()),
+        email_verified: true,
         display_name: Some("Ada\u{7} Lovelace ".to_owned()),
     }
 }
@@ -66,6 +67,15 @@ async fn the_user_administers_a_free_organization() {
         .unwrap()
         .value;
     assert_eq!((stats.tokens, stats.period.as_str()), (0, "2026-11"));
+}
+
+#[tokio::test]
+async fn the_user_is_counted_as_the_one_admin() {
+    let (store, _db) = memory_store();
+    let user = provision(&store, new_user("u1")).await.user;
+    let count = store.find_member_count(&user.organization_id).await;
+    let count = count.unwrap().unwrap().value;
+    assert_eq!((count.admins, count.members), (1, 1));
 }
 
 #[tokio::test]

@@ -53,8 +53,7 @@ impl Listing {
         };
         Self {
             collection: name(&query.collection),
-            // The store asks one collection at a time.
-            is_group: false,
+            is_group: query.is_group,
             equal: with(|comparison| comparison == Comparison::Equal),
             contained: Vec::new(),
             ranges: with(|comparison| comparison != Comparison::Equal),

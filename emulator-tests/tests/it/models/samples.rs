@@ -89,10 +89,21 @@ pub(crate) fn token_quota() -> TokenQuota {
 pub(crate) fn invitation() -> Invitation {
     Invitation {
         id: record_id(),
+        org_id: org_id(),
         token_hash: "00ff".to_owned(),
         email: "ada@example.com".to_owned(),
         role: Role::Viewer,
+        invited_by: uid(),
         expires_at: time(),
+        created_at: time(),
+    }
+}
+
+pub(crate) fn member_count() -> MemberCount {
+    MemberCount {
+        admins: 1,
+        members: 3,
+        revision: 4,
     }
 }
 

@@ -17,10 +17,7 @@ use super::{
     idempotency_key::IdempotencyKey,
     patch::{present, present_object, set},
 };
-use crate::{AppState, agents, idempotency::Once, page};
-
-/// An agent counts as online for so long after it was seen.
-const ONLINE_SECS: i64 = 90;
+use crate::{AppState, agents, idempotency::Once, page, presence};
 
 const CREATE_AGENT: &str = "agents.create";
 
@@ -185,6 +182,15 @@ pub(super) async fn delete_agent(
     Ok(StatusCode::NO_CONTENT)
 }
 
+pub(super) async fn beat_agent(
+    State(state): State<AppState>,
+    caller: Allowed<can::BeatAgent>,
+    Path(id): Path<AgentId>,
+) -> Result<StatusCode, ApiError> {
+    presence::beat(&state.store, &caller.0, &id, state.now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 impl CreateAgentRequest {
     fn into_agent(self, org_id: &OrgId, default_model: &str, now: Timestamp) -> Agent {
         Agent {
@@ -225,15 +231,13 @@ impl UpdateAgentRequest {
 
 impl AgentStatusResponse {
     fn new(agent: Agent, now: Timestamp) -> Self {
-        let last_seen_at = agent.presence.last_seen_at;
-        let online = last_seen_at.is_some_and(|seen| now < seen.plus_seconds(ONLINE_SECS));
         Self {
             id: agent.id,
             status: agent.status,
             deploy_state: agent.deploy_state,
             presence: PresenceResponse {
-                online,
-                last_seen_at,
+                online: agent.presence.is_online(now),
+                last_seen_at: agent.presence.last_seen_at,
             },
             last_error: agent.last_error,
         }

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use shared::{
     auth::Claims,
     ids::Uid,
-    models::User,
     testing::{AccountCall, claims},
 };
 
@@ -30,15 +29,6 @@ impl TestApp {
             },
         );
         token
-    }
-
-    async fn user(&self, user: &str) -> User {
-        self.store
-            .find_user(&uid(user))
-            .await
-            .unwrap()
-            .unwrap()
-            .value
     }
 }
 

@@ -14,8 +14,8 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shared::{
     config::Env,
-    ids::Uid,
-    models::{Role, SubscriptionTier},
+    ids::{OrgId, Uid},
+    models::{AuditAction, AuditLog, Role, SubscriptionTier, User},
     store::Store,
     testing::{FixedClock, MemoryDb, RecordingAccounts, TestVerifier, claims, memory_store},
 };
@@ -135,6 +135,44 @@ impl TestApp {
     pub(crate) async fn post_once(&self, key: &str, path: &str, body: &Value) -> Answer {
         let request = request(Method::POST, path, "admin").header("Idempotency-Key", key);
         self.send(json_body(request, body)).await
+    }
+
+    /// One more user, whose token is the uid as well.
+    pub(crate) async fn add_user(&self, uid: &str, org_id: &str, role: Role) {
+        let write = seeds::user(uid, org_id, role);
+        self.store.commit(vec![write]).await.unwrap();
+        self.verifier.accept(uid, claims(&Uid::parse(uid).unwrap()));
+    }
+
+    /// A user's document.
+    pub(crate) async fn user(&self, uid: &str) -> User {
+        let uid = Uid::parse(uid).unwrap();
+        self.store.find_user(&uid).await.unwrap().unwrap().value
+    }
+
+    /// How many admins that can act and how many members the counter of `org_id` tells.
+    pub(crate) async fn counted(&self, org_id: &OrgId) -> (i64, i64) {
+        let count = self.store.find_member_count(org_id).await.unwrap();
+        let count = count.unwrap().value;
+        (count.admins, count.members)
+    }
+
+    /// What is on record in an organization, oldest first.
+    pub(crate) fn records(&self, org_id: &OrgId) -> Vec<AuditLog> {
+        let records = self.db.documents("audit_logs/");
+        let record = |document| -> AuditLog { shared::store::decode(document).unwrap() };
+        let mut records: Vec<AuditLog> = records.iter().map(record).collect();
+        records.retain(|record| record.org_id == *org_id);
+        records.sort_by_key(|record| record.seq);
+        records
+    }
+
+    /// The same as action, actor and subject.
+    pub(crate) fn deeds(&self, org_id: &OrgId) -> Vec<(AuditAction, String, Option<String>)> {
+        let records = self.records(org_id).into_iter();
+        records
+            .map(|record| (record.action, record.actor_id, record.subject_id))
+            .collect()
     }
 
     /// Actions on record, oldest first.

@@ -3,15 +3,15 @@ use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
     models::{
         Agent, AgentKind, AgentStatus, Budget, DeployState, Execution, ExecutionStatus,
-        ExecutionTrigger, Industry, Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth,
-        Organization, Personality, Presence, Role, Step, StepIntent, StepResult, StepStatus,
-        SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry, UsageState,
-        User, VoiceConfig, Workflow, WorkflowVersion,
+        ExecutionTrigger, Industry, Invitation, Lease, Limits, LogKind, LogLevel, LogLine,
+        MemoryDepth, Organization, Personality, Presence, Role, Step, StepIntent, StepResult,
+        StepStatus, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry,
+        UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
     },
     store::{
         Write, agents,
         document_db::{Operation, ValueType, value},
-        executions, organizations, triggers, usage_ledger, users, workflows,
+        executions, invitations, organizations, triggers, usage_ledger, users, workflows,
     },
 };
 
@@ -47,6 +47,24 @@ pub(crate) fn user(uid: &str, org_id: &str, role: Role) -> Write {
         tokens_valid_after: None,
     };
     users::create(&user).unwrap()
+}
+
+/// An invitation of `<id>@example.com` that waits; its token is nobody's.
+pub(crate) fn invitation_model(id: &str, org_id: &str) -> Invitation {
+    Invitation {
+        id: RecordId::parse(id).unwrap(),
+        org_id: OrgId::parse(org_id).unwrap(),
+        token_hash: "00ff".to_owned(),
+        email: format!("{id}@example.com"),
+        role: Role::Viewer,
+        invited_by: Uid::parse("admin").unwrap(),
+        expires_at: now().plus_seconds(60),
+        created_at: now(),
+    }
+}
+
+pub(crate) fn invitation(id: &str, org_id: &str) -> Write {
+    invitations::create(&invitation_model(id, org_id)).unwrap()
 }
 
 pub(crate) fn agent_model(id: &str) -> Agent {

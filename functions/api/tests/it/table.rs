@@ -1,7 +1,10 @@
 use api::ROUTES;
 use http::Method;
 use serde_json::{Value, json};
-use shared::{auth::Action, models::ExecutionStatus};
+use shared::{
+    auth::Action,
+    models::{ExecutionStatus, Role},
+};
 
 use crate::{
     app::{TestApp, agent_request, workflow_request},
@@ -72,6 +75,35 @@ pub(crate) fn routes() -> Vec<Route> {
         ),
         get("/analytics/usage", ""),
     ]
+    .into_iter()
+    .chain(membership_routes())
+    .collect()
+}
+
+/// `admin` is the only admin of `o1`, so it can neither leave nor have another organization.
+fn membership_routes() -> Vec<Route> {
+    let name = json!({ "name": "Engines" });
+    let address = json!({ "email": "guest@example.com", "role": "user" });
+    let token = json!({ "token": "o1.i1.0" });
+    vec![
+        write(Method::POST, "/organizations", "", name.clone(), 400),
+        write(Method::PATCH, "/organization", "", name, 200),
+        without_body(Method::POST, "/organization/leave", "", 400),
+        get("/members", ""),
+        write(
+            Method::PATCH,
+            "/members/{id}",
+            "m1",
+            json!({ "role": "viewer" }),
+            200,
+        ),
+        delete("/members/{id}", "m1"),
+        write(Method::POST, "/organization/invitations", "", address, 201),
+        get("/organization/invitations", ""),
+        delete("/organization/invitations/{id}", "i1"),
+        write(Method::POST, "/invitations/accept", "", token, 404),
+        without_body(Method::POST, "/agents/{id}/heartbeat", "a1", 204),
+    ]
 }
 
 impl Route {
@@ -119,7 +151,12 @@ pub(crate) async fn seeded_app() -> TestApp {
     let app = TestApp::new().await;
     for (org_id, prefix) in [("o1", ""), ("o2", FOREIGN)] {
         let id = |id: &str| format!("{prefix}{id}");
-        let mut writes = vec![seeds::agent(&id("a1")), seeds::workflow(&id("w1"))];
+        let mut writes = vec![
+            seeds::agent(&id("a1")),
+            seeds::workflow(&id("w1")),
+            seeds::user(&id("m1"), org_id, Role::User),
+            seeds::invitation(&id("i1"), org_id),
+        ];
         writes.extend(seeds::execution(
             &id("running"),
             ExecutionStatus::Running,

@@ -5,7 +5,8 @@ use shared::{
     graph::AgentData,
     ids::{AgentId, fingerprint},
     inputs::Bindings,
-    models::{Agent, AgentStatus, DeployState},
+    models::{Agent, AgentStatus, DeployState, Timestamp},
+    store::agents,
 };
 
 use super::{
@@ -45,6 +46,7 @@ impl AgentCall {
             let message = format!("the agent {} is not deployed and active", agent.id);
             return Err(Failure::permanent("failed_precondition", message).into());
         }
+        beat(state, &agent).await;
         let question = LlmCall {
             model: Some(agent.model.clone()).filter(|model| !model.is_empty()),
             system: Some(system_prompt(&agent)),
@@ -73,6 +75,24 @@ impl AgentCall {
 
     pub(super) fn request_hash(&self) -> String {
         fingerprint(&["agent", self.agent_id.as_str(), &self.prompt])
+    }
+}
+
+/// Tells that the agent is at work. A beat that is lost must not cost the call.
+async fn beat(state: &AppState, agent: &Agent) {
+    let now: Timestamp = state.clock.now().into();
+    if agent.presence.absorbs_beat(now) {
+        return;
+    }
+    let kept = async {
+        state
+            .store
+            .commit(vec![agents::beat(&agent.id, now)?])
+            .await
+    };
+    if let Err(error) = kept.await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(agent.id = %agent.id, error, "the agent's beat is lost");
     }
 }
 

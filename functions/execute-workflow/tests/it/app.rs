@@ -19,7 +19,7 @@ use shared::{
         document_db::{DocumentDb, Operation},
         organizations, triggers, workflows,
     },
-    testing::{FixedClock, MemoryDb, RecordingMailer},
+    testing::{FixedClock, MemoryDb, RecordingMailer, invitation_links},
 };
 use tower::ServiceExt;
 
@@ -64,6 +64,7 @@ impl App {
         let ports = Ports {
             provider,
             mailer: Arc::new(RecordingMailer::new()),
+            links: invitation_links(),
             egress,
         };
         let function_store = faulty.map_or_else(|| db.store(), Store::new);

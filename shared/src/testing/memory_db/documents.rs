@@ -37,6 +37,13 @@ impl Documents {
         })
     }
 
+    pub(super) fn in_group(&self, name: &str) -> impl Iterator<Item = &Document> {
+        self.iter().filter(move |document| {
+            let collection = document.path.as_str().rsplit('/').nth(1);
+            collection == Some(name)
+        })
+    }
+
     /// Applies all writes, or none. A later write sees what an earlier one does.
     pub(super) fn commit(&mut self, writes: &[Write]) -> Result<Timestamp, Error> {
         let mut staged: BTreeMap<&DocumentPath, Option<Fields>> = BTreeMap::new();

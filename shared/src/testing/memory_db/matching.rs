@@ -8,6 +8,7 @@ use crate::store::document_db::{
 /// Where a document stands in an ordered listing.
 struct Position<'a> {
     value: Option<&'a Value>,
+    /// The path in a group of collections.
     id: &'a str,
 }
 
@@ -31,7 +32,7 @@ pub(super) fn select<'a>(
                 .iter()
                 .all(|filter| holds(filter, &document.fields))
         })
-        .filter_map(|document| Some((position(document, query.order)?, document)))
+        .filter_map(|document| Some((position(document, query)?, document)))
         .filter(|(position, _)| follows(position, query))
         .collect();
     found.sort_by(|(left, _), (right, _)| in_order(query.order, left, right));
@@ -62,12 +63,15 @@ fn follows(position: &Position<'_>, query: &Query) -> bool {
 }
 
 /// A document without the field that a listing is ordered by has no place in it.
-fn position(document: &Document, order: Order) -> Option<Position<'_>> {
-    let value = match order {
+fn position<'a>(document: &'a Document, query: &Query) -> Option<Position<'a>> {
+    let value = match query.order {
         Order::ById => None,
         Order::Ascending(field) | Order::Descending(field) => Some(find(&document.fields, field)?),
     };
-    let id = document.path.id();
+    let id = match query.is_group {
+        true => document.path.as_str(),
+        false => document.path.id(),
+    };
     Some(Position { value, id })
 }
 
@@ -76,7 +80,7 @@ fn in_order(order: Order, left: &Position<'_>, right: &Position<'_>) -> Ordering
         (Some(left), Some(right)) => compare(left, right),
         _ => Ordering::Equal,
     };
-    let ascending = by_value.then_with(|| left.id.cmp(right.id));
+    let ascending = by_value.then_with(|| left.id.split('/').cmp(right.id.split('/')));
     match order {
         Order::Descending(_) => ascending.reverse(),
         Order::ById | Order::Ascending(_) => ascending,

@@ -47,3 +47,26 @@ async fn nothing_works_while_all_fails() {
     assert!(db.get(&path).await.is_ok());
     assert_eq!(db.documents("things/").len(), 1);
 }
+
+#[tokio::test]
+async fn a_group_is_all_collections_of_its_name() {
+    let db = MemoryDb::new();
+    let path = DocumentPath::new("things", "a");
+    let paths = [
+        path.child("parts", "1"),
+        DocumentPath::new("others", "b").child("parts", "2"),
+        DocumentPath::new("parts", "3"),
+        path.child("partsofparts", "4"),
+    ];
+    for path in paths {
+        let write = Write {
+            path,
+            operation: Operation::Replace([].into()),
+            precondition: Precondition::Absent,
+        };
+        db.commit(vec![write]).await.unwrap();
+    }
+    let found = db.query(&Query::group("parts", 10)).await.unwrap();
+    let ids: Vec<&str> = found.iter().map(|document| document.path.id()).collect();
+    assert_eq!(ids, ["2", "3", "1"]);
+}

@@ -3,8 +3,8 @@ use shared::{
     models::Timestamp,
     store::{
         document_db::{
-            Comparison, Document, DocumentDb, Error, Filter, Operation, Order, Precondition, Query,
-            Value, Write,
+            Comparison, Document, DocumentDb, DocumentPath, Error, Filter, Operation, Order,
+            Precondition, Query, Value, Write,
         },
         encode,
     },
@@ -207,6 +207,69 @@ pub(crate) async fn a_subcollection_is_a_collection_of_its_own(db: &dyn Document
     let elsewhere = Query::new("parts", 100);
     assert!(ids(db, &elsewhere).await.is_empty());
     assert_eq!(db.get(&path("ab")).await.unwrap(), None);
+}
+
+/// The paths that a query finds.
+async fn paths(db: &dyn DocumentDb, query: &Query) -> Vec<String> {
+    let found = db.query(query).await.unwrap();
+    found
+        .iter()
+        .map(|document| document.path.to_string())
+        .collect()
+}
+
+async fn put_parts(db: &dyn DocumentDb, places: &[DocumentPath]) {
+    for (place, kind) in places.iter().zip(["x", "y"].into_iter().cycle()) {
+        let write = replace(place.clone(), [("kind", text(kind))], Precondition::None);
+        db.commit(vec![write]).await.unwrap();
+    }
+}
+
+pub(crate) async fn a_group_is_all_collections_of_one_name(db: &dyn DocumentDb) {
+    let places = [
+        path("a").child("parts", "1"),
+        path("b").child("parts", "1"),
+        path("b").child("parts", "2"),
+        DocumentPath::new("parts", "9"),
+        path("a").child("things", "0").child("parts", "7"),
+        path("a").child("partsofparts", "1"),
+        path("c"),
+    ];
+    put_parts(db, &places).await;
+    let group = Query::group("parts", 100);
+    let everywhere = [
+        "parts/9",
+        "things/a/parts/1",
+        "things/a/things/0/parts/7",
+        "things/b/parts/1",
+        "things/b/parts/2",
+    ];
+    assert_eq!(paths(db, &group).await, everywhere);
+    let filtered = group.clone().filter("kind", Comparison::Equal, "x");
+    let filtered = paths(db, &filtered).await;
+    assert_eq!(
+        filtered,
+        [
+            "things/a/parts/1",
+            "things/a/things/0/parts/7",
+            "things/b/parts/2"
+        ]
+    );
+    let first = Query::group("parts", 2);
+    assert_eq!(paths(db, &first).await, everywhere[..2]);
+}
+
+pub(crate) async fn a_group_goes_on_after_a_path(db: &dyn DocumentDb) {
+    let places = [
+        path("a").child("parts", "2"),
+        path("a-").child("parts", "1"),
+        path("b").child("parts", "1"),
+    ];
+    put_parts(db, &places).await;
+    let mut rest = Query::group("parts", 100);
+    rest.after = Some((None, "things/a/parts/2".to_owned()));
+    let found = paths(db, &rest).await;
+    assert_eq!(found, ["things/a-/parts/1", "things/b/parts/1"]);
 }
 
 pub(crate) async fn timestamps_compare_to_the_microsecond(db: &dyn DocumentDb) {

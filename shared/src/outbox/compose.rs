@@ -1,0 +1,113 @@
+//! What a row becomes when it is sent: recipient and content are as they are then.
+
+use secrecy::ExposeSecret;
+
+use crate::{
+    email::{self, Address, Email},
+    ids::{OrgId, RecordId, Uid},
+    invitation::{self, Links},
+    models::{Invitation, OutboxMessage, OutboxRow, Timestamp},
+    store::{Error, Store},
+};
+
+/// Makes e-mails of rows.
+#[derive(Clone)]
+pub(super) struct Composer {
+    pub(super) store: Store,
+    pub(super) links: Links,
+}
+
+/// Why there is no e-mail, as a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// It can never be.
+    Permanent(&'static str),
+    /// It may be later.
+    Passing(&'static str),
+}
+
+impl Composer {
+    pub(super) async fn compose(
+        &self,
+        row: &OutboxRow,
+        now: Timestamp,
+    ) -> Result<Result<Email, Obstacle>, Error> {
+        match &row.message {
+            OutboxMessage::WelcomeEmail { uid } => self.welcome(row, uid).await,
+            OutboxMessage::Invitation { invitation_id } => {
+                self.invitation(row, invitation_id, now).await
+            }
+        }
+    }
+
+    async fn welcome(&self, row: &OutboxRow, uid: &Uid) -> Result<Result<Email, Obstacle>, Error> {
+        let user = self.store.find_user(uid).await?.map(|user| user.value);
+        let address = user
+            .filter(|user| !user.disabled)
+            .and_then(|user| user.email);
+        let Some(address) = address else {
+            return Ok(Err(Obstacle::Permanent("no_recipient")));
+        };
+        let content = email::welcome(&self.organization_name(&row.org_id).await?);
+        Ok(email(row, &address, "Welcome to Infinity X", content))
+    }
+
+    async fn invitation(
+        &self,
+        row: &OutboxRow,
+        id: &RecordId,
+        now: Timestamp,
+    ) -> Result<Result<Email, Obstacle>, Error> {
+        let Some(invitation) = self.standing_invitation(&row.org_id, id, now).await? else {
+            return Ok(Err(Obstacle::Permanent("invitation_gone")));
+        };
+        let link = match self.links.find(&invitation).await {
+            Ok(Some(link)) => link,
+            Ok(None) => return Ok(Err(Obstacle::Permanent("invitation_key_changed"))),
+            // It ends when the invitation does.
+            Err(_) => return Ok(Err(Obstacle::Passing("key_unavailable"))),
+        };
+        let name = self.organization_name(&row.org_id).await?;
+        let (role, ends) = (invitation.role.as_str(), day(invitation.expires_at));
+        let content = email::invitation(&name, role, &ends, link.expose_secret());
+        // Clients may have put anything into the name, and a subject is one line.
+        let name = name.replace(char::is_control, " ");
+        let subject = format!("You are invited to {name}");
+        Ok(email(row, &invitation.email, &subject, content))
+    }
+
+    async fn standing_invitation(
+        &self,
+        org_id: &OrgId,
+        id: &RecordId,
+        now: Timestamp,
+    ) -> Result<Option<Invitation>, Error> {
+        let Some(invitation) = self.store.find_invitation(org_id, id).await? else {
+            return Ok(None);
+        };
+        let stands = invitation::stands(&self.store, &invitation.value, now).await?;
+        Ok(stands.then_some(invitation.value))
+    }
+
+    async fn organization_name(&self, org_id: &OrgId) -> Result<String, Error> {
+        let organization = self.store.find_organization(org_id).await?;
+        let name = organization.map(|organization| organization.value.name);
+        Ok(name.unwrap_or_default())
+    }
+}
+
+/// The UTC day.
+fn day(instant: Timestamp) -> String {
+    instant.instant().strftime("%Y-%m-%d").to_string()
+}
+
+fn email(
+    row: &OutboxRow,
+    address: &str,
+    subject: &str,
+    (text, html): (String, String),
+) -> Result<Email, Obstacle> {
+    let to = Address::parse(address).map_err(|_| Obstacle::Permanent("invalid_recipient"))?;
+    Email::new(to, subject, text, html, row.id.as_str())
+        .map_err(|_| Obstacle::Permanent("invalid_email"))
+}
