@@ -177,6 +177,7 @@ async fn invite(app: &TestApp) {
         created_at: now,
         settings: [].into(),
         disabled: false,
+        tokens_valid_after: None,
     };
     let invitation = Invitation {
         id: "i1".parse().unwrap(),
