@@ -11,6 +11,8 @@ use crate::Endpoints;
 pub struct Client {
     http: reqwest::Client,
     api_url: String,
+    email: String,
+    password: String,
     id_token: String,
 }
 
@@ -33,26 +35,59 @@ impl Client {
     /// # Errors
     /// Returns why the sign-in refused.
     pub async fn sign_up(endpoints: &Endpoints) -> Result<Self> {
-        let http = http_client()?;
         let password = shared::ids::random_token();
-        let email = format!("user-{}@example.com", &password[..12]);
-        let account = json!({ "email": email, "password": password, "returnSecureToken": true });
-        let url = format!(
-            "http://{}/identitytoolkit.googleapis.com/v1/accounts:signUp?key=demo",
-            endpoints.auth_host
-        );
-        let answer = send(http.post(url).json(&account))
-            .await?
-            .require_success()?;
-        let id_token = answer["idToken"]
-            .as_str()
-            .context("no ID token")?
-            .to_owned();
-        Ok(Self {
-            http,
+        let mut client = Self {
+            http: http_client()?,
             api_url: endpoints.api_url.clone(),
-            id_token,
-        })
+            email: format!("user-{}@example.com", &password[..12]),
+            password,
+            id_token: String::new(),
+        };
+        client.take_token(endpoints, "signUp").await?;
+        Ok(client)
+    }
+
+    /// Shows that the address is the user's, by the code that was sent there, and signs in again:
+    /// an ID token says what was so when it was issued.
+    ///
+    /// # Errors
+    /// Returns why the sign-in refused.
+    pub async fn verify_email(&mut self, endpoints: &Endpoints) -> Result<()> {
+        let request = json!({ "requestType": "VERIFY_EMAIL", "idToken": self.id_token });
+        self.sign_in(endpoints, "sendOobCode", &request).await?;
+        let (host, project) = (&endpoints.auth_host, &endpoints.project_id);
+        let url = format!("http://{host}/emulator/v1/projects/{project}/oobCodes");
+        let sent = send(self.http.get(url)).await?.require_success()?;
+        let mut codes = sent["oobCodes"].as_array().into_iter().flatten();
+        let code = codes.find(|code| code["email"] == self.email.as_str());
+        let code = &code.context("no code was sent")?["oobCode"];
+        self.sign_in(endpoints, "update", &json!({ "oobCode": code }))
+            .await?;
+        self.take_token(endpoints, "signInWithPassword").await
+    }
+
+    async fn take_token(&mut self, endpoints: &Endpoints, call: &str) -> Result<()> {
+        let account =
+            json!({ "email": self.email, "password": self.password, "returnSecureToken": true });
+        let answer = self.sign_in(endpoints, call, &account).await?;
+        let id_token = answer["idToken"].as_str().context("no ID token")?;
+        id_token.clone_into(&mut self.id_token);
+        Ok(())
+    }
+
+    async fn sign_in(&self, endpoints: &Endpoints, call: &str, body: &Value) -> Result<Value> {
+        let host = &endpoints.auth_host;
+        let url =
+            format!("http://{host}/identitytoolkit.googleapis.com/v1/accounts:{call}?key=demo");
+        send(self.http.post(url).json(body))
+            .await?
+            .require_success()
+    }
+
+    /// The user's address.
+    #[must_use]
+    pub fn email(&self) -> &str {
+        &self.email
     }
 
     /// The user's ID token.

@@ -3,6 +3,7 @@
 mod api;
 mod audit;
 mod events;
+mod members;
 mod processes;
 mod restart;
 mod workflows;

@@ -243,6 +243,7 @@ async fn deploying_makes_the_agent_active() {
         (agent.status, agent.deploy_state),
         (AgentStatus::Active, DeployState::Deployed)
     );
+    assert_eq!(agent.presence, Presence::at(now()));
     assert_eq!(
         serde_json::to_value(agent.runtime).unwrap(),
         result["runtime"]

@@ -11,9 +11,12 @@ use serde_json::{Value, json};
 use shared::{
     email::Error,
     http::ServiceCallers,
-    models::{OutboxRow, OutboxState, Role, SubscriptionTier, SystemPrincipal},
+    models::{
+        Invitation, OutboxRow, OutboxState, Role, SubscriptionTier, SystemPrincipal, Timestamp,
+        User,
+    },
     outbox::Dispatcher,
-    store::{Store, decode},
+    store::{Store, decode, invitations, users},
     testing::{
         FixedClock, MemoryDb, RecordingMailer, TestServiceVerifier, assert_no_page_may_call,
         assert_security_headers, invitation_links, memory_store, trail,
@@ -161,6 +164,50 @@ async fn a_new_user_gets_a_document_an_organization_and_a_welcome() {
     assert_eq!(app.counts(), [1; 4]);
     assert_eq!(app.mailer.sent().len(), 1);
     assert_eq!(app.outbox_row().state, OutboxState::Sent);
+}
+
+/// Has a member of `o1`, which nobody else is in, invite `ada@example.com`.
+async fn invite(app: &TestApp) {
+    let now: Timestamp = app.clock.shared().now().into();
+    let inviter = User {
+        uid: "inviter".parse().unwrap(),
+        email: None,
+        role: Role::Admin,
+        organization_id: "o1".parse().unwrap(),
+        created_at: now,
+        settings: [].into(),
+        disabled: false,
+        tokens_valid_after: None,
+    };
+    let invitation = Invitation {
+        id: "i1".parse().unwrap(),
+        org_id: inviter.organization_id.clone(),
+        token_hash: "00ff".to_owned(),
+        email: "ada@example.com".to_owned(),
+        role: Role::Viewer,
+        invited_by: inviter.uid.clone(),
+        expires_at: now.plus_seconds(60),
+        created_at: now,
+    };
+    let writes = [users::create(&inviter), invitations::create(&invitation)];
+    let writes = writes.into_iter().collect::<Result<_, _>>().unwrap();
+    app.store.commit(writes).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_who_has_shown_to_own_the_address_joins_by_invitation() {
+    for (is_verified, role) in [(true, Role::Viewer), (false, Role::Admin)] {
+        let app = TestApp::new();
+        invite(&app).await;
+        let mut ada = ada();
+        ada["value"]["emailVerified"] = json!(is_verified);
+        assert_eq!(app.send(binary(&ada)).await, 204);
+        let user = app.store.find_user(&"u1".parse().unwrap()).await.unwrap();
+        let user = user.unwrap().value;
+        assert_eq!(user.role, role);
+        assert_eq!(user.organization_id.as_str() == "o1", is_verified);
+        assert_eq!(app.mailer.sent().len(), 1, "it is welcome either way");
+    }
 }
 
 #[tokio::test]

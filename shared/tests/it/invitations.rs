@@ -254,14 +254,14 @@ async fn an_invitation_that_is_over_lets_nobody_in() {
 
 #[tokio::test]
 async fn an_invitation_falls_with_its_inviter() {
-    let changes: [(&str, fn(&mut User)); 3] = [
-        ("demoted", |ada| ada.role = Role::Viewer),
-        ("locked out", |ada| ada.disabled = true),
-        ("gone", |ada| ada.organization_id = OrgId::derive(&["x"])),
-    ];
-    for (why, change) in changes {
+    for why in ["demoted", "locked out", "gone"] {
         let fixture = Fixture::new().await;
         fixture.invite(Role::User, 60).await;
+        let change = |ada: &mut User| match why {
+            "demoted" => ada.role = Role::Viewer,
+            "locked out" => ada.disabled = true,
+            _ => ada.organization_id = OrgId::derive(&["x"]),
+        };
         fixture.change_ada(change).await;
         assert_not_joined(&fixture, grace(), why).await;
     }

@@ -73,7 +73,7 @@ async fn without_a_counter_all_members_are_counted() {
 #[tokio::test]
 async fn the_counter_goes_on_from_where_it_was() {
     let admin = user("a1", Role::Admin);
-    let store = store_of(&[admin.clone()]).await;
+    let store = store_of(std::slice::from_ref(&admin)).await;
     let write = members(&store).await.join(Role::Admin).unwrap();
     counted(&store, write).await;
     let write = members(&store).await.leave(&admin).unwrap();
@@ -120,7 +120,7 @@ async fn the_last_admin_that_can_act_cannot_go_while_others_stay() {
 #[tokio::test]
 async fn the_only_member_may_go_but_not_give_its_role_up() {
     let admin = user("a1", Role::Admin);
-    let store = store_of(&[admin.clone()]).await;
+    let store = store_of(std::slice::from_ref(&admin)).await;
     assert!(members(&store).await.is_one());
     assert!(members(&store).await.leave(&admin).is_ok());
     let demoted = user("a1", Role::Viewer);
