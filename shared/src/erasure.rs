@@ -29,8 +29,8 @@ pub enum Error {
     /// The audit trail cannot be changed.
     #[error("the user's audit records cannot be erased")]
     Audit(#[from] audit::Error),
-    /// The account that the user signs in with is still there.
-    #[error("the user's account cannot be deleted")]
+    /// The account that the user signs in with cannot be ended.
+    #[error("the keeper of the accounts did not do what was asked")]
     Account(#[from] identity::Error),
 }
 

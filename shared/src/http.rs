@@ -24,7 +24,7 @@ pub use layers::{EdgeConfig, edge};
 pub use object::object;
 pub use origins::cors_origins;
 pub use path::{Path, Query};
-pub use principal::{Allowed, Authenticator, Permission, SignedIn, can};
+pub use principal::{Allowed, Authenticator, Permission, SignedIn, Verified, can};
 pub use raw_body::RawBody;
 pub use serve::serve;
 pub use service_caller::{ServiceCaller, ServiceCallers};

@@ -23,6 +23,20 @@ const MAX_DISPLAY_NAME_CHARS: usize = 180;
 /// become visible to members.
 pub const PERSONAL_NAME: &str = "Personal organization";
 
+/// Why there is no user.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The account was deleted: whoever still holds its token does not get it back.
+    #[error("the account was deleted")]
+    Deleted,
+    /// The user cannot be recorded.
+    #[error("the user cannot be made")]
+    Audit(#[from] audit::Error),
+    /// The database failed.
+    #[error("the user cannot be kept")]
+    Store(#[from] store::Error),
+}
+
 /// What the sign-up tells about a user.
 #[derive(Clone, Debug)]
 pub struct NewUser {
@@ -55,17 +69,20 @@ pub struct Provisioned {
 /// the admin of its own, which is made with it.
 ///
 /// # Errors
-/// Returns the errors of the database and of the audit trail.
+/// Returns [`Error::Deleted`], and the errors of the database and of the audit trail.
 pub async fn ensure_user(
     store: &Store,
     trail: &Trail,
     new_user: NewUser,
     now: Timestamp,
-) -> Result<Provisioned, audit::Error> {
+) -> Result<Provisioned, Error> {
     let new_user = &new_user;
     commit_contended(store, || async move {
         if let Some(user) = store.find_user(&new_user.uid).await? {
             return Ok((Vec::new(), provisioned(user.value, false)));
+        }
+        if store.find_deleted_user(&new_user.uid).await?.is_some() {
+            return Err(Error::Deleted);
         }
         let joined = join_by_invitation(store, trail, new_user, now).await?;
         let (mut writes, user) = match joined {

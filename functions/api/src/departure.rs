@@ -40,7 +40,7 @@ pub(crate) async fn leave_for_another(
     leave(trail, user, members, now).await
 }
 
-async fn require_empty(store: &Store, org_id: &OrgId) -> Result<(), Error> {
+pub(crate) async fn require_empty(store: &Store, org_id: &OrgId) -> Result<(), Error> {
     let organization = organization::find(store, org_id).await?;
     let agents = store.find_agent_quota(org_id).await?;
     let problem = if organization.subscription_tier != SubscriptionTier::Free {

@@ -1,4 +1,4 @@
-use shared::{audit, identity, members, quota, store};
+use shared::{audit, erasure, members, quota, store};
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +31,6 @@ pub(crate) enum Error {
     /// It is refused for a reason of its own.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The idempotency key belongs to another request.
-    #[error("the idempotency key was used for another request")]
-    KeyReused,
     /// An answer cannot be kept, or read again.
     #[error("the answer is not what this version writes")]
     Answer(#[from] serde_json::Error),
@@ -43,9 +40,9 @@ pub(crate) enum Error {
     /// The plan does not allow it.
     #[error(transparent)]
     Quota(#[from] quota::Error),
-    /// The keeper of the accounts did not do what was asked.
+    /// A user's account or what refers to it is not as it was to be.
     #[error(transparent)]
-    Accounts(#[from] identity::Error),
+    Account(#[from] erasure::Error),
     /// It cannot be recorded.
     #[error(transparent)]
     Audit(#[from] audit::Error),
@@ -66,6 +63,12 @@ pub(crate) enum Refusal {
     /// There are as many as may be.
     #[error("{0}")]
     Exhausted(&'static str),
+}
+
+impl Refusal {
+    /// The idempotency key belongs to another request.
+    pub(crate) const KEY_REUSED: Self =
+        Self::AlreadyExists("this `Idempotency-Key` was used for another request");
 }
 
 impl From<members::Error> for Error {

@@ -11,7 +11,7 @@ use shared::{
 };
 
 use crate::{
-    error::{Error, Problem},
+    error::{Error, Problem, Refusal},
     graph_check,
     idempotency::{Done, Once},
     workflows,
@@ -196,7 +196,7 @@ async fn find_started(
         return Ok(None);
     };
     if trigger.workflow_id != *workflow_id || trigger.payload.0 != *payload {
-        return Err(Error::KeyReused);
+        return Err(Refusal::KEY_REUSED.into());
     }
     Ok(Some(Started::by(&trigger)))
 }

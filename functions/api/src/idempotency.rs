@@ -5,7 +5,7 @@ use shared::{
     store::{Store, Write, commit_contended, idempotency},
 };
 
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 
 /// How long an answer is kept at least. Firestore deletes it some time after
 /// (<https://firebase.google.com/docs/firestore/ttl>).
@@ -129,7 +129,7 @@ impl Once {
             return Ok(None);
         };
         if record.request_hash != key.request_hash {
-            return Err(Error::KeyReused);
+            return Err(Refusal::KEY_REUSED.into());
         }
         Ok(Some(serde_json::from_value(record.body.0)?))
     }

@@ -62,6 +62,7 @@ pub const ROUTES: &[&[Route]] = &[
 
 const ACCOUNT: &[Route] = &[
     own(Method::GET, "/me", || get(organization::get_me)),
+    own(Method::DELETE, "/me", || delete(account::delete_account)),
     own(Method::GET, "/me/export", || get(account::export_account)),
     own(Method::POST, "/me/sessions/revoke", || {
         post(account::revoke_sessions)
@@ -300,15 +301,11 @@ impl From<Error> for ApiError {
             }
             Error::Precondition(message) => Self::new(Code::FailedPrecondition, message),
             Error::Refused(refusal) => refusal.into(),
-            Error::KeyReused => Self::new(
-                Code::AlreadyExists,
-                "this `Idempotency-Key` was used for another request",
-            ),
             Error::Quota(error) => error.into(),
-            Error::Accounts(error) if error.is_transient() => Self::unavailable(&error),
+            Error::Account(error) if error.is_transient() => Self::unavailable(&error),
             Error::Audit(error) => error.into(),
             Error::Store(error) => error.into(),
-            Error::Accounts(_) | Error::Answer(_) | Error::ConsentUrl(_) => Self::internal(&error),
+            Error::Account(_) | Error::Answer(_) | Error::ConsentUrl(_) => Self::internal(&error),
         }
     }
 }

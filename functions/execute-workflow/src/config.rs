@@ -1,7 +1,7 @@
 use std::{collections::HashMap, net::SocketAddr};
 
 use shared::{
-    auth::ServiceAuthConfig,
+    auth::{AuthConfig, ServiceAuthConfig},
     config::{Env, Error, ServiceConfig},
     crypto::MacConfig,
     email::SendGridConfig,
@@ -17,7 +17,9 @@ const HOST_OVERRIDES: &str = "EGRESS_HOST_OVERRIDES";
 pub struct Config {
     /// What every function needs.
     pub service: ServiceConfig,
-    /// The key of invitation tokens.
+    /// Where the accounts are kept.
+    pub auth: AuthConfig,
+    /// The key of the audit trail and of invitation tokens.
     pub mac: MacConfig,
     /// Where links in e-mails lead.
     pub app_url: AppUrl,
@@ -39,8 +41,10 @@ impl Config {
     pub fn from_env(env: &Env) -> Result<Self, Error> {
         env.development_only(HOST_OVERRIDES)?;
         let overrides = env.list(HOST_OVERRIDES);
+        let service = ServiceConfig::load(env)?;
         Ok(Self {
-            service: ServiceConfig::load(env)?,
+            auth: AuthConfig::load(env, &service)?,
+            service,
             mac: MacConfig::load(env)?,
             app_url: AppUrl::load(env)?,
             openai: OpenAiConfig::load(env)?,

@@ -44,8 +44,8 @@ pub(crate) async fn handle_trigger_written(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Handles the minute's tick of the schedules: fires those that are due and sends what the outbox
-/// still holds. Both survive a repeat.
+/// Handles the minute's tick of the schedules: fires those that are due, sends what the outbox still
+/// holds and finishes deletions of accounts. All survive a repeat.
 pub(crate) async fn handle_schedule(
     _: ServiceCaller,
     State(state): State<AppState>,
@@ -57,7 +57,10 @@ pub(crate) async fn handle_schedule(
     let due_at = due_at.unwrap_or_else(|| state.clock.now());
     let fired = schedule::fire_due(&state, due_at.into()).await?;
     let sent = sweep::send_outbox(&state).await?;
-    Ok(Json(json!({ "fired": fired, "sent": sent })))
+    let erased = sweep::finish_erasures(&state).await?;
+    Ok(Json(
+        json!({ "fired": fired, "sent": sent, "erased": erased }),
+    ))
 }
 
 /// Handles the minute's tick of the sweeper: goes on with due executions. It has a route of its

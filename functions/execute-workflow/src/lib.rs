@@ -14,10 +14,13 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::FromRef, routing::post};
 use shared::{
+    audit::Trail,
     clock::{SharedClock, SystemClock},
     egress::{self, Egress, EgressConfig},
     email::{Mailer, SendGrid},
+    erasure::Erasure,
     http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
+    identity::{Accounts, IdentityToolkit},
     invitation::{Links, Tokens},
     llm::{OpenAi, SharedProvider},
     models::SystemPrincipal,
@@ -45,6 +48,7 @@ pub struct AppState {
     llm: MeteredLlm,
     egress: Arc<Egress>,
     dispatcher: Dispatcher,
+    erasure: Erasure,
     default_model: String,
     callers: ServiceCallers,
 }
@@ -57,10 +61,15 @@ impl AppState {
     pub fn new(config: Config) -> Result<Self, StartError> {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let default_model = config.openai.default_model.clone();
+        let key = config.mac.key();
+        let emulator_host = config.auth.emulator_host.as_deref();
+        let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
         let ports = Ports {
             provider: Arc::new(OpenAi::new(config.openai, client()?)),
             mailer: Arc::new(SendGrid::new(config.sendgrid, client()?)),
-            links: Links::new(Tokens::new(config.mac.key()), config.app_url),
+            links: Links::new(Tokens::new(key.clone()), config.app_url),
+            trail: Trail::new(store.clone(), key),
+            accounts: Arc::new(accounts),
             egress: Egress::new(EgressConfig {
                 host_overrides: config.egress_host_overrides,
             })?,
@@ -87,6 +96,7 @@ impl AppState {
     ) -> Self {
         let llm = MeteredLlm::new(ports.provider, store.clone(), clock.clone());
         let dispatcher = Dispatcher::new(store.clone(), ports.mailer, ports.links, clock.clone());
+        let erasure = Erasure::new(store.clone(), ports.trail, ports.accounts);
         let egress = Arc::new(ports.egress);
         Self {
             store,
@@ -94,6 +104,7 @@ impl AppState {
             llm,
             egress,
             dispatcher,
+            erasure,
             default_model,
             callers,
         }
@@ -125,6 +136,10 @@ pub struct Ports {
     pub mailer: Arc<dyn Mailer>,
     /// Makes the links in them.
     pub links: Links,
+    /// Records what the sweeper does to accounts.
+    pub trail: Trail,
+    /// Keeps the accounts that users sign in with.
+    pub accounts: Arc<dyn Accounts>,
     /// Sends the requests of `http` nodes.
     pub egress: Egress,
 }

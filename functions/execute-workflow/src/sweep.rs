@@ -6,6 +6,8 @@ use crate::{AppState, CALLER, journal, run};
 
 /// Executions that one tick goes on with at most; the next tick takes the rest.
 const MAX_EXECUTIONS: u32 = 100;
+/// Deleted accounts that one tick finishes at most.
+const MAX_ERASURES: u32 = 20;
 /// Messages that one tick sends at most.
 const MAX_MESSAGES: u32 = 100;
 
@@ -37,4 +39,13 @@ pub(crate) async fn resume_due_executions(state: &AppState) -> Result<usize, Err
 /// Returns the database's error.
 pub(crate) async fn send_outbox(state: &AppState) -> Result<usize, Error> {
     state.dispatcher.sweep(&CALLER, MAX_MESSAGES).await
+}
+
+/// Finishes deletions of accounts that were cut off; tells how many it could.
+///
+/// # Errors
+/// Returns the database's error.
+pub(crate) async fn finish_erasures(state: &AppState) -> Result<usize, Error> {
+    let now = state.clock.now().into();
+    state.erasure.sweep(&CALLER, MAX_ERASURES, now).await
 }

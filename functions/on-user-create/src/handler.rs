@@ -43,7 +43,12 @@ async fn provision_user(state: &AppState, event: UserCreated) -> Result<StatusCo
         display_name: event.display_name,
     };
     let now = state.clock.now().into();
-    let provisioned = provision::ensure_user(&state.store, &state.trail, new_user, now).await?;
+    let provisioned = provision::ensure_user(&state.store, &state.trail, new_user, now).await;
+    // Told late, of an account that is gone again.
+    if let Err(provision::Error::Deleted) = provisioned {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let provisioned = provisioned?;
     if let Some(id) = provisioned.outbox_id {
         // The row is committed: if this fails, the sweeper sends the mail.
         if let Err(error) = state.dispatcher.dispatch(&CALLER, &id).await {

@@ -8,7 +8,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{audit, auth, events, quota, retry::Transient, store};
+use crate::{audit, auth, events, provision, quota, retry::Transient, store};
 
 /// The registry of error codes: Google's canonical codes in lower case
 /// (<https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>).
@@ -221,6 +221,18 @@ impl From<audit::Error> for ApiError {
             Self::unavailable(&error)
         } else {
             Self::internal(&error)
+        }
+    }
+}
+
+impl From<provision::Error> for ApiError {
+    fn from(error: provision::Error) -> Self {
+        match error {
+            provision::Error::Deleted => {
+                Self::new(Code::Unauthenticated, "this account was deleted")
+            }
+            provision::Error::Audit(error) => error.into(),
+            provision::Error::Store(error) => error.into(),
         }
     }
 }

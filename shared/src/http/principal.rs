@@ -19,7 +19,8 @@ use crate::{
 /// Turns an ID token into a [`Principal`].
 ///
 /// The user's document is read for every request, so that a demotion, a lock-out or the end of all
-/// sessions takes effect at once. It is made on the first call if the sign-up event has not arrived yet.
+/// sessions takes effect at once. It is made on the first call if the sign-up event has not
+/// arrived yet.
 #[derive(Clone)]
 pub struct Authenticator {
     verifier: Arc<dyn TokenVerifier>,
@@ -90,6 +91,23 @@ impl Authenticator {
             role: user.role,
         };
         Ok(SignedIn { principal, claims })
+    }
+}
+
+/// What a caller's token says, whether or not there is a user of it.
+#[derive(Debug)]
+pub struct Verified(pub Claims);
+
+impl<S> FromRequestParts<S> for Verified
+where
+    S: Send + Sync,
+    Authenticator: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let claims = Authenticator::from_ref(state).authenticate(parts).await?;
+        Ok(Self(claims))
     }
 }
 

@@ -56,7 +56,12 @@ impl MemoryDb {
     /// Has the next `count` commits report an unavailable database. With `applied` they take
     /// effect all the same, as when only the answer is lost.
     pub fn fail_next_commits(&self, count: usize, applied: bool) {
-        lock(&self.state).faults.fail_next_commits(count, applied);
+        lock(&self.state).faults.fail_commits(0, count, applied);
+    }
+
+    /// The same for one commit, after `spared` others.
+    pub fn fail_commit_after(&self, spared: usize, applied: bool) {
+        lock(&self.state).faults.fail_commits(spared, 1, applied);
     }
 
     /// Has every call report an unavailable database, until it is switched off.

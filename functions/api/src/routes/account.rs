@@ -1,9 +1,22 @@
 use axum::{extract::State, response::Response};
 use http::StatusCode;
-use shared::{http::ApiError, models::Principal};
+use shared::{
+    http::{ApiError, Verified},
+    models::Principal,
+};
 
 use super::lines;
 use crate::{AppState, account, account_export};
+
+/// The token alone counts: a call that was cut off is repeated when the user's document is gone.
+pub(super) async fn delete_account(
+    State(state): State<AppState>,
+    Verified(claims): Verified,
+) -> Result<StatusCode, ApiError> {
+    let (store, trail, accounts) = (&state.store, &state.trail, state.accounts.clone());
+    account::delete(store, trail, accounts, &claims, state.now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
 
 pub(super) async fn revoke_sessions(
     State(state): State<AppState>,

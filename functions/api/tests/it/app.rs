@@ -13,6 +13,7 @@ use http::{
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shared::{
+    auth::Claims,
     config::Env,
     ids::{OrgId, Uid},
     models::{AuditAction, AuditLog, Role, SubscriptionTier, User},
@@ -62,7 +63,11 @@ impl TestApp {
         let env = Env::from_pairs(variables.into_iter().chain(fixed));
         let config = Config::from_env(&env).unwrap();
         for uid in ["admin", "user", "viewer", "stranger"] {
-            verifier.accept(uid, claims(&Uid::parse(uid).unwrap()));
+            let claims = Claims {
+                auth_time: seeds::now(),
+                ..claims(&Uid::parse(uid).unwrap())
+            };
+            verifier.accept(uid, claims);
         }
         let accounts = Arc::new(RecordingAccounts::new());
         let state = AppState::with_ports(

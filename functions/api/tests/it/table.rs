@@ -28,6 +28,8 @@ pub(crate) fn routes() -> Vec<Route> {
     let start = json!({ "workflowId": "w1" });
     vec![
         get("/me", ""),
+        // The last admin stays.
+        without_body(Method::DELETE, "/me", "", 400),
         get("/me/export", ""),
         without_body(Method::POST, "/me/sessions/revoke", "", 204),
         get("/audit", ""),

@@ -19,7 +19,7 @@ use shared::{
         document_db::{DocumentDb, Operation},
         organizations, triggers, workflows,
     },
-    testing::{FixedClock, MemoryDb, RecordingMailer, invitation_links},
+    testing::{FixedClock, MemoryDb, RecordingAccounts, RecordingMailer, invitation_links, trail},
 };
 use tower::ServiceExt;
 
@@ -65,6 +65,8 @@ impl App {
             provider,
             mailer: Arc::new(RecordingMailer::new()),
             links: invitation_links(),
+            trail: trail(&store),
+            accounts: Arc::new(RecordingAccounts::new()),
             egress,
         };
         let function_store = faulty.map_or_else(|| db.store(), Store::new);

@@ -3,6 +3,7 @@ use crate::store::Error;
 /// Which calls are to fail.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
+    spared: usize,
     commits: usize,
     applied: bool,
     all: bool,
@@ -20,7 +21,8 @@ pub(super) struct Fault {
 struct Injected;
 
 impl Faults {
-    pub(super) fn fail_next_commits(&mut self, count: usize, applied: bool) {
+    pub(super) fn fail_commits(&mut self, spared: usize, count: usize, applied: bool) {
+        self.spared = spared;
         self.commits = count;
         self.applied = applied;
     }
@@ -36,6 +38,10 @@ impl Faults {
     pub(super) fn next_commit(&mut self) -> Option<Fault> {
         if self.all {
             return Some(Fault { applied: false });
+        }
+        if self.commits > 0 && self.spared > 0 {
+            self.spared -= 1;
+            return None;
         }
         self.commits = self.commits.checked_sub(1)?;
         Some(Fault {
