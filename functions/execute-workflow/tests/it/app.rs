@@ -31,6 +31,7 @@ pub(crate) struct App {
     pub(crate) clock: FixedClock,
     pub(crate) db: Arc<MemoryDb>,
     pub(crate) store: Store,
+    pub(crate) accounts: Arc<RecordingAccounts>,
 }
 
 impl App {
@@ -61,12 +62,13 @@ impl App {
             host_overrides: HashMap::new(),
         })
         .unwrap();
+        let accounts = Arc::new(RecordingAccounts::new());
         let ports = Ports {
             provider,
             mailer: Arc::new(RecordingMailer::new()),
             links: invitation_links(),
             trail: trail(&store),
-            accounts: Arc::new(RecordingAccounts::new()),
+            accounts: accounts.clone(),
             egress,
         };
         let function_store = faulty.map_or_else(|| db.store(), Store::new);
@@ -77,6 +79,7 @@ impl App {
             clock,
             db,
             store,
+            accounts,
         }
     }
 

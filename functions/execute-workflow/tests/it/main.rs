@@ -5,6 +5,7 @@
 mod agents;
 mod app;
 mod edge;
+mod erasures;
 mod events;
 mod failures;
 mod recovery;
