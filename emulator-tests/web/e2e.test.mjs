@@ -54,6 +54,27 @@ for (const { name, authEmulator } of SIGN_INS) {
       });
     }
 
+    test('a user who logs out everywhere is let in nowhere', async () => {
+      const client = await stack.signUp('chromium');
+      const { orgId } = client;
+      assert.equal((await client.call('POST', '/me/sessions/revoke')).status, 204);
+      assert.equal((await client.call('GET', '/me')).status, 401);
+      const agents = await client.listen(queries.agents, { orgId });
+      assert.equal(await agents.refusal(), 'permission-denied');
+    });
+
+    test('a deleted account is gone and its address is free', async () => {
+      const client = await stack.signUp('chromium');
+      const { email, orgId, uid } = client;
+      assert.equal((await client.call('DELETE', '/me')).status, 204);
+      assert.equal((await client.call('GET', '/me')).status, 401);
+      const organization = await client.listenToDocument(`organizations/${orgId}`);
+      assert.equal(await organization.refusal(), 'permission-denied');
+      await client.signUp(email);
+      assert.notEqual(client.uid, uid);
+      assert.notEqual(client.orgId, orgId);
+    });
+
     if (authEmulator) {
       test('a user signs in with Google and creates an organization', async () => {
         const client = await stack.open('chromium');

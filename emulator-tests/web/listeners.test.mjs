@@ -79,9 +79,12 @@ for (const [place, title] of Object.entries(PLACES)) {
     });
 
     test("an agent's heartbeat reaches the listeners", async () => {
-      const { admin, agentId, clients, values } = organization;
-      const agents = await clients['a viewer'].listen(queries.agents, values);
-      await agents.until('an agent without a beat', ([agent]) => !agent.presence.lastSeenAt);
+      const admin = await stack.signUp(place);
+      const agents = await admin.listen(queries.agents, { orgId: admin.orgId });
+      // A draft: a deployment is a sign of life as well.
+      const agentId = await createAgent(admin);
+      const isSilent = ([agent]) => agent && !agent.presence.lastSeenAt;
+      await agents.until('an agent without a beat', isSilent);
       const beat = await admin.call('POST', `/agents/${agentId}/heartbeat`);
       assert.equal(beat.status, 204);
       await agents.until('the beat', ([agent]) => agent.presence.lastSeenAt);

@@ -23,9 +23,10 @@ export class Client {
     return client;
   }
 
-  /** Makes a user that nobody else is, with an organization of its own. */
-  async signUp() {
-    this.uid = await this.#run('signUp', `user-${randomUUID()}@example.com`);
+  /** Makes a user, by default one that nobody else is, with an organization of its own. */
+  async signUp(email = `user-${randomUUID()}@example.com`) {
+    this.email = email;
+    this.uid = await this.#run('signUp', email);
     await this.#readOrganization();
   }
 

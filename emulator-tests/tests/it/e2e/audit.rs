@@ -23,7 +23,7 @@ use super::{processes::service, start, workflow_of};
 
 /// Actions that are done at the same time, by several instances of the API.
 const ACTIONS: usize = 1_000;
-const INSTANCES: usize = 4;
+const INSTANCES: usize = 2;
 
 /// Another instance of all functions on the same database and sign-in.
 async fn another_instance(endpoints: &Endpoints) -> Harness {

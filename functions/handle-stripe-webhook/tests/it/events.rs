@@ -115,6 +115,7 @@ async fn effect_audit_record_and_event_are_one_commit() {
         .collect();
     collections.sort_unstable();
     let expected = [
+        "audit_heads",
         "audit_logs",
         "organizations",
         "stripe_customers",
