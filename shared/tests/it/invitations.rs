@@ -1,26 +1,18 @@
 //! Who signs up where an invitation waits joins; its mail carries the one link.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+mod mail;
 
-use async_trait::async_trait;
+use std::sync::Arc;
+
 use futures::future::join_all;
 use shared::{
-    crypto::{self, LocalMac, MacKey, SecretTag},
+    crypto::LocalMac,
     ids::{OrgId, RecordId, Uid},
-    invitation::{AppUrl, LIFETIME_SECS, Links, Token, Tokens},
-    models::{AuditAction, AuditLog, Invitation, MemberCount, OutboxRow, OutboxState, Role, User},
-    outbox::{self, Dispatcher, Outcome},
+    invitation::{LIFETIME_SECS, Tokens},
+    models::{AuditAction, AuditLog, Invitation, MemberCount, Role, User},
     provision::{NewUser, Provisioned, ensure_user},
-    store::{self, Store, Versioned, decode, invitations, users},
-    testing::{
-        APP_URL, FixedClock, MemoryDb, RecordingMailer, invitation_links, memory_store, trail,
-    },
+    store::{Store, Versioned, decode, invitations, users},
+    testing::{MemoryDb, memory_store, trail},
 };
 
 use crate::support::{CALLER, time};
@@ -288,164 +280,4 @@ async fn a_sign_up_whose_answer_is_lost_has_joined_once() {
     assert!(!repeat.created);
     assert_eq!(repeat.user.organization_id, fixture.org_id);
     assert_eq!(fixture.count().await.members, 2);
-}
-
-/// An outbox with the mail of one invitation.
-struct Outbox {
-    fixture: Fixture,
-    invitation: Invitation,
-    id: RecordId,
-    mailer: Arc<RecordingMailer>,
-    clock: FixedClock,
-    dispatcher: Dispatcher,
-}
-
-impl Outbox {
-    async fn new(links: Links) -> Self {
-        let fixture = Fixture::new().await;
-        let invitation = fixture.invite(Role::Viewer, 0).await;
-        let row = outbox::invitation(&invitation, time(NOW));
-        let write = store::outbox::create(&row).unwrap();
-        fixture.store.commit(vec![write]).await.unwrap();
-        let (mailer, clock) = (Arc::new(RecordingMailer::new()), FixedClock::at(NOW));
-        let (store, sink) = (fixture.store.clone(), mailer.clone());
-        Self {
-            dispatcher: Dispatcher::new(store, sink, links, clock.shared()),
-            fixture,
-            invitation,
-            id: row.id,
-            mailer,
-            clock,
-        }
-    }
-
-    async fn dispatch(&self) -> Outcome {
-        self.dispatcher.dispatch(&CALLER, &self.id).await.unwrap()
-    }
-
-    async fn row(&self) -> OutboxRow {
-        let row = self.fixture.store.find_outbox_row(&CALLER, &self.id).await;
-        row.unwrap().unwrap().value
-    }
-
-    async fn assert_failed(&self, code: &str) {
-        assert_eq!(self.dispatch().await, Outcome::Failed);
-        let row = self.row().await;
-        assert_eq!(row.state, OutboxState::Failed);
-        assert_eq!(row.last_error.as_deref(), Some(code));
-        assert!(self.mailer.sent().is_empty());
-    }
-}
-
-#[tokio::test]
-async fn the_mail_carries_a_link_with_the_token_that_opens_the_invitation() {
-    let outbox = Outbox::new(invitation_links()).await;
-    assert_eq!(outbox.dispatch().await, Outcome::Sent);
-    let mails = outbox.mailer.sent();
-    let [mail] = mails.as_slice() else {
-        panic!("{} mails", mails.len());
-    };
-    assert_eq!(mail.to().as_str(), ADDRESS);
-    assert_eq!(mail.subject(), "You are invited to Ada's organization");
-    let start = format!("{APP_URL}/invitations/accept#token=");
-    let token = mail
-        .text()
-        .lines()
-        .find_map(|line| line.strip_prefix(&start))
-        .unwrap();
-    assert!(Token::parse(token).unwrap().opens(&outbox.invitation));
-    assert!(mail.html().contains(&format!("\"{start}{token}\"")));
-    assert!(mail.text().contains("viewer") && mail.text().contains("2026-11-30"));
-}
-
-#[tokio::test]
-async fn the_database_never_holds_the_token() {
-    let outbox = Outbox::new(invitation_links()).await;
-    outbox.dispatch().await;
-    let mail = outbox.mailer.sent().remove(0);
-    let (_, token) = mail.text().split_once("#token=").unwrap();
-    let token = token.lines().next().unwrap();
-    let (_, secret) = token.rsplit_once('.').unwrap();
-    for document in outbox.fixture.db.documents("") {
-        let text = format!("{document:?}");
-        assert!(!text.contains(secret), "{}", document.path);
-    }
-}
-
-#[tokio::test]
-async fn an_invitation_that_is_gone_over_or_void_is_not_sent() {
-    let outbox = Outbox::new(invitation_links()).await;
-    let Invitation { org_id, id, .. } = &outbox.invitation;
-    let found = outbox.fixture.store.find_invitation(org_id, id).await;
-    let delete = invitations::delete(&found.unwrap().unwrap());
-    outbox.fixture.store.commit(vec![delete]).await.unwrap();
-    outbox.assert_failed("invitation_gone").await;
-
-    let outbox = Outbox::new(invitation_links()).await;
-    let lifetime = Duration::from_secs(LIFETIME_SECS.unsigned_abs());
-    outbox.clock.advance(lifetime);
-    outbox.assert_failed("invitation_gone").await;
-
-    let outbox = Outbox::new(invitation_links()).await;
-    outbox.fixture.change_ada(|ada| ada.disabled = true).await;
-    outbox.assert_failed("invitation_gone").await;
-}
-
-#[tokio::test]
-async fn a_link_that_would_open_nothing_is_not_sent() {
-    let app_url = shared::config::Env::from_pairs([("APP_URL", APP_URL)]);
-    let other_key = Tokens::new(Arc::new(LocalMac::new("rotated".into())));
-    let links = Links::new(other_key, AppUrl::load(&app_url).unwrap());
-    let outbox = Outbox::new(links).await;
-    outbox.assert_failed("invitation_key_changed").await;
-}
-
-/// A key that cannot be reached until it is told.
-struct FarKey {
-    near: LocalMac,
-    is_reached: AtomicBool,
-}
-
-#[async_trait]
-impl MacKey for FarKey {
-    fn version(&self) -> &str {
-        self.near.version()
-    }
-
-    async fn sign(&self, message: &[u8]) -> Result<SecretTag, crypto::Error> {
-        if self.is_reached.load(Ordering::Relaxed) {
-            return self.near.sign(message).await;
-        }
-        Err(crypto::Error::Unavailable("no route".into()))
-    }
-}
-
-#[tokio::test]
-async fn a_mail_whose_key_cannot_be_reached_waits_and_is_not_counted_as_tried() {
-    let key = Arc::new(FarKey {
-        near: LocalMac::new("test".into()),
-        is_reached: AtomicBool::new(false),
-    });
-    let env = shared::config::Env::from_pairs([("APP_URL", APP_URL)]);
-    let links = Links::new(Tokens::new(key.clone()), AppUrl::load(&env).unwrap());
-    let outbox = Outbox::new(links).await;
-    assert_eq!(outbox.dispatch().await, Outcome::Deferred);
-    let row = outbox.row().await;
-    assert_eq!((row.state, row.attempts), (OutboxState::Pending, 0));
-    assert_eq!(row.last_error.as_deref(), Some("key_unavailable"));
-    assert_eq!(outbox.dispatch().await, Outcome::Skipped, "not due yet");
-    key.is_reached.store(true, Ordering::Relaxed);
-    outbox.clock.advance(Duration::from_secs(30));
-    assert_eq!(outbox.dispatch().await, Outcome::Sent);
-}
-
-#[tokio::test]
-async fn a_name_with_line_breaks_cannot_break_the_subject() {
-    let outbox = Outbox::new(invitation_links()).await;
-    let name = "Evil\r\nBcc: all@example.com";
-    let write = store::organizations::set_name(&outbox.invitation.org_id, name).unwrap();
-    outbox.fixture.store.commit(vec![write]).await.unwrap();
-    assert_eq!(outbox.dispatch().await, Outcome::Sent);
-    let mail = outbox.mailer.sent().remove(0);
-    assert!(!mail.subject().contains(char::is_control));
 }

@@ -211,6 +211,20 @@ impl Answer {
     }
 }
 
+/// Begins after others have had so many turns: [`MemoryDb`] gives one up with each call, so that a
+/// race can be run with every distance between its sides.
+pub(crate) async fn after_turns<T>(turns: usize, future: impl Future<Output = T>) -> T {
+    for _ in 0..turns {
+        tokio::task::yield_now().await;
+    }
+    future.await
+}
+
+/// How many turns each side of a race waits.
+pub(crate) fn distances() -> impl Iterator<Item = (usize, usize)> {
+    (0..20).flat_map(|turns| [(turns, 0), (0, turns)])
+}
+
 pub(crate) fn request(method: Method, path: &str, token: &str) -> Builder {
     Request::builder()
         .method(method)

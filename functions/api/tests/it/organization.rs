@@ -7,7 +7,7 @@ use shared::{
     testing::claims,
 };
 
-use crate::app::{Answer, NOW, TestApp, empty, json_body, request};
+use crate::app::{Answer, NOW, TestApp, after_turns, distances, empty, json_body, request};
 
 #[tokio::test]
 async fn callers_see_themselves() {
@@ -272,12 +272,12 @@ async fn two_admins_that_leave_at_the_same_time_leave_one() {
 
 #[tokio::test]
 async fn who_is_locked_out_cannot_leave_the_lock_behind() {
-    for _ in 0..20 {
+    for (before_lock, before_leave) in distances() {
         let app = TestApp::new().await;
         let lock = json!({ "disabled": true });
         let (locked, left) = tokio::join!(
-            app.patch("admin", "/members/user", &lock),
-            leave(&app, "user")
+            after_turns(before_lock, app.patch("admin", "/members/user", &lock)),
+            after_turns(before_leave, leave(&app, "user"))
         );
         let outcome = (locked.status.as_u16(), left.status.as_u16());
         assert!(matches!(outcome, (200, 403) | (404, 204)), "{outcome:?}");

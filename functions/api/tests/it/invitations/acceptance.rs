@@ -4,7 +4,7 @@ use shared::{
 };
 
 use super::*;
-use crate::app::agent_request;
+use crate::app::{after_turns, agent_request, distances};
 
 /// Everything that a client can tell two answers apart by.
 fn visible(answer: &Answer) -> (u16, &[u8]) {
@@ -68,6 +68,11 @@ async fn a_token_that_is_good_for_nothing_is_always_answered_the_same() {
         .advance(Duration::from_secs(LIFETIME_SECS.unsigned_abs()));
     let over = accept(&app, "guest", &token).await;
     assert_eq!(visible(&over), visible(&unknown), "over");
+    let mut unverified = claims(&Uid::parse("guest").unwrap());
+    unverified.email_verified = false;
+    app.verifier.accept("unverified", unverified);
+    let over = accept(&app, "unverified", &token).await;
+    assert_eq!(visible(&over), visible(&unknown), "over, and unverified");
 }
 
 #[tokio::test]
@@ -235,15 +240,18 @@ async fn an_invitation_is_either_used_or_withdrawn() {
 
 #[tokio::test]
 async fn nobody_joins_by_somebody_who_has_just_lost_its_role() {
-    for _ in 0..20 {
+    for (before_acceptance, before_demotion) in distances() {
         let app = TestApp::new().await;
         add_guest(&app, "guest").await;
         let invited = invite(&app, "user", "guest@example.com", "user").await;
         let token = token_of(&app, &invited).await;
         let demote = json!({ "role": "viewer" });
         let (accepted, demoted) = tokio::join!(
-            accept(&app, "guest", &token),
-            app.patch("admin", "/members/user", &demote)
+            after_turns(before_acceptance, accept(&app, "guest", &token)),
+            after_turns(
+                before_demotion,
+                app.patch("admin", "/members/user", &demote)
+            )
         );
         assert_eq!(demoted.status, 200);
         let (joined, changed) = (AuditAction::MemberJoin, AuditAction::MemberUpdate);
