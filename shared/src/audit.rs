@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use self::{
-    anchor::{Anchor, Anchors},
+    anchor::{Anchor, Anchors, Kept},
     verify::{Problem, Report},
 };
 use self::{chain::Keys, erase::erased};

@@ -30,7 +30,7 @@
 //! );
 //!
 //! let verify = |token: &str, time: &str, project: &str| {
-//!     auth::verify(token, time.parse().unwrap(), &keys, project)
+//!     auth::verify(token, time.parse().unwrap(), keys.of_project(project))
 //! };
 //! let claims = verify(token, "2026-11-23T12:00:00Z", "my-project")?;
 //! assert_eq!(claims.uid.as_str(), "uid1");
@@ -59,7 +59,7 @@ mod verifier;
 pub use claims::{Claims, verify};
 pub use google_keys::GoogleKeys;
 pub use key_cache::KeyCache;
-pub use keys::{FetchedKeys, KeySet, KeySource};
+pub use keys::{FetchedKeys, KeySet, KeySource, ProjectKeys};
 pub use role::{Action, is_allowed};
 pub use service_token::{ServiceAccount, ServiceAuthConfig, ServiceTokenVerifier, SignatureCheck};
 pub use verifier::{AuthConfig, FirebaseVerifier, TokenVerifier};

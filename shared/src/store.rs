@@ -33,6 +33,7 @@ pub use self::{
     codec::{decode, document_from_wire, encode},
     contention::commit_contended,
     document_db::{DocumentPath, Error, Write},
+    position::is_position,
 };
 use crate::models::Timestamp;
 
@@ -52,6 +53,15 @@ pub struct Page {
     pub limit: u32,
     /// The position after which it begins: [`Listing::next`] of the part before.
     pub after: Option<String>,
+}
+
+/// A document where it was found, and what it holds, if that can be read.
+#[derive(Debug)]
+pub struct Found<T> {
+    /// Where it is, whatever it says of itself.
+    pub path: DocumentPath,
+    /// The model.
+    pub value: Result<T, Error>,
 }
 
 /// Documents of a listing and where it goes on.
@@ -99,6 +109,21 @@ impl Store {
         documents.iter().map(versioned).collect()
     }
 
+    /// One page of a query by id, nothing left out; it goes on after the last path.
+    async fn find_by_id<T: DeserializeOwned>(
+        &self,
+        mut query: Query,
+        after: Option<&DocumentPath>,
+    ) -> Result<Vec<Found<T>>, Error> {
+        query.after = after.map(|path| (None, path.id().to_owned()));
+        let documents = self.db.query(&query).await?;
+        let found = documents.into_iter().map(|document| Found {
+            value: decode(&document),
+            path: document.path,
+        });
+        Ok(found.collect())
+    }
+
     /// One page of a query by id; asks for one more to know whether there is a next page.
     async fn page_by_id<T: DeserializeOwned>(
         &self,
@@ -131,9 +156,13 @@ impl Store {
 /// A document that a client has spoilt must not hide the others, least of all those of other
 /// organizations.
 fn readable<T: DeserializeOwned>(document: &Document) -> Option<T> {
-    // The error may quote what the document holds, so only the place is logged.
+    // The error may quote what the document holds, and its id may be a person's.
     let report = |_: &Error| {
-        tracing::error!(document.path = %document.path, "unreadable document left out of a listing");
+        let path = document.path.as_str();
+        let collection = path
+            .rsplit_once('/')
+            .map_or("", |(collection, _)| collection);
+        tracing::error!(collection, "unreadable document left out of a listing");
     };
     decode(document).inspect_err(report).ok()
 }

@@ -97,7 +97,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 25;
+const STORE_QUERIES: usize = 27;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -160,7 +160,7 @@ async fn ask_for_audit_records(
         store.list_audit_records(org_id, &filter, page).await?;
     }
     store.list_audit_chain(org_id, None).await?;
-    store.list_audit_heads(caller, page).await.map(|_| ())
+    store.list_audit_heads(caller, None).await.map(|_| ())
 }
 
 /// What is looked for when an account is exported or deleted.
@@ -170,9 +170,13 @@ async fn ask_for_a_user(store: &Store, caller: &SystemPrincipal, page: &Page) ->
         store
             .list_audit_records_naming(caller, naming, &uid, page)
             .await?;
+        store
+            .find_audit_records_naming(caller, naming, &uid)
+            .await?;
     }
     store.list_triggers_by_user(caller, &uid, page).await?;
     store.list_integrations_by_user(caller, &uid, page).await?;
+    store.list_organization_ids(caller, None).await?;
     store.list_pending_erasures(caller, 10).await.map(|_| ())
 }
 

@@ -8,6 +8,7 @@ use shared::{
 };
 
 use crate::{
+    changes::changed_fields,
     error::Error,
     idempotency::{Done, Once},
 };
@@ -101,12 +102,4 @@ async fn require_memory(store: &Store, agent: &Agent) -> Result<(), Error> {
 fn entry(principal: &Principal, action: AuditAction, agent: &Agent, mut context: Value) -> Entry {
     context["agentId"] = json!(agent.id);
     Entry::new(&agent.org_id, principal.uid.as_str(), action, context)
-}
-
-/// Names of the top-level fields that differ.
-fn changed_fields(before: &Agent, after: &Agent) -> Result<Vec<String>, Error> {
-    let (before, after) = (serde_json::to_value(before)?, serde_json::to_value(after)?);
-    let after = after.as_object().into_iter().flatten();
-    let changed = after.filter(|(name, value)| before.get(name.as_str()) != Some(value));
-    Ok(changed.map(|(name, _)| name.clone()).collect())
 }

@@ -4,6 +4,7 @@ mod account;
 mod account_export;
 mod agents;
 mod audit_trail;
+mod changes;
 mod config;
 mod departure;
 mod document_limits;

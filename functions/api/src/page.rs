@@ -1,7 +1,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use shared::{
     ids::Uid,
-    store::{Listing, Page},
+    store::{Listing, Page, is_position},
 };
 
 use crate::error::{Error, Problem};
@@ -21,22 +21,35 @@ pub(crate) fn parse(listing: &str, limit: Option<u32>, token: Option<&str>) -> R
         let problem = Problem::new("limit", format!("must be 1 to {MAX_LIMIT}"));
         return Err(Error::Invalid(vec![problem]));
     }
-    let after = token.map(|token| {
-        parse_token(listing, token).ok_or_else(|| {
-            let problem = Problem::new("pageToken", "must be a `nextPageToken` of this listing");
-            Error::Invalid(vec![problem])
-        })
-    });
+    let after = token.map(|token| parse_token(listing, token).ok_or_else(foreign_token));
     Ok(Page {
         limit,
         after: after.transpose()?,
     })
 }
 
+/// The same for a listing that is ordered by time.
+pub(crate) fn parse_by_time(
+    listing: &str,
+    limit: Option<u32>,
+    token: Option<&str>,
+) -> Result<Page, Error> {
+    let page = parse(listing, limit, token)?;
+    match &page.after {
+        Some(position) if !is_position(position) => Err(foreign_token()),
+        _ => Ok(page),
+    }
+}
+
 /// The token of the page after `page`, if there is one.
 pub(crate) fn next_token<T>(listing: &str, page: &Listing<T>) -> Option<String> {
     let position = page.next.as_deref()?;
     Some(URL_SAFE_NO_PAD.encode(format!("{listing}/{position}")))
+}
+
+fn foreign_token() -> Error {
+    let problem = Problem::new("pageToken", "must be a `nextPageToken` of this listing");
+    Error::Invalid(vec![problem])
 }
 
 /// Positions are made of identifiers, of which uids are the widest, and become part of a query.
@@ -63,6 +76,15 @@ mod tests {
         let token = token("agents", "a1");
         let page = parse("agents", None, Some(&token)).unwrap();
         assert_eq!((page.limit, page.after.as_deref()), (20, Some("a1")));
+    }
+
+    #[test]
+    fn a_position_that_is_no_time_is_refused_in_a_listing_by_time() {
+        let at = |position: &str| parse_by_time("audit", None, Some(&token("audit", position)));
+        assert!(at("1795435200000000_r1").is_ok());
+        for position in ["r1", "x_r1", "1795435200000000", "99999999999999999999_r1"] {
+            assert!(at(position).is_err(), "{position}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{
     audit::{Entry, Trail},
     ids::WorkflowId,
@@ -7,6 +7,7 @@ use shared::{
 };
 
 use crate::{
+    changes::changed_fields,
     error::Error,
     graph_check,
     idempotency::{Done, Once},
@@ -22,25 +23,37 @@ pub(crate) async fn find(
     workflow.ok_or(Error::NotFound("workflow"))
 }
 
-/// Creates the workflow, if it can run.
+/// Creates the workflow, if it can run, and records it.
 pub(crate) async fn create(
     store: &Store,
+    trail: &Trail,
+    principal: &Principal,
     once: &Once,
     workflow: &Workflow,
+    now: Timestamp,
 ) -> Result<Done<Workflow>, Error> {
     graph_check::check(workflow)?;
     once.commit(store, || async move {
-        let writes = vec![store::workflows::create(workflow)?];
+        let entry = entry(
+            principal,
+            AuditAction::WorkflowCreate,
+            &workflow.id,
+            json!({}),
+        );
+        let mut writes = trail.append(entry, now).await?;
+        writes.push(store::workflows::create(workflow)?);
         Ok((writes, workflow.clone()))
     })
     .await
 }
 
-/// Applies `change` to the newest state of the workflow, if it can run afterwards.
+/// Applies `change` to the newest state of the workflow, if it can run afterwards, and records which
+/// fields it changed.
 ///
 /// A name can be changed although a client has saved a broken graph past the API.
 pub(crate) async fn update(
     store: &Store,
+    trail: &Trail,
     principal: &Principal,
     id: &WorkflowId,
     now: Timestamp,
@@ -57,8 +70,12 @@ pub(crate) async fn update(
         if needs_check(&before, &workflow.value) {
             graph_check::check(&workflow.value)?;
         }
+        let context = json!({ "fields": changed_fields(&before, &workflow.value)? });
+        let entry = entry(principal, AuditAction::WorkflowUpdate, id, context);
+        let mut writes = trail.append(entry, now).await?;
         workflow.value.updated_at = Some(now);
-        Ok((vec![store::workflows::replace(&workflow)?], workflow.value))
+        writes.push(store::workflows::replace(&workflow)?);
+        Ok((writes, workflow.value))
     })
     .await
 }
@@ -73,15 +90,17 @@ pub(crate) async fn delete(
 ) -> Result<(), Error> {
     commit_contended(store, || async move {
         let workflow = find(store, principal, id).await?;
-        let metadata = json!({ "workflowId": id });
-        let (org_id, actor_id) = (&principal.org_id, principal.uid.as_str());
-        let action = AuditAction::DeleteWorkflow;
-        let entry = Entry::new(org_id, actor_id, action, metadata);
+        let entry = entry(principal, AuditAction::DeleteWorkflow, id, json!({}));
         let mut writes = trail.append(entry, now).await?;
         writes.push(store::workflows::delete(&workflow));
         Ok((writes, ()))
     })
     .await
+}
+
+fn entry(principal: &Principal, action: AuditAction, id: &WorkflowId, mut context: Value) -> Entry {
+    context["workflowId"] = json!(id);
+    Entry::new(&principal.org_id, principal.uid.as_str(), action, context)
 }
 
 fn needs_check(before: &Workflow, after: &Workflow) -> bool {

@@ -9,7 +9,7 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use shared::{
-    audit::{Anchors, Trail},
+    audit::{Anchors, Kept, Trail},
     clock::{Clock, SystemClock},
     ids::OrgId,
     models::SystemPrincipal,
@@ -68,12 +68,18 @@ pub async fn run(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
             organizations,
             json,
         } => {
-            let newest = match &anchors {
-                Some(anchors) => anchors.newest(now).await?,
-                None => None,
+            let kept = match &anchors {
+                Some(anchors) => anchors.load(now).await?,
+                None => Kept::default(),
             };
-            let chains = verify::chains(&store, organizations, newest).await?;
-            verify::run(&trail, chains, *json).await
+            let is_anchored = anchors.is_none() || kept.is_recent(now);
+            let chains = verify::chains(&store, &trail, organizations, kept).await?;
+            let verdict = verify::run(&trail, chains, *json).await?;
+            if is_anchored {
+                return Ok(verdict);
+            }
+            report::print("NO RECENT ANCHORS: none was kept today or yesterday");
+            Ok(ExitCode::FAILURE)
         }
     }
 }

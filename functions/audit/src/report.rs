@@ -4,7 +4,7 @@ use serde_json::json;
 use shared::audit::Report;
 
 /// Tells what was found in one chain.
-pub(crate) fn show(report: &Report, json: bool) {
+pub(crate) fn tell(report: &Report, json: bool) {
     if json {
         let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
         let (org_id, records) = (&report.org_id, report.records);

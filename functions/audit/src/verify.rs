@@ -3,83 +3,78 @@ use std::{collections::BTreeMap, process::ExitCode};
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use shared::{
-    audit::{Anchor, Trail},
+    audit::{Anchor, Kept, Trail},
     ids::OrgId,
-    store::{Page, Store},
+    store::Store,
 };
 
 use crate::{CALLER, report};
 
-/// Chains whose ends are read at once.
-const PAGE_SIZE: u32 = 300;
-
 /// A chain to walk along.
+#[derive(Default)]
 pub(crate) struct Chain {
-    org_id: OrgId,
-    /// Where it ends; nowhere when it is gone, but an anchor names it.
+    /// Where it ends; nowhere when it is gone.
     end: i64,
-    anchor: Option<Anchor>,
+    anchors: Vec<Anchor>,
 }
 
-/// The chains of these organizations, or of all that have one or had one by the anchors.
-pub(crate) async fn chains<D>(
+/// Chains by organization.
+pub(crate) type Chains = BTreeMap<OrgId, Chain>;
+
+/// The chains of these organizations, or of all that there are, that have one, or that had one by
+/// the anchors.
+pub(crate) async fn chains(
     store: &Store,
+    trail: &Trail,
     organizations: &[OrgId],
-    anchors: Option<(D, Vec<Anchor>)>,
-) -> Result<Vec<Chain>> {
-    let mut chains = BTreeMap::new();
-    let mut page = Page {
-        limit: PAGE_SIZE,
-        after: None,
-    };
-    loop {
-        let heads = store.list_audit_heads(&CALLER, &page).await?;
-        for head in heads.items {
-            chain(&mut chains, &head.org_id).end = head.seq;
+    kept: Kept,
+) -> Result<Chains> {
+    let mut chains = Chains::new();
+    for head in trail.heads(&CALLER).await? {
+        chains.entry(head.org_id).or_default().end = head.seq;
+    }
+    for (org_id, anchors) in kept.by_organization {
+        chains.entry(org_id).or_default().anchors = anchors;
+    }
+    if organizations.is_empty() {
+        for org_id in all_organizations(store).await? {
+            chains.entry(org_id).or_default();
         }
-        if heads.next.is_none() {
-            break;
-        }
-        page.after = heads.next;
+        return Ok(chains);
     }
-    for anchor in anchors.into_iter().flat_map(|(_, anchors)| anchors) {
-        let org_id = anchor.org_id.clone();
-        chain(&mut chains, &org_id).anchor = Some(anchor);
-    }
-    for org_id in organizations {
-        chain(&mut chains, org_id);
-    }
-    let is_wanted =
-        |chain: &Chain| organizations.is_empty() || organizations.contains(&chain.org_id);
-    Ok(chains.into_values().filter(is_wanted).collect())
+    let wanted = organizations.iter();
+    let chain = |id: &OrgId| (id.clone(), chains.remove(id).unwrap_or_default());
+    Ok(wanted.map(chain).collect())
 }
 
-fn chain<'a>(chains: &'a mut BTreeMap<OrgId, Chain>, org_id: &OrgId) -> &'a mut Chain {
-    chains.entry(org_id.clone()).or_insert_with(|| Chain {
-        org_id: org_id.clone(),
-        end: 0,
-        anchor: None,
-    })
+async fn all_organizations(store: &Store) -> Result<Vec<OrgId>> {
+    let mut all: Vec<OrgId> = Vec::new();
+    loop {
+        let page = store.list_organization_ids(&CALLER, all.last()).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
 }
 
 /// Walks along the chains and tells what is wrong; a chain that cannot be read is wrong as well,
 /// and keeps no other from being walked.
-pub(crate) async fn run(trail: &Trail, chains: Vec<Chain>, json: bool) -> Result<ExitCode> {
-    let all: i64 = chains.iter().map(|chain| chain.end).sum();
+pub(crate) async fn run(trail: &Trail, chains: Chains, json: bool) -> Result<ExitCode> {
+    let all: i64 = chains.values().map(|chain| chain.end).sum();
     let progress = progress_bar(all);
     let (mut whole, count) = (0, chains.len());
-    for chain in chains {
-        let step = |_| progress.inc(1);
-        let anchor = chain.anchor.as_ref();
-        let report = trail.verify(&CALLER, &chain.org_id, anchor, step).await;
+    for (org_id, chain) in chains {
+        let step = |records| progress.inc(records);
+        let report = trail.verify(&CALLER, &org_id, &chain.anchors, step).await;
         progress.suspend(|| match report {
             Ok(report) => {
                 whole += usize::from(report.problems.is_empty());
-                report::show(&report, json);
+                report::tell(&report, json);
             }
             Err(error) => {
                 let error = anyhow::Error::from(error);
-                report::print(&format!("{}: cannot be read: {error:#}", chain.org_id));
+                report::print(&format!("{org_id}: cannot be read: {error:#}"));
             }
         });
     }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{Span, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -7,16 +7,13 @@ use super::{Error, Trail};
 use crate::{
     ids::OrgId,
     models::{AuditHead, SystemPrincipal, Timestamp},
-    storage::{Bucket, Created},
-    store::Page,
+    storage::{self, Bucket, Created},
+    store::DocumentPath,
 };
 
-/// Chains whose ends are read at once.
-const PAGE_SIZE: u32 = 300;
-
-/// How many days back an anchor is looked for. The job runs daily; after so long without it the
-/// missing anchors are a finding of their own.
-const MAX_AGE_DAYS: i32 = 35;
+/// How many days back anchors are read. A tail that was cut before can be told by a verification
+/// of that time only.
+const WINDOW_DAYS: i32 = 35;
 
 /// The end of a chain at some time, kept where whoever can write to the database cannot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +25,15 @@ pub struct Anchor {
     pub seq: i64,
     /// `mac` of the last record.
     pub mac: String,
+}
+
+/// Anchors of the last weeks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The UTC day of the newest ones.
+    pub newest: Option<Date>,
+    /// By organization, the newest first.
+    pub by_organization: BTreeMap<OrgId, Vec<Anchor>>,
 }
 
 /// The anchors of all chains: one object a UTC day, `audit-heads/YYYY-MM-DD.jsonl`, in a bucket
@@ -48,54 +54,75 @@ impl Anchors {
     /// today's are kept already.
     ///
     /// # Errors
-    /// Returns the errors of the database and of the bucket.
+    /// Returns the errors of the database and of the bucket, and that of an end that cannot be
+    /// read: a day without it would hide that it is gone.
     pub async fn keep(
         &self,
         trail: &Trail,
         caller: &SystemPrincipal,
         now: Timestamp,
     ) -> Result<Option<usize>, Error> {
-        let mut lines = Vec::new();
-        let mut page = Page {
-            limit: PAGE_SIZE,
-            after: None,
-        };
-        loop {
-            let listing = trail.store.list_audit_heads(caller, &page).await?;
-            lines.extend(
-                listing
-                    .items
-                    .into_iter()
-                    .map(|head| Anchor::from(head).line()),
-            );
-            if listing.next.is_none() {
-                break;
-            }
-            page.after = listing.next;
-        }
-        let count = lines.len();
-        let name = name(day_of(now));
-        Ok(
-            match self.bucket.create(&name, lines.concat().into()).await? {
-                Created::New => Some(count),
-                Created::Existed => None,
-            },
-        )
+        let heads = trail.heads(caller).await?;
+        let (count, name) = (heads.len(), name(day_of(now)));
+        let lines: String = heads
+            .into_iter()
+            .map(Anchor::from)
+            .map(|it| it.line())
+            .collect();
+        Ok(match self.bucket.create(&name, lines.into()).await? {
+            Created::New => Some(count),
+            Created::Existed => None,
+        })
     }
 
-    /// The newest anchors by now, and the day they are of.
+    /// The anchors of the last 35 days by now.
     ///
     /// # Errors
     /// Returns the errors of the bucket.
-    pub async fn newest(&self, now: Timestamp) -> Result<Option<(Date, Vec<Anchor>)>, Error> {
-        let today = day_of(now);
-        for age in 0..=MAX_AGE_DAYS {
-            let day = today.saturating_sub(Span::new().days(age));
-            if let Some(object) = self.bucket.read(&name(day)).await? {
-                return Ok(Some((day, parse(&object)?)));
+    pub async fn load(&self, now: Timestamp) -> Result<Kept, storage::Error> {
+        let mut kept = Kept::default();
+        for age in 0..=WINDOW_DAYS {
+            let day = day_of(now).saturating_sub(Span::new().days(age));
+            let Some(object) = self.bucket.read(&name(day)).await? else {
+                continue;
+            };
+            kept.newest.get_or_insert(day);
+            for anchor in parse(&object)? {
+                let anchors = kept.by_organization.entry(anchor.org_id.clone());
+                anchors.or_default().push(anchor);
             }
         }
-        Ok(None)
+        Ok(kept)
+    }
+}
+
+impl Trail {
+    /// The ends of all chains.
+    ///
+    /// # Errors
+    /// Returns the database's error, and that of an end that cannot be read.
+    pub async fn heads(&self, caller: &SystemPrincipal) -> Result<Vec<AuditHead>, Error> {
+        let mut heads = Vec::new();
+        let mut last: Option<DocumentPath> = None;
+        loop {
+            let page = self.store.list_audit_heads(caller, last.as_ref()).await?;
+            let Some(end) = page.last() else {
+                return Ok(heads);
+            };
+            last = Some(end.path.clone());
+            for head in page {
+                heads.push(head.value?);
+            }
+        }
+    }
+}
+
+impl Kept {
+    /// Whether the newest anchors are of today or yesterday.
+    #[must_use]
+    pub fn is_recent(&self, now: Timestamp) -> bool {
+        let yesterday = day_of(now).saturating_sub(Span::new().days(1));
+        self.newest.is_some_and(|newest| newest >= yesterday)
     }
 }
 
@@ -124,11 +151,11 @@ fn name(day: Date) -> String {
     format!("audit-heads/{day}.jsonl")
 }
 
-fn parse(object: &[u8]) -> Result<Vec<Anchor>, crate::storage::Error> {
+fn parse(object: &[u8]) -> Result<Vec<Anchor>, storage::Error> {
     let lines = object.split(|byte| *byte == b'\n');
     let filled = lines.filter(|line| !line.is_empty());
     filled
         .map(serde_json::from_slice)
         .collect::<Result<_, _>>()
-        .map_err(|error| crate::storage::Error::Damaged(Box::new(error)))
+        .map_err(|error| storage::Error::Damaged(Box::new(error)))
 }

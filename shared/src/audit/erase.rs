@@ -6,11 +6,8 @@ use super::{Entry, Error, Trail};
 use crate::{
     ids::{OrgId, Uid},
     models::{AuditAction, AuditLog, SystemPrincipal, Timestamp},
-    store::{self, Page, Write, audit_logs, audit_logs::Naming, commit_contended},
+    store::{self, DocumentPath, Found, Write, audit_logs, audit_logs::Naming, commit_contended},
 };
-
-/// Records changed in one commit.
-const BATCH: u32 = 300;
 
 /// What stands in the place of a deleted user's id.
 pub(super) fn erased(pseudonym: &str) -> String {
@@ -23,7 +20,8 @@ impl Trail {
     /// valid.
     ///
     /// # Errors
-    /// Returns the errors of the database and of the key; a repeat goes on where it stopped.
+    /// Returns the errors of the database and of the key, and that of a record that cannot be
+    /// read; a repeat goes on where it stopped.
     pub async fn erase(
         &self,
         caller: &SystemPrincipal,
@@ -31,27 +29,22 @@ impl Trail {
         now: Timestamp,
     ) -> Result<(), Error> {
         let mut announced = HashSet::new();
-        let first = Page {
-            limit: BATCH,
-            after: None,
-        };
         for naming in [Naming::Actor, Naming::Subject] {
             loop {
-                let named = self
-                    .store
-                    .list_audit_records_naming(caller, naming, uid, &first);
-                let named = named.await?.items;
+                let named = self.store.find_audit_records_naming(caller, naming, uid);
+                let named = named.await?;
                 if named.is_empty() {
                     break;
                 }
-                for record in &named {
+                let mut writes = Vec::new();
+                for Found { path, value } in named {
+                    let record = value?;
                     if announced.insert(record.org_id.clone()) {
                         self.announce(&record.org_id, uid, now).await?;
                     }
+                    writes.push(replace(&path, &record, naming)?);
                 }
-                let replace = |record| replace(record, naming);
-                let writes: Result<_, store::Error> = named.iter().map(replace).collect();
-                self.store.commit(writes?).await?;
+                self.store.commit(writes).await?;
             }
         }
         Ok(())
@@ -67,12 +60,13 @@ impl Trail {
     }
 }
 
-fn replace(record: &AuditLog, naming: Naming) -> Result<Write, store::Error> {
+/// Where the record was found, not where it says that it is: it may be somebody's copy.
+fn replace(path: &DocumentPath, record: &AuditLog, naming: Naming) -> Result<Write, store::Error> {
     let pseudonym = match naming {
         Naming::Actor => Some(&record.actor_pseudonym),
         Naming::Subject => record.subject_pseudonym.as_ref(),
     };
     // A subject without a pseudonym was written by nobody of us: `verify` tells it.
     let pseudonym = pseudonym.map_or("", String::as_str);
-    audit_logs::erase(record, naming, &erased(pseudonym))
+    audit_logs::erase(path, naming, &erased(pseudonym))
 }

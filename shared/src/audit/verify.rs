@@ -1,10 +1,13 @@
 use std::fmt;
 
-use super::{Anchor, Error, Trail, walk::Walk};
+use super::{
+    Anchor, Error, Trail,
+    walk::{Bounds, Walk},
+};
 use crate::{
     ids::{OrgId, RecordId},
     models::SystemPrincipal,
-    store,
+    store::{DocumentPath, Found},
 };
 
 /// Something in a chain that no service has written.
@@ -25,6 +28,13 @@ pub enum Problem {
         seq: i64,
         /// Where it belongs.
         belongs_at: i64,
+    },
+    /// A document is a copy of a record that is kept elsewhere.
+    Copied {
+        /// The copy.
+        document_id: String,
+        /// The place of the record.
+        seq: i64,
     },
     /// There are several records for one place, or one after the end.
     Inserted {
@@ -93,6 +103,9 @@ impl fmt::Display for Problem {
                 seq,
                 belongs_at,
             } => write!(f, "record {belongs_at} ({id}) was moved to {seq}"),
+            Self::Copied { document_id, seq } => {
+                write!(f, "`{document_id}` is a copy of record {seq}")
+            }
             Self::Inserted { id, seq } => write!(f, "record {seq} ({id}) was inserted"),
             Self::Missing { from, to } if from == to => write!(f, "record {from} is missing"),
             Self::Missing { from, to } => write!(f, "records {from} to {to} are missing"),
@@ -114,8 +127,10 @@ impl fmt::Display for Problem {
 }
 
 impl Trail {
-    /// Walks the organization's chain from its first record to its end. `anchor` is what was kept
-    /// of the chain elsewhere. `progress` is told the place of each record.
+    /// Walks along the organization's chain as a whole. `anchors` are what was kept of it
+    /// elsewhere. `progress` is told after how many records it is.
+    ///
+    /// A link of about 300 bytes is held for each record.
     ///
     /// # Errors
     /// Returns the errors of the database and of the key; what is wrong with the chain is in the
@@ -124,33 +139,34 @@ impl Trail {
         &self,
         _caller: &SystemPrincipal,
         org_id: &OrgId,
-        anchor: Option<&Anchor>,
-        progress: impl Fn(i64),
+        anchors: &[Anchor],
+        progress: impl Fn(u64),
     ) -> Result<Report, Error> {
         let key = self.keys.of(org_id).await?;
         // Read first: what is appended meanwhile lies behind it.
-        let end = self.store.find_audit_head(org_id).await?;
-        let mut walk = Walk::new(&key, end.as_ref().map(|end| &end.value), anchor);
-        let mut last = None;
+        let before = self.store.find_audit_head(org_id).await?;
+        let mut walk = Walk::new(&key);
+        let mut last: Option<DocumentPath> = None;
         loop {
-            match self.store.list_audit_chain(org_id, last.as_ref()).await {
-                Ok(batch) if batch.is_empty() => break,
-                Ok(batch) => {
-                    for record in &batch {
-                        progress(record.seq);
-                        walk.step(record);
-                    }
-                    last = batch.into_iter().last();
+            let batch = self.store.list_audit_chain(org_id, last.as_ref()).await?;
+            let Some(end) = batch.last() else { break };
+            last = Some(end.path.clone());
+            progress(batch.len() as u64);
+            for Found { path, value } in batch {
+                match value {
+                    Ok(record) => walk.step(path.id(), record),
+                    Err(_) => walk.report(Problem::Unreadable {
+                        path: path.to_string(),
+                    }),
                 }
-                Err(store::Error::Malformed { path, .. }) => {
-                    walk.report(Problem::Unreadable { path });
-                    break;
-                }
-                Err(error) => return Err(error.into()),
             }
         }
-        let end = self.store.find_audit_head(org_id).await?;
-        let (records, problems) = walk.finish(end.map_or(0, |end| end.value.seq));
+        let after = self.store.find_audit_head(org_id).await?;
+        let (records, problems) = walk.finish(&Bounds {
+            before: before.as_ref().map(|end| &end.value),
+            after: after.as_ref().map(|end| &end.value),
+            anchors,
+        });
         Ok(Report {
             org_id: org_id.clone(),
             records,

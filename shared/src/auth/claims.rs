@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Error, candidate::Candidate, keys::KeySet, payload::Payload, token::Token};
+use super::{Error, candidate::Candidate, keys::ProjectKeys, payload::Payload, token::Token};
 use crate::{ids::Uid, models::Timestamp};
 
 /// What a verified ID token says about its bearer.
@@ -43,13 +43,8 @@ impl fmt::Debug for Claims {
 ///
 /// # Errors
 /// Returns the first thing that is not as it must be.
-pub fn verify(
-    token: &str,
-    now: jiff::Timestamp,
-    keys: &KeySet,
-    project_id: &str,
-) -> Result<Claims, Error> {
-    check_signed(token, now, project_id)?.confirm(keys)
+pub fn verify(token: &str, now: jiff::Timestamp, keys: ProjectKeys<'_>) -> Result<Claims, Error> {
+    check_signed(token, now, keys.project_id)?.confirm(keys.keys)
 }
 
 /// A token of the project that is right in everything but its signature.

@@ -12,6 +12,13 @@ pub struct KeySet {
     keys: HashMap<String, DecodingKey>,
 }
 
+/// Keys for the tokens of one project: what a token is verified with.
+#[derive(Clone, Copy, Debug)]
+pub struct ProjectKeys<'a> {
+    pub(super) project_id: &'a str,
+    pub(super) keys: &'a KeySet,
+}
+
 /// Keys and how long they may be kept.
 #[derive(Clone, Debug)]
 pub struct FetchedKeys {
@@ -43,6 +50,15 @@ impl KeySet {
             keys.insert(key.kid, decoding_key);
         }
         Ok(Self { keys })
+    }
+
+    /// These keys, for the tokens of a project: the keys of all Firebase projects are the same.
+    #[must_use]
+    pub fn of_project<'a>(&'a self, project_id: &'a str) -> ProjectKeys<'a> {
+        ProjectKeys {
+            project_id,
+            keys: self,
+        }
     }
 
     /// Whether there is no key.

@@ -6,7 +6,7 @@ use ::http::{
 };
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
+    extract::{DefaultBodyLimit, MatchedPath, Request},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -152,10 +152,11 @@ fn method_not_allowed() -> ApiError {
     .with_status(StatusCode::METHOD_NOT_ALLOWED)
 }
 
-/// The path without its query, which may hold secrets.
+/// The route, not the path: an id in it may be a person's. The query may hold secrets.
 async fn log_access(request: Request, next: Next) -> Response {
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let matched = request.extensions().get::<MatchedPath>();
+    let path = matched.map_or("", MatchedPath::as_str).to_owned();
     let request_id = request.headers().get(REQUEST_ID).cloned();
     let started = std::time::Instant::now();
     let response = next.run(request).await;

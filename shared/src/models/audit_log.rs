@@ -41,6 +41,10 @@ pub enum AuditAction {
     AgentDeploy,
     /// An agent was deleted.
     AgentDelete,
+    /// A workflow was made.
+    WorkflowCreate,
+    /// A workflow was changed through the API; what clients save past it is not recorded.
+    WorkflowUpdate,
     /// A workflow was deleted.
     DeleteWorkflow,
     /// An execution was cancelled.
@@ -77,6 +81,8 @@ impl AuditAction {
             Self::AgentUpdate => "AGENT_UPDATE",
             Self::AgentDeploy => "AGENT_DEPLOY",
             Self::AgentDelete => "AGENT_DELETE",
+            Self::WorkflowCreate => "WORKFLOW_CREATE",
+            Self::WorkflowUpdate => "WORKFLOW_UPDATE",
             Self::DeleteWorkflow => "DELETE_WORKFLOW",
             Self::ExecutionCancel => "EXECUTION_CANCEL",
             Self::ExecutionDelete => "EXECUTION_DELETE",

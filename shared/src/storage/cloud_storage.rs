@@ -55,7 +55,8 @@ impl Bucket for CloudStorage {
         let write = client.write_object(&self.bucket, name, content);
         // Generation 0 stands for an object that is not there
         // (https://cloud.google.com/storage/docs/request-preconditions#special-case).
-        match write.set_if_generation_match(0_i64).send_unbuffered().await {
+        let write = write.set_if_generation_match(0_i64).send_unbuffered();
+        match Box::pin(write).await {
             Ok(_) => Ok(Created::New),
             Err(error) if error.http_status_code() == Some(412) => Ok(Created::Existed),
             Err(error) => Err(from_api(error)),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    DocumentPath, Error, Listing, Page, Store, Versioned, Write, decode,
-    document_db::{Comparison, Order, Precondition, Query, ValueType, value},
-    position,
+    DocumentPath, Error, Found, Listing, Page, Store, Versioned, Write,
+    document_db::{Comparison, Order, Precondition, Query},
+    position, readable,
 };
 use crate::{
     ids::{OrgId, Uid},
@@ -60,16 +60,16 @@ impl Store {
         self.load(&head_path(org_id)).await
     }
 
-    /// The ends of all chains by organization.
+    /// The ends of all chains by organization, nothing left out.
     ///
     /// # Errors
     /// Returns the database's error.
     pub async fn list_audit_heads(
         &self,
         _caller: &SystemPrincipal,
-        page: &Page,
-    ) -> Result<Listing<AuditHead>, Error> {
-        self.page_by_id(Query::new("audit_heads", page.limit), page)
+        after: Option<&DocumentPath>,
+    ) -> Result<Vec<Found<AuditHead>>, Error> {
+        self.find_by_id(Query::new("audit_heads", BATCH), after)
             .await
     }
 
@@ -89,33 +89,43 @@ impl Store {
                 .order(Order::Descending("timestamp")),
         );
         query.after = page.after.as_deref().and_then(position::parse);
-        let documents = self.db.query(&query).await?;
-        let mut items: Vec<AuditLog> = documents.iter().map(decode).collect::<Result<_, _>>()?;
-        let more = items.len() > page.limit as usize;
-        items.truncate(page.limit as usize);
+        let mut documents = self.db.query(&query).await?;
+        let more = documents.len() > page.limit as usize;
+        documents.truncate(page.limit as usize);
+        let items: Vec<AuditLog> = documents.iter().filter_map(readable).collect();
         let last = items.last().filter(|_| more);
         let next = last.map(|record| position::format(record.timestamp, record.id.as_str()));
         Ok(Listing { items, next })
     }
 
-    /// The next records of the organization's chain after `after`, in its order; none at its end.
+    /// Records of the organization by document, nothing left out.
     ///
     /// # Errors
     /// Returns the database's error.
     pub async fn list_audit_chain(
         &self,
         org_id: &OrgId,
-        after: Option<&AuditLog>,
-    ) -> Result<Vec<AuditLog>, Error> {
-        let mut query = Query::new("audit_logs", BATCH)
-            .filter("orgId", Comparison::Equal, org_id.as_str())
-            .order(Order::Ascending("seq"));
-        query.after = after.map(|last| {
-            let seq = value(ValueType::IntegerValue(last.seq));
-            (Some(seq), last.id.to_string())
-        });
-        let documents = self.db.query(&query).await?;
-        documents.iter().map(decode).collect()
+        after: Option<&DocumentPath>,
+    ) -> Result<Vec<Found<AuditLog>>, Error> {
+        let query = Query::new("audit_logs", BATCH);
+        let query = query.filter("orgId", Comparison::Equal, org_id.as_str());
+        self.find_by_id(query, after).await
+    }
+
+    /// The first records of all organizations in which a field names the user, by document,
+    /// nothing left out.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_audit_records_naming(
+        &self,
+        _caller: &SystemPrincipal,
+        naming: Naming,
+        uid: &Uid,
+    ) -> Result<Vec<Found<AuditLog>>, Error> {
+        let query = Query::new("audit_logs", BATCH);
+        let query = query.filter(naming.field(), Comparison::Equal, uid.as_str());
+        self.find_by_id(query, None).await
     }
 
     /// Records of all organizations in which a field names the user, by id.
@@ -170,13 +180,14 @@ pub fn set_head(head: &AuditHead, version: Option<Timestamp>) -> Result<Write, E
     super::write(head_path(&head.org_id), head, precondition)
 }
 
-/// Puts a pseudonym into the place of a user's id: the one change that a record ever sees.
+/// Puts a pseudonym into the place of a user's id in the document at `path`: the one change that a
+/// record ever sees.
 ///
 /// # Errors
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
-pub fn erase(record: &AuditLog, naming: Naming, pseudonym: &str) -> Result<Write, Error> {
+pub fn erase(path: &DocumentPath, naming: Naming, pseudonym: &str) -> Result<Write, Error> {
     let field = BTreeMap::from([(naming.field(), pseudonym)]);
-    super::merge(record_path(record), &field, Precondition::Exists)
+    super::merge(path.clone(), &field, Precondition::Exists)
 }
 
 /// Whether this is the end of a chain.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    DocumentPath, Error, Store, Versioned, Write,
+    DocumentPath, Error, Found, Store, Versioned, Write,
     document_db::{Comparison, Operation, Precondition, Query},
 };
 use crate::{
@@ -12,6 +12,9 @@ use crate::{
         AgentQuota, MemberCount, Organization, Stats, SystemPrincipal, Timestamp, TokenQuota,
     },
 };
+
+/// Organizations whose ids are read at once.
+const ID_BATCH: u32 = 300;
 
 /// The document of `stats` that counts the current month.
 const CURRENT: &str = "current";
@@ -43,6 +46,26 @@ impl Store {
         org_id: &OrgId,
     ) -> Result<Option<Versioned<Organization>>, Error> {
         self.load(&path(org_id)).await
+    }
+
+    /// All organizations by id, from the one after `after` on; whether they can be read does not
+    /// matter.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_organization_ids(
+        &self,
+        _caller: &SystemPrincipal,
+        after: Option<&OrgId>,
+    ) -> Result<Vec<OrgId>, Error> {
+        let after = after.map(path);
+        let query = Query::new("organizations", ID_BATCH);
+        let found: Vec<Found<serde::de::IgnoredAny>> =
+            self.find_by_id(query, after.as_ref()).await?;
+        let ids = found
+            .iter()
+            .filter_map(|one| OrgId::parse(one.path.id()).ok());
+        Ok(ids.collect())
     }
 
     /// The organization that pays as this Stripe customer.

@@ -8,6 +8,12 @@ pub(super) fn format(at: Timestamp, id: &str) -> String {
     format!("{}_{id}", at.instant().as_microsecond())
 }
 
+/// Whether this is a place in a listing that is ordered by time.
+#[must_use]
+pub fn is_position(text: &str) -> bool {
+    parse(text).is_some()
+}
+
 /// The place as a query goes on from it; none for a text that [`format`] does not make.
 pub(super) fn parse(text: &str) -> Option<(Option<Value>, String)> {
     let (micros, id) = text.split_once('_')?;

@@ -109,11 +109,11 @@ impl Chain {
     }
 
     async fn verify(&self) -> Vec<Problem> {
-        self.report(None).await.problems
+        self.report(&[]).await.problems
     }
 
-    async fn report(&self, anchor: Option<&Anchor>) -> Report {
-        let verified = self.trail.verify(&CALLER, &self.org_id, anchor, |_| ());
+    async fn report(&self, anchors: &[Anchor]) -> Report {
+        let verified = self.trail.verify(&CALLER, &self.org_id, anchors, |_| ());
         verified.await.unwrap()
     }
 }
@@ -125,7 +125,7 @@ fn now() -> Timestamp {
 #[tokio::test]
 async fn a_chain_that_nobody_touched_is_whole() {
     let chain = Chain::of_five().await;
-    let report = chain.report(None).await;
+    let report = chain.report(&[]).await;
     assert_eq!((report.records, report.problems), (5, Vec::new()));
     let seqs: Vec<i64> = chain.records().iter().map(|record| record.seq).collect();
     assert_eq!(seqs, [1, 2, 3, 4, 5]);
@@ -135,7 +135,7 @@ async fn a_chain_that_nobody_touched_is_whole() {
 #[tokio::test]
 async fn a_chain_without_records_is_whole() {
     let chain = Chain::empty();
-    let report = chain.report(None).await;
+    let report = chain.report(&[]).await;
     assert_eq!((report.records, report.problems), (0, Vec::new()));
 }
 
@@ -145,7 +145,7 @@ async fn chains_longer_than_a_page_are_walked_to_their_end() {
     for agent in 0..650 {
         chain.append(AuditAction::AgentUpdate, agent).await;
     }
-    let report = chain.report(None).await;
+    let report = chain.report(&[]).await;
     assert_eq!((report.records, report.problems), (650, Vec::new()));
 }
 
@@ -154,7 +154,7 @@ async fn another_key_does_not_verify_the_chain() {
     let chain = Chain::of_five().await;
     let other = Arc::new(shared::crypto::LocalMac::new("other".into()));
     let trail = Trail::new(chain.store.clone(), other);
-    let report = trail.verify(&CALLER, &chain.org_id, None, |_| ()).await;
+    let report = trail.verify(&CALLER, &chain.org_id, &[], |_| ()).await;
     assert!(report.unwrap().problems.len() >= 5);
 }
 
@@ -164,7 +164,7 @@ async fn organizations_have_chains_of_their_own() {
     let other = OrgId::parse("o2").unwrap();
     let entry = || Entry::new(&other, "u2", AuditAction::AgentDeploy, json!({}));
     chain.append_entry(entry).await;
-    let report = chain.trail.verify(&CALLER, &other, None, |_| ()).await;
+    let report = chain.trail.verify(&CALLER, &other, &[], |_| ()).await;
     assert_eq!(report.unwrap().records, 1);
     assert_eq!(chain.verify().await, []);
 }

@@ -3,8 +3,8 @@
 use std::{process::Stdio, sync::Arc};
 
 use emulator_tests::{Endpoints, Harness, HarnessOptions, client::Client};
-use futures::{StreamExt, future::join_all, stream};
-use reqwest::{Method, StatusCode};
+use futures::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 use shared::{
     config::{Env, ServiceConfig},
@@ -65,7 +65,11 @@ async fn audit(endpoints: &Endpoints, anchors: &TempDir, arguments: &[&str]) -> 
 
 /// The organization's records in the order of its chain, past all rules.
 async fn records(store: &Store, org_id: &OrgId) -> Vec<AuditLog> {
-    store.list_audit_chain(org_id, None).await.unwrap()
+    let found = store.list_audit_chain(org_id, None).await.unwrap();
+    let records = found.into_iter().map(|one| one.value);
+    let mut records: Vec<AuditLog> = records.collect::<Result<_, _>>().unwrap();
+    records.sort_by_key(|record| record.seq);
+    records
 }
 
 async fn write(store: &Store, path: DocumentPath, operation: Operation) {
@@ -91,18 +95,8 @@ async fn a_thousand_parallel_actions_leave_one_unbroken_chain() {
         .map(|instance| client.moved_to(instance.endpoints()))
         .chain([client.clone()])
         .collect();
-    let saved = stream::iter(0..ACTIONS).map(|_| save_workflow(&client));
-    let paths: Vec<String> = saved.buffer_unordered(16).collect().await;
-
-    let delete = |(index, path): (usize, &String)| {
-        let request = clients[index % INSTANCES].request(Method::DELETE, path);
-        async move { request.send().await?.error_for_status() }
-    };
-    let deletions = paths.iter().enumerate().map(delete);
-    let answers = join_all(deletions).await;
-    for answer in answers {
-        assert_eq!(answer.unwrap().status(), StatusCode::NO_CONTENT);
-    }
+    let save = |index: usize| save_workflow(&clients[index % INSTANCES]);
+    join_all((0..ACTIONS).map(save)).await;
 
     let anchors = tempfile::tempdir().unwrap();
     let (is_whole, text) = audit(first.endpoints(), &anchors, &["verify"]).await;
@@ -134,7 +128,7 @@ async fn the_command_tells_a_touched_chain_by_its_exit_code() {
     let (kept, text) = audit(endpoints, &anchors, &["anchor"]).await;
     assert!(kept && text.contains("kept the ends of 1 chains"), "{text}");
     let (is_whole, text) = audit(endpoints, &anchors, &["verify"]).await;
-    assert!(is_whole && text.contains("4 records, whole"), "{text}");
+    assert!(is_whole && text.contains("7 records, whole"), "{text}");
 
     let before = records(&store, &org_id).await;
     let path = |record: &AuditLog| DocumentPath::new("audit_logs", record.id.as_str());

@@ -56,7 +56,7 @@ pub(super) async fn list_audit_records(
     caller: Allowed<can::ReadAudit>,
     Query(query): Query<ListAuditQuery>,
 ) -> Result<Body<ListResponse<AuditRecordResponse>>, ApiError> {
-    let page = page::parse("audit", query.limit, query.page_token.as_deref())?;
+    let page = page::parse_by_time("audit", query.limit, query.page_token.as_deref())?;
     let filter = AuditFilter {
         actor_id: query.actor_id,
         action: query.action,

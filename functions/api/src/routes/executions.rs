@@ -101,7 +101,7 @@ pub(super) async fn list_executions(
     caller: Allowed<can::ReadExecutions>,
     Query(query): Query<ListExecutionsQuery>,
 ) -> Result<Body<ListResponse<ExecutionSummary>>, ApiError> {
-    let page = page::parse("executions", query.limit, query.page_token.as_deref())?;
+    let page = page::parse_by_time("executions", query.limit, query.page_token.as_deref())?;
     let filter = ExecutionFilter {
         workflow_id: query.workflow_id,
     };

@@ -97,7 +97,8 @@ pub(super) async fn create_workflow(
     let (principal, now) = (&caller.0, state.now());
     let once = Once::new(CREATE_WORKFLOW, principal, key.as_deref(), &request, now)?;
     let workflow = request.into_workflow(&principal.org_id, now);
-    let done = workflows::create(&state.store, &once, &workflow).await?;
+    let (store, trail) = (&state.store, &state.trail);
+    let done = workflows::create(store, trail, principal, &once, &workflow, now).await?;
     let path = format!("/workflows/{}", done.value.id);
     made(StatusCode::CREATED, &path, &done)
 }
@@ -132,8 +133,8 @@ pub(super) async fn replace_workflow(
     Json(request): Json<WorkflowRequest>,
 ) -> Result<Body<Workflow>, ApiError> {
     let change = |workflow: &mut Workflow| request.apply(workflow);
-    let now = state.now();
-    let workflow = workflows::update(&state.store, &caller.0, &id, now, change).await?;
+    let (store, trail, now) = (&state.store, &state.trail, state.now());
+    let workflow = workflows::update(store, trail, &caller.0, &id, now, change).await?;
     Ok(Body(workflow))
 }
 
@@ -144,8 +145,8 @@ pub(super) async fn update_workflow(
     Json(request): Json<UpdateWorkflowRequest>,
 ) -> Result<Body<Workflow>, ApiError> {
     let change = |workflow: &mut Workflow| request.apply(workflow);
-    let now = state.now();
-    let workflow = workflows::update(&state.store, &caller.0, &id, now, change).await?;
+    let (store, trail, now) = (&state.store, &state.trail, state.now());
+    let workflow = workflows::update(store, trail, &caller.0, &id, now, change).await?;
     Ok(Body(workflow))
 }
 

@@ -179,7 +179,7 @@ async fn a_deletion_leaves_the_organizations_chain_whole() {
     let org_id = OrgId::parse("o1").unwrap();
     let caller = SystemPrincipal { function: "test" };
     let trail = trail(&app.store);
-    let report = trail.verify(&caller, &org_id, None, |_| ()).await;
+    let report = trail.verify(&caller, &org_id, &[], |_| ()).await;
     assert_eq!(report.unwrap().problems, []);
 }
 

@@ -151,7 +151,7 @@ async fn the_chain_is_whole_after_all_kinds_of_requests() {
     app.get("viewer", "/me/export").await;
     let org_id = OrgId::parse("o1").unwrap();
     let report = trail(&app.store)
-        .verify(&CALLER, &org_id, None, |_| ())
+        .verify(&CALLER, &org_id, &[], |_| ())
         .await;
     let report = report.unwrap();
     assert_eq!((report.records, report.problems), (5, Vec::new()));

@@ -1,9 +1,10 @@
 use axum::body::Body;
 use http::{
-    HeaderMap, Method, Request,
+    Method, Request,
     header::{CONTENT_TYPE, ORIGIN as ORIGIN_HEADER},
 };
 use serde_json::json;
+use shared::testing::assert_security_headers;
 
 use crate::{
     app::{Answer, ORIGIN, TestApp, empty, json_body, request},
@@ -29,24 +30,6 @@ async fn send_text(app: &TestApp, route: &Route, text: String) -> (Answer, Strin
 
 fn with_body() -> impl Iterator<Item = Route> {
     routes().into_iter().filter(|route| route.body.is_some())
-}
-
-fn assert_security_headers(headers: &HeaderMap, what: &str) {
-    let expected = [
-        ("x-content-type-options", "nosniff"),
-        ("x-frame-options", "SAMEORIGIN"),
-        (
-            "strict-transport-security",
-            "max-age=31536000; includeSubDomains",
-        ),
-        ("referrer-policy", "no-referrer"),
-    ];
-    for (name, value) in expected {
-        let found = headers.get(name).map(|value| value.to_str().unwrap());
-        assert_eq!(found, Some(value), "{what}");
-    }
-    assert!(headers.contains_key("content-security-policy"), "{what}");
-    assert!(headers.contains_key("x-request-id"), "{what}");
 }
 
 #[tokio::test]

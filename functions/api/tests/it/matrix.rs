@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use api::ROUTES;
-use http::{HeaderMap, header::AUTHORIZATION};
-use shared::{auth::is_allowed, models::Role};
+use http::{HeaderMap, Method, header::AUTHORIZATION};
+use shared::{auth::is_allowed, ids::OrgId, models::Role};
 
 use crate::{
     app::{Answer, TestApp, empty, request},
@@ -137,7 +137,8 @@ async fn what_cannot_be_an_id_is_not_there() {
     let app = seeded_app().await;
     for route in routes().iter().filter(|route| route.has_id()) {
         for id in malformed_ids() {
-            for (token, role) in MEMBERS {
+            let stranger = ("stranger", Role::Admin);
+            for (token, role) in MEMBERS.into_iter().chain([stranger]) {
                 refused(&app, route, token, role, &route.path_with(&id)).await;
             }
         }
@@ -155,6 +156,41 @@ async fn another_organization_reaches_what_is_its_own() {
             "{} {}",
             route.name(),
             answer.body
+        );
+    }
+}
+
+/// What reads without a record, and what machines do by the thousand and journals tell of.
+fn is_unrecorded(route: &Route) -> bool {
+    let recorded_reads = ["GET /me/export", "GET /audit", "GET /audit/export"];
+    let journalled = [
+        "POST /executions",
+        "POST /workflows/trigger/{id}",
+        "POST /agents/{id}/heartbeat",
+    ];
+    let name = route.name();
+    let is_read = route.method == Method::GET && !recorded_reads.contains(&name.as_str());
+    is_read || journalled.contains(&name.as_str())
+}
+
+#[tokio::test]
+async fn each_effect_leaves_one_record_in_its_commit() {
+    for route in routes() {
+        let app = seeded_app().await;
+        let before = app.db.commits().len();
+        let answer = call(&app, &route, "admin", &route.path()).await;
+        let is_done = answer.status.is_success() && !is_unrecorded(&route);
+        let name = route.name();
+        let records = app.records(&OrgId::parse("o1").unwrap());
+        assert_eq!(records.len(), usize::from(is_done), "{name}");
+        let commits = app.db.commits().split_off(before);
+        let last = commits.last().into_iter().flatten();
+        let is_recorded = last
+            .into_iter()
+            .any(|write| write.path.as_str().starts_with("audit_logs/"));
+        assert_eq!(
+            is_recorded, is_done,
+            "{name}: the last commit has the record"
         );
     }
 }

@@ -202,3 +202,16 @@ async fn deletion_is_audited_in_the_same_commit() {
         (404, "not_found")
     );
 }
+
+#[tokio::test]
+async fn creation_and_change_are_recorded_with_the_fields_that_changed() {
+    let app = TestApp::new().await;
+    let created = app.post("admin", "/workflows", &workflow_request()).await;
+    let path = format!("/workflows/{}", created.body["id"].as_str().unwrap());
+    app.patch("user", &path, &json!({ "name": "Other" })).await;
+    app.patch("user", &path, &json!({ "name": "Other" })).await;
+    assert_eq!(app.audited(), ["WORKFLOW_CREATE", "WORKFLOW_UPDATE"]);
+    let records = app.get("admin", "/audit?action=WORKFLOW_UPDATE").await;
+    let metadata = &records.body["items"][0]["metadata"];
+    assert_eq!(metadata["fields"], json!(["name"]));
+}

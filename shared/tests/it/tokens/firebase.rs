@@ -15,7 +15,7 @@ fn instant(seconds: i64) -> jiff::Timestamp {
 }
 
 fn verify(forge: &Forge, token: &str) -> Result<Claims, Error> {
-    auth::verify(token, instant(NOW), &forge.keys(), PROJECT)
+    auth::verify(token, instant(NOW), forge.keys().of_project(PROJECT))
 }
 
 #[test]
