@@ -38,6 +38,9 @@ pub enum Error {
     /// The metadata does not belong into a record.
     #[error("the metadata of an audit record has at most {MAX_METADATA_BYTES} bytes")]
     MetadataTooLong,
+    /// Nobody is left in the organization: nothing is done there any more.
+    #[error("the organization is closed")]
+    Closed,
     /// The chain's key cannot be had.
     #[error("the key of the audit trail is not available")]
     Key(#[from] crypto::Error),
@@ -52,7 +55,7 @@ pub enum Error {
 impl Transient for Error {
     fn is_transient(&self) -> bool {
         match self {
-            Self::MetadataTooLong => false,
+            Self::MetadataTooLong | Self::Closed => false,
             Self::Key(error) => error.is_transient(),
             Self::Store(error) => error.is_transient(),
             Self::Anchors(error) => error.is_transient(),
@@ -74,6 +77,7 @@ pub struct Entry {
     org_id: OrgId,
     actor_id: String,
     actor_is_erased: bool,
+    closes: bool,
     subject: Option<Uid>,
     action: AuditAction,
     metadata: Value,
@@ -94,6 +98,7 @@ impl Entry {
             org_id: org_id.clone(),
             actor_id: actor_id.into(),
             actor_is_erased: false,
+            closes: false,
             subject: None,
             action,
             metadata,
@@ -104,6 +109,14 @@ impl Entry {
     #[must_use]
     pub fn about(mut self, subject: &Uid) -> Self {
         self.subject = Some(subject.clone());
+        self
+    }
+
+    /// Closes the organization: its last member goes. Whoever is still doing something there comes
+    /// too late.
+    #[must_use]
+    pub fn closing(mut self) -> Self {
+        self.closes = true;
         self
     }
 
@@ -139,13 +152,19 @@ impl Trail {
     /// A commit holds one entry of an organization.
     ///
     /// # Errors
-    /// Returns [`Error::MetadataTooLong`], and the errors of the database and of the key.
+    /// Returns [`Error::MetadataTooLong`], [`Error::Closed`], and the errors of the database and of
+    /// the key.
     pub async fn append(&self, entry: Entry, now: Timestamp) -> Result<Vec<Write>, Error> {
         if entry.metadata.to_string().len() > MAX_METADATA_BYTES {
             return Err(Error::MetadataTooLong);
         }
         let key = self.keys.of(&entry.org_id).await?;
         let head = self.store.find_audit_head(&entry.org_id).await?;
+        // What is left to do in a closed organization is to forget its members.
+        let is_closed = head.as_ref().is_some_and(|head| head.value.closed);
+        if is_closed && !entry.actor_is_erased {
+            return Err(Error::Closed);
+        }
         let (seq, prev_mac) = match &head {
             Some(head) => (head.value.seq + 1, head.value.mac.clone()),
             None => (1, String::new()),
@@ -180,6 +199,7 @@ impl Trail {
             seq,
             mac: record.mac.clone(),
             updated_at: now,
+            closed: is_closed || entry.closes,
         };
         Ok(vec![
             audit_logs::create(&record)?,

@@ -23,9 +23,9 @@ pub enum Error {
     DevelopmentOnly(&'static str),
 }
 
-/// Set by Cloud Run to the service's name
-/// (<https://cloud.google.com/run/docs/container-contract#services-env-vars>).
-const CLOUD_RUN_MARKER: &str = "K_SERVICE";
+/// Set by Cloud Run to the name of the service or of the job
+/// (<https://cloud.google.com/run/docs/container-contract#env-vars>).
+const CLOUD_RUN_MARKERS: [&str; 2] = ["K_SERVICE", "CLOUD_RUN_JOB"];
 
 /// A snapshot of environment variables.
 #[derive(Clone, Default)]
@@ -140,10 +140,11 @@ impl Env {
         }
     }
 
-    /// Whether this process runs on Cloud Run.
+    /// Whether this process runs on Cloud Run; an empty marker is one as well.
     #[must_use]
     pub fn is_cloud_run(&self) -> bool {
-        self.optional(CLOUD_RUN_MARKER).is_some()
+        let mut markers = CLOUD_RUN_MARKERS.iter();
+        markers.any(|marker| self.variables.contains_key(*marker))
     }
 }
 
@@ -206,9 +207,16 @@ mod tests {
 
     #[test]
     fn an_emulator_is_refused_on_cloud_run() {
-        for emulator in ["FIRESTORE_EMULATOR_HOST", "FIREBASE_AUTH_EMULATOR_HOST"] {
+        let emulators = ["FIRESTORE_EMULATOR_HOST", "FIREBASE_AUTH_EMULATOR_HOST"];
+        let markers = [
+            ("K_SERVICE", "api"),
+            ("K_SERVICE", ""),
+            ("CLOUD_RUN_JOB", "audit"),
+        ];
+        let pairs = markers.map(|marker| emulators.map(|emulator| (emulator, marker)));
+        for (emulator, marker) in pairs.into_iter().flatten() {
             let env = Env::from_pairs([
-                ("K_SERVICE", "api"),
+                marker,
                 ("GOOGLE_CLOUD_PROJECT", "demo"),
                 (emulator, "127.0.0.1:8080"),
             ]);

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use shared::{
     audit::{Anchor, Kept, Trail},
@@ -31,7 +31,10 @@ pub(crate) async fn chains(
 ) -> Result<Chains> {
     let mut chains = Chains::new();
     for head in trail.heads(&CALLER).await? {
-        chains.entry(head.org_id).or_default().end = head.seq;
+        // Whose end it is tells the document's place, not what somebody has written into it.
+        let org_id = OrgId::parse(head.path.id())?;
+        let end = head.value.map_or(0, |head| head.seq);
+        chains.entry(org_id).or_default().end = end;
     }
     for (org_id, anchors) in kept.by_organization {
         chains.entry(org_id).or_default().anchors = anchors;
@@ -43,8 +46,13 @@ pub(crate) async fn chains(
         return Ok(chains);
     }
     let wanted = organizations.iter();
-    let chain = |id: &OrgId| (id.clone(), chains.remove(id).unwrap_or_default());
-    Ok(wanted.map(chain).collect())
+    let chain = |id: &OrgId| {
+        let chain = chains
+            .remove(id)
+            .with_context(|| format!("`{id}` has no chain"))?;
+        Ok((id.clone(), chain))
+    };
+    wanted.map(chain).collect()
 }
 
 async fn all_organizations(store: &Store) -> Result<Vec<OrgId>> {

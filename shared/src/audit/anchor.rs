@@ -8,7 +8,7 @@ use crate::{
     ids::OrgId,
     models::{AuditHead, SystemPrincipal, Timestamp},
     storage::{self, Bucket, Created},
-    store::DocumentPath,
+    store::{self, Found},
 };
 
 /// How many days back anchors are read. A tail that was cut before can be told by a verification
@@ -64,11 +64,10 @@ impl Anchors {
     ) -> Result<Option<usize>, Error> {
         let heads = trail.heads(caller).await?;
         let (count, name) = (heads.len(), name(day_of(now)));
-        let lines: String = heads
+        let lines = heads
             .into_iter()
-            .map(Anchor::from)
-            .map(|it| it.line())
-            .collect();
+            .map(|head| Ok(Anchor::from(head.value?).line()));
+        let lines: String = lines.collect::<Result<_, store::Error>>()?;
         Ok(match self.bucket.create(&name, lines.into()).await? {
             Created::New => Some(count),
             Created::Existed => None,
@@ -97,22 +96,22 @@ impl Anchors {
 }
 
 impl Trail {
-    /// The ends of all chains.
+    /// The documents of the ends of all chains, by organization; what they hold may be anything.
     ///
     /// # Errors
-    /// Returns the database's error, and that of an end that cannot be read.
-    pub async fn heads(&self, caller: &SystemPrincipal) -> Result<Vec<AuditHead>, Error> {
-        let mut heads = Vec::new();
-        let mut last: Option<DocumentPath> = None;
+    /// Returns the database's error.
+    pub async fn heads(
+        &self,
+        caller: &SystemPrincipal,
+    ) -> Result<Vec<Found<AuditHead>>, store::Error> {
+        let mut heads: Vec<Found<AuditHead>> = Vec::new();
         loop {
-            let page = self.store.list_audit_heads(caller, last.as_ref()).await?;
-            let Some(end) = page.last() else {
+            let last = heads.last().map(|head| &head.path);
+            let page = self.store.list_audit_heads(caller, last).await?;
+            if page.is_empty() {
                 return Ok(heads);
-            };
-            last = Some(end.path.clone());
-            for head in page {
-                heads.push(head.value?);
             }
+            heads.extend(page);
         }
     }
 }

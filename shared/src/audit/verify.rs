@@ -115,6 +115,9 @@ impl fmt::Display for Problem {
             Self::Renamed { id, seq } => {
                 write!(f, "record {seq} ({id}) names somebody else than it did")
             }
+            Self::WrongEnd { expected, found } if expected == found => {
+                write!(f, "the chain's end is not the one that its document names")
+            }
             Self::WrongEnd { expected, found } => {
                 write!(f, "the chain ends at {found}, not at {expected}")
             }

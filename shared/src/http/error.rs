@@ -217,7 +217,9 @@ impl From<store::Error> for ApiError {
 
 impl From<audit::Error> for ApiError {
     fn from(error: audit::Error) -> Self {
-        if error.is_transient() || error.is_lost_race() {
+        if matches!(error, audit::Error::Closed) {
+            Self::not_found("organization")
+        } else if error.is_transient() || error.is_lost_race() {
             Self::unavailable(&error)
         } else {
             Self::internal(&error)

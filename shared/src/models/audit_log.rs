@@ -144,4 +144,7 @@ pub struct AuditHead {
     pub mac: String,
     /// When it was appended.
     pub updated_at: Timestamp,
+    /// Whether nobody is left in the organization: nothing is done there any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
 }

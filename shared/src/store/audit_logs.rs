@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     DocumentPath, Error, Found, Listing, Page, Store, Versioned, Write,
-    document_db::{Comparison, Order, Precondition, Query},
+    document_db::{Comparison, Document, Order, Precondition, Query},
     position, readable,
 };
 use crate::{
@@ -92,9 +92,13 @@ impl Store {
         let mut documents = self.db.query(&query).await?;
         let more = documents.len() > page.limit as usize;
         documents.truncate(page.limit as usize);
-        let items: Vec<AuditLog> = documents.iter().filter_map(readable).collect();
-        let last = items.last().filter(|_| more);
-        let next = last.map(|record| position::format(record.timestamp, record.id.as_str()));
+        let read = |document: &Document| {
+            let record: AuditLog = readable(document)?;
+            let place = position::format(record.timestamp, document.path.id());
+            Some((place, record))
+        };
+        let (places, items): (Vec<String>, _) = documents.iter().filter_map(read).unzip();
+        let next = places.into_iter().next_back().filter(|_| more);
         Ok(Listing { items, next })
     }
 

@@ -203,3 +203,17 @@ async fn an_erased_user_leaves_the_chain_whole_and_no_trace_of_the_id() {
     chain.trail.erase(&CALLER, &erased, now()).await.unwrap();
     assert_eq!(chain.records().len(), 7, "a repeat finds nothing to do");
 }
+
+#[tokio::test]
+async fn in_a_closed_organization_nothing_is_done_but_forgetting() {
+    let chain = Chain::of_five().await;
+    let closing = || Entry::new(&chain.org_id, "u1", AuditAction::MemberLeave, json!({})).closing();
+    chain.append_entry(closing).await;
+    let late = Entry::new(&chain.org_id, "u1", AuditAction::AgentCreate, json!({}));
+    let refused = chain.trail.append(late, now()).await;
+    assert!(matches!(refused, Err(shared::audit::Error::Closed)));
+    let uid = Uid::parse("u1").unwrap();
+    chain.trail.erase(&CALLER, &uid, now()).await.unwrap();
+    assert_eq!(chain.verify().await, []);
+    assert!(chain.head().closed, "it stays closed");
+}

@@ -148,6 +148,7 @@ async fn the_command_tells_a_touched_chain_by_its_exit_code() {
         seq: 3,
         mac: before[2].mac.clone(),
         updated_at: before[2].timestamp,
+        closed: false,
     };
     let head = DocumentPath::new("audit_heads", org_id.as_str());
     let fields = encode(&head, &end).unwrap();

@@ -405,6 +405,7 @@ pub(crate) fn audit_head() -> AuditHead {
         seq: 1,
         mac: "ff".repeat(32),
         updated_at: time(),
+        closed: true,
     }
 }
 

@@ -106,6 +106,7 @@ fn bad_values() -> Vec<Case> {
     let changes = [
         update(json!({ "name": "" })),
         update(json!({ "name": "x".repeat(81) })),
+        update(json!({ "name": "a\nb" })),
         update(json!({ "name": 7 })),
         update(json!({ "industry": "mining" })),
         update(json!({ "industry": ["tech"] })),

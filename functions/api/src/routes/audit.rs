@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
     http::{Allowed, ApiError, Query, can},
-    ids::{OrgId, RecordId},
+    ids::{OrgId, RecordId, Uid},
     models::{AuditAction, AuditLog, Timestamp},
     store::{Listing, audit_logs::AuditFilter},
 };
@@ -57,12 +57,7 @@ pub(super) async fn list_audit_records(
     Query(query): Query<ListAuditQuery>,
 ) -> Result<Body<ListResponse<AuditRecordResponse>>, ApiError> {
     let page = page::parse_by_time("audit", query.limit, query.page_token.as_deref())?;
-    let filter = AuditFilter {
-        actor_id: query.actor_id,
-        action: query.action,
-        from: query.from,
-        to: query.to,
-    };
+    let filter = filter(query.actor_id, query.action, query.from, query.to)?;
     let (store, trail) = (&state.store, &state.trail);
     let listing = audit_trail::list(store, trail, &caller.0, &filter, &page, state.now()).await?;
     let records = listing.items.into_iter().map(AuditRecordResponse::from);
@@ -78,12 +73,7 @@ pub(super) async fn export_audit_records(
     caller: Allowed<can::ExportAudit>,
     Query(query): Query<ExportAuditQuery>,
 ) -> Result<Response, ApiError> {
-    let filter = AuditFilter {
-        actor_id: query.actor_id,
-        action: query.action,
-        from: query.from,
-        to: query.to,
-    };
+    let filter = filter(query.actor_id, query.action, query.from, query.to)?;
     let (store, trail) = (&state.store, &state.trail);
     let records = audit_trail::export(store, trail, &caller.0, filter, state.now()).await?;
     let records = records.map_ok(|page| {
@@ -91,6 +81,27 @@ pub(super) async fn export_audit_records(
         page.collect::<Vec<_>>()
     });
     Ok(lines::respond("audit.jsonl", records))
+}
+
+/// An actor is a uid, `system:<function>` or `erased:<64 hex>`.
+fn filter(
+    actor_id: Option<String>,
+    action: Option<AuditAction>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> Result<AuditFilter, ApiError> {
+    if actor_id
+        .as_ref()
+        .is_some_and(|actor| Uid::parse(actor).is_err())
+    {
+        return Err(ApiError::invalid_field("actorId", "must be an actor's id"));
+    }
+    Ok(AuditFilter {
+        actor_id,
+        action,
+        from,
+        to,
+    })
 }
 
 impl From<AuditLog> for AuditRecordResponse {

@@ -95,6 +95,7 @@ async fn wrong_filters_are_refused_by_name_and_not_recorded() {
     for (path, parameter) in [
         ("/audit?action=LOOK", "action"),
         ("/audit?from=yesterday", "from"),
+        (&format!("/audit?actorId={}", "x".repeat(1_500)), "actorId"),
         ("/audit?limit=101", "limit"),
         ("/audit?orgId=o2", "orgId"),
         ("/audit?pageToken=x", "pageToken"),

@@ -97,7 +97,7 @@ async fn bodies_that_are_not_declared_as_json_are_refused() {
                 "{}",
                 route.path()
             );
-            assert_security_headers(&answer.headers, &route.path());
+            assert_security_headers(&answer.headers, route.path());
         }
     }
 }
