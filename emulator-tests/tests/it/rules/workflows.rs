@@ -97,6 +97,7 @@ fn bad_values() -> Vec<Case> {
         ("active", json!("true")),
         ("active", json!(1)),
         ("name", json!(7)),
+        ("name", json!(["a", "b"])),
         ("description", json!(null)),
         ("createdAt", json!("2026-11-23")),
         ("updatedAt", json!(0)),
