@@ -20,7 +20,10 @@ pub use self::{
     anchor::{Anchor, Anchors, Kept},
     verify::{Problem, Report},
 };
-use self::{chain::Keys, erase::erased};
+use self::{
+    chain::{ChainKey, Keys},
+    erase::erased,
+};
 use crate::{
     crypto::{self, MacKey},
     ids::{OrgId, RecordId, Uid},
@@ -128,6 +131,47 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// In a closed organization its members are still forgotten, and the product itself still acts:
+    /// a subscription ends.
+    fn outlives_members(&self) -> bool {
+        self.actor_is_erased || self.actor_id.starts_with("system:")
+    }
+
+    /// The record that follows `last`.
+    fn into_record(
+        self,
+        key: &ChainKey,
+        key_version: &str,
+        last: Option<&AuditHead>,
+        now: Timestamp,
+    ) -> AuditLog {
+        let actor_pseudonym = key.pseudonym(&self.actor_id);
+        let actor_id = match self.actor_is_erased {
+            true => erased(&actor_pseudonym),
+            false => self.actor_id,
+        };
+        let subject = self.subject.as_ref();
+        let mut record = AuditLog {
+            id: RecordId::generate(),
+            actor_pseudonym,
+            subject_pseudonym: subject.map(|uid| key.pseudonym(uid.as_str())),
+            org_id: self.org_id,
+            seq: last.map_or(1, |last| last.seq + 1),
+            actor_id,
+            subject_id: self.subject.map(String::from),
+            action: self.action,
+            metadata: self.metadata.into(),
+            timestamp: now,
+            key_version: key_version.to_owned(),
+            prev_mac: last.map(|last| last.mac.clone()).unwrap_or_default(),
+            mac: String::new(),
+        };
+        record.mac = key.mac(&record);
+        record
+    }
+}
+
 /// The audit trails of all organizations.
 #[derive(Clone)]
 pub struct Trail {
@@ -160,46 +204,19 @@ impl Trail {
         }
         let key = self.keys.of(&entry.org_id).await?;
         let head = self.store.find_audit_head(&entry.org_id).await?;
-        // What is left to do in a closed organization is to forget its members.
         let is_closed = head.as_ref().is_some_and(|head| head.value.closed);
-        if is_closed && !entry.actor_is_erased {
+        if is_closed && !entry.outlives_members() {
             return Err(Error::Closed);
         }
-        let (seq, prev_mac) = match &head {
-            Some(head) => (head.value.seq + 1, head.value.mac.clone()),
-            None => (1, String::new()),
-        };
-        let actor_pseudonym = key.pseudonym(&entry.actor_id);
-        let actor_id = if entry.actor_is_erased {
-            erased(&actor_pseudonym)
-        } else {
-            entry.actor_id
-        };
-        let mut record = AuditLog {
-            id: RecordId::generate(),
-            actor_pseudonym,
-            subject_pseudonym: entry
-                .subject
-                .as_ref()
-                .map(|uid| key.pseudonym(uid.as_str())),
-            org_id: entry.org_id,
-            seq,
-            actor_id,
-            subject_id: entry.subject.map(String::from),
-            action: entry.action,
-            metadata: entry.metadata.into(),
-            timestamp: now,
-            key_version: self.keys.version().to_owned(),
-            prev_mac,
-            mac: String::new(),
-        };
-        record.mac = key.mac(&record);
+        let (version, closes) = (self.keys.version(), entry.closes);
+        let last = head.as_ref().map(|head| &head.value);
+        let record = entry.into_record(&key, version, last, now);
         let end = AuditHead {
             org_id: record.org_id.clone(),
-            seq,
+            seq: record.seq,
             mac: record.mac.clone(),
             updated_at: now,
-            closed: is_closed || entry.closes,
+            closed: is_closed || closes,
         };
         Ok(vec![
             audit_logs::create(&record)?,
