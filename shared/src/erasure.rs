@@ -135,7 +135,7 @@ impl Erasure {
         caller: &SystemPrincipal,
         uid: &Uid,
     ) -> Result<(), store::Error> {
-        let page = first_page();
+        let page = Page::first(BATCH);
         loop {
             let owned = self
                 .store
@@ -157,7 +157,7 @@ impl Erasure {
         caller: &SystemPrincipal,
         uid: &Uid,
     ) -> Result<(), store::Error> {
-        let page = first_page();
+        let page = Page::first(BATCH);
         loop {
             let mut fired = self
                 .store
@@ -173,12 +173,5 @@ impl Erasure {
             let writes: Result<_, store::Error> = fired.iter().map(triggers::replace).collect();
             self.store.commit(writes?).await?;
         }
-    }
-}
-
-fn first_page() -> Page {
-    Page {
-        limit: BATCH,
-        after: None,
     }
 }

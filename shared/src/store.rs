@@ -54,6 +54,14 @@ pub struct Page {
     pub after: Option<String>,
 }
 
+impl Page {
+    /// The first part of a listing.
+    #[must_use]
+    pub fn first(limit: u32) -> Self {
+        Self { limit, after: None }
+    }
+}
+
 /// Documents of a listing and where it goes on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listing<T> {

@@ -102,10 +102,7 @@ const STORE_QUERIES: usize = 25;
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
     let org_id = OrgId::derive(&["o"]);
-    let page = Page {
-        limit: 10,
-        after: None,
-    };
+    let page = Page::first(10);
     let execution_id = samples::execution().id;
     let any = ExecutionFilter::default();
     let of_workflow = ExecutionFilter {
@@ -185,7 +182,7 @@ async fn ask_about_members(
     store.list_members(org_id, page).await?;
     store.has_member_with_email(org_id, "a@b.example").await?;
     store.list_invitations(org_id, page).await?;
-    store.all_invitations(org_id, 10).await?;
+    store.list_all_invitations(org_id, 10).await?;
     store
         .list_invitations_of_address(caller, "a@b.example", 10)
         .await?;

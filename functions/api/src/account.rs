@@ -9,14 +9,11 @@ use shared::{
     erasure::{self, Erasure},
     identity::Accounts,
     members::Members,
-    models::{AuditAction, Principal, SystemPrincipal, Timestamp, User},
+    models::{AuditAction, Principal, Timestamp, User},
     store::{Store, Versioned, Write, commit_contended, organizations, users},
 };
 
-use crate::{departure, error::Error, organization};
-
-/// What refers to a user may lie in organizations that it has left.
-const CALLER: SystemPrincipal = SystemPrincipal { function: "api" };
+use crate::{CALLER, departure, error::Error, organization};
 
 /// An account is deleted by a session that began so long ago at most, as Firebase's own SDKs
 /// demand (<https://firebase.google.com/docs/auth/web/manage-users#re-authenticate_a_user>): a
@@ -89,7 +86,7 @@ async fn end_of(
 ) -> Result<Vec<Write>, Error> {
     let (org_id, uid) = (&user.value.organization_id, &user.value.uid);
     let members = Members::load(store, org_id).await?;
-    let is_last = members.is_one();
+    let is_last = members.has_one();
     let entry = Entry::new(org_id, uid.as_str(), AuditAction::AccountDelete, json!({}));
     let mut writes = vec![
         members.leave(&user.value)?,

@@ -6,14 +6,11 @@ use serde_json::json;
 use shared::{
     audit::{Entry, Trail},
     ids::{TriggerId, WorkflowId},
-    models::{AuditAction, AuditLog, Organization, Principal, SystemPrincipal, Timestamp, User},
+    models::{AuditAction, AuditLog, Organization, Principal, Timestamp, User},
     store::{Page, Store, audit_logs::Naming, commit_contended},
 };
 
-use crate::{error::Error, organization};
-
-/// A user's records may lie in organizations that it has left.
-const CALLER: SystemPrincipal = SystemPrincipal { function: "api" };
+use crate::{CALLER, error::Error, organization};
 
 /// Documents read at once.
 const PAGE_SIZE: u32 = 300;
@@ -103,15 +100,15 @@ impl Next {
                 let user = organization::find_caller(store, principal).await?.value;
                 let organization = organization::find(store, &user.organization_id).await?;
                 let kept = vec![Kept::User(Box::new(user)), organization.into()];
-                Some((kept, Self::Records(Naming::Actor, first_page())))
+                Some((kept, Self::Records(Naming::Actor, Page::first(PAGE_SIZE))))
             }
             Self::Records(naming, page) => {
                 let records = store.list_audit_records_naming(&CALLER, naming, uid, &page);
                 let records = records.await?;
                 let next = match (page_after(records.next), naming) {
                     (Some(page), _) => Self::Records(naming, page),
-                    (None, Naming::Actor) => Self::Records(Naming::Subject, first_page()),
-                    (None, Naming::Subject) => Self::Triggers(first_page()),
+                    (None, Naming::Actor) => Self::Records(Naming::Subject, Page::first(PAGE_SIZE)),
+                    (None, Naming::Subject) => Self::Triggers(Page::first(PAGE_SIZE)),
                 };
                 // A record of what the user did to itself has been told already.
                 let is_new =
@@ -154,16 +151,9 @@ impl From<AuditLog> for Kept {
     }
 }
 
-fn first_page() -> Page {
-    Page {
-        limit: PAGE_SIZE,
-        after: None,
-    }
-}
-
 fn page_after(after: Option<String>) -> Option<Page> {
     after.map(|after| Page {
         after: Some(after),
-        ..first_page()
+        ..Page::first(PAGE_SIZE)
     })
 }

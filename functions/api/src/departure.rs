@@ -34,7 +34,7 @@ pub(crate) async fn leave_for_another(
     now: Timestamp,
 ) -> Result<Vec<Write>, Error> {
     let members = Members::load(store, &user.organization_id).await?;
-    if members.is_one() {
+    if members.has_one() {
         require_empty(store, &user.organization_id).await?;
     }
     leave(trail, user, members, now).await

@@ -84,7 +84,7 @@ pub(crate) async fn create(
         {
             return Err(Refusal::AlreadyExists("a member has this address").into());
         }
-        let found = store.all_invitations(org_id, MAX_READ).await?;
+        let found = store.list_all_invitations(org_id, MAX_READ).await?;
         writes.extend(make_room(&found, invitation)?);
         writes.push(invitations::create(invitation)?);
         writes.push(store::outbox::create(&outbox::invitation(invitation, now))?);

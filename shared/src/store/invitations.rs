@@ -41,7 +41,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns the database's error.
-    pub async fn all_invitations(
+    pub async fn list_all_invitations(
         &self,
         org_id: &OrgId,
         limit: u32,
