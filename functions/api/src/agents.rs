@@ -10,6 +10,7 @@ use shared::{
 use crate::{
     error::Error,
     idempotency::{Done, Once},
+    organization,
 };
 
 /// The caller's agent, as it was read.
@@ -37,6 +38,7 @@ pub(crate) async fn create(
         writes.push(store::agents::create(agent)?);
         let entry = entry(principal, AuditAction::AgentCreate, agent, json!({}));
         writes.extend(trail.append(entry, now).await?);
+        organization::require_member(store, principal).await?;
         Ok((writes, agent.clone()))
     })
     .await

@@ -5,6 +5,7 @@ use shared::{
     auth::Claims,
     ids::{RecordId, Uid},
     invitation::{LIFETIME_SECS, MAX_WAITING, Token, Tokens, join},
+    members::Members,
     models::{AuditAction, Invitation, Principal, Role, Timestamp, User},
     outbox,
     store::{self, Listing, Page, Store, Versioned, Write, commit_contended, invitations, users},
@@ -163,7 +164,8 @@ pub(crate) async fn accept(
         }
         let joined = join(store, trail, &invitation, &principal.uid, now).await?;
         let mut writes = joined.ok_or(NO_SUCH)?;
-        writes.extend(departure::leave_for_another(store, trail, &user.value, now).await?);
+        let members = Members::load(store, &user.value.organization_id).await?;
+        writes.extend(departure::leave(store, trail, &user.value, members, now).await?);
         user.value.organization_id = org_id.clone();
         user.value.role = *role;
         writes.push(users::set_membership(&user)?);

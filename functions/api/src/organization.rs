@@ -30,6 +30,16 @@ pub(crate) async fn find_caller(
     user.ok_or(Error::NotFound("user"))
 }
 
+/// Who has left the organization since the request came puts nothing into it: it may have been
+/// closed. To be asked after the record is appended, so that a later departure loses the race.
+pub(crate) async fn require_member(store: &Store, principal: &Principal) -> Result<(), Error> {
+    let member = store.find_member(&principal.org_id, &principal.uid).await?;
+    match member {
+        Some(_) => Ok(()),
+        None => Err(Refusal::Denied("you have left the organization").into()),
+    }
+}
+
 /// The caller's own document, for a commit that changes where it belongs: who has been locked out
 /// since the request came cannot leave the lock behind.
 pub(crate) async fn find_free_caller(
@@ -38,7 +48,7 @@ pub(crate) async fn find_free_caller(
 ) -> Result<Versioned<User>, Error> {
     let user = find_caller(store, principal).await?;
     if user.value.disabled {
-        return Err(Refusal::Denied("this account is disabled").into());
+        return Err(Refusal::DISABLED.into());
     }
     Ok(user)
 }
@@ -74,7 +84,7 @@ pub(crate) async fn create(
         if members.has_one() {
             return rename_once(store, trail, principal, org_id, name, now).await;
         }
-        let mut writes = departure::leave(trail, &user.value, members, now).await?;
+        let mut writes = departure::leave(store, trail, &user.value, members, now).await?;
         let organization = Organization::new(OrgId::generate(), name.to_owned(), now);
         let entry = founding(&organization, principal.uid.as_str(), "request");
         writes.extend(move_to_new(trail, user, &organization, entry).await?);
@@ -98,7 +108,7 @@ pub(crate) async fn leave(
                 "nobody would be left: name the organization or delete the account",
             ));
         }
-        let mut writes = departure::leave(trail, &user.value, members, now).await?;
+        let mut writes = departure::leave(store, trail, &user.value, members, now).await?;
         let organization = personal(now);
         let entry = founding(&organization, principal.uid.as_str(), "leave");
         writes.extend(move_to_new(trail, user, &organization, entry).await?);
