@@ -97,7 +97,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 25;
+const STORE_QUERIES: usize = 26;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -170,7 +170,9 @@ async fn ask_for_a_user(store: &Store, caller: &SystemPrincipal, page: &Page) ->
     }
     store.list_triggers_by_user(caller, &uid, page).await?;
     store.list_integrations_by_user(caller, &uid, page).await?;
-    store.list_pending_erasures(caller, 10).await.map(|_| ())
+    store.list_invitations_by_user(caller, &uid, page).await?;
+    let due = store.list_due_erasures(caller, samples::time(), 10).await;
+    due.map(|_| ())
 }
 
 async fn ask_about_members(
