@@ -9,13 +9,20 @@ use crate::{
     models::{DeletedUser, ErasureState, SystemPrincipal, Timestamp},
     outbox,
     retry::Transient,
-    store::{self, Page, Store, Write, integrations, triggers, users},
+    store::{self, Page, Store, Versioned, Write, integrations, invitations, triggers, users},
 };
 
 /// How long it is remembered that an account was deleted: longer than any ID token is valid, and
 /// than a sign-up event may be on its way
 /// (<https://cloud.google.com/pubsub/docs/subscription-properties#message_retention>).
 const KEPT_SECS: i64 = 31 * 24 * 3_600;
+
+/// How long after the deletion something may still come to refer to the user: requests that were
+/// under way end within 60 s, the time that the edge gives them.
+const SETTLING_SECS: i64 = 120;
+
+/// When an erasure that fails is tried again, after those that have waited longer.
+const RETRY_SECS: i64 = 10 * 60;
 
 /// Documents read and changed at once.
 const BATCH: u32 = 200;
@@ -61,7 +68,8 @@ pub fn begin(uid: &Uid, now: Timestamp) -> Result<Write, store::Error> {
         uid: Some(uid.clone()),
         state: ErasureState::Pending,
         deleted_at: now,
-        expires_at: now.plus_seconds(KEPT_SECS),
+        due_at: Some(now.plus_seconds(SETTLING_SECS)),
+        expires_at: None,
     };
     users::set_deleted(uid, &pending)
 }
@@ -77,7 +85,10 @@ impl Erasure {
         }
     }
 
-    /// Removes what refers to the deleted user, and last the account that it signed in with.
+    /// Removes what refers to the deleted user, and last the account that it signed in with. It is
+    /// done when nothing can come to refer to the user any more; until then it stays pending.
+    ///
+    /// A user that is not on record as deleted is left alone.
     ///
     /// # Errors
     /// Returns what failed; a repeat goes on where it stopped.
@@ -86,26 +97,31 @@ impl Erasure {
         caller: &SystemPrincipal,
         uid: &Uid,
         now: Timestamp,
-    ) -> Result<(), Error> {
-        self.delete_integrations(caller, uid).await?;
-        self.clear_triggers(caller, uid).await?;
-        let welcome = store::outbox::delete(&outbox::welcome_id(uid));
-        self.store.commit(vec![welcome]).await?;
-        self.trail.erase(caller, uid, now).await?;
-        self.accounts.delete(uid).await?;
+    ) -> Result<ErasureState, Error> {
+        let deleted = self.store.find_deleted_user(uid).await?;
+        let pending = deleted.filter(|user| user.value.state == ErasureState::Pending);
+        let Some(DeletedUser { deleted_at, .. }) = pending.map(|user| user.value) else {
+            return Ok(ErasureState::Done);
+        };
+        self.erase(caller, uid, now).await?;
+        if now < deleted_at.plus_seconds(SETTLING_SECS) {
+            return Ok(ErasureState::Pending);
+        }
         let done = DeletedUser {
             uid: None,
             state: ErasureState::Done,
-            deleted_at: now,
-            expires_at: now.plus_seconds(KEPT_SECS),
+            deleted_at,
+            due_at: None,
+            expires_at: Some(now.plus_seconds(KEPT_SECS)),
         };
         self.store
             .commit(vec![users::set_deleted(uid, &done)?])
             .await?;
-        Ok(())
+        Ok(ErasureState::Done)
     }
 
-    /// Goes on with erasures that were not finished, and tells how many are now.
+    /// Goes on with erasures that are due, and tells how many are done now. One that fails lets
+    /// the others go first.
     ///
     /// # Errors
     /// Returns the database's error when they cannot be listed.
@@ -115,18 +131,48 @@ impl Erasure {
         limit: u32,
         now: Timestamp,
     ) -> Result<usize, store::Error> {
-        let mut finished = 0;
-        for user in self.store.list_pending_erasures(caller, limit).await? {
-            let Some(uid) = &user.uid else { continue };
-            match self.finish(caller, uid, now).await {
-                Ok(()) => finished += 1,
+        let mut done = 0;
+        for user in self.store.list_due_erasures(caller, now, limit).await? {
+            let Some(uid) = user.value.uid.clone() else {
+                continue;
+            };
+            match self.finish(caller, &uid, now).await {
+                Ok(state) => done += usize::from(state == ErasureState::Done),
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::error!(error, "erasure left to the next sweep");
+                    tracing::error!(error = &error as &dyn std::error::Error, "erasure put off");
+                    self.put_off(&uid, user, now).await;
                 }
             }
         }
-        Ok(finished)
+        Ok(done)
+    }
+
+    /// If this fails as well, the erasure is still due.
+    async fn put_off(&self, uid: &Uid, mut user: Versioned<DeletedUser>, now: Timestamp) {
+        user.value.due_at = Some(now.plus_seconds(RETRY_SECS));
+        let put_off = match users::replace_deleted(uid, &user) {
+            Ok(write) => self.store.commit(vec![write]).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = put_off {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "erasure left to the next sweep");
+        }
+    }
+
+    async fn erase(
+        &self,
+        caller: &SystemPrincipal,
+        uid: &Uid,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.delete_integrations(caller, uid).await?;
+        self.delete_invitations(caller, uid).await?;
+        self.clear_triggers(caller, uid).await?;
+        let welcome = store::outbox::delete(&outbox::welcome_id(uid));
+        self.store.commit(vec![welcome]).await?;
+        self.trail.erase(caller, uid, now).await?;
+        Ok(self.accounts.delete(uid).await?)
     }
 
     /// Their credentials are the user's, not the organization's.
@@ -135,18 +181,33 @@ impl Erasure {
         caller: &SystemPrincipal,
         uid: &Uid,
     ) -> Result<(), store::Error> {
-        let page = first_page();
+        let page = Page::first(BATCH);
         loop {
-            let owned = self
-                .store
-                .list_integrations_by_user(caller, uid, &page)
-                .await?;
-            if owned.items.is_empty() {
+            let owned = self.store.list_integrations_by_user(caller, uid, &page);
+            let owned = owned.await?.items;
+            if owned.is_empty() {
                 return Ok(());
             }
-            let ids = owned.items.iter().map(|integration| &integration.id);
-            self.store
-                .commit(ids.flat_map(integrations::delete).collect())
+            let ids = owned.iter().map(|integration| &integration.value.id);
+            self.commit(ids.flat_map(integrations::delete).collect())
+                .await?;
+        }
+    }
+
+    /// Nobody can join by them any more.
+    async fn delete_invitations(
+        &self,
+        caller: &SystemPrincipal,
+        uid: &Uid,
+    ) -> Result<(), store::Error> {
+        let page = Page::first(BATCH);
+        loop {
+            let sent = self.store.list_invitations_by_user(caller, uid, &page);
+            let sent = sent.await?.items;
+            if sent.is_empty() {
+                return Ok(());
+            }
+            self.commit(sent.iter().map(invitations::delete).collect())
                 .await?;
         }
     }
@@ -157,28 +218,25 @@ impl Erasure {
         caller: &SystemPrincipal,
         uid: &Uid,
     ) -> Result<(), store::Error> {
-        let page = first_page();
+        let page = Page::first(BATCH);
         loop {
-            let mut fired = self
-                .store
-                .list_triggers_by_user(caller, uid, &page)
-                .await?
-                .items;
+            let fired = self.store.list_triggers_by_user(caller, uid, &page);
+            let fired = fired.await?.items;
             if fired.is_empty() {
                 return Ok(());
             }
-            fired
-                .iter_mut()
-                .for_each(|trigger| trigger.source.uid = None);
-            let writes: Result<_, store::Error> = fired.iter().map(triggers::replace).collect();
-            self.store.commit(writes?).await?;
+            let fired = fired.iter().map(|trigger| &trigger.value);
+            let writes: Result<_, store::Error> = fired.map(triggers::forget_user).collect();
+            self.commit(writes?).await?;
         }
     }
-}
 
-fn first_page() -> Page {
-    Page {
-        limit: BATCH,
-        after: None,
+    /// Somebody else may have deleted one of the documents meanwhile: the next look tells what is
+    /// left.
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), store::Error> {
+        match self.store.commit(writes).await {
+            Err(error) if !error.is_lost_race() => Err(error),
+            _ => Ok(()),
+        }
     }
 }

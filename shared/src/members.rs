@@ -53,7 +53,7 @@ impl Members {
 
     /// Whether there is one member only.
     #[must_use]
-    pub fn is_one(&self) -> bool {
+    pub fn has_one(&self) -> bool {
         self.count.members <= 1
     }
 
@@ -61,7 +61,7 @@ impl Members {
     ///
     /// # Errors
     /// Returns [`store::Error::Malformed`] for a model that Firestore cannot hold.
-    pub fn found(org_id: &OrgId) -> Result<Write, store::Error> {
+    pub fn first_of(org_id: &OrgId) -> Result<Write, store::Error> {
         let nobody = Self {
             org_id: org_id.clone(),
             count: MemberCount::default(),
@@ -116,10 +116,7 @@ impl Members {
 /// Who changes a member meanwhile creates the counter, and the commit of this count loses.
 async fn count(store: &Store, org_id: &OrgId) -> Result<MemberCount, store::Error> {
     let mut count = MemberCount::default();
-    let mut page = Page {
-        limit: BATCH,
-        after: None,
-    };
+    let mut page = Page::first(BATCH);
     loop {
         let listing = store.list_members(org_id, &page).await?;
         for member in &listing.items {

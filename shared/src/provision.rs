@@ -87,7 +87,7 @@ pub async fn ensure_user(
         let joined = join_by_invitation(store, trail, new_user, now).await?;
         let (mut writes, user) = match joined {
             Some(joined) => joined,
-            None => found_personal(trail, new_user, now).await?,
+            None => establish_personal(trail, new_user, now).await?,
         };
         writes.push(users::create(&user)?);
         if user.email.is_some() {
@@ -103,7 +103,7 @@ pub async fn ensure_user(
 ///
 /// # Errors
 /// Returns the errors of the database and of the audit trail.
-pub async fn found_organization(
+pub async fn establish_organization(
     trail: &Trail,
     organization: &Organization,
     entry: Entry,
@@ -111,7 +111,7 @@ pub async fn found_organization(
     let (org_id, now) = (&organization.id, organization.created_at);
     let mut writes = trail.append(entry, now).await?;
     writes.push(organizations::create(organization)?);
-    writes.push(Members::found(org_id)?);
+    writes.push(Members::first_of(org_id)?);
     let nothing = StatsChange::default();
     writes.extend(organizations::add_to_stats(org_id, None, nothing, now)?);
     Ok(writes)
@@ -143,7 +143,7 @@ async fn join_by_invitation(
     }))
 }
 
-async fn found_personal(
+async fn establish_personal(
     trail: &Trail,
     new_user: &NewUser,
     now: Timestamp,
@@ -154,7 +154,7 @@ async fn found_personal(
     let organization = Organization::new(org_id.clone(), name, now);
     let metadata = json!({ "reason": "sign_up" });
     let entry = Entry::new(&org_id, uid, AuditAction::OrganizationCreate, metadata);
-    let writes = found_organization(trail, &organization, entry).await?;
+    let writes = establish_organization(trail, &organization, entry).await?;
     Ok((writes, user(new_user, org_id, Role::Admin, now)))
 }
 

@@ -55,6 +55,14 @@ pub struct Page {
     pub after: Option<String>,
 }
 
+impl Page {
+    /// The first part of a listing.
+    #[must_use]
+    pub fn first(limit: u32) -> Self {
+        Self { limit, after: None }
+    }
+}
+
 /// A document where it was found, and what it holds, if that can be read.
 #[derive(Debug)]
 pub struct Found<T> {
@@ -130,26 +138,38 @@ impl Store {
         query: Query,
         page: &Page,
     ) -> Result<Listing<T>, Error> {
-        let after = page.after.clone().map(|id| (None, id));
-        let limit = page.limit.saturating_add(1);
-        let mut documents = self
-            .db
-            .query(&Query {
-                after,
-                limit,
-                ..query
-            })
-            .await?;
-        let more = documents.len() > page.limit as usize;
-        documents.truncate(page.limit as usize);
-        let last = documents
-            .last()
-            .map(|document| document.path.id().to_owned());
-        let items = documents.iter().filter_map(readable).collect();
-        Ok(Listing {
-            items,
-            next: last.filter(|_| more),
-        })
+        let Listing { items, next } = self.documents_by_id(query, page).await?;
+        let items = items.iter().filter_map(readable).collect();
+        Ok(Listing { items, next })
+    }
+
+    /// The same for who must not miss any: a document that cannot be read is an error.
+    async fn strict_page_by_id<T: DeserializeOwned>(
+        &self,
+        query: Query,
+        page: &Page,
+    ) -> Result<Listing<Versioned<T>>, Error> {
+        let Listing { items, next } = self.documents_by_id(query, page).await?;
+        let items = items.iter().map(versioned).collect::<Result<_, _>>()?;
+        Ok(Listing { items, next })
+    }
+
+    async fn documents_by_id(&self, query: Query, page: &Page) -> Result<Listing<Document>, Error> {
+        let is_group = query.is_group;
+        let query = Query {
+            after: page.after.clone().map(|position| (None, position)),
+            limit: page.limit.saturating_add(1),
+            ..query
+        };
+        let mut items = self.db.query(&query).await?;
+        let more = items.len() > page.limit as usize;
+        items.truncate(page.limit as usize);
+        let position = |document: &Document| match is_group {
+            true => document.path.to_string(),
+            false => document.path.id().to_owned(),
+        };
+        let next = items.last().filter(|_| more).map(position);
+        Ok(Listing { items, next })
     }
 }
 

@@ -97,15 +97,12 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 27;
+const STORE_QUERIES: usize = 28;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
     let org_id = OrgId::derive(&["o"]);
-    let page = Page {
-        limit: 10,
-        after: None,
-    };
+    let page = Page::first(10);
     let execution_id = samples::execution().id;
     let any = ExecutionFilter::default();
     let of_workflow = ExecutionFilter {
@@ -177,7 +174,9 @@ async fn ask_for_a_user(store: &Store, caller: &SystemPrincipal, page: &Page) ->
     store.list_triggers_by_user(caller, &uid, page).await?;
     store.list_integrations_by_user(caller, &uid, page).await?;
     store.list_organization_ids(caller, None).await?;
-    store.list_pending_erasures(caller, 10).await.map(|_| ())
+    store.list_invitations_by_user(caller, &uid, page).await?;
+    let due = store.list_due_erasures(caller, samples::time(), 10).await;
+    due.map(|_| ())
 }
 
 async fn ask_about_members(
@@ -189,7 +188,7 @@ async fn ask_about_members(
     store.list_members(org_id, page).await?;
     store.has_member_with_email(org_id, "a@b.example").await?;
     store.list_invitations(org_id, page).await?;
-    store.all_invitations(org_id, 10).await?;
+    store.list_all_invitations(org_id, 10).await?;
     store
         .list_invitations_of_address(caller, "a@b.example", 10)
         .await?;

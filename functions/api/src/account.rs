@@ -9,22 +9,24 @@ use shared::{
     erasure::{self, Erasure},
     identity::Accounts,
     members::Members,
-    models::{AuditAction, Principal, SystemPrincipal, Timestamp, User},
-    store::{Store, Versioned, Write, commit_contended, organizations, users},
+    models::{AuditAction, Principal, Timestamp, User},
+    provision,
+    store::{Store, Write, commit_contended, invitations, users},
 };
 
-use crate::{departure, error::Error, organization};
-
-/// What refers to a user may lie in organizations that it has left.
-const CALLER: SystemPrincipal = SystemPrincipal { function: "api" };
+use crate::{
+    CALLER, departure,
+    error::{Error, Refusal},
+    organization,
+};
 
 /// An account is deleted by a session that began so long ago at most, as Firebase's own SDKs
 /// demand (<https://firebase.google.com/docs/auth/web/manage-users#re-authenticate_a_user>): a
 /// stolen token lives for an hour.
 const RECENT_SECS: i64 = 5 * 60;
 
-/// The name of an organization that nobody belongs to any more: the old one may tell a person's.
-const CLOSED: &str = "Closed organization";
+/// Invitations of the user's address that go with it; an organization has one at most.
+const MAX_INVITATIONS: u32 = 300;
 
 /// Ends all sessions of the caller, this one included. The refresh tokens go first: when the rest
 /// fails, this session is still there to try again.
@@ -65,41 +67,71 @@ pub(crate) async fn delete(
             "sign in again, then delete the account within five minutes",
         ));
     }
+    make_known(store, trail, claims, now).await?;
     commit_contended(store, || async {
-        let Some(user) = store.find_user(&claims.uid).await? else {
-            return Ok((Vec::new(), ()));
-        };
-        if user.value.has_ended(claims.auth_time) {
-            return Err(Error::Precondition("this session was ended, sign in again"));
-        }
-        Ok((end_of(store, trail, &user, now).await?, ()))
+        let writes = end_of(store, trail, claims, now).await?;
+        Ok::<_, Error>((writes, ()))
     })
     .await?;
     let erasure = Erasure::new(store.clone(), trail.clone(), accounts);
-    Ok(erasure.finish(&CALLER, &claims.uid, now).await?)
+    erasure.finish(&CALLER, &claims.uid, now).await?;
+    Ok(())
 }
 
-/// The writes that take the user out of its organization and out of the world. An organization
-/// that loses its only member must be empty, and forgets its name.
+/// Makes the user when its sign-up event has not arrived yet: only who is on record can be put on
+/// record as deleted, without which that event would make a user without an account.
+async fn make_known(
+    store: &Store,
+    trail: &Trail,
+    claims: &Claims,
+    now: Timestamp,
+) -> Result<(), Error> {
+    match provision::ensure_user(store, trail, claims.into(), now).await {
+        Ok(_) | Err(provision::Error::Deleted) => Ok(()),
+        Err(provision::Error::Audit(error)) => Err(error.into()),
+        Err(provision::Error::Store(error)) => Err(error.into()),
+    }
+}
+
+/// Who is locked out stays on record by name.
+fn require_free(user: &User, claims: &Claims) -> Result<(), Error> {
+    if user.disabled {
+        return Err(Refusal::DISABLED.into());
+    }
+    if user.has_ended(claims.auth_time) {
+        return Err(Error::Precondition("this session was ended, sign in again"));
+    }
+    Ok(())
+}
+
+/// The writes that take the user out of its organization and out of the world; none when an earlier
+/// call has done it.
 async fn end_of(
     store: &Store,
     trail: &Trail,
-    user: &Versioned<User>,
+    claims: &Claims,
     now: Timestamp,
 ) -> Result<Vec<Write>, Error> {
+    let Some(user) = store.find_user(&claims.uid).await? else {
+        return Ok(Vec::new());
+    };
+    require_free(&user.value, claims)?;
     let (org_id, uid) = (&user.value.organization_id, &user.value.uid);
     let members = Members::load(store, org_id).await?;
-    let is_last = members.is_one();
     let entry = Entry::new(org_id, uid.as_str(), AuditAction::AccountDelete, json!({}));
-    let mut writes = vec![
-        members.leave(&user.value)?,
-        users::delete(user),
-        erasure::begin(uid, now)?,
-    ];
-    if is_last {
-        departure::require_empty(store, org_id).await?;
-        writes.push(organizations::set_name(org_id, CLOSED)?);
-    }
-    writes.extend(trail.append(entry.by_erased(), now).await?);
+    let entry = entry.by_erased();
+    let mut writes = departure::depart(store, trail, &user.value, members, entry, now).await?;
+    writes.extend([users::delete(&user), erasure::begin(uid, now)?]);
+    writes.extend(invitations_of(store, claims).await?);
     Ok(writes)
+}
+
+/// The writes that delete the invitations of the user's address. One that the user has not shown
+/// to own may be somebody else's.
+async fn invitations_of(store: &Store, claims: &Claims) -> Result<Vec<Write>, Error> {
+    let Some(email) = claims.email.as_deref().filter(|_| claims.email_verified) else {
+        return Ok(Vec::new());
+    };
+    let invited = store.list_invitations_of_address(&CALLER, email, MAX_INVITATIONS);
+    Ok(invited.await?.iter().map(invitations::delete).collect())
 }

@@ -5,15 +5,15 @@ use serde::Serialize;
 use serde_json::json;
 use shared::{
     audit::{Entry, Trail},
-    ids::{TriggerId, WorkflowId},
-    models::{AuditAction, AuditLog, Organization, Principal, SystemPrincipal, Timestamp, User},
-    store::{Page, Store, audit_logs::Naming, commit_contended},
+    ids::{IntegrationId, RecordId, TriggerId, Uid, WorkflowId},
+    models::{
+        AuditAction, AuditLog, Integration, IntegrationService, IntegrationStatus, Invitation,
+        Organization, Principal, Role, Timestamp, Trigger, User,
+    },
+    store::{Page, Store, Versioned, audit_logs::Naming, commit_contended},
 };
 
-use crate::{error::Error, organization};
-
-/// A user's records may lie in organizations that it has left.
-const CALLER: SystemPrincipal = SystemPrincipal { function: "api" };
+use crate::{CALLER, error::Error, organization};
 
 /// Documents read at once.
 const PAGE_SIZE: u32 = 300;
@@ -42,6 +42,26 @@ pub(crate) enum Kept {
         /// When it was done.
         timestamp: Timestamp,
     },
+    /// A service that it connected, without the credentials.
+    Integration {
+        /// The integration.
+        id: IntegrationId,
+        /// The service.
+        service: IntegrationService,
+        /// Which account, masked.
+        account_label: String,
+        /// Whether it works.
+        status: IntegrationStatus,
+    },
+    /// An invitation that it sent, without the other person's address.
+    Invitation {
+        /// The invitation.
+        id: RecordId,
+        /// The role that it gives.
+        role: Role,
+        /// When it ends.
+        expires_at: Timestamp,
+    },
     /// A workflow that it started.
     Trigger {
         /// The trigger.
@@ -57,6 +77,8 @@ pub(crate) enum Kept {
 enum Next {
     Profile,
     Records(Naming, Page),
+    Integrations(Page),
+    Invitations(Page),
     Triggers(Page),
     End,
 }
@@ -98,39 +120,101 @@ impl Next {
         principal: &Principal,
     ) -> Result<Option<(Vec<Kept>, Self)>, Error> {
         let uid = &principal.uid;
-        Ok(match self {
+        Ok(Some(match self {
             Self::Profile => {
                 let user = organization::find_caller(store, principal).await?.value;
                 let organization = organization::find(store, &user.organization_id).await?;
                 let kept = vec![Kept::User(Box::new(user)), organization.into()];
-                Some((kept, Self::Records(Naming::Actor, first_page())))
+                (kept, Self::Records(Naming::Actor, Page::first(PAGE_SIZE)))
             }
-            Self::Records(naming, page) => {
-                let records = store.list_audit_records_naming(&CALLER, naming, uid, &page);
-                let records = records.await?;
-                let next = match (page_after(records.next), naming) {
-                    (Some(page), _) => Self::Records(naming, page),
-                    (None, Naming::Actor) => Self::Records(Naming::Subject, first_page()),
-                    (None, Naming::Subject) => Self::Triggers(first_page()),
-                };
-                // A record of what the user did to itself has been told already.
-                let is_new =
-                    |record: &AuditLog| naming == Naming::Actor || record.actor_id != uid.as_str();
-                let kept = records.items.into_iter().filter(is_new).map(Kept::from);
-                Some((kept.collect(), next))
+            Self::Records(naming, page) => read_records(store, uid, naming, &page).await?,
+            Self::Integrations(page) => {
+                let listing = store.list_integrations_by_user(&CALLER, uid, &page).await?;
+                let next = goes_on(listing.next, Self::Integrations, Self::Invitations);
+                (kept(listing.items), next)
+            }
+            Self::Invitations(page) => {
+                let listing = store.list_invitations_by_user(&CALLER, uid, &page).await?;
+                let next = goes_on(listing.next, Self::Invitations, Self::Triggers);
+                (kept(listing.items), next)
             }
             Self::Triggers(page) => {
-                let triggers = store.list_triggers_by_user(&CALLER, uid, &page).await?;
-                let next = page_after(triggers.next).map_or(Self::End, Self::Triggers);
-                let kept = triggers.items.into_iter().map(|trigger| Kept::Trigger {
-                    id: trigger.id,
-                    workflow_id: trigger.workflow_id,
-                    created_at: trigger.created_at,
-                });
-                Some((kept.collect(), next))
+                let listing = store.list_triggers_by_user(&CALLER, uid, &page).await?;
+                let next = goes_on(listing.next, Self::Triggers, |_| Self::End);
+                (kept(listing.items), next)
             }
-            Self::End => None,
-        })
+            Self::End => return Ok(None),
+        }))
+    }
+}
+
+async fn read_records(
+    store: &Store,
+    uid: &Uid,
+    naming: Naming,
+    page: &Page,
+) -> Result<(Vec<Kept>, Next), Error> {
+    let listing = store.list_audit_records_naming(&CALLER, naming, uid, page);
+    let listing = listing.await?;
+    let next = goes_on(
+        listing.next,
+        |page| Next::Records(naming, page),
+        |first| match naming {
+            Naming::Actor => Next::Records(Naming::Subject, first),
+            Naming::Subject => Next::Integrations(first),
+        },
+    );
+    // A record of what the user did to itself has been told already.
+    let is_new = |record: &AuditLog| naming == Naming::Actor || record.actor_id != uid.as_str();
+    let kept = listing.items.into_iter().filter(is_new).map(Kept::from);
+    Ok((kept.collect(), next))
+}
+
+/// The next page of the same listing, or the first one of the listing after it.
+fn goes_on(
+    after: Option<String>,
+    same: impl Fn(Page) -> Next,
+    other: impl Fn(Page) -> Next,
+) -> Next {
+    let first = Page::first(PAGE_SIZE);
+    match after {
+        Some(_) => same(Page { after, ..first }),
+        None => other(first),
+    }
+}
+
+fn kept<T: Into<Kept>>(items: Vec<Versioned<T>>) -> Vec<Kept> {
+    items.into_iter().map(|item| item.value.into()).collect()
+}
+
+impl From<Integration> for Kept {
+    fn from(integration: Integration) -> Self {
+        Self::Integration {
+            id: integration.id,
+            service: integration.service,
+            account_label: integration.account_label,
+            status: integration.status,
+        }
+    }
+}
+
+impl From<Invitation> for Kept {
+    fn from(invitation: Invitation) -> Self {
+        Self::Invitation {
+            id: invitation.id,
+            role: invitation.role,
+            expires_at: invitation.expires_at,
+        }
+    }
+}
+
+impl From<Trigger> for Kept {
+    fn from(trigger: Trigger) -> Self {
+        Self::Trigger {
+            id: trigger.id,
+            workflow_id: trigger.workflow_id,
+            created_at: trigger.created_at,
+        }
     }
 }
 
@@ -152,18 +236,4 @@ impl From<AuditLog> for Kept {
             timestamp: record.timestamp,
         }
     }
-}
-
-fn first_page() -> Page {
-    Page {
-        limit: PAGE_SIZE,
-        after: None,
-    }
-}
-
-fn page_after(after: Option<String>) -> Option<Page> {
-    after.map(|after| Page {
-        after: Some(after),
-        ..first_page()
-    })
 }

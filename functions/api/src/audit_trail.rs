@@ -46,10 +46,7 @@ pub(crate) async fn export(
     )
     .await?;
     let (store, org_id) = (store.clone(), principal.org_id.clone());
-    let first = Page {
-        limit: EXPORT_PAGE,
-        after: None,
-    };
+    let first = Page::first(EXPORT_PAGE);
     Ok(stream::try_unfold(Some(first), move |page| {
         let (store, org_id, filter) = (store.clone(), org_id.clone(), filter.clone());
         async move {

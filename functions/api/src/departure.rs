@@ -4,14 +4,43 @@ use shared::{
     ids::OrgId,
     members::Members,
     models::{AuditAction, SubscriptionTier, Timestamp, User},
-    store::{Store, Write},
+    store::{Store, Write, organizations},
 };
 
 use crate::{error::Error, organization};
 
-/// The writes that count the user out of its organization and record it. The last admin cannot
-/// leave others behind.
+/// The name of an organization that nobody belongs to any more: the old one may tell a person's.
+const CLOSED: &str = "Closed organization";
+
+/// The writes that count the user out of its organization and record by `entry` why. The last admin
+/// cannot leave others behind. An organization that loses its only member must be empty, because
+/// nobody could reach what is in it any more, and forgets its name.
+pub(crate) async fn depart(
+    store: &Store,
+    trail: &Trail,
+    user: &User,
+    members: Members,
+    entry: Entry,
+    now: Timestamp,
+) -> Result<Vec<Write>, Error> {
+    let org_id = &user.organization_id;
+    let is_last = members.has_one();
+    let count = members.leave(user)?;
+    let entry = if is_last { entry.closing() } else { entry };
+    // Appended before the organization is looked into: whoever puts something there after the look
+    // moves the chain's end, and one of the two commits loses the race.
+    let mut writes = trail.append(entry, now).await?;
+    writes.push(count);
+    if is_last {
+        require_empty(store, org_id).await?;
+        writes.push(organizations::set_name(org_id, CLOSED)?);
+    }
+    Ok(writes)
+}
+
+/// The same for a member that leaves for another organization.
 pub(crate) async fn leave(
+    store: &Store,
     trail: &Trail,
     user: &User,
     members: Members,
@@ -19,28 +48,10 @@ pub(crate) async fn leave(
 ) -> Result<Vec<Write>, Error> {
     let (org_id, uid) = (&user.organization_id, &user.uid);
     let entry = Entry::new(org_id, uid.as_str(), AuditAction::MemberLeave, json!({})).about(uid);
-    let count = members.leave(user)?;
-    let mut writes = trail.append(entry, now).await?;
-    writes.push(count);
-    Ok(writes)
+    depart(store, trail, user, members, entry, now).await
 }
 
-/// The same for somebody who may be the only member: its organization is left behind empty, so
-/// nothing may be in it that nobody could reach any more.
-pub(crate) async fn leave_for_another(
-    store: &Store,
-    trail: &Trail,
-    user: &User,
-    now: Timestamp,
-) -> Result<Vec<Write>, Error> {
-    let members = Members::load(store, &user.organization_id).await?;
-    if members.is_one() {
-        require_empty(store, &user.organization_id).await?;
-    }
-    leave(trail, user, members, now).await
-}
-
-pub(crate) async fn require_empty(store: &Store, org_id: &OrgId) -> Result<(), Error> {
+async fn require_empty(store: &Store, org_id: &OrgId) -> Result<(), Error> {
     let organization = organization::find(store, org_id).await?;
     let agents = store.find_agent_quota(org_id).await?;
     let problem = if organization.subscription_tier != SubscriptionTier::Free {

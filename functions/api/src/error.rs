@@ -66,6 +66,8 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// The caller is locked out.
+    pub(crate) const DISABLED: Self = Self::Denied("this account is disabled");
     /// The idempotency key belongs to another request.
     pub(crate) const KEY_REUSED: Self =
         Self::AlreadyExists("this `Idempotency-Key` was used for another request");

@@ -65,10 +65,11 @@ pub(crate) async fn start(
     now: Timestamp,
 ) -> Result<Done<Started>, Error> {
     require_size(payload)?;
+    if let Some(value) = find_started(store, principal, once, workflow_id, payload).await? {
+        let is_replay = true;
+        return Ok(Done { value, is_replay });
+    }
     once.commit(store, || async move {
-        if let Some(started) = find_started(store, principal, once, workflow_id, payload).await? {
-            return Ok((Vec::new(), started));
-        }
         let workflow = workflows::find(store, principal, workflow_id).await?;
         graph_check::check_start(&workflow.value, payload)?;
         let trigger_id = once.trigger_id().cloned();

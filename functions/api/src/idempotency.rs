@@ -87,9 +87,7 @@ impl Once {
     }
 
     /// Commits what `build` makes of a fresh read together with a record of the answer, or answers
-    /// from the record.
-    ///
-    /// No writes mean that an earlier request, whose record is gone, has had the effect.
+    /// from the record. No writes mean that there is nothing to do; the answer is kept all the same.
     ///
     /// After a lost race it begins anew: against the same request, which then has its answer, or
     /// against another one for the same document.
@@ -109,10 +107,8 @@ impl Once {
                 return Ok((Vec::new(), Done { value, is_replay }));
             }
             let (mut writes, value) = built?;
-            let is_replay = writes.is_empty();
-            if !is_replay {
-                writes.extend(self.record(&value)?);
-            }
+            writes.extend(self.record(&value)?);
+            let is_replay = false;
             Ok((writes, Done { value, is_replay }))
         })
         .await

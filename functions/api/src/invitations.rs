@@ -1,10 +1,11 @@
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{
     audit::{self, Entry, Trail},
     auth::Claims,
     ids::{RecordId, Uid},
     invitation::{LIFETIME_SECS, MAX_WAITING, Token, Tokens, join},
+    members::Members,
     models::{AuditAction, Invitation, Principal, Role, Timestamp, User},
     outbox,
     store::{self, Listing, Page, Store, Versioned, Write, commit_contended, invitations, users},
@@ -24,6 +25,9 @@ const MAX_READ: u32 = 500;
 /// What a token of any kind that is good for nothing is answered.
 const NO_SUCH: Error = Error::NotFound("invitation");
 
+/// What whoever has not shown to own its address is answered.
+const UNVERIFIED: Error = Error::Precondition("verify your e-mail address first");
+
 /// An invitation as members see it: its token goes out by mail only.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,16 +39,21 @@ pub(crate) struct InvitationSummary {
     invited_by: Uid,
 }
 
-/// An invitation of an address by the caller, to a role that is not above its own.
+/// An invitation of an address by the caller, to a role that is not above its own. Mail goes out in
+/// the name of those only who can be reached themselves.
 pub(crate) async fn draft(
     tokens: &Tokens,
     principal: &Principal,
+    claims: &Claims,
     email: &str,
     role: Role,
     now: Timestamp,
 ) -> Result<Invitation, Error> {
     if role > principal.role {
         return Err(Refusal::Denied("you cannot invite to a role above your own").into());
+    }
+    if !claims.email_verified {
+        return Err(UNVERIFIED);
     }
     let (id, org_id) = (RecordId::generate(), principal.org_id.clone());
     let token_hash = tokens
@@ -63,28 +72,28 @@ pub(crate) async fn draft(
     })
 }
 
-/// Keeps the invitation in the place of an earlier one for the same address, and has its mail
-/// sent, in one commit.
+/// Keeps the invitation in the place of an earlier one for the same address, which must not be to a
+/// role above the caller's own, and has its mail sent, in one commit.
 pub(crate) async fn create(
     store: &Store,
     trail: &Trail,
     once: &Once,
+    principal: &Principal,
     invitation: &Invitation,
 ) -> Result<Done<InvitationSummary>, Error> {
     let (org_id, now) = (&invitation.org_id, invitation.created_at);
     once.commit(store, || async move {
-        // Appended first: whatever is read after is as new as the chain's end, so that of two
-        // inviters the second loses the race and sees what the first has made.
-        let action = AuditAction::InvitationCreate;
-        let entry = entry(invitation, invitation.invited_by.as_str(), action);
-        let mut writes = trail.append(entry, now).await?;
+        let (mut writes, found) = record(store, trail, invitation).await?;
+        if replaced(&found, invitation).is_some_and(|other| other.role > principal.role) {
+            let message = "this address is invited to a role above your own";
+            return Err(Refusal::Denied(message).into());
+        }
         if store
             .has_member_with_email(org_id, &invitation.email)
             .await?
         {
             return Err(Refusal::AlreadyExists("a member has this address").into());
         }
-        let found = store.all_invitations(org_id, MAX_READ).await?;
         writes.extend(make_room(&found, invitation)?);
         writes.push(invitations::create(invitation)?);
         writes.push(store::outbox::create(&outbox::invitation(invitation, now))?);
@@ -122,7 +131,12 @@ pub(crate) async fn revoke(
         let waiting = found.filter(|invitation| invitation.value.expires_at > now);
         let invitation = waiting.ok_or(NO_SUCH)?;
         let (actor, action) = (principal.uid.as_str(), AuditAction::InvitationRevoke);
-        let entry = entry(&invitation.value, actor, action);
+        let entry = Entry::new(
+            &principal.org_id,
+            actor,
+            action,
+            metadata(&invitation.value),
+        );
         let mut writes = trail.append(entry, now).await?;
         writes.push(invitations::delete(&invitation));
         Ok((writes, ()))
@@ -150,7 +164,8 @@ pub(crate) async fn accept(
         }
         let joined = join(store, trail, &invitation, &principal.uid, now).await?;
         let mut writes = joined.ok_or(NO_SUCH)?;
-        writes.extend(departure::leave_for_another(store, trail, &user.value, now).await?);
+        let members = Members::load(store, &user.value.organization_id).await?;
+        writes.extend(departure::leave(store, trail, &user.value, members, now).await?);
         user.value.organization_id = org_id.clone();
         user.value.role = *role;
         writes.push(users::set_membership(&user)?);
@@ -174,9 +189,42 @@ async fn find_own(
     });
     let invitation = own.ok_or(NO_SUCH)?;
     if !claims.email_verified {
-        return Err(Error::Precondition("verify your e-mail address first"));
+        return Err(UNVERIFIED);
     }
     Ok(invitation)
+}
+
+/// The writes that record the invitation and what it replaces, with all invitations as they are at
+/// that place of the chain: of two inviters the second loses the race and sees what the first has
+/// made.
+async fn record(
+    store: &Store,
+    trail: &Trail,
+    invitation: &Invitation,
+) -> Result<(Vec<Write>, Vec<Versioned<Invitation>>), Error> {
+    let (org_id, actor) = (&invitation.org_id, invitation.invited_by.as_str());
+    let mut known = store.list_all_invitations(org_id, MAX_READ).await?;
+    loop {
+        let id = replaced(&known, invitation).map(|other| &other.id);
+        let mut entry = metadata(invitation);
+        if let Some(id) = id {
+            entry["replaces"] = json!(id);
+        }
+        let entry = Entry::new(org_id, actor, AuditAction::InvitationCreate, entry);
+        let writes = trail.append(entry, invitation.created_at).await?;
+        // Looked at again: only what is read after the chain's end is as new as that.
+        let found = store.list_all_invitations(org_id, MAX_READ).await?;
+        if replaced(&found, invitation).map(|other| &other.id) == id {
+            return Ok((writes, found));
+        }
+        known = found;
+    }
+}
+
+/// The invitation in whose place the new one comes.
+fn replaced<'a>(found: &'a [Versioned<Invitation>], new: &Invitation) -> Option<&'a Invitation> {
+    let mut found = found.iter().map(|invitation| &invitation.value);
+    found.find(|other| other.email == new.email && other.expires_at > new.created_at)
 }
 
 /// The writes that take away what the new invitation replaces, and what is over.
@@ -193,9 +241,8 @@ fn make_room(found: &[Versioned<Invitation>], new: &Invitation) -> Result<Vec<Wr
     Ok(gone.into_iter().map(invitations::delete).collect())
 }
 
-fn entry(invitation: &Invitation, actor: &str, action: AuditAction) -> Entry {
-    let metadata = json!({ "invitationId": invitation.id, "role": invitation.role });
-    Entry::new(&invitation.org_id, actor, action, metadata)
+fn metadata(invitation: &Invitation) -> Value {
+    json!({ "invitationId": invitation.id, "role": invitation.role })
 }
 
 impl From<Invitation> for InvitationSummary {

@@ -34,7 +34,7 @@ use shared::{
     http::{Authenticator, ClientError, EdgeConfig, client, edge},
     identity::{Accounts, IdentityToolkit},
     invitation::Tokens,
-    models::Timestamp,
+    models::{SystemPrincipal, Timestamp},
     store::{Store, firestore::Firestore},
 };
 
@@ -42,6 +42,9 @@ pub use crate::{
     config::{Config, GoogleClient},
     routes::{ROUTES, Route},
 };
+
+/// Acts for itself when what refers to a user may lie in organizations that it has left.
+pub(crate) const CALLER: SystemPrincipal = SystemPrincipal { function: "api" };
 
 /// What the function works with.
 #[derive(Clone)]

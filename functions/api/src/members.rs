@@ -4,17 +4,15 @@ use shared::{
     auth::{Action, is_allowed},
     ids::Uid,
     members::Members,
-    models::{AuditAction, Principal, Role, SystemPrincipal, Timestamp, User},
+    models::{AuditAction, Principal, Role, Timestamp, User},
     store::{Store, Versioned, commit_contended, users},
 };
 
 use crate::{
+    CALLER,
     error::{Error, Refusal},
     organization,
 };
-
-/// Makes the organization of somebody who was put out: who did it is known in the old one.
-const CALLER: SystemPrincipal = SystemPrincipal { function: "api" };
 
 /// What of a member is to be changed; what is left out stays.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +70,7 @@ pub(crate) async fn remove(
         let mut writes = trail.append(entry, now).await?;
         writes.push(count);
         let new = organization::personal(now);
+        // Who put it out is known in the old organization.
         let entry = organization::founding(&new, &CALLER.actor_id(), "removed").about(uid);
         writes.extend(organization::move_to_new(trail, member, &new, entry).await?);
         Ok((writes, ()))

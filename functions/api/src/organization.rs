@@ -4,7 +4,7 @@ use shared::{
     ids::OrgId,
     members::Members,
     models::{AuditAction, Organization, Principal, Role, Timestamp, User},
-    provision::{PERSONAL_NAME, found_organization},
+    provision::{PERSONAL_NAME, establish_organization},
     store::{Store, Versioned, Write, commit_contended, organizations, users},
 };
 
@@ -38,7 +38,7 @@ pub(crate) async fn find_free_caller(
 ) -> Result<Versioned<User>, Error> {
     let user = find_caller(store, principal).await?;
     if user.value.disabled {
-        return Err(Refusal::Denied("this account is disabled").into());
+        return Err(Refusal::DISABLED.into());
     }
     Ok(user)
 }
@@ -71,10 +71,10 @@ pub(crate) async fn create(
         let user = find_free_caller(store, principal).await?;
         let org_id = &user.value.organization_id;
         let members = Members::load(store, org_id).await?;
-        if members.is_one() {
+        if members.has_one() {
             return rename_once(store, trail, principal, org_id, name, now).await;
         }
-        let mut writes = departure::leave(trail, &user.value, members, now).await?;
+        let mut writes = departure::leave(store, trail, &user.value, members, now).await?;
         let organization = Organization::new(OrgId::generate(), name.to_owned(), now);
         let entry = founding(&organization, principal.uid.as_str(), "request");
         writes.extend(move_to_new(trail, user, &organization, entry).await?);
@@ -93,12 +93,12 @@ pub(crate) async fn leave(
     commit_contended(store, || async move {
         let user = find_free_caller(store, principal).await?;
         let members = Members::load(store, &user.value.organization_id).await?;
-        if members.is_one() {
+        if members.has_one() {
             return Err(Error::Precondition(
                 "nobody would be left: name the organization or delete the account",
             ));
         }
-        let mut writes = departure::leave(trail, &user.value, members, now).await?;
+        let mut writes = departure::leave(store, trail, &user.value, members, now).await?;
         let organization = personal(now);
         let entry = founding(&organization, principal.uid.as_str(), "leave");
         writes.extend(move_to_new(trail, user, &organization, entry).await?);
@@ -125,7 +125,7 @@ pub(crate) async fn move_to_new(
     organization: &Organization,
     entry: Entry,
 ) -> Result<Vec<Write>, Error> {
-    let mut writes = found_organization(trail, organization, entry).await?;
+    let mut writes = establish_organization(trail, organization, entry).await?;
     user.value.organization_id = organization.id.clone();
     user.value.role = Role::Admin;
     user.value.disabled = false;

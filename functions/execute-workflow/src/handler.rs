@@ -44,8 +44,8 @@ pub(crate) async fn handle_trigger_written(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Handles the minute's tick of the schedules: fires those that are due, sends what the outbox still
-/// holds and finishes deletions of accounts. All survive a repeat.
+/// Handles the minute's tick of the schedules: fires those that are due and sends what the outbox
+/// still holds. Both survive a repeat.
 pub(crate) async fn handle_schedule(
     _: ServiceCaller,
     State(state): State<AppState>,
@@ -57,20 +57,23 @@ pub(crate) async fn handle_schedule(
     let due_at = due_at.unwrap_or_else(|| state.clock.now());
     let fired = schedule::fire_due(&state, due_at.into()).await?;
     let sent = sweep::send_outbox(&state).await?;
-    let erased = sweep::finish_erasures(&state).await?;
-    Ok(Json(
-        json!({ "fired": fired, "sent": sent, "erased": erased }),
-    ))
+    Ok(Json(json!({ "fired": fired, "sent": sent })))
 }
 
-/// Handles the minute's tick of the sweeper: goes on with due executions. It has a route of its
-/// own, because it may take as long as they do, and schedules must not wait for it.
+/// Handles the minute's tick of the sweeper: goes on with due executions and with deletions of
+/// accounts, neither of which stops the other. It has a route of its own, because it may take as
+/// long as they do, and schedules must not wait for it.
 pub(crate) async fn handle_sweep(
     _: ServiceCaller,
     State(state): State<AppState>,
 ) -> Result<Json<Value>, ApiError> {
-    let resumed = sweep::resume_due_executions(&state).await?;
-    Ok(Json(json!({ "resumed": resumed })))
+    let (resumed, erased) = futures::future::join(
+        sweep::resume_due_executions(&state),
+        sweep::finish_erasures(&state),
+    )
+    .await;
+    let (resumed, erased) = (resumed?, erased?);
+    Ok(Json(json!({ "resumed": resumed, "erased": erased })))
 }
 
 /// The trigger of an event; none when the write was no creation.

@@ -30,10 +30,7 @@ struct ScheduleTrigger {
 /// # Errors
 /// Returns the database's error; what was fired is not fired again by the next call.
 pub(crate) async fn fire_due(state: &AppState, due_at: Timestamp) -> Result<usize, Error> {
-    let mut page = Page {
-        limit: PAGE,
-        after: None,
-    };
+    let mut page = Page::first(PAGE);
     let mut fired = 0;
     loop {
         let workflows = state.store.list_active_workflows(&CALLER, &page).await?;

@@ -1,4 +1,5 @@
-//! What the minute's tick picks up: executions that should go on, and unsent messages.
+//! What the minute's ticks pick up: executions that should go on, deletions of accounts, and unsent
+//! messages.
 
 use shared::store::Error;
 
@@ -41,7 +42,7 @@ pub(crate) async fn send_outbox(state: &AppState) -> Result<usize, Error> {
     state.dispatcher.sweep(&CALLER, MAX_MESSAGES).await
 }
 
-/// Finishes deletions of accounts that were cut off; tells how many it could.
+/// Goes on with deletions of accounts that are due; tells how many are done now.
 ///
 /// # Errors
 /// Returns the database's error.

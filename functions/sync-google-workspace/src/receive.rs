@@ -75,10 +75,7 @@ fn tell(error: &message::Error) -> String {
 
 async fn count_integrations(store: &Store) -> Result<usize, Error> {
     let mut count = 0;
-    let mut page = Page {
-        limit: PAGE_SIZE,
-        after: None,
-    };
+    let mut page = Page::first(PAGE_SIZE);
     loop {
         let listing = store
             .list_active_google_integrations(&CALLER, &page)

@@ -59,14 +59,9 @@ impl Authenticator {
         if let Some(user) = self.store.find_user(&claims.uid).await? {
             return Ok(user.value);
         }
-        let new_user = NewUser {
-            uid: claims.uid.clone(),
-            email: claims.email.clone(),
-            email_verified: claims.email_verified,
-            display_name: claims.name.clone(),
-        };
         let now = self.clock.now().into();
-        let provisioned = provision::ensure_user(&self.store, &self.trail, new_user, now).await?;
+        let provisioned = provision::ensure_user(&self.store, &self.trail, claims.into(), now);
+        let provisioned = provisioned.await?;
         Ok(provisioned.user)
     }
 
@@ -91,6 +86,17 @@ impl Authenticator {
             role: user.role,
         };
         Ok(SignedIn { principal, claims })
+    }
+}
+
+impl From<&Claims> for NewUser {
+    fn from(claims: &Claims) -> Self {
+        Self {
+            uid: claims.uid.clone(),
+            email: claims.email.clone(),
+            email_verified: claims.email_verified,
+            display_name: claims.name.clone(),
+        }
     }
 }
 

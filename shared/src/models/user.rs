@@ -57,8 +57,12 @@ pub struct DeletedUser {
     pub state: ErasureState,
     /// When the account was deleted.
     pub deleted_at: Timestamp,
-    /// When the record may go (TTL field).
-    pub expires_at: Timestamp,
+    /// When the erasure is to go on, unless it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// When the record may go (TTL field); never while something may still refer to the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// How far an erasure has come.

@@ -51,16 +51,16 @@ impl Store {
     /// Integrations of all organizations that the user has connected, by id.
     ///
     /// # Errors
-    /// Returns the database's error.
+    /// Returns the database's error, also for one that cannot be read.
     pub async fn list_integrations_by_user(
         &self,
         _caller: &SystemPrincipal,
         uid: &Uid,
         page: &Page,
-    ) -> Result<Listing<Integration>, Error> {
+    ) -> Result<Listing<Versioned<Integration>>, Error> {
         let query = Query::new("integrations", page.limit);
         let query = query.filter("ownerUid", Comparison::Equal, uid.as_str());
-        self.page_by_id(query, page).await
+        self.strict_page_by_id(query, page).await
     }
 }
 

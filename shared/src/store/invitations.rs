@@ -5,7 +5,7 @@ use super::{
     document_db::{Comparison, Precondition, Query},
 };
 use crate::{
-    ids::{OrgId, RecordId},
+    ids::{OrgId, RecordId, Uid},
     models::{Invitation, SystemPrincipal},
 };
 
@@ -41,7 +41,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns the database's error.
-    pub async fn all_invitations(
+    pub async fn list_all_invitations(
         &self,
         org_id: &OrgId,
         limit: u32,
@@ -61,6 +61,21 @@ impl Store {
     ) -> Result<Vec<Versioned<Invitation>>, Error> {
         let query = Query::group(COLLECTION, limit).filter("email", Comparison::Equal, email);
         self.list(&query).await
+    }
+
+    /// Invitations into all organizations that the user has sent, by path.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for one that cannot be read.
+    pub async fn list_invitations_by_user(
+        &self,
+        _caller: &SystemPrincipal,
+        uid: &Uid,
+        page: &Page,
+    ) -> Result<Listing<Versioned<Invitation>>, Error> {
+        let query = Query::group(COLLECTION, page.limit);
+        let query = query.filter("invitedBy", Comparison::Equal, uid.as_str());
+        self.strict_page_by_id(query, page).await
     }
 }
 

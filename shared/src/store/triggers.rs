@@ -1,12 +1,14 @@
 //! `triggers`.
 
+use std::collections::BTreeMap;
+
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write,
     document_db::{Comparison, Precondition, Query},
 };
 use crate::{
     ids::{OrgId, TriggerId, Uid},
-    models::{SystemPrincipal, Trigger},
+    models::{SystemPrincipal, Trigger, TriggerSource},
 };
 
 impl Store {
@@ -28,16 +30,16 @@ impl Store {
     /// Triggers of all organizations that the user has fired, by id.
     ///
     /// # Errors
-    /// Returns the database's error.
+    /// Returns the database's error, also for one that cannot be read.
     pub async fn list_triggers_by_user(
         &self,
         _caller: &SystemPrincipal,
         uid: &Uid,
         page: &Page,
-    ) -> Result<Listing<Trigger>, Error> {
+    ) -> Result<Listing<Versioned<Trigger>>, Error> {
         let query = Query::new("triggers", page.limit);
         let query = query.filter("source.uid", Comparison::Equal, uid.as_str());
-        self.page_by_id(query, page).await
+        self.strict_page_by_id(query, page).await
     }
 }
 
@@ -49,12 +51,17 @@ pub fn create(trigger: &Trigger) -> Result<Write, Error> {
     super::create(path(&trigger.id), trigger)
 }
 
-/// Replaces a trigger that was handled; the write starts nothing.
+/// Takes out of a trigger that is there who has fired it; the write starts nothing.
 ///
 /// # Errors
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
-pub fn replace(trigger: &Trigger) -> Result<Write, Error> {
-    super::write(path(&trigger.id), trigger, Precondition::Exists)
+pub fn forget_user(trigger: &Trigger) -> Result<Write, Error> {
+    let source = TriggerSource {
+        uid: None,
+        ..trigger.source.clone()
+    };
+    let field = BTreeMap::from([("source", source)]);
+    super::merge(path(&trigger.id), &field, Precondition::Exists)
 }
 
 /// Deletes the trigger; the write starts nothing.

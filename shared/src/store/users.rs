@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write,
-    document_db::{Comparison, Precondition, Query},
+    document_db::{Comparison, Order, Precondition, Query},
 };
 use crate::{
     ids::{OrgId, Uid, fingerprint},
@@ -67,19 +67,20 @@ impl Store {
         self.load(&deleted_path(uid)).await
     }
 
-    /// Deleted users that something may still refer to, at most `limit`.
+    /// Deleted users whose erasure is to go on by now, longest due first, at most `limit`.
     ///
     /// # Errors
-    /// Returns the database's error.
-    pub async fn list_pending_erasures(
+    /// Returns the database's error, also for one that cannot be read.
+    pub async fn list_due_erasures(
         &self,
         _caller: &SystemPrincipal,
+        now: Timestamp,
         limit: u32,
-    ) -> Result<Vec<DeletedUser>, Error> {
-        let query = Query::new("deleted_users", limit);
-        let query = query.filter("state", Comparison::Equal, "pending");
-        let users: Vec<Versioned<DeletedUser>> = self.list(&query).await?;
-        Ok(users.into_iter().map(|user| user.value).collect())
+    ) -> Result<Vec<Versioned<DeletedUser>>, Error> {
+        let query = Query::new("deleted_users", limit)
+            .filter("dueAt", Comparison::LessOrEqual, now)
+            .order(Order::Ascending("dueAt"));
+        self.list(&query).await
     }
 }
 
@@ -129,6 +130,14 @@ pub fn delete(user: &Versioned<User>) -> Write {
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn set_deleted(uid: &Uid, deleted: &DeletedUser) -> Result<Write, Error> {
     super::write(deleted_path(uid), deleted, Precondition::None)
+}
+
+/// The same, if nobody changed it meanwhile.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn replace_deleted(uid: &Uid, deleted: &Versioned<DeletedUser>) -> Result<Write, Error> {
+    super::replace(deleted_path(uid), deleted)
 }
 
 #[derive(Serialize)]

@@ -7,6 +7,7 @@ mod audit;
 mod contract;
 mod crypto;
 mod edge;
+mod erasure;
 mod identity;
 mod invitations;
 mod llm;

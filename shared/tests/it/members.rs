@@ -121,7 +121,7 @@ async fn the_last_admin_that_can_act_cannot_go_while_others_stay() {
 async fn the_only_member_may_go_but_not_give_its_role_up() {
     let admin = user("a1", Role::Admin);
     let store = store_of(std::slice::from_ref(&admin)).await;
-    assert!(members(&store).await.is_one());
+    assert!(members(&store).await.has_one());
     assert!(members(&store).await.leave(&admin).is_ok());
     let demoted = user("a1", Role::Viewer);
     assert!(is_last_admin(
@@ -143,7 +143,7 @@ async fn an_organization_without_an_admin_can_be_left_and_mended() {
 async fn a_counter_of_another_organization_is_not_touched() {
     let store = store_of(&[user("a1", Role::Admin)]).await;
     let other = OrgId::parse("o2").unwrap();
-    let write = Members::found(&other).unwrap();
+    let write = Members::first_of(&other).unwrap();
     store.commit(vec![write]).await.unwrap();
     assert!(store.find_member_count(&o1()).await.unwrap().is_none());
     let count = MemberCount::default();

@@ -47,7 +47,7 @@ async fn token_sent_to(harness: &Harness, email: &str) -> String {
 async fn the_invited_follow_the_link_in_their_mail_and_are_members() {
     let harness = start().await;
     let endpoints = harness.endpoints();
-    let (owner, mut guest) = two_users(endpoints).await;
+    let (mut owner, mut guest) = two_users(endpoints).await;
     let name = json!({ "name": "Engines" });
     let organization = owner.post("/organizations", &name).await.unwrap();
     let me = guest.get("/me").await.unwrap();
@@ -55,6 +55,10 @@ async fn the_invited_follow_the_link_in_their_mail_and_are_members() {
 
     let invitation = json!({ "email": guest.email(), "role": "viewer" });
     let path = "/organization/invitations";
+    let request = owner.request(Method::POST, path).json(&invitation);
+    let unverified = send(request).await.unwrap();
+    assert_eq!(unverified.error_code(), "failed_precondition");
+    owner.verify_email(endpoints).await.unwrap();
     owner.post(path, &invitation).await.unwrap();
     let token = token_sent_to(&harness, guest.email()).await;
     let unverified = accept(&guest, &token).await;
@@ -84,7 +88,8 @@ async fn the_invited_follow_the_link_in_their_mail_and_are_members() {
 #[tokio::test]
 async fn who_signs_up_with_an_invited_address_joins_at_once() {
     let harness = start().await;
-    let owner = Client::sign_up(harness.endpoints()).await.unwrap();
+    let mut owner = Client::sign_up(harness.endpoints()).await.unwrap();
+    owner.verify_email(harness.endpoints()).await.unwrap();
     let me = owner.get("/me").await.unwrap();
     let invitation = json!({ "email": "grace@example.com", "role": "user" });
     let path = "/organization/invitations";

@@ -395,7 +395,8 @@ pub(crate) fn deleted_user() -> DeletedUser {
         uid: Some(uid()),
         state: ErasureState::Pending,
         deleted_at: time(),
-        expires_at: time(),
+        due_at: Some(time()),
+        expires_at: Some(time()),
     }
 }
 

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use shared::{
     email::Address,
-    http::{Allowed, ApiError, Json, Path, Query, SignedIn, can},
+    http::{Allowed, ApiError, Json, Path, Query, SignedIn, Verified, can},
     ids::RecordId,
     models::Role,
 };
@@ -52,14 +52,16 @@ pub(super) struct ListInvitationsQuery {
 pub(super) async fn create_invitation(
     State(state): State<AppState>,
     caller: Allowed<can::InviteMember>,
+    Verified(claims): Verified,
     IdempotencyKey(key): IdempotencyKey,
     Json(request): Json<CreateInvitationRequest>,
 ) -> Result<Response, ApiError> {
     let (principal, now) = (&caller.0, state.now());
     let once = Once::new(CREATE_INVITATION, principal, key.as_deref(), &request, now)?;
     let CreateInvitationRequest { email, role } = request;
-    let invitation = invitations::draft(&state.tokens, principal, &email, role, now).await?;
-    let done = invitations::create(&state.store, &state.trail, &once, &invitation).await?;
+    let (store, trail, tokens) = (&state.store, &state.trail, &state.tokens);
+    let invitation = invitations::draft(tokens, principal, &claims, &email, role, now).await?;
+    let done = invitations::create(store, trail, &once, principal, &invitation).await?;
     let path = format!("/organization/invitations/{}", done.value.id);
     made(StatusCode::CREATED, &path, &done)
 }

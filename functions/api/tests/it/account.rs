@@ -1,18 +1,18 @@
+mod deletion;
+
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use shared::{
     auth::Claims,
-    ids::{OrgId, Uid},
-    models::SystemPrincipal,
-    testing::{AccountCall, claims, trail},
+    ids::Uid,
+    models::Role,
+    store::invitations,
+    testing::{AccountCall, claims},
 };
 
-use crate::{
-    app::{TestApp, agent_request},
-    seeds,
-};
+use crate::{app::TestApp, seeds};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -88,20 +88,34 @@ async fn sessions_go_on_when_firebase_cannot_end_them_and_the_user_can_try_again
     assert_eq!(app.audited(), ["SESSIONS_REVOKE"]);
 }
 
+/// The lines of the user's export, after their text.
+async fn export(app: &TestApp, user: &str) -> (String, Vec<Value>) {
+    let answer = app.get(user, "/me/export").await;
+    assert_eq!(answer.headers[CONTENT_TYPE], "application/x-ndjson");
+    let text = String::from_utf8(answer.bytes.to_vec()).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines = lines.collect();
+    (text, lines)
+}
+
 #[tokio::test]
 async fn an_export_has_all_that_is_kept_about_the_user_and_nothing_about_others() {
     let app = TestApp::new().await;
-    app.store.commit(vec![seeds::workflow("w1")]).await.unwrap();
+    let mut sent = seeds::invitation_model("friend", "o2");
+    sent.invited_by = uid("user");
+    sent.role = Role::Admin;
+    let mut writes = seeds::integration("int1", "user");
+    writes.extend([
+        seeds::workflow("w1"),
+        seeds::invitation("guest", "o1"),
+        invitations::create(&sent).unwrap(),
+    ]);
+    writes.extend(seeds::integration("int2", "admin"));
+    app.store.commit(writes).await.unwrap();
     app.post("user", "/workflows/trigger/w1", &json!({})).await;
     app.delete("user", "/workflows/w1").await;
     app.get("admin", "/audit").await;
-    let answer = app.get("user", "/me/export").await;
-    assert_eq!(answer.headers[CONTENT_TYPE], "application/x-ndjson");
-    let text = std::str::from_utf8(&answer.bytes).unwrap();
-    let lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let (text, lines) = export(&app, "user").await;
     let kinds: Vec<&String> = lines
         .iter()
         .flat_map(|line| line.as_object().unwrap().keys())
@@ -111,6 +125,8 @@ async fn an_export_has_all_that_is_kept_about_the_user_and_nothing_about_others(
         "organization",
         "auditRecord",
         "auditRecord",
+        "integration",
+        "invitation",
         "trigger",
         "end",
     ];
@@ -123,151 +139,31 @@ async fn an_export_has_all_that_is_kept_about_the_user_and_nothing_about_others(
     assert!(
         actions.contains(&&json!("DELETE_WORKFLOW")) && actions.contains(&&json!("ACCOUNT_EXPORT"))
     );
-    assert_eq!(lines[4]["trigger"]["workflowId"], "w1");
-    assert!(!text.contains("admin"), "{text}");
-}
-
-impl TestApp {
-    /// The only member of an empty organization, who has just signed in.
-    async fn newcomer(&self) -> String {
-        let token = self.sign_in("newcomer", 0);
-        assert_eq!(self.get(&token, "/me").await.status, 200);
-        token
-    }
-
-    /// Texts of all documents that name the user, as an erasure must not leave them.
-    fn traces(&self, user: &str) -> Vec<String> {
-        let quoted = format!("\"{user}");
-        let documents = self.db.documents("");
-        let named = documents.iter().filter(|document| {
-            document.path.as_str().ends_with(&format!("/{user}"))
-                || format!("{:?}", document.fields).contains(&quoted)
-        });
-        named.map(|document| document.path.to_string()).collect()
+    let integration =
+        json!({ "id": "int1", "service": "github", "accountLabel": "u…", "status": "connected" });
+    assert_eq!(lines[4]["integration"], integration);
+    let invitation =
+        json!({ "id": "friend", "role": "admin", "expiresAt": "2026-11-23T12:01:00Z" });
+    assert_eq!(lines[5]["invitation"], invitation);
+    assert_eq!(lines[6]["trigger"]["workflowId"], "w1");
+    for secret in ["admin@", "guest", "friend@", "sealed", "int2"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
     }
 }
 
 #[tokio::test]
-async fn a_deleted_account_leaves_no_trace_and_does_not_come_back() {
+async fn an_export_goes_through_any_number_of_invitations() {
     let app = TestApp::new().await;
-    let token = app.newcomer().await;
-    assert!(!app.traces("newcomer").is_empty());
-    assert_eq!(app.delete(&token, "/me").await.status, 204);
-    assert_eq!(app.traces("newcomer"), [""; 0]);
-    assert_eq!(
-        app.accounts.calls(),
-        [AccountCall::Deleted(uid("newcomer"))]
-    );
-    for path in ["/me", "/organization", "/agents"] {
-        let answer = app.get(&token, path).await;
-        assert_eq!(answer.refusal(), (401, "unauthenticated"), "{path}");
-    }
-    assert_eq!(app.traces("newcomer"), [""; 0]);
-    assert_eq!(app.db.count("users"), 4);
-}
-
-#[tokio::test]
-async fn a_deletion_leaves_the_organizations_chain_whole() {
-    let app = TestApp::new().await;
-    let token = app.sign_in("user", 0);
-    app.store.commit(vec![seeds::workflow("w1")]).await.unwrap();
-    app.delete(&token, "/workflows/w1").await;
-    assert_eq!(app.delete(&token, "/me").await.status, 204);
-    assert_eq!(app.traces("user"), [""; 0]);
-    let expected = ["DELETE_WORKFLOW", "ACCOUNT_DELETE", "ACCOUNT_ERASE"];
-    assert_eq!(app.audited(), expected);
-    let org_id = OrgId::parse("o1").unwrap();
-    let caller = SystemPrincipal { function: "test" };
-    let trail = trail(&app.store);
-    let report = trail.verify(&caller, &org_id, &[], |_| ()).await;
-    assert_eq!(report.unwrap().problems, []);
-}
-
-#[tokio::test]
-async fn who_started_a_run_is_forgotten_and_the_run_is_not() {
-    let app = TestApp::new().await;
-    let token = app.sign_in("user", 0);
-    app.store.commit(vec![seeds::workflow("w1")]).await.unwrap();
-    let started = app.post(&token, "/workflows/trigger/w1", &json!({})).await;
-    let id = started.body["executionId"].as_str().unwrap().to_owned();
-    assert_eq!(app.delete(&token, "/me").await.status, 204);
-    let execution = app.get("admin", &format!("/executions/{id}")).await;
-    assert_eq!(execution.status, 200);
-    assert_eq!(app.traces("user"), [""; 0]);
-}
-
-#[tokio::test]
-async fn the_last_admin_of_others_stays() {
-    let app = TestApp::new().await;
-    let token = app.sign_in("admin", 0);
-    let answer = app.delete(&token, "/me").await;
-    assert_eq!(answer.refusal(), (400, "failed_precondition"));
-    assert_eq!(app.get(&token, "/me").await.status, 200);
-    assert!(app.accounts.calls().is_empty());
-}
-
-#[tokio::test]
-async fn an_organization_that_loses_its_only_member_is_empty_and_forgets_its_name() {
-    let app = TestApp::new().await;
-    let token = app.newcomer().await;
-    let org_id = app.user("newcomer").await.organization_id;
-    app.post(&token, "/agents", &agent_request()).await;
-    let answer = app.delete(&token, "/me").await;
-    assert_eq!(answer.refusal(), (400, "failed_precondition"));
-    let message = answer.body["error"]["message"].as_str().unwrap();
-    assert!(message.contains("agents"), "{message}");
-    let agent = app.get(&token, "/agents").await.body["items"][0]["id"].clone();
-    let path = format!("/agents/{}", agent.as_str().unwrap());
-    assert_eq!(app.delete(&token, &path).await.status, 204);
-    assert_eq!(app.delete(&token, "/me").await.status, 204);
-    let organization = app.store.find_organization(&org_id).await.unwrap().unwrap();
-    assert_eq!(organization.value.name, "Closed organization");
-}
-
-#[tokio::test]
-async fn an_old_session_deletes_nothing() {
-    let app = TestApp::new().await;
-    let token = app.newcomer().await;
-    app.clock.advance(5 * MINUTE + Duration::from_secs(1));
-    let answer = app.delete(&token, "/me").await;
-    assert_eq!(answer.refusal(), (400, "failed_precondition"));
-    assert_eq!(app.get(&token, "/me").await.status, 200);
-}
-
-#[tokio::test]
-async fn a_deletion_that_was_cut_off_anywhere_is_finished_by_a_repeat() {
-    for applied in [false, true] {
-        let mut tried = 0;
-        loop {
-            let app = TestApp::new().await;
-            let token = app.newcomer().await;
-            app.db.fail_commit_after(tried, applied);
-            let answer = app.delete(&token, "/me").await;
-            if answer.status == 204 {
-                break;
-            }
-            assert_eq!(answer.refusal(), (503, "unavailable"), "{tried}");
-            assert_eq!(app.delete(&token, "/me").await.status, 204, "{tried}");
-            assert_eq!(app.traces("newcomer"), [""; 0], "{tried}");
-            tried += 1;
-        }
-        assert!(tried >= 5, "{tried} commits");
-    }
-}
-
-#[tokio::test]
-async fn an_account_that_firebase_keeps_for_now_is_deleted_by_a_repeat() {
-    let app = TestApp::new().await;
-    let token = app.newcomer().await;
-    app.accounts.fail_all(true);
-    assert_eq!(
-        app.delete(&token, "/me").await.refusal(),
-        (503, "unavailable")
-    );
-    app.accounts.fail_all(false);
-    assert_eq!(app.delete(&token, "/me").await.status, 204);
-    assert_eq!(
-        app.accounts.calls(),
-        [AccountCall::Deleted(uid("newcomer"))]
-    );
+    let writes = (0..700).map(|n| {
+        let org_id = if n % 2 == 0 { "o1" } else { "o2" };
+        let mut sent = seeds::invitation_model(&format!("i{n}"), org_id);
+        sent.invited_by = uid("user");
+        invitations::create(&sent).unwrap()
+    });
+    app.store.commit(writes.collect()).await.unwrap();
+    let (_, lines) = export(&app, "user").await;
+    let sent = lines.iter().filter_map(|line| line.get("invitation"));
+    let ids: std::collections::BTreeSet<String> = sent.map(|it| it["id"].to_string()).collect();
+    assert_eq!(ids.len(), 700);
+    assert_eq!(lines.len(), 2 + 1 + 700 + 1, "each once");
 }

@@ -25,12 +25,12 @@ fn o1() -> OrgId {
     OrgId::parse("o1").unwrap()
 }
 
-async fn invite(app: &TestApp, token: &str, email: &str, role: &str) -> Answer {
+pub(crate) async fn invite(app: &TestApp, token: &str, email: &str, role: &str) -> Answer {
     let body = json!({ "email": email, "role": role });
     app.post(token, INVITATIONS, &body).await
 }
 
-async fn accept(app: &TestApp, caller: &str, token: &str) -> Answer {
+pub(crate) async fn accept(app: &TestApp, caller: &str, token: &str) -> Answer {
     let body = json!({ "token": token });
     app.post(caller, "/invitations/accept", &body).await
 }
@@ -42,7 +42,7 @@ async fn add_guest(app: &TestApp, uid: &str) {
 }
 
 /// The token that the mail of an invitation carries.
-async fn token_of(app: &TestApp, answer: &Answer) -> String {
+pub(crate) async fn token_of(app: &TestApp, answer: &Answer) -> String {
     let id = RecordId::parse(answer.body["id"].as_str().unwrap()).unwrap();
     let invitation = app.store.find_invitation(&o1(), &id).await.unwrap();
     let link = invitation_links().find(&invitation.unwrap().value).await;
@@ -148,6 +148,46 @@ async fn nobody_invites_above_itself() {
 }
 
 #[tokio::test]
+async fn nobody_withdraws_an_invitation_to_a_role_above_its_own() {
+    let (app, token) = app_with_invited_guest("admin").await;
+    let (before, waits) = (app.db.commits().len(), waiting(&app));
+    for role in ["user", "viewer"] {
+        let refused = invite(&app, "user", "GUEST@example.com", role).await;
+        assert_eq!(refused.refusal(), (403, "permission_denied"));
+    }
+    assert_eq!((app.db.commits().len(), waiting(&app)), (before, waits));
+    assert_eq!(accept(&app, "guest", &token).await.body["role"], "admin");
+}
+
+#[tokio::test]
+async fn an_invitation_that_is_over_stands_in_nobodys_way() {
+    let app = TestApp::new().await;
+    let mut over = seeds::invitation_model("guest", "o1");
+    over.role = Role::Admin;
+    over.expires_at = now();
+    let write = invitations::create(&over).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+    let invited = invite(&app, "user", "guest@example.com", "user").await;
+    assert_eq!(invited.status, 201, "{}", invited.body);
+    let metadata = &app.records(&o1())[0].metadata.0;
+    assert!(metadata.get("replaces").is_none(), "{metadata}");
+}
+
+#[tokio::test]
+async fn only_who_has_shown_to_own_its_address_invites() {
+    let app = TestApp::new().await;
+    let before = app.db.commits().len();
+    let mut unverified = claims(&Uid::parse("admin").unwrap());
+    unverified.email_verified = false;
+    app.verifier.accept("unverified", unverified);
+    let refused = invite(&app, "unverified", "guest@example.com", "user").await;
+    assert_eq!(refused.refusal(), (400, "failed_precondition"));
+    let message = &refused.body["error"]["message"];
+    assert_eq!(message, "verify your e-mail address first");
+    assert_eq!(app.db.commits().len(), before);
+}
+
+#[tokio::test]
 async fn a_member_is_not_invited_again() {
     let app = TestApp::new().await;
     let refused = invite(&app, "admin", "Viewer@example.com", "user").await;
@@ -184,8 +224,12 @@ async fn what_is_no_address_or_role_is_refused_by_field() {
 #[tokio::test]
 async fn a_second_invitation_of_an_address_replaces_the_first() {
     let (app, first) = app_with_invited_guest("viewer").await;
+    let replaced = waiting(&app)[0].id.clone();
     let again = invite(&app, "admin", "GUEST@example.com", "user").await;
     assert_eq!(waiting(&app).len(), 1);
+    let id = &again.body["id"];
+    let metadata = json!({ "invitationId": id, "role": "user", "replaces": replaced });
+    assert_eq!(app.records(&o1())[1].metadata.0, metadata);
     assert_eq!(
         accept(&app, "guest", &first).await.refusal(),
         (404, "not_found")
@@ -207,6 +251,23 @@ async fn parallel_invitations_of_an_address_leave_one() {
         assert_eq!([first.status, second.status], [201, 201]);
         assert_eq!(waiting(&app).len(), 1);
         assert_eq!(app.records(&o1()).len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_an_invitation_replaces_is_on_record_however_late_that_came() {
+    for delay in 0..40 {
+        let app = TestApp::new().await;
+        let late = async {
+            for _ in 0..delay {
+                tokio::task::yield_now().await;
+            }
+            invite(&app, "user", "guest@example.com", "user").await
+        };
+        tokio::join!(invite(&app, "admin", "guest@example.com", "user"), late);
+        let records = app.records(&o1());
+        let (first, next) = (&records[0].metadata.0, &records[1].metadata.0);
+        assert_eq!(next["replaces"], first["invitationId"], "{delay}");
     }
 }
 

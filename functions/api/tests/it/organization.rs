@@ -182,6 +182,25 @@ async fn a_repeat_gets_the_organization_that_the_first_request_made() {
 }
 
 #[tokio::test]
+async fn only_a_kept_answer_is_told_to_be_one() {
+    let app = app_with_guest().await;
+    create(&app, "guest", "Engines").await;
+    let named_already = create(&app, "guest", "Engines").await;
+    let with_key = create_once(&app, "guest", "k1", "Engines").await;
+    for answer in [&named_already, &with_key] {
+        assert_eq!(answer.status, 201);
+        assert!(!answer.headers.contains_key("idempotency-replayed"));
+    }
+    app.patch("guest", "/organization", &json!({ "name": "Other" }))
+        .await;
+    let repeat = create_once(&app, "guest", "k1", "Engines").await;
+    assert_eq!(repeat.body, with_key.body);
+    assert_eq!(repeat.headers["idempotency-replayed"], "true");
+    let organization = app.get("guest", "/organization").await.body;
+    assert_eq!(organization["name"], "Other", "it is not named anew");
+}
+
+#[tokio::test]
 async fn parallel_requests_make_one_organization() {
     for key in [Some("k1"), None] {
         let app = TestApp::new().await;

@@ -3,15 +3,17 @@ use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
     models::{
         Agent, AgentKind, AgentStatus, Budget, DeployState, Execution, ExecutionStatus,
-        ExecutionTrigger, Industry, Invitation, Lease, Limits, LogKind, LogLevel, LogLine,
-        MemoryDepth, Organization, Personality, Presence, Role, Step, StepIntent, StepResult,
-        StepStatus, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry,
-        UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
+        ExecutionTrigger, Industry, Integration, IntegrationService, IntegrationStatus, Invitation,
+        Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth, Organization, Personality,
+        Presence, Role, Step, StepIntent, StepResult, StepStatus, SubscriptionTier, Timestamp,
+        Trigger, TriggerSource, TriggerType, UsageEntry, UsageState, User, VoiceConfig, Workflow,
+        WorkflowVersion,
     },
     store::{
         Write, agents,
         document_db::{Operation, ValueType, value},
-        executions, invitations, organizations, triggers, usage_ledger, users, workflows,
+        executions, integrations, invitations, organizations, triggers, usage_ledger, users,
+        workflows,
     },
 };
 
@@ -65,6 +67,23 @@ pub(crate) fn invitation_model(id: &str, org_id: &str) -> Invitation {
 
 pub(crate) fn invitation(id: &str, org_id: &str) -> Write {
     invitations::create(&invitation_model(id, org_id)).unwrap()
+}
+
+/// An integration of `o1` that the user has connected.
+pub(crate) fn integration(id: &str, owner_uid: &str) -> Vec<Write> {
+    let integration = Integration {
+        id: id.parse().unwrap(),
+        org_id: OrgId::parse("o1").unwrap(),
+        owner_uid: Uid::parse(owner_uid).unwrap(),
+        service: IntegrationService::Github,
+        account_label: "u…".to_owned(),
+        credentials: "sealed".to_owned(),
+        status: IntegrationStatus::Connected,
+        error_cause: None,
+        last_sync: None,
+        granted_scopes: Vec::new(),
+    };
+    integrations::create(&integration).unwrap().into()
 }
 
 pub(crate) fn agent_model(id: &str) -> Agent {

@@ -1,7 +1,4 @@
-use shared::{
-    models::{Integration, IntegrationService, IntegrationStatus, SubscriptionTier},
-    store::{integrations, organizations},
-};
+use shared::{models::SubscriptionTier, store::organizations};
 
 use super::*;
 use crate::app::{after_turns, agent_request, distances};
@@ -33,6 +30,41 @@ async fn who_accepts_moves_in_one_commit_and_is_on_record_in_both() {
     let record = |action| (action, guest.clone(), Some(guest.clone()));
     assert_eq!(app.deeds(&o1())[1..], [record(AuditAction::MemberJoin)]);
     assert_eq!(app.deeds(&old)[1..], [record(AuditAction::MemberLeave)]);
+}
+
+#[tokio::test]
+async fn an_organization_that_is_left_behind_forgets_its_name() {
+    let (app, token) = app_with_invited_guest("user").await;
+    let old = own(&app, "guest").await;
+    let name = json!({ "name": "Grace Hopper's" });
+    assert_eq!(app.patch("guest", "/organization", &name).await.status, 200);
+    assert_eq!(accept(&app, "guest", &token).await.status, 200);
+    let left = app.store.find_organization(&old).await.unwrap().unwrap();
+    assert_eq!(left.value.name, "Closed organization");
+    let joined = app.get("guest", "/organization").await.body;
+    assert_eq!(joined["name"], "Ada's organization");
+}
+
+#[tokio::test]
+async fn what_is_made_meanwhile_is_not_left_behind() {
+    for delay in 0..60 {
+        let (app, token) = app_with_invited_guest("user").await;
+        let old = own(&app, "guest").await;
+        let make = async {
+            for _ in 0..delay {
+                tokio::task::yield_now().await;
+            }
+            app.post("guest", "/agents", &agent_request()).await
+        };
+        let (accepted, _) = tokio::join!(accept(&app, "guest", &token), make);
+        let quota = app.store.find_agent_quota(&old).await.unwrap();
+        let left_behind = quota.map_or(0, |quota| quota.value.created);
+        let outcome = (accepted.status.as_u16(), left_behind);
+        assert!(
+            matches!(outcome, (200, 0) | (400, 1)),
+            "{delay}: {outcome:?}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -130,22 +162,9 @@ async fn an_invitation_falls_with_its_inviter() {
 
 #[tokio::test]
 async fn what_nobody_could_reach_any_more_is_not_left_behind() {
-    let integration = Integration {
-        id: "int1".parse().unwrap(),
-        org_id: o1(),
-        owner_uid: Uid::parse("guest").unwrap(),
-        service: IntegrationService::Github,
-        account_label: "a…".to_owned(),
-        credentials: "sealed".to_owned(),
-        status: IntegrationStatus::Connected,
-        error_cause: None,
-        last_sync: None,
-        granted_scopes: Vec::new(),
-    };
-    let [integration, _] = integrations::create(&integration).unwrap();
     let cases = [
         ("workflows", vec![seeds::workflow("w9")]),
-        ("integrations", vec![integration]),
+        ("integrations", seeds::integration("int1", "guest")),
     ];
     for (what, writes) in cases {
         let (app, token) = app_with_invited_guest("user").await;
