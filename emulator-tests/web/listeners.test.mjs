@@ -87,7 +87,7 @@ for (const [place, title] of Object.entries(PLACES)) {
       await agents.until('an agent without a beat', isSilent);
       const beat = await admin.call('POST', `/agents/${agentId}/heartbeat`);
       assert.equal(beat.status, 204);
-      await agents.until('the beat', ([agent]) => agent.presence.lastSeenAt);
+      await agents.until('the beat', ([agent]) => agent?.presence.lastSeenAt);
     });
   });
 }

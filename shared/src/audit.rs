@@ -157,7 +157,7 @@ impl Entry {
             actor_pseudonym,
             subject_pseudonym: subject.map(|uid| key.pseudonym(uid.as_str())),
             org_id: self.org_id,
-            seq: last.map_or(1, |last| last.seq + 1),
+            seq: last.map_or(1, |last| last.seq.saturating_add(1)),
             actor_id,
             subject_id: self.subject.map(String::from),
             action: self.action,

@@ -24,9 +24,6 @@ const SETTLING_SECS: i64 = 120;
 /// When an erasure that fails is tried again, after those that have waited longer.
 const RETRY_SECS: i64 = 10 * 60;
 
-/// Documents read and changed at once.
-const BATCH: u32 = 200;
-
 /// Why an erasure is not finished; it is pending and goes on later.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -47,6 +44,29 @@ impl Transient for Error {
             Self::Store(error) => error.is_transient() || error.is_lost_race(),
             Self::Audit(error) => error.is_transient() || error.is_lost_race(),
             Self::Account(error) => error.is_transient(),
+        }
+    }
+}
+
+/// Documents that name a user.
+#[derive(Clone, Copy)]
+enum References {
+    /// Their credentials are the user's, not the organization's.
+    Integrations,
+    /// Nobody can join by them any more.
+    Invitations,
+    /// The organization keeps its runs; who started them is forgotten.
+    Triggers,
+}
+
+impl References {
+    const ALL: [Self; 3] = [Self::Integrations, Self::Invitations, Self::Triggers];
+
+    /// How many are read and changed at once; a trigger may hold 256 kB.
+    fn batch(self) -> u32 {
+        match self {
+            Self::Integrations | Self::Invitations => 200,
+            Self::Triggers => 20,
         }
     }
 }
@@ -166,68 +186,61 @@ impl Erasure {
         uid: &Uid,
         now: Timestamp,
     ) -> Result<(), Error> {
-        self.delete_integrations(caller, uid).await?;
-        self.delete_invitations(caller, uid).await?;
-        self.clear_triggers(caller, uid).await?;
+        for references in References::ALL {
+            self.remove(references, caller, uid).await?;
+        }
         let welcome = store::outbox::delete(&outbox::welcome_id(uid));
         self.store.commit(vec![welcome]).await?;
         self.trail.erase(caller, uid, now).await?;
         Ok(self.accounts.delete(uid).await?)
     }
 
-    /// Their credentials are the user's, not the organization's.
-    async fn delete_integrations(
+    /// Until there are no references of this kind any more. What was left alone because somebody
+    /// else changed it is read again; a document that stays as it is, because it is not where it
+    /// says, ends the erasure for now.
+    async fn remove(
         &self,
+        references: References,
         caller: &SystemPrincipal,
         uid: &Uid,
     ) -> Result<(), store::Error> {
-        let page = Page::first(BATCH);
+        let mut done = Vec::new();
         loop {
-            let owned = self.store.list_integrations_by_user(caller, uid, &page);
-            let owned = owned.await?.items;
-            if owned.is_empty() {
+            let writes = self.removals(references, caller, uid).await?;
+            if writes.is_empty() {
                 return Ok(());
             }
-            let ids = owned.iter().map(|integration| &integration.value.id);
-            self.commit(ids.flat_map(integrations::delete).collect())
-                .await?;
+            if writes == done {
+                return Err(store::Error::Conflict);
+            }
+            self.commit(writes.clone()).await?;
+            done = writes;
         }
     }
 
-    /// Nobody can join by them any more.
-    async fn delete_invitations(
+    /// The writes that remove the first batch of references.
+    async fn removals(
         &self,
+        references: References,
         caller: &SystemPrincipal,
         uid: &Uid,
-    ) -> Result<(), store::Error> {
-        let page = Page::first(BATCH);
-        loop {
-            let sent = self.store.list_invitations_by_user(caller, uid, &page);
-            let sent = sent.await?.items;
-            if sent.is_empty() {
-                return Ok(());
+    ) -> Result<Vec<Write>, store::Error> {
+        let (store, page) = (&self.store, Page::first(references.batch()));
+        match references {
+            References::Integrations => {
+                let owned = store.list_integrations_by_user(caller, uid, &page).await?;
+                let ids = owned.items.iter().map(|integration| &integration.value.id);
+                Ok(ids.flat_map(integrations::delete).collect())
             }
-            self.commit(sent.iter().map(invitations::delete).collect())
-                .await?;
-        }
-    }
-
-    /// The organization keeps its runs; who started them is forgotten.
-    async fn clear_triggers(
-        &self,
-        caller: &SystemPrincipal,
-        uid: &Uid,
-    ) -> Result<(), store::Error> {
-        let page = Page::first(BATCH);
-        loop {
-            let fired = self.store.list_triggers_by_user(caller, uid, &page);
-            let fired = fired.await?.items;
-            if fired.is_empty() {
-                return Ok(());
+            References::Invitations => {
+                let sent = store.list_invitations_by_user(caller, uid, &page).await?;
+                Ok(sent.items.iter().map(invitations::delete).collect())
             }
-            let fired = fired.iter().map(|trigger| &trigger.value);
-            let writes: Result<_, store::Error> = fired.map(triggers::forget_user).collect();
-            self.commit(writes?).await?;
+            References::Triggers => {
+                let fired = store.list_triggers_by_user(caller, uid, &page).await?;
+                let fired = fired.items.iter().map(|trigger| &trigger.value);
+                fired.map(triggers::forget_user).collect()
+            }
         }
     }
 

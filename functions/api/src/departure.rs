@@ -27,8 +27,8 @@ pub(crate) async fn depart(
     let is_last = members.has_one();
     let count = members.leave(user)?;
     let entry = if is_last { entry.closing() } else { entry };
-    // Appended before the organization is looked into: whoever puts something there after the look
-    // moves the chain's end, and one of the two commits loses the race.
+    // Appended before the organization is looked into: whoever puts something there by the API after
+    // the look moves the chain's end, and one of the two commits loses the race.
     let mut writes = trail.append(entry, now).await?;
     writes.push(count);
     if is_last {

@@ -78,7 +78,7 @@ pub async fn run(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
             if is_anchored {
                 return Ok(verdict);
             }
-            report::print("NO RECENT ANCHORS: none was kept today or yesterday");
+            report::warn("NO RECENT ANCHORS: none was kept today or yesterday");
             Ok(ExitCode::FAILURE)
         }
     }

@@ -1,7 +1,8 @@
 //! What the command tells whoever has started it.
 
+use anyhow::Error;
 use serde_json::json;
-use shared::audit::Report;
+use shared::{audit::Report, ids::OrgId};
 
 /// Tells what was found in one chain.
 pub(crate) fn tell(report: &Report, json: bool) {
@@ -23,6 +24,23 @@ pub(crate) fn tell(report: &Report, json: bool) {
     for problem in &report.problems {
         print(&format!("  {problem}"));
     }
+}
+
+/// Tells that a chain could not be read to its end.
+pub(crate) fn tell_failure(org_id: &OrgId, error: &Error, json: bool) {
+    print(&match json {
+        true => json!({ "orgId": org_id, "error": format!("{error:#}") }).to_string(),
+        false => format!("{org_id}: cannot be read: {error:#}"),
+    });
+}
+
+/// Tells what concerns no single chain.
+#[expect(
+    clippy::print_stderr,
+    reason = "standard output may be read by a program"
+)]
+pub(crate) fn warn(line: &str) {
+    eprintln!("{line}");
 }
 
 #[expect(clippy::print_stdout, reason = "a command talks through its output")]

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use shared::{
     audit::{Anchor, Kept, Trail},
@@ -21,8 +21,7 @@ pub(crate) struct Chain {
 /// Chains by organization.
 pub(crate) type Chains = BTreeMap<OrgId, Chain>;
 
-/// The chains of these organizations, or of all that there are, that have one, or that had one by
-/// the anchors.
+/// The chains of these organizations, or of all that there are or were by the anchors.
 pub(crate) async fn chains(
     store: &Store,
     trail: &Trail,
@@ -32,27 +31,23 @@ pub(crate) async fn chains(
     let mut chains = Chains::new();
     for head in trail.heads(&CALLER).await? {
         // Whose end it is tells the document's place, not what somebody has written into it.
-        let org_id = OrgId::parse(head.path.id())?;
+        let org_id = OrgId::parse(head.path.id()).with_context(|| head.path.to_string())?;
         let end = head.value.map_or(0, |head| head.seq);
         chains.entry(org_id).or_default().end = end;
     }
     for (org_id, anchors) in kept.by_organization {
         chains.entry(org_id).or_default().anchors = anchors;
     }
-    if organizations.is_empty() {
-        for org_id in all_organizations(store).await? {
-            chains.entry(org_id).or_default();
-        }
-        return Ok(chains);
+    for org_id in all_organizations(store).await? {
+        chains.entry(org_id).or_default();
     }
-    let wanted = organizations.iter();
-    let chain = |id: &OrgId| {
-        let chain = chains
-            .remove(id)
-            .with_context(|| format!("`{id}` has no chain"))?;
-        Ok((id.clone(), chain))
-    };
-    wanted.map(chain).collect()
+    if let Some(unknown) = organizations.iter().find(|id| !chains.contains_key(id)) {
+        bail!("there is no organization `{unknown}`");
+    }
+    if !organizations.is_empty() {
+        chains.retain(|org_id, _| organizations.contains(org_id));
+    }
+    Ok(chains)
 }
 
 async fn all_organizations(store: &Store) -> Result<Vec<OrgId>> {
@@ -69,7 +64,8 @@ async fn all_organizations(store: &Store) -> Result<Vec<OrgId>> {
 /// Walks along the chains and tells what is wrong; a chain that cannot be read is wrong as well,
 /// and keeps no other from being walked.
 pub(crate) async fn run(trail: &Trail, chains: Chains, json: bool) -> Result<ExitCode> {
-    let all: i64 = chains.values().map(|chain| chain.end).sum();
+    let ends = chains.values().map(|chain| chain.end);
+    let all = ends.fold(0, i64::saturating_add);
     let progress = progress_bar(all);
     let (mut whole, count) = (0, chains.len());
     for (org_id, chain) in chains {
@@ -80,10 +76,7 @@ pub(crate) async fn run(trail: &Trail, chains: Chains, json: bool) -> Result<Exi
                 whole += usize::from(report.problems.is_empty());
                 report::tell(&report, json);
             }
-            Err(error) => {
-                let error = anyhow::Error::from(error);
-                report::print(&format!("{org_id}: cannot be read: {error:#}"));
-            }
+            Err(error) => report::tell_failure(&org_id, &error.into(), json),
         });
     }
     progress.finish_and_clear();

@@ -64,9 +64,8 @@ impl Anchors {
     ) -> Result<Option<usize>, Error> {
         let heads = trail.heads(caller).await?;
         let (count, name) = (heads.len(), name(day_of(now)));
-        let lines = heads
-            .into_iter()
-            .map(|head| Ok(Anchor::from(head.value?).line()));
+        let line = |head: Found<AuditHead>| Ok(Anchor::from(head.value?).line(head.path.id()));
+        let lines = heads.into_iter().map(line);
         let lines: String = lines.collect::<Result<_, store::Error>>()?;
         Ok(match self.bucket.create(&name, lines.into()).await? {
             Created::New => Some(count),
@@ -136,8 +135,9 @@ impl From<AuditHead> for Anchor {
 }
 
 impl Anchor {
-    fn line(&self) -> String {
-        let fields = serde_json::json!({ "orgId": self.org_id, "seq": self.seq, "mac": self.mac });
+    /// For the organization that the end's place names, whatever the document says of itself.
+    fn line(&self, org_id: &str) -> String {
+        let fields = serde_json::json!({ "orgId": org_id, "seq": self.seq, "mac": self.mac });
         format!("{fields}\n")
     }
 }

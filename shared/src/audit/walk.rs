@@ -144,12 +144,15 @@ impl<'a> Walk<'a> {
 
     fn report_missing(&mut self, from: i64, to: i64, taken: &BTreeSet<i64>) {
         let mut from = from;
-        let stops = taken.range(from..=to.max(from)).copied().chain([to + 1]);
+        let stops = taken
+            .range(from..=to.max(from))
+            .copied()
+            .chain([to.saturating_add(1)]);
         for stop in stops.collect::<Vec<_>>() {
             if from < stop {
                 self.report(Problem::Missing { from, to: stop - 1 });
             }
-            from = stop + 1;
+            from = stop.saturating_add(1);
         }
     }
 

@@ -52,7 +52,7 @@ impl Store {
     /// matter.
     ///
     /// # Errors
-    /// Returns the database's error.
+    /// Returns the database's error, also for an id that no organization can have.
     pub async fn list_organization_ids(
         &self,
         _caller: &SystemPrincipal,
@@ -62,10 +62,13 @@ impl Store {
         let query = Query::new("organizations", ID_BATCH);
         let found: Vec<Found<serde::de::IgnoredAny>> =
             self.find_by_id(query, after.as_ref()).await?;
-        let ids = found
-            .iter()
-            .filter_map(|one| OrgId::parse(one.path.id()).ok());
-        Ok(ids.collect())
+        let ids = found.iter().map(|one| {
+            OrgId::parse(one.path.id()).map_err(|error| Error::Malformed {
+                path: one.path.to_string(),
+                source: Box::new(error),
+            })
+        });
+        ids.collect()
     }
 
     /// The organization that pays as this Stripe customer.

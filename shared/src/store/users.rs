@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write,
-    document_db::{Comparison, Order, Precondition, Query},
+    document_db::{Comparison, Document, Order, Precondition, Query},
+    readable,
 };
 use crate::{
     ids::{OrgId, Uid, fingerprint},
@@ -67,10 +68,11 @@ impl Store {
         self.load(&deleted_path(uid)).await
     }
 
-    /// Deleted users whose erasure is to go on by now, longest due first, at most `limit`.
+    /// Deleted users whose erasure is to go on by now, longest due first, at most `limit`. One
+    /// that cannot be read is logged and holds no other up.
     ///
     /// # Errors
-    /// Returns the database's error, also for one that cannot be read.
+    /// Returns the database's error.
     pub async fn list_due_erasures(
         &self,
         _caller: &SystemPrincipal,
@@ -80,7 +82,12 @@ impl Store {
         let query = Query::new("deleted_users", limit)
             .filter("dueAt", Comparison::LessOrEqual, now)
             .order(Order::Ascending("dueAt"));
-        self.list(&query).await
+        let documents = self.db.query(&query).await?;
+        let read = |document: &Document| {
+            let (value, version) = (readable(document)?, document.version);
+            Some(Versioned { value, version })
+        };
+        Ok(documents.iter().filter_map(read).collect())
     }
 }
 

@@ -89,7 +89,7 @@ impl Chain {
     }
 
     async fn put_head(&self, head: &AuditHead) {
-        let path = DocumentPath::new("audit_heads", head.org_id.as_str());
+        let path = DocumentPath::new("audit_heads", self.org_id.as_str());
         let fields = encode(&path, head).unwrap();
         self.write(path, Operation::Replace(fields)).await;
     }

@@ -217,6 +217,35 @@ async fn what_cannot_be_read_keeps_the_erasure_pending() {
     }
 }
 
+#[tokio::test]
+async fn what_is_not_where_it_says_keeps_the_erasure_pending() {
+    let elsewhere = [
+        (
+            DocumentPath::new("integrations", "copy"),
+            integrations::create(&integration()).unwrap()[0].clone(),
+        ),
+        (
+            DocumentPath::new("organizations/o1/invitations", "copy"),
+            invitations::create(&invitation("v1", "o1")).unwrap(),
+        ),
+        (
+            DocumentPath::new("triggers", "copy"),
+            triggers::create(&trigger("t1")).unwrap(),
+        ),
+    ];
+    for (path, write) in elsewhere {
+        let fixture = Fixture::new().await;
+        let copy = Write {
+            path: path.clone(),
+            ..write
+        };
+        fixture.keep(vec![copy]).await;
+        assert!(fixture.finish(120).await.is_err(), "{path}");
+        assert_eq!(fixture.sweep(10, 120).await, 0, "{path}");
+        assert_eq!(fixture.deleted().await.state, ErasureState::Pending);
+    }
+}
+
 /// A document as no service writes it.
 fn raw(path: &DocumentPath, fields: &Value) -> Write {
     Write {
@@ -237,8 +266,11 @@ async fn erasures_that_always_fail_do_not_hold_others_up() {
     fixture
         .keep(vec![erasure::begin(&other, after(1)).unwrap()])
         .await;
+    let unreadable = DocumentPath::new("deleted_users", "x");
+    let fields = json!({ "dueAt": after(1) });
+    fixture.keep(vec![raw(&unreadable, &fields)]).await;
     assert_eq!(fixture.sweep(1, 121).await, 0);
-    assert_eq!(fixture.sweep(1, 122).await, 1);
+    assert_eq!(fixture.sweep(2, 122).await, 1);
     assert_eq!(fixture.accounts.calls(), [AccountCall::Deleted(other)]);
     fixture
         .keep(vec![Write {
@@ -248,7 +280,7 @@ async fn erasures_that_always_fail_do_not_hold_others_up() {
         }])
         .await;
     assert_eq!(fixture.sweep(1, 720).await, 0, "it was put off");
-    assert_eq!(fixture.sweep(1, 721).await, 1);
+    assert_eq!(fixture.sweep(2, 721).await, 1);
 }
 
 /// A database in which trigger `t1` is deleted right after the triggers were listed.

@@ -5,10 +5,11 @@ use std::{process::Stdio, sync::Arc};
 use emulator_tests::{Endpoints, Harness, HarnessOptions, client::Client};
 use futures::future::join_all;
 use reqwest::Method;
+use serde::Serialize;
 use serde_json::json;
 use shared::{
     config::{Env, ServiceConfig},
-    ids::OrgId,
+    ids::{OrgId, RecordId},
     models::{AuditHead, AuditLog},
     store::{
         DocumentPath, Store, Write,
@@ -72,13 +73,77 @@ async fn records(store: &Store, org_id: &OrgId) -> Vec<AuditLog> {
     records
 }
 
-async fn write(store: &Store, path: DocumentPath, operation: Operation) {
-    let write = Write {
+/// A write past all rules.
+type Touch = (DocumentPath, Operation);
+
+fn put<T: Serialize>(path: DocumentPath, model: &T) -> Touch {
+    let fields = encode(&path, model).unwrap();
+    (path, Operation::Replace(fields))
+}
+
+fn put_record(record: &AuditLog) -> Touch {
+    put(record_path(record), record)
+}
+
+fn remove(record: &AuditLog) -> Touch {
+    (record_path(record), Operation::Delete)
+}
+
+fn record_path(record: &AuditLog) -> DocumentPath {
+    DocumentPath::new("audit_logs", record.id.as_str())
+}
+
+/// The chain's end is this record.
+fn put_end(record: &AuditLog) -> Touch {
+    let end = AuditHead {
+        org_id: record.org_id.clone(),
+        seq: record.seq,
+        mac: record.mac.clone(),
+        updated_at: record.timestamp,
+        closed: false,
+    };
+    put(
+        DocumentPath::new("audit_heads", record.org_id.as_str()),
+        &end,
+    )
+}
+
+/// The five manipulations: what the command tells of each, how it is done, and how it is undone.
+fn manipulations(records: &[AuditLog]) -> [(&'static str, Vec<Touch>, Vec<Touch>); 5] {
+    let mut edited = records[1].clone();
+    edited.metadata = json!({ "workflowId": "another" }).into();
+    let mut inserted = records[2].clone();
+    inserted.id = RecordId::generate();
+    let (mut one, mut other) = (records[2].clone(), records[3].clone());
+    std::mem::swap(&mut one.seq, &mut other.seq);
+    let restored = || records.iter().map(put_record).collect::<Vec<_>>();
+    let cut = records[3..].iter().map(remove);
+    let cut = cut.chain([put_end(&records[2])]).collect();
+    let uncut = restored().into_iter().chain([put_end(&records[6])]);
+    [
+        ("was altered", vec![put_record(&edited)], restored()),
+        (
+            "was inserted",
+            vec![put_record(&inserted)],
+            vec![remove(&inserted)],
+        ),
+        ("record 4 is missing", vec![remove(&records[3])], restored()),
+        (
+            "was moved to",
+            vec![put_record(&one), put_record(&other)],
+            restored(),
+        ),
+        ("which an anchor names, is not there", cut, uncut.collect()),
+    ]
+}
+
+async fn apply(store: &Store, touches: Vec<Touch>) {
+    let writes = touches.into_iter().map(|(path, operation)| Write {
         path,
         operation,
         precondition: Precondition::None,
-    };
-    store.commit(vec![write]).await.unwrap();
+    });
+    store.commit(writes.collect()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,6 +164,10 @@ async fn a_thousand_parallel_actions_leave_one_unbroken_chain() {
     join_all((0..ACTIONS).map(save)).await;
 
     let anchors = tempfile::tempdir().unwrap();
+    let (is_whole, _) = audit(first.endpoints(), &anchors, &["verify"]).await;
+    assert!(!is_whole, "no anchor was kept lately");
+    let (is_kept, text) = audit(first.endpoints(), &anchors, &["anchor"]).await;
+    assert!(is_kept, "{text}");
     let (is_whole, text) = audit(first.endpoints(), &anchors, &["verify"]).await;
     assert!(is_whole, "{text}");
     // One more: the organization was made.
@@ -111,7 +180,7 @@ async fn a_thousand_parallel_actions_leave_one_unbroken_chain() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_command_tells_a_touched_chain_by_its_exit_code() {
+async fn the_command_tells_each_manipulation_by_its_exit_code() {
     let harness = start().await;
     let client = Client::sign_up(harness.endpoints()).await.unwrap();
     for _ in 0..3 {
@@ -130,30 +199,16 @@ async fn the_command_tells_a_touched_chain_by_its_exit_code() {
     let (is_whole, text) = audit(endpoints, &anchors, &["verify"]).await;
     assert!(is_whole && text.contains("7 records, whole"), "{text}");
 
-    let before = records(&store, &org_id).await;
-    let path = |record: &AuditLog| DocumentPath::new("audit_logs", record.id.as_str());
-    let mut edited = before[1].clone();
-    edited.metadata = json!({ "workflowId": "another" }).into();
-    let fields = encode(&path(&edited), &edited).unwrap();
-    write(&store, path(&edited), Operation::Replace(fields)).await;
     let arguments = ["verify", "--organization", org_id.as_str()];
-    let (is_whole, text) = audit(endpoints, &anchors, &arguments).await;
-    assert!(!is_whole && text.contains("was altered"), "{text}");
-
-    let fields = encode(&path(&before[1]), &before[1]).unwrap();
-    write(&store, path(&before[1]), Operation::Replace(fields)).await;
-    write(&store, path(&before[3]), Operation::Delete).await;
-    let end = AuditHead {
-        org_id: org_id.clone(),
-        seq: 3,
-        mac: before[2].mac.clone(),
-        updated_at: before[2].timestamp,
-        closed: false,
-    };
-    let head = DocumentPath::new("audit_heads", org_id.as_str());
-    let fields = encode(&head, &end).unwrap();
-    write(&store, head, Operation::Replace(fields)).await;
-    let (is_whole, text) = audit(endpoints, &anchors, &["verify"]).await;
-    assert!(!is_whole && text.contains("an anchor names"), "{text}");
+    for (told, touches, undone) in manipulations(&records(&store, &org_id).await) {
+        apply(&store, touches).await;
+        let (is_whole, text) = audit(endpoints, &anchors, &arguments).await;
+        assert!(!is_whole && text.contains(told), "{told}: {text}");
+        apply(&store, undone).await;
+        let (is_whole, text) = audit(endpoints, &anchors, &arguments).await;
+        assert!(is_whole, "{told} is undone: {text}");
+    }
+    let (is_whole, _) = audit(endpoints, &anchors, &["verify", "--organization", "o1"]).await;
+    assert!(!is_whole, "there is no such organization");
     harness.stop().await;
 }

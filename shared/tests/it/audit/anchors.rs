@@ -48,6 +48,19 @@ async fn a_day_has_one_anchor_of_each_chain() {
 }
 
 #[tokio::test]
+async fn an_end_that_names_another_organization_is_kept_for_its_own() {
+    let (_directory, anchors) = anchors();
+    let chain = Chain::of_five().await;
+    let mut head = chain.head();
+    head.org_id = OrgId::parse("o2").unwrap();
+    chain.put_head(&head).await;
+    let noon = time("2026-11-23T12:00:00Z");
+    anchors.keep(&chain.trail, &CALLER, noon).await.unwrap();
+    let kept = anchors.load(noon).await.unwrap().by_organization;
+    assert_eq!(kept.keys().collect::<Vec<_>>(), [&chain.org_id]);
+}
+
+#[tokio::test]
 async fn anchors_are_read_for_five_weeks_and_are_recent_for_two_days() {
     let (_directory, anchors) = anchors();
     let chain = Chain::of_five().await;

@@ -259,6 +259,17 @@ async fn an_end_that_is_set_back_is_noticed() {
 }
 
 #[tokio::test]
+async fn an_end_that_cannot_be_is_noticed() {
+    for seq in [i64::MAX, i64::MIN, -1] {
+        let chain = Chain::of_five().await;
+        let mut head = chain.head();
+        head.seq = seq;
+        chain.put_head(&head).await;
+        assert_ne!(chain.verify().await, [], "{seq}");
+    }
+}
+
+#[tokio::test]
 async fn a_chain_that_is_gone_is_noticed_by_the_anchor() {
     let chain = Chain::of_five().await;
     let anchor = Anchor::from(chain.head());
