@@ -29,7 +29,7 @@ use crate::{
     ids::{OrgId, RecordId, Uid},
     models::{AuditAction, AuditHead, AuditLog, Timestamp},
     retry::Transient,
-    store::{self, Store, Write, audit_logs},
+    store::{self, Store, Write, audit_logs, commit_contended},
 };
 
 /// Longest metadata as JSON, in bytes.
@@ -222,5 +222,17 @@ impl Trail {
             audit_logs::create(&record)?,
             audit_logs::set_head(&end, head.map(|head| head.version))?,
         ])
+    }
+
+    /// Appends the entry in a commit of its own: what was done changes nothing else.
+    ///
+    /// # Errors
+    /// Returns those of [`Self::append`].
+    pub async fn record(&self, entry: Entry, now: Timestamp) -> Result<(), Error> {
+        let entry = &entry;
+        commit_contended(&self.store, || async move {
+            Ok((self.append(entry.clone(), now).await?, ()))
+        })
+        .await
     }
 }

@@ -10,7 +10,7 @@ use shared::{
         AuditAction, AuditLog, Integration, IntegrationService, IntegrationStatus, Invitation,
         Organization, Principal, Role, Timestamp, Trigger, User,
     },
-    store::{Page, Store, Versioned, audit_logs::Naming, commit_contended},
+    store::{Page, Store, Versioned, audit_logs::Naming},
 };
 
 use crate::{CALLER, error::Error, organization};
@@ -90,27 +90,14 @@ pub(crate) async fn export(
     principal: &Principal,
     now: Timestamp,
 ) -> Result<impl Stream<Item = Result<Vec<Kept>, Error>> + Send + use<>, Error> {
-    record(store, trail, principal, now).await?;
+    let (org_id, actor_id) = (&principal.org_id, principal.uid.as_str());
+    let entry = Entry::new(org_id, actor_id, AuditAction::AccountExport, json!({}));
+    trail.record(entry.about(&principal.uid), now).await?;
     let (store, principal) = (store.clone(), principal.clone());
     Ok(stream::try_unfold(Next::Profile, move |next| {
         let (store, principal) = (store.clone(), principal.clone());
         async move { next.read(&store, &principal).await }
     }))
-}
-
-async fn record(
-    store: &Store,
-    trail: &Trail,
-    principal: &Principal,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let (org_id, actor_id) = (&principal.org_id, principal.uid.as_str());
-    commit_contended(store, || async {
-        let action = AuditAction::AccountExport;
-        let entry = Entry::new(org_id, actor_id, action, json!({})).about(&principal.uid);
-        Ok((trail.append(entry, now).await?, ()))
-    })
-    .await
 }
 
 impl Next {

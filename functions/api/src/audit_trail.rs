@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::{
     audit::{Entry, Trail},
     models::{AuditAction, AuditLog, Principal, Timestamp},
-    store::{Listing, Page, Store, audit_logs::AuditFilter, commit_contended},
+    store::{Listing, Page, Store, audit_logs::AuditFilter},
 };
 
 use crate::error::Error;
@@ -22,7 +22,7 @@ pub(crate) async fn list(
     page: &Page,
     now: Timestamp,
 ) -> Result<Listing<AuditLog>, Error> {
-    record(store, trail, principal, AuditAction::AuditRead, filter, now).await?;
+    record(trail, principal, AuditAction::AuditRead, filter, now).await?;
     let org_id = &principal.org_id;
     Ok(store.list_audit_records(org_id, filter, page).await?)
 }
@@ -36,15 +36,7 @@ pub(crate) async fn export(
     filter: AuditFilter,
     now: Timestamp,
 ) -> Result<impl Stream<Item = Result<Vec<AuditLog>, Error>> + Send + use<>, Error> {
-    record(
-        store,
-        trail,
-        principal,
-        AuditAction::AuditExport,
-        &filter,
-        now,
-    )
-    .await?;
+    record(trail, principal, AuditAction::AuditExport, &filter, now).await?;
     let (store, org_id) = (store.clone(), principal.org_id.clone());
     let first = Page::first(EXPORT_PAGE);
     Ok(stream::try_unfold(Some(first), move |page| {
@@ -62,7 +54,6 @@ pub(crate) async fn export(
 }
 
 async fn record(
-    store: &Store,
     trail: &Trail,
     principal: &Principal,
     action: AuditAction,
@@ -70,11 +61,8 @@ async fn record(
     now: Timestamp,
 ) -> Result<(), Error> {
     let (org_id, actor_id) = (&principal.org_id, principal.uid.as_str());
-    commit_contended(store, || async {
-        let entry = Entry::new(org_id, actor_id, action, describe(filter));
-        Ok((trail.append(entry, now).await?, ()))
-    })
-    .await
+    let entry = Entry::new(org_id, actor_id, action, describe(filter));
+    Ok(trail.record(entry, now).await?)
 }
 
 /// What was looked for, without naming anybody.

@@ -28,7 +28,12 @@ async fn a_day_has_one_anchor_of_each_chain() {
     let chain = Chain::of_five().await;
     let other = OrgId::parse("o2").unwrap();
     chain
-        .append_entry(|| Entry::new(&other, "u2", AuditAction::AgentDeploy, json!({})))
+        .append_entry(Entry::new(
+            &other,
+            "u2",
+            AuditAction::AgentDeploy,
+            json!({}),
+        ))
         .await;
     let noon = time("2026-11-23T12:00:00Z");
     let kept = anchors.keep(&chain.trail, &CALLER, noon).await.unwrap();
