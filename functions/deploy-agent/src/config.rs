@@ -37,22 +37,15 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use shared::testing;
+
     use super::*;
 
     const KEY: &str = "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
 
     #[test]
     fn an_emulator_on_cloud_run_ends_the_start() {
-        for emulator in ["FIREBASE_AUTH_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST"] {
-            let variables = [
-                ("GOOGLE_CLOUD_PROJECT", "demo"),
-                ("KMS_MAC_KEY", KEY),
-                (emulator, "127.0.0.1:1"),
-            ];
-            assert!(Config::from_env(&Env::from_pairs(variables)).is_ok());
-            let env = variables.into_iter().chain([("K_SERVICE", "x")]);
-            let error = Config::from_env(&Env::from_pairs(env)).unwrap_err();
-            assert!(error.to_string().contains(emulator), "{error}");
-        }
+        let required = [("GOOGLE_CLOUD_PROJECT", "demo"), ("KMS_MAC_KEY", KEY)];
+        testing::assert_emulators_end_the_start(&required, Config::from_env);
     }
 }

@@ -39,39 +39,28 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use shared::testing;
+
     use super::*;
 
     const KEY: &str = "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
 
-    fn load(extra: &[(&'static str, &'static str)]) -> Result<Config, Error> {
-        let required = [
-            ("GOOGLE_CLOUD_PROJECT", "demo"),
-            ("KMS_MAC_KEY", KEY),
-            ("APP_URL", "https://app.example.com"),
-            ("SENDGRID_API_KEY", "key"),
-            ("EMAIL_FROM", "noreply@example.com"),
-        ];
-        Config::from_env(&Env::from_pairs(
-            required.into_iter().chain(extra.iter().copied()),
-        ))
-    }
+    const REQUIRED: &[(&str, &str)] = &[
+        ("GOOGLE_CLOUD_PROJECT", "demo"),
+        ("KMS_MAC_KEY", KEY),
+        ("APP_URL", "https://app.example.com"),
+        ("SENDGRID_API_KEY", "key"),
+        ("EMAIL_FROM", "noreply@example.com"),
+    ];
 
     #[test]
     fn an_emulator_on_cloud_run_ends_the_start() {
-        for emulator in ["FIREBASE_AUTH_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST"] {
-            assert!(load(&[(emulator, "127.0.0.1:1")]).is_ok());
-            let error = load(&[(emulator, "127.0.0.1:1"), ("K_SERVICE", "x")]).unwrap_err();
-            assert!(error.to_string().contains(emulator), "{error}");
-        }
+        testing::assert_emulators_end_the_start(REQUIRED, Config::from_env);
     }
 
     #[test]
     fn on_cloud_run_callers_must_be_named() {
-        let error = load(&[("K_SERVICE", "x")]).unwrap_err();
-        assert!(
-            matches!(error, Error::Missing("EVENTS_AUDIENCE")),
-            "{error}"
-        );
-        assert!(load(&[]).unwrap().callers.is_none());
+        let load = |env: &Env| Config::from_env(env).map(|config| config.callers);
+        testing::assert_callers_must_be_named(REQUIRED, load);
     }
 }
