@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod provision;
 pub mod quota;
 pub mod retry;
+pub mod runs;
 pub mod storage;
 pub mod store;
 pub mod stripe;

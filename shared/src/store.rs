@@ -4,6 +4,7 @@
 //! bookkeeping go into one commit.
 
 pub mod agents;
+pub mod approvals;
 pub mod audit_logs;
 mod codec;
 mod contention;
@@ -22,6 +23,8 @@ pub mod stripe_events;
 pub mod triggers;
 pub mod usage_ledger;
 pub mod users;
+pub mod wakeups;
+pub mod workflow_states;
 pub mod workflows;
 
 use std::sync::Arc;

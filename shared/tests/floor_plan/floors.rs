@@ -29,6 +29,8 @@ const FLOORS: &[(&str, &str)] = &[
     // Not on the page: who belongs where, and how one gets there.
     ("members", "0-1 store"),
     ("invitation", "0-1 store crypto audit members"),
+    // Not on the page: what the engine and the API both do when a run ends.
+    ("runs", "0-1 store"),
     ("outbox", "0-1 store email invitation"),
     ("provision", "0-1 store audit outbox members invitation"),
     ("erasure", "0-1 store audit identity outbox"),

@@ -11,8 +11,8 @@ use shared::{
     ids::{ExecutionId, OrgId},
     llm::SharedProvider,
     models::{
-        Execution, JsonText, Limits, LogLine, Organization, Step, SubscriptionTier, Trigger,
-        TriggerSource, TriggerType, Workflow,
+        Execution, JsonText, Limits, LogLine, Organization, StartOptions, Step, SubscriptionTier,
+        Trigger, TriggerSource, TriggerType, Workflow,
     },
     store::{
         Store,
@@ -184,6 +184,7 @@ pub(crate) fn trigger(payload: Value) -> Trigger {
             uid: None,
         },
         created_at: NOW.parse::<jiff::Timestamp>().unwrap().into(),
+        options: StartOptions::default(),
     }
 }
 
