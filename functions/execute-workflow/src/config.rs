@@ -7,6 +7,7 @@ use shared::{
     email::SendGridConfig,
     invitation::AppUrl,
     llm::OpenAiConfig,
+    queue::QueueConfig,
 };
 
 /// Hosts that HTTP nodes reach at a given address; development only.
@@ -27,6 +28,8 @@ pub struct Config {
     pub openai: OpenAiConfig,
     /// Where the sweeper hands in e-mails that are still to be sent.
     pub sendgrid: SendGridConfig,
+    /// Where runs that go on later are handed in.
+    pub queue: QueueConfig,
     /// `EGRESS_HOST_OVERRIDES`: `host=address:port`, comma-separated.
     pub egress_host_overrides: HashMap<String, SocketAddr>,
     /// Whose events and ticks are accepted; anyone's without it.
@@ -49,6 +52,7 @@ impl Config {
             app_url: AppUrl::load(env)?,
             openai: OpenAiConfig::load(env)?,
             sendgrid: SendGridConfig::load(env)?,
+            queue: QueueConfig::load(env)?,
             egress_host_overrides: overrides
                 .iter()
                 .map(|pair| parse(pair))
@@ -85,6 +89,9 @@ mod tests {
         ("OPENAI_API_KEY", "key"),
         ("SENDGRID_API_KEY", "key"),
         ("EMAIL_FROM", "noreply@example.com"),
+        ("TASKS_QUEUE", "projects/p/locations/l/queues/q"),
+        ("TASKS_TARGET_URL", "https://execute-workflow.example.com"),
+        ("TASKS_SERVICE_ACCOUNT", "tasks@p.iam.gserviceaccount.com"),
     ];
 
     #[test]
