@@ -2,6 +2,7 @@
 
 mod config;
 mod extent;
+pub mod fault_points;
 mod handler;
 mod journal;
 mod node;
