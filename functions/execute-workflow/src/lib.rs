@@ -16,7 +16,7 @@ use axum::{Router, extract::FromRef, routing::post};
 use shared::{
     audit::Trail,
     clock::{SharedClock, SystemClock},
-    egress::{self, Egress, EgressConfig},
+    egress::{self, Egress},
     email::{Mailer, SendGrid},
     erasure::Erasure,
     http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
@@ -26,6 +26,7 @@ use shared::{
     models::SystemPrincipal,
     outbox::Dispatcher,
     quota::MeteredLlm,
+    storage::Bucket,
     store::{Store, firestore::Firestore},
 };
 
@@ -47,6 +48,7 @@ pub struct AppState {
     clock: SharedClock,
     llm: MeteredLlm,
     egress: Arc<Egress>,
+    artifacts: Option<Arc<dyn Bucket>>,
     dispatcher: Dispatcher,
     erasure: Erasure,
     default_model: String,
@@ -70,9 +72,8 @@ impl AppState {
             links: Links::new(Tokens::new(key.clone()), config.app_url),
             trail: Trail::new(store.clone(), key),
             accounts: Arc::new(accounts),
-            egress: Egress::new(EgressConfig {
-                host_overrides: config.egress_host_overrides,
-            })?,
+            egress: Egress::new(config.egress)?,
+            artifacts: config.artifacts.map(|artifacts| artifacts.bucket()),
         };
         let clock = SystemClock::shared();
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
@@ -103,6 +104,7 @@ impl AppState {
             clock,
             llm,
             egress,
+            artifacts: ports.artifacts,
             dispatcher,
             erasure,
             default_model,
@@ -142,6 +144,8 @@ pub struct Ports {
     pub accounts: Arc<dyn Accounts>,
     /// Sends the requests of `http` nodes.
     pub egress: Egress,
+    /// Keeps what is too large for a document, if there is a place.
+    pub artifacts: Option<Arc<dyn Bucket>>,
 }
 
 /// The function's routes.
