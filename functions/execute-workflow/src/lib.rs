@@ -17,7 +17,7 @@ use axum::{Router, extract::FromRef, routing::post};
 use shared::{
     audit::Trail,
     clock::{SharedClock, SystemClock},
-    egress::{self, Egress, EgressConfig},
+    egress::{self, Egress},
     email::{Mailer, SendGrid},
     erasure::Erasure,
     http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
@@ -29,6 +29,7 @@ use shared::{
     queue::{CloudTasks, SharedQueue},
     quota::MeteredLlm,
     shutdown::Shutdown,
+    storage::Bucket,
     store::{Store, firestore::Firestore},
 };
 
@@ -50,8 +51,8 @@ pub struct AppState {
     clock: SharedClock,
     llm: MeteredLlm,
     egress: Arc<Egress>,
-    #[expect(dead_code, reason = "runs do not hand over yet")]
     queue: SharedQueue,
+    artifacts: Option<Arc<dyn Bucket>>,
     dispatcher: Dispatcher,
     erasure: Erasure,
     default_model: String,
@@ -78,10 +79,9 @@ impl AppState {
             links: Links::new(Tokens::new(key.clone()), config.app_url),
             trail: Trail::new(store.clone(), key),
             accounts: Arc::new(accounts),
-            egress: Egress::new(EgressConfig {
-                host_overrides: config.egress_host_overrides,
-            })?,
             queue: Arc::new(queue),
+            egress: Egress::new(config.egress)?,
+            artifacts: config.artifacts.map(|artifacts| artifacts.bucket()),
         };
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
         Ok(Self::with_ports(
@@ -114,6 +114,7 @@ impl AppState {
             llm,
             egress,
             queue: ports.queue,
+            artifacts: ports.artifacts,
             dispatcher,
             erasure,
             default_model,
@@ -156,6 +157,8 @@ pub struct Ports {
     pub egress: Egress,
     /// Delivers what goes on later, or elsewhere.
     pub queue: SharedQueue,
+    /// Keeps what is too large for a document, if there is a place.
+    pub artifacts: Option<Arc<dyn Bucket>>,
 }
 
 /// The function's routes.
