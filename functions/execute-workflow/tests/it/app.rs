@@ -1,7 +1,7 @@
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
-use execute_workflow::{AppState, Ports, router};
+use execute_workflow::{AppState, Ports, Settings, router};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use shared::{
@@ -64,10 +64,7 @@ impl App {
         let store = db.store();
         let organization = organizations::create(&organization()).unwrap();
         store.commit(vec![organization]).await.unwrap();
-        let egress = Egress::new(EgressConfig {
-            host_overrides: HashMap::new(),
-        })
-        .unwrap();
+        let egress = Egress::new(EgressConfig::default()).unwrap();
         let accounts = Arc::new(RecordingAccounts::new());
         let (queue, shutdown) = (Arc::new(RecordingQueue::new()), Shutdown::new());
         let ports = Ports {
@@ -78,13 +75,14 @@ impl App {
             accounts: accounts.clone(),
             egress,
             queue: queue.shared(),
+            artifacts: None,
         };
         let function_store = faulty.map_or_else(|| db.store(), Store::new);
-        let model = "gpt-4.1-mini".to_owned();
+        let settings = Settings::new("gpt-4.1-mini".to_owned());
         let state = AppState::with_ports(
             function_store,
             ports,
-            model,
+            settings,
             clock.shared(),
             callers,
             shutdown.clone(),
@@ -137,9 +135,11 @@ impl App {
         }
     }
 
-    /// A tick of the sweeper.
+    /// A tick of the sweeper, and what it hands in.
     pub(crate) async fn tick(&self) -> StatusCode {
-        self.post("/sweep", Vec::new(), Vec::new()).await
+        let status = self.post("/sweep", Vec::new(), Vec::new()).await;
+        self.drain().await;
+        status
     }
 
     pub(crate) async fn post(
