@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use execute_workflow::{AppState, Ports, Settings, router};
@@ -17,7 +17,7 @@ use shared::{
     shutdown::Shutdown,
     store::{
         Store,
-        document_db::{DocumentDb, Operation},
+        document_db::{Document as StoredDocument, DocumentDb, Operation},
         organizations, triggers, workflows,
     },
     testing::{
@@ -100,7 +100,13 @@ impl App {
 
     /// Saves workflow `w1`.
     pub(crate) async fn save(&self, nodes: Value, edges: Value) {
-        let workflow = workflow(nodes, edges);
+        self.save_as("w1", nodes, edges).await;
+    }
+
+    /// Saves a workflow.
+    pub(crate) async fn save_as(&self, id: &str, nodes: Value, edges: Value) {
+        let mut workflow = workflow(nodes, edges);
+        workflow.id = id.parse().unwrap();
         self.store
             .commit(vec![workflows::create(&workflow).unwrap()])
             .await
@@ -166,20 +172,60 @@ impl App {
     }
 
     pub(crate) async fn execution(&self) -> Execution {
-        let execution = self.store.find_execution(&org_id(), &execution_id()).await;
+        self.execution_of("t1").await
+    }
+
+    pub(crate) async fn execution_of(&self, id: &str) -> Execution {
+        let id = id.parse().unwrap();
+        let execution = self.store.find_execution(&org_id(), &id).await;
         execution.unwrap().unwrap().value
     }
 
+    /// Starts a run of workflow `w1` by a trigger of its own.
+    pub(crate) async fn start(&self, id: &str, payload: Value) -> Execution {
+        let mut trigger = trigger(payload);
+        trigger.id = id.parse().unwrap();
+        assert_eq!(self.deliver(&trigger).await, StatusCode::NO_CONTENT);
+        self.execution_of(id).await
+    }
+
+    /// Delivers what is due, and the events of wakeups and of triggers that runs have written, until
+    /// there is nothing any more.
+    pub(crate) async fn settle(&self) {
+        let mut known = HashSet::new();
+        loop {
+            self.drain().await;
+            let written = ["triggers", "wakeups"].map(|collection| self.db.documents(collection));
+            let mut written = written.into_iter().flatten();
+            let Some(document) = written.find(|document| known.insert(document.path.clone()))
+            else {
+                return;
+            };
+            let (path, id) = (document.path.to_string(), document.path.id().to_owned());
+            let body = encode_written(Some(wire(&document)), None);
+            let mut headers = event_headers();
+            headers.retain(|(name, _)| !["ce-subject", "ce-document", "ce-id"].contains(name));
+            let subject = format!("documents/{path}");
+            headers.extend([
+                ("ce-subject", &*subject),
+                ("ce-document", &*path),
+                ("ce-id", &*id),
+            ]);
+            self.post("/", headers, body).await;
+        }
+    }
+
     pub(crate) async fn step(&self, node_id: &str) -> Step {
-        let steps = self
-            .store
-            .list_steps(&org_id(), &execution_id())
-            .await
-            .unwrap();
+        self.steps_of(node_id).await.remove(0)
+    }
+
+    /// The steps of a node, by iteration.
+    pub(crate) async fn steps_of(&self, node_id: &str) -> Vec<Step> {
+        let steps = self.store.list_steps(&org_id(), &execution_id()).await;
+        let mut steps = steps.unwrap();
+        steps.retain(|step| step.node_id == node_id);
+        steps.sort_by(|one, other| one.iteration.cmp(&other.iteration));
         steps
-            .into_iter()
-            .find(|step| step.node_id == node_id)
-            .unwrap()
     }
 
     pub(crate) async fn log(&self) -> Vec<LogLine> {
@@ -220,7 +266,7 @@ pub(crate) fn trigger(payload: Value) -> Trigger {
     }
 }
 
-pub(crate) fn event_headers() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn event_headers<'h>() -> Vec<(&'h str, &'h str)> {
     vec![
         ("ce-specversion", "1.0"),
         ("ce-id", "e1"),
@@ -247,6 +293,15 @@ pub(crate) fn trigger_document(trigger: &Trigger) -> Document {
     Document {
         name: format!("projects/p/databases/(default)/documents/{}", write.path),
         fields,
+        create_time: None,
+        update_time: Some(Default::default()),
+    }
+}
+
+fn wire(document: &StoredDocument) -> Document {
+    Document {
+        name: format!("projects/p/databases/(default)/documents/{}", document.path),
+        fields: document.fields.clone(),
         create_time: None,
         update_time: Some(Default::default()),
     }

@@ -4,10 +4,14 @@
 
 mod agents;
 mod app;
+mod branches;
 mod continuations;
 mod edge;
 mod erasures;
 mod events;
 mod failures;
+mod loops;
 mod recovery;
 mod runs;
+mod sharing;
+mod waiting;
