@@ -47,98 +47,31 @@ fn complete() -> Vec<(NodeKind, Value)> {
     complete
 }
 
+/// All words with a meaning, and some without.
+const WORDS: &str = "
+    admin all any branch continue default error fail first user GET HEAD PATCH PUT DELETE array
+    boolean object string number true 5 ä .. __a__ ${trigger.x} https://example.com
+";
+
+/// Around every limit.
+const NUMBERS: &str = "
+    -1 0 1 2 10 11 20 21 50 59 60 100 101 300 301 1000 1001 3600 3601 86400 86401 300000 300001
+    1000000 1000001 2592000 2592001 10000000 10000001 1000000000 1000000001 10000000000 0.5 2.5
+";
+
 /// What is put in the place of each value.
 fn values() -> Vec<Value> {
-    let words = [
-        "admin",
-        "all",
-        "any",
-        "branch",
-        "continue",
-        "default",
-        "error",
-        "fail",
-        "first",
-        "user",
-        "GET",
-        "HEAD",
-        "PATCH",
-        "PUT",
-        "DELETE",
-        "array",
-        "boolean",
-        "object",
-        "string",
-        "number",
-        "",
-        " ",
-        "true",
-        "5",
-        "a b",
-        "ä",
-        "..",
-        "__a__",
-        "${trigger.x}",
-        "https://example.com",
-    ];
-    let numbers = [
-        -1_i64,
-        0,
-        1,
-        2,
-        10,
-        11,
-        20,
-        21,
-        50,
-        59,
-        60,
-        100,
-        101,
-        300,
-        301,
-        1000,
-        1001,
-        3600,
-        3601,
-        86_400,
-        86_401,
-        300_000,
-        300_001,
-        1_000_000,
-        1_000_001,
-        2_592_000,
-        2_592_001,
-        10_000_000,
-        10_000_001,
-        1_000_000_000,
-        1_000_000_001,
-        10_000_000_000,
-    ];
-    let others = [
-        json!(null),
-        json!(true),
-        json!(false),
-        json!(0.5),
-        json!(2.5),
-        json!([]),
-        json!({}),
-        json!([1]),
-        json!(["admin"]),
-        json!(["user", "user"]),
-        json!({ "a": 1 }),
-        json!({ "a": "number" }),
-        json!({ "default": null }),
-        json!({ "attempts": 1 }),
-        json!([{ "handle": "a", "when": "true" }]),
-        json!("x".repeat(64)),
-        json!("x".repeat(129)),
-    ];
-    let words = words.into_iter().map(Value::from);
-    words
-        .chain(numbers.into_iter().map(Value::from))
-        .chain(others)
-        .collect()
+    let others = json!([
+        null, true, false, "", " ", "a b", [], {}, [1], ["admin"], ["user", "user"], { "a": 1 },
+        { "a": "number" }, { "default": null }, { "attempts": 1 },
+        [{ "handle": "a", "when": "true" }], "x".repeat(64), "x".repeat(129),
+    ]);
+    let words = WORDS.split_whitespace().map(Value::from);
+    let numbers = NUMBERS
+        .split_whitespace()
+        .map(|it| serde_json::from_str(it).unwrap());
+    let others = others.as_array().unwrap().iter().cloned();
+    words.chain(numbers).chain(others).collect()
 }
 
 /// Whether the graph takes the data: edges and what is before the node aside.
