@@ -1,4 +1,5 @@
 mod examples;
+mod http;
 mod validation;
 
 use serde_json::{Value, json};

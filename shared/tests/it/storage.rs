@@ -90,7 +90,10 @@ async fn a_deleted_object_is_gone_and_its_name_is_free() {
         let created = bucket.create(name, Bytes::from_static(content)).await;
         assert_eq!(created.unwrap(), Created::New);
     }
-    bucket.delete("executions/o1/e1/other#0/body").await.unwrap();
+    bucket
+        .delete("executions/o1/e1/other#0/body")
+        .await
+        .unwrap();
     let content = bucket.read(name).await.unwrap();
     assert_eq!(content, Some(Bytes::from_static(b"second")));
 }

@@ -9,5 +9,6 @@ mod edge;
 mod erasures;
 mod events;
 mod failures;
+mod http;
 mod recovery;
 mod runs;
