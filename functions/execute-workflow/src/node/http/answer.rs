@@ -87,12 +87,12 @@ fn decode(format: ResponseFormat, response: &EgressResponse) -> Result<Option<Va
     let text = std::str::from_utf8(&response.body).ok();
     match format {
         ResponseFormat::Binary => Ok(None),
-        ResponseFormat::Json => parse(text.unwrap_or("not text")).map(Some),
+        ResponseFormat::Json => parse(text).map(Some),
         ResponseFormat::Text => match text {
             Some(text) => Ok(Some(Value::from(text))),
             None => Err(precondition("the answer is not text")),
         },
-        ResponseFormat::Auto if is_json(response) => parse(text.unwrap_or("not text")).map(Some),
+        ResponseFormat::Auto if is_json(response) => parse(text).map(Some),
         // A zero byte is text in name only.
         ResponseFormat::Auto => Ok(text.filter(|text| !text.contains('\0')).map(Value::from)),
     }
@@ -107,11 +107,12 @@ fn is_json(response: &EgressResponse) -> bool {
     essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json")
 }
 
-fn parse(text: &str) -> Result<Value, Failure> {
-    if text.trim().is_empty() {
-        return Ok(Value::Null);
-    }
-    serde_json::from_str(text).map_err(|_| precondition("the answer is not valid JSON"))
+fn parse(text: Option<&str>) -> Result<Value, Failure> {
+    let value = match text {
+        Some(text) if text.trim().is_empty() => Some(Value::Null),
+        text => text.and_then(|text| serde_json::from_str(text).ok()),
+    };
+    value.ok_or_else(|| precondition("the answer is not valid JSON"))
 }
 
 /// Seconds or a date (<https://www.rfc-editor.org/rfc/rfc9110#name-retry-after>).

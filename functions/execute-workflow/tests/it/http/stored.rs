@@ -53,6 +53,17 @@ async fn a_binary_body_is_kept_by_reference() {
 }
 
 #[tokio::test]
+async fn text_with_zero_bytes_is_binary() {
+    let artifacts = Artifacts::new();
+    let answer = ResponseTemplate::new(200).set_body_raw("a\0", "text/plain");
+    let web = artifacts
+        .web([Mock::given(any()).respond_with(answer)])
+        .await;
+    let execution = web.run(json!({})).await;
+    assert_eq!(output(&execution)["body"]["stored"]["bytes"], 2);
+}
+
+#[tokio::test]
 async fn text_is_binary_if_the_node_says_so() {
     let artifacts = Artifacts::new();
     let web = artifacts
