@@ -1,4 +1,9 @@
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
 use execute_workflow::{AppState, Ports, Settings, router};
@@ -15,14 +20,15 @@ use shared::{
         Trigger, TriggerSource, TriggerType, Workflow,
     },
     shutdown::Shutdown,
+    storage::Bucket,
     store::{
         Store,
         document_db::{Document as StoredDocument, DocumentDb, Operation},
         organizations, triggers, workflows,
     },
     testing::{
-        FixedClock, MemoryDb, RecordingAccounts, RecordingMailer, RecordingQueue, invitation_links,
-        trail,
+        FixedClock, MemoryDb, RecordingAccounts, RecordingMailer, RecordingQueue, ScriptedLlm,
+        invitation_links, trail,
     },
 };
 use tower::ServiceExt;
@@ -38,6 +44,13 @@ pub(crate) struct App {
     pub(crate) accounts: Arc<RecordingAccounts>,
     pub(crate) queue: Arc<RecordingQueue>,
     pub(crate) shutdown: Shutdown,
+}
+
+/// What `http` nodes reach.
+#[derive(Default)]
+pub(crate) struct Outside {
+    pub(crate) hosts: HashMap<String, SocketAddr>,
+    pub(crate) artifacts: Option<Arc<dyn Bucket>>,
 }
 
 impl App {
@@ -60,11 +73,32 @@ impl App {
         faulty: Option<Arc<dyn DocumentDb>>,
         provider: SharedProvider,
     ) -> Self {
+        Self::outside(callers, db, faulty, provider, Outside::default()).await
+    }
+
+    /// The function where `http` nodes reach `outside`.
+    pub(crate) async fn reaching(outside: Outside) -> Self {
+        let provider = Arc::new(ScriptedLlm::answering("x"));
+        let db = Arc::new(MemoryDb::new());
+        Self::outside(ServiceCallers::unchecked(), db, None, provider, outside).await
+    }
+
+    async fn outside(
+        callers: ServiceCallers,
+        db: Arc<MemoryDb>,
+        faulty: Option<Arc<dyn DocumentDb>>,
+        provider: SharedProvider,
+        outside: Outside,
+    ) -> Self {
         let clock = FixedClock::at(NOW);
         let store = db.store();
         let organization = organizations::create(&organization()).unwrap();
         store.commit(vec![organization]).await.unwrap();
-        let egress = Egress::new(EgressConfig::default()).unwrap();
+        let egress = Egress::new(EgressConfig {
+            host_overrides: outside.hosts,
+            ..EgressConfig::default()
+        })
+        .unwrap();
         let accounts = Arc::new(RecordingAccounts::new());
         let (queue, shutdown) = (Arc::new(RecordingQueue::new()), Shutdown::new());
         let ports = Ports {
@@ -75,7 +109,7 @@ impl App {
             accounts: accounts.clone(),
             egress,
             queue: queue.shared(),
-            artifacts: None,
+            artifacts: outside.artifacts,
         };
         let function_store = faulty.map_or_else(|| db.store(), Store::new);
         let settings = Settings::new("gpt-4.1-mini".to_owned());

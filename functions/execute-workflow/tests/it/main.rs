@@ -10,6 +10,7 @@ mod edge;
 mod erasures;
 mod events;
 mod failures;
+mod http;
 mod loops;
 mod recovery;
 mod runs;
