@@ -149,9 +149,14 @@ impl App {
 
     /// Writes `trigger`, unless it is there, and delivers its event.
     pub(crate) async fn deliver(&self, trigger: &Trigger) -> StatusCode {
+        self.fire(trigger).await;
+        self.deliver_again(trigger).await
+    }
+
+    /// Writes `trigger`, unless it is there.
+    pub(crate) async fn fire(&self, trigger: &Trigger) {
         let write = triggers::create(trigger).unwrap();
         let _ = self.store.commit(vec![write]).await;
-        self.deliver_again(trigger).await
     }
 
     /// Delivers the event of `trigger`, whether or not its document is still there.

@@ -4,6 +4,7 @@
 
 mod agents;
 mod app;
+mod at_most_once;
 mod branches;
 mod continuations;
 mod edge;
@@ -11,8 +12,11 @@ mod erasures;
 mod events;
 mod failures;
 mod http;
+mod kills;
 mod loops;
 mod recovery;
+mod reruns;
 mod runs;
 mod sharing;
+mod stopping;
 mod waiting;
