@@ -2,6 +2,7 @@
 
 mod command;
 mod docs;
+mod fuzz;
 mod lint;
 mod setup;
 mod suites;
@@ -24,6 +25,12 @@ enum Task {
     Docs,
     /// Checks format, lints, the floor plan and dependencies.
     Lint,
+    /// Fuzzes graphs, expressions and URLs; needs a nightly compiler.
+    Fuzz {
+        /// For each of the three.
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -31,5 +38,6 @@ fn main() -> anyhow::Result<()> {
         Task::Test => suites::run(),
         Task::Docs => docs::run(),
         Task::Lint => lint::run(),
+        Task::Fuzz { minutes } => fuzz::run(minutes),
     }
 }

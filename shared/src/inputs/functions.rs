@@ -209,7 +209,11 @@ pub(super) fn literal_key(index: &CallExpr) -> Option<&str> {
 /// The index of `x[0]` or `x["key"]`.
 pub(super) fn literal_index(index: &CallExpr) -> Option<&LiteralValue> {
     match index.args.get(1).map(|key| &key.expr) {
-        Some(Expr::Literal(literal)) if index.func_name == operators::INDEX => Some(literal),
+        Some(Expr::Literal(literal @ (LiteralValue::String(_) | LiteralValue::Int(_))))
+            if index.func_name == operators::INDEX =>
+        {
+            Some(literal)
+        }
         _ => None,
     }
 }
@@ -286,7 +290,7 @@ fn is_path(expr: &Expr) -> bool {
         let parent = match expr {
             Expr::Ident(_) => return steps > 0,
             Expr::Select(select) if !select.test => Some(&*select.operand),
-            Expr::Call(index) if literal_key(index).is_some() => index.args.first(),
+            Expr::Call(call) if literal_index(call).is_some() => call.args.first(),
             _ => None,
         };
         let Some(parent) = parent else {

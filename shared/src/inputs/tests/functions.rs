@@ -217,7 +217,6 @@ fn what_a_function_makes_is_paid_for() {
         "range(10000).all(a, size(range(10000)) > 0)",
         "trigger.list.all(a, size(sort(trigger.list)) > 0)",
         "trigger.list.all(a, size(flatten([trigger.list])) > 0)",
-        "trigger.list.all(a, sha256(trigger.text) != '')",
         "trigger.list.all(a, padStart('', 10000, 'b') != '')",
         "range(10000).all(a, formatTime(fromEpochSeconds(a), '%F') != '')",
     ] {
