@@ -6,10 +6,14 @@ pub mod fault_points;
 mod handler;
 mod journal;
 mod node;
+mod publish;
 mod run;
 mod schedule;
+mod settings;
 mod start;
 mod sweep;
+mod version;
+mod wake;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +21,7 @@ use axum::{Router, extract::FromRef, routing::post};
 use shared::{
     audit::Trail,
     clock::{SharedClock, SystemClock},
-    egress::{self, Egress, EgressConfig},
+    egress::{self, Egress},
     email::{Mailer, SendGrid},
     erasure::Erasure,
     http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
@@ -29,10 +33,11 @@ use shared::{
     queue::{CloudTasks, SharedQueue},
     quota::MeteredLlm,
     shutdown::Shutdown,
+    storage::Bucket,
     store::{Store, firestore::Firestore},
 };
 
-pub use crate::config::Config;
+pub use crate::{config::Config, settings::Settings};
 
 /// Acts for itself when it looks across organizations.
 const CALLER: SystemPrincipal = SystemPrincipal {
@@ -50,11 +55,11 @@ pub struct AppState {
     clock: SharedClock,
     llm: MeteredLlm,
     egress: Arc<Egress>,
-    #[expect(dead_code, reason = "runs do not hand over yet")]
     queue: SharedQueue,
+    artifacts: Option<Arc<dyn Bucket>>,
     dispatcher: Dispatcher,
     erasure: Erasure,
-    default_model: String,
+    settings: Settings,
     callers: ServiceCallers,
     shutdown: Shutdown,
 }
@@ -67,7 +72,6 @@ impl AppState {
     pub fn new(config: Config, shutdown: Shutdown) -> Result<Self, StartError> {
         let clock = SystemClock::shared();
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
-        let default_model = config.openai.default_model.clone();
         let key = config.mac.key();
         let emulator_host = config.auth.emulator_host.as_deref();
         let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
@@ -78,16 +82,15 @@ impl AppState {
             links: Links::new(Tokens::new(key.clone()), config.app_url),
             trail: Trail::new(store.clone(), key),
             accounts: Arc::new(accounts),
-            egress: Egress::new(EgressConfig {
-                host_overrides: config.egress_host_overrides,
-            })?,
             queue: Arc::new(queue),
+            egress: Egress::new(config.egress)?,
+            artifacts: config.artifacts.map(|artifacts| artifacts.bucket()),
         };
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
         Ok(Self::with_ports(
             store,
             ports,
-            default_model,
+            config.settings,
             clock,
             callers,
             shutdown,
@@ -99,7 +102,7 @@ impl AppState {
     pub fn with_ports(
         store: Store,
         ports: Ports,
-        default_model: String,
+        settings: Settings,
         clock: SharedClock,
         callers: ServiceCallers,
         shutdown: Shutdown,
@@ -114,9 +117,10 @@ impl AppState {
             llm,
             egress,
             queue: ports.queue,
+            artifacts: ports.artifacts,
             dispatcher,
             erasure,
-            default_model,
+            settings,
             callers,
             shutdown,
         }
@@ -156,12 +160,14 @@ pub struct Ports {
     pub egress: Egress,
     /// Delivers what goes on later, or elsewhere.
     pub queue: SharedQueue,
+    /// Keeps what is too large for a document, if there is a place.
+    pub artifacts: Option<Arc<dyn Bucket>>,
 }
 
 /// The function's routes.
 pub fn router(state: AppState) -> Router {
     let routes = Router::new()
-        .route("/", post(handler::handle_trigger_written))
+        .route("/", post(handler::handle_document_written))
         .route("/continue", post(handler::handle_continue))
         .route("/schedule", post(handler::handle_schedule))
         .route("/sweep", post(handler::handle_sweep))

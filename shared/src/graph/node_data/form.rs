@@ -61,7 +61,7 @@ impl FieldType {
     ];
 
     /// The type as in the graph.
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::String => "string",
             Self::Number => "number",
