@@ -1,5 +1,6 @@
 //! `cargo xtask`: set-up and checks, for people and CI alike.
 
+mod bench;
 mod command;
 mod docs;
 mod fuzz;
@@ -25,6 +26,11 @@ enum Task {
     Docs,
     /// Checks format, lints, the floor plan and dependencies.
     Lint,
+    /// Measures, and prints tables.
+    Bench {
+        /// What to measure: `engine`.
+        subject: String,
+    },
     /// Fuzzes graphs, expressions and URLs; needs a nightly compiler.
     Fuzz {
         /// For each of the three.
@@ -38,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         Task::Test => suites::run(),
         Task::Docs => docs::run(),
         Task::Lint => lint::run(),
+        Task::Bench { subject } => bench::run(&subject),
         Task::Fuzz { minutes } => fuzz::run(minutes),
     }
 }
