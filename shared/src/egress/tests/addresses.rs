@@ -122,7 +122,7 @@ const V6: [(&str, bool); 52] = [
 ];
 
 /// What may not be called, before any look-up.
-const REFUSED_URLS: [&str; 64] = [
+const REFUSED_URLS: [&str; 67] = [
     "http://127.0.0.1/",
     "http://127.1/",
     "http://127.0.1/",
@@ -167,6 +167,9 @@ const REFUSED_URLS: [&str; 64] = [
     "http://localhost/",
     "http://LOCALHOST/",
     "http://localhost./",
+    "http://localhost../",
+    "http://metadata.google.internal../",
+    "http://../",
     "http://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ/",
     "http://demo.localhost/",
     "http://metadata/",
