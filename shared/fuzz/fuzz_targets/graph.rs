@@ -23,7 +23,11 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn walk(graph: &Graph, workflow: &Value) {
     let ordered: BTreeSet<&str> = graph.in_order().map(|node| node.id.as_str()).collect();
-    assert_eq!(ordered.len(), graph.nodes().len(), "a node has no place in the order");
+    assert_eq!(
+        ordered.len(),
+        graph.nodes().len(),
+        "a node has no place in the order"
+    );
     for edge in graph.edges() {
         assert!(graph.node(&edge.source).is_some() && graph.node(&edge.target).is_some());
     }
