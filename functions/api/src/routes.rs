@@ -6,6 +6,7 @@ mod analytics;
 mod answer;
 mod audit;
 mod etag;
+mod execution_lists;
 mod executions;
 mod idempotency_key;
 mod integrations;
@@ -212,7 +213,7 @@ const WORKFLOWS: &[Route] = &[
 
 const EXECUTIONS: &[Route] = &[
     route(Method::GET, "/executions", Action::ReadExecutions, || {
-        get(executions::list_executions)
+        get(execution_lists::list_executions)
     }),
     route(Method::POST, "/executions", Action::TriggerWorkflow, || {
         post(executions::create_execution)
@@ -239,7 +240,7 @@ const EXECUTIONS: &[Route] = &[
         Method::GET,
         "/executions/{id}/steps",
         Action::ReadExecutions,
-        || get(executions::list_steps),
+        || get(execution_lists::list_steps),
     ),
     route(
         Method::GET,
