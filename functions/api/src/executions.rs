@@ -46,6 +46,15 @@ pub(crate) enum Run {
     },
 }
 
+impl Run {
+    pub(crate) fn status(&self) -> ExecutionStatus {
+        match self {
+            Self::Begun(execution) => execution.value.status,
+            Self::Queued { .. } => ExecutionStatus::Queued,
+        }
+    }
+}
+
 impl Started {
     fn by(trigger: &Trigger) -> Self {
         Self {

@@ -16,6 +16,8 @@ mod members;
 mod optional_json;
 mod organization;
 mod patch;
+mod pictures;
+mod stream;
 mod workflows;
 
 use axum::{
@@ -204,6 +206,18 @@ const WORKFLOWS: &[Route] = &[
         || delete(workflows::delete_workflow),
     ),
     route(
+        Method::GET,
+        "/workflows/{id}/graph.svg",
+        Action::ReadWorkflows,
+        || get(pictures::get_workflow_svg),
+    ),
+    route(
+        Method::GET,
+        "/workflows/{id}/graph.mmd",
+        Action::ReadWorkflows,
+        || get(pictures::get_workflow_mermaid),
+    ),
+    route(
         Method::POST,
         "/workflows/trigger/{id}",
         Action::TriggerWorkflow,
@@ -247,6 +261,24 @@ const EXECUTIONS: &[Route] = &[
         "/executions/{id}/logs",
         Action::ReadExecutions,
         || get(executions::list_log_lines),
+    ),
+    route(
+        Method::GET,
+        "/executions/{id}/stream",
+        Action::ReadExecutions,
+        || get(stream::stream_execution),
+    ),
+    route(
+        Method::GET,
+        "/executions/{id}/graph.svg",
+        Action::ReadExecutions,
+        || get(pictures::get_execution_svg),
+    ),
+    route(
+        Method::GET,
+        "/executions/{id}/graph.mmd",
+        Action::ReadExecutions,
+        || get(pictures::get_execution_mermaid),
     ),
 ];
 
