@@ -35,7 +35,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use self::document_db::{Document, DocumentDb, Operation, Precondition, Query};
 pub use self::{
     codec::{decode, document_from_wire, encode},
-    contention::commit_contended,
+    contention::{commit_contended, commit_versioned},
     document_db::{DocumentPath, Error, Write},
     position::is_position,
 };

@@ -102,6 +102,26 @@ impl Store {
         Ok(executions)
     }
 
+    /// The workflow's executions that have not begun, the oldest first.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_queued_executions(
+        &self,
+        org_id: &OrgId,
+        workflow_id: &WorkflowId,
+        limit: u32,
+    ) -> Result<Vec<Execution>, Error> {
+        let query = Query::new("executions", limit)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("workflowId", Comparison::Equal, workflow_id.as_str())
+            .filter("status", Comparison::Equal, "queued")
+            .order(Order::Ascending("startedAt"));
+        let executions: Vec<Versioned<Execution>> = self.list(&query).await?;
+        let executions = executions.into_iter();
+        Ok(executions.map(|execution| execution.value).collect())
+    }
+
     /// The whole journal of the organization's execution.
     ///
     /// # Errors

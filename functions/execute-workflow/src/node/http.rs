@@ -3,16 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use ::http::{Method, StatusCode};
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use shared::{
-    egress::{EgressRequest, EgressResponse, Error, MAX_TIMEOUT},
+    egress::{EgressRequest, EgressResponse, MAX_TIMEOUT, Unanswered},
     graph::HttpData,
     ids::fingerprint,
     inputs::{Bindings, MAX_RESULT_BYTES, Template},
     retry::Transient,
 };
 
-use super::{Call, Failure, Outcome, Prepared, Stop};
+use super::{Call, Effect, Failure, Outcome, Prepared, Stop};
 use crate::AppState;
 
 /// Makes a repeat of the request harmless at services that know the header
@@ -47,7 +48,7 @@ pub(super) fn prepare(data: &HttpData, bindings: &Bindings) -> Result<Prepared, 
     if let Some(body) = &data.body {
         call.set_body(body.render(bindings)?);
     }
-    Ok(Prepared::Effect(super::Effect::Http(call)))
+    Ok(Prepared::Effect(Box::new(call)))
 }
 
 impl HttpCall {
@@ -61,8 +62,26 @@ impl HttpCall {
         header.or_insert_with(|| content_type.to_owned());
         self.body = Some(body);
     }
+}
 
-    pub(super) async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
+#[async_trait]
+impl Effect for HttpCall {
+    fn request_hash(&self) -> String {
+        let body = self
+            .body
+            .as_deref()
+            .map(String::from_utf8_lossy)
+            .unwrap_or_default();
+        fingerprint(&[
+            "http",
+            self.method.as_str(),
+            &self.url,
+            &format!("{:?}", self.query),
+            &body,
+        ])
+    }
+
+    async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
         let mut headers = self.headers.clone();
         let key = headers.entry(IDEMPOTENCY_KEY.to_owned());
         key.or_insert_with(|| call.idempotency_key.clone());
@@ -79,21 +98,6 @@ impl HttpCall {
             return Err(failure.into());
         }
         Ok(Outcome::of(to_output(&response)?))
-    }
-
-    pub(super) fn request_hash(&self) -> String {
-        let body = self
-            .body
-            .as_deref()
-            .map(String::from_utf8_lossy)
-            .unwrap_or_default();
-        fingerprint(&[
-            "http",
-            self.method.as_str(),
-            &self.url,
-            &format!("{:?}", self.query),
-            &body,
-        ])
     }
 }
 
@@ -165,12 +169,16 @@ fn parse(text: &str) -> Result<Value, Failure> {
     serde_json::from_str(text).map_err(refuse)
 }
 
-fn to_failure(error: Error) -> Failure {
+fn to_failure(error: Unanswered) -> Failure {
     let message = error.to_string();
-    if error.is_transient() {
+    let failure = if error.reason.is_transient() {
         Failure::transient("unavailable", message)
     } else {
         Failure::permanent("failed_precondition", message)
+    };
+    match error.may_have_reached {
+        true => failure.perhaps_done(),
+        false => failure,
     }
 }
 

@@ -1,7 +1,7 @@
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
-use execute_workflow::{AppState, Ports, router};
+use execute_workflow::{AppState, Ports, Settings, router};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use shared::{
@@ -14,12 +14,16 @@ use shared::{
         Execution, JsonText, Limits, LogLine, Organization, StartOptions, Step, SubscriptionTier,
         Trigger, TriggerSource, TriggerType, Workflow,
     },
+    shutdown::Shutdown,
     store::{
         Store,
         document_db::{DocumentDb, Operation},
         organizations, triggers, workflows,
     },
-    testing::{FixedClock, MemoryDb, RecordingAccounts, RecordingMailer, invitation_links, trail},
+    testing::{
+        FixedClock, MemoryDb, RecordingAccounts, RecordingMailer, RecordingQueue, invitation_links,
+        trail,
+    },
 };
 use tower::ServiceExt;
 
@@ -32,6 +36,8 @@ pub(crate) struct App {
     pub(crate) db: Arc<MemoryDb>,
     pub(crate) store: Store,
     pub(crate) accounts: Arc<RecordingAccounts>,
+    pub(crate) queue: Arc<RecordingQueue>,
+    pub(crate) shutdown: Shutdown,
 }
 
 impl App {
@@ -58,11 +64,9 @@ impl App {
         let store = db.store();
         let organization = organizations::create(&organization()).unwrap();
         store.commit(vec![organization]).await.unwrap();
-        let egress = Egress::new(EgressConfig {
-            host_overrides: HashMap::new(),
-        })
-        .unwrap();
+        let egress = Egress::new(EgressConfig::default()).unwrap();
         let accounts = Arc::new(RecordingAccounts::new());
+        let (queue, shutdown) = (Arc::new(RecordingQueue::new()), Shutdown::new());
         let ports = Ports {
             provider,
             mailer: Arc::new(RecordingMailer::new()),
@@ -70,16 +74,27 @@ impl App {
             trail: trail(&store),
             accounts: accounts.clone(),
             egress,
+            queue: queue.shared(),
+            artifacts: None,
         };
         let function_store = faulty.map_or_else(|| db.store(), Store::new);
-        let model = "gpt-4.1-mini".to_owned();
-        let state = AppState::with_ports(function_store, ports, model, clock.shared(), callers);
+        let settings = Settings::new("gpt-4.1-mini".to_owned());
+        let state = AppState::with_ports(
+            function_store,
+            ports,
+            settings,
+            clock.shared(),
+            callers,
+            shutdown.clone(),
+        );
         Self {
             router: router(state),
             clock,
             db,
             store,
             accounts,
+            queue,
+            shutdown,
         }
     }
 
@@ -105,9 +120,26 @@ impl App {
             .await
     }
 
-    /// A tick of the sweeper.
+    /// Delivers the tasks that are due until there is none; tells the answers in order.
+    pub(crate) async fn drain(&self) -> Vec<StatusCode> {
+        let mut answers = Vec::new();
+        loop {
+            let due = self.queue.take_due(self.clock.shared().now().into());
+            if due.is_empty() {
+                return answers;
+            }
+            for task in due {
+                let body = serde_json::to_vec(&task.continuation()).unwrap();
+                answers.push(self.post("/continue", Vec::new(), body).await);
+            }
+        }
+    }
+
+    /// A tick of the sweeper, and what it hands in.
     pub(crate) async fn tick(&self) -> StatusCode {
-        self.post("/sweep", Vec::new(), Vec::new()).await
+        let status = self.post("/sweep", Vec::new(), Vec::new()).await;
+        self.drain().await;
+        status
     }
 
     pub(crate) async fn post(
