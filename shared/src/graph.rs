@@ -20,6 +20,7 @@ mod node_data;
 mod policy;
 mod problem;
 mod references;
+mod schema;
 mod scopes;
 mod settings;
 mod shape;
@@ -45,6 +46,7 @@ pub use node_data::{
 };
 pub use policy::{OnError, Policy, RetryPolicy};
 pub use problem::{Invalid, Problem};
+pub use schema::{NodeSchema, catalogue};
 use scopes::Scopes;
 pub use settings::{RunLimits, RunSettings};
 use topology::Topology;

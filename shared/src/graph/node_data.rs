@@ -36,6 +36,7 @@ use super::{
     fields::Fields,
     handle,
     http_request::{parse_header_name, parse_url},
+    schema::{self, Settings},
 };
 use crate::inputs::Template;
 
@@ -125,6 +126,25 @@ impl NodeData {
         }
     }
 
+    /// The schema of what [`NodeData::read`] reads.
+    pub(super) fn schema(kind: NodeKind) -> Settings {
+        match kind {
+            NodeKind::Trigger => TriggerData::schema(),
+            NodeKind::Agent => AgentData::schema(),
+            NodeKind::Llm => LlmData::schema(),
+            NodeKind::Http => HttpData::schema(),
+            NodeKind::Condition => ConditionData::schema(),
+            NodeKind::Switch => SwitchData::schema(),
+            NodeKind::Loop => LoopData::schema(),
+            NodeKind::Merge => MergeData::schema(),
+            NodeKind::Transform => TransformData::schema(),
+            NodeKind::Wait => WaitData::schema(),
+            NodeKind::Approval => ApprovalData::schema(),
+            NodeKind::Workflow => WorkflowData::schema(),
+            NodeKind::Output => OutputData::schema(),
+        }
+    }
+
     /// The kind these settings are for.
     pub fn kind(&self) -> NodeKind {
         match self {
@@ -201,5 +221,19 @@ impl HttpData {
             query,
             body,
         })
+    }
+
+    fn schema() -> Settings {
+        let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
+        let values = || schema::any("Text, or a value that becomes text.");
+        Settings::new("HTTP request", "Calls a URL.")
+            .required("method", schema::choice(&methods, "The method."))
+            .required("url", schema::text("The URL."))
+            .optional(
+                "headers",
+                schema::record(values(), "Header values by name."),
+            )
+            .optional("query", schema::record(values(), "Query values by name."))
+            .optional("body", schema::any("Text as it is, anything else as JSON."))
     }
 }
