@@ -13,6 +13,7 @@ mod integrations;
 mod invitations;
 mod lines;
 mod members;
+mod nodes;
 mod optional_json;
 mod organization;
 mod patch;
@@ -178,6 +179,9 @@ const AGENTS: &[Route] = &[
 ];
 
 const WORKFLOWS: &[Route] = &[
+    route(Method::GET, "/nodes", Action::ReadWorkflows, || {
+        get(nodes::list_nodes)
+    }),
     route(Method::GET, "/workflows", Action::ReadWorkflows, || {
         get(workflows::list_workflows)
     }),

@@ -8,11 +8,6 @@ use shared::{
 
 use super::is_fatal;
 
-/// The handle of a loop into its body.
-pub(super) const EACH: &str = "each";
-/// The target handle of a loop for edges out of its body.
-const NEXT: &str = "next";
-
 /// A connection of two nodes, by their places in the list.
 #[derive(Debug)]
 pub(super) struct Edge {
@@ -41,7 +36,7 @@ pub(super) fn parse(edges: &[Value], places: &HashMap<&str, usize>) -> Vec<Edge>
             source: place(&edge["source"])?,
             target: place(&edge["target"])?,
             handle: handle.unwrap_or(handle::OUT).to_owned(),
-            is_back: edge["targetHandle"] == NEXT,
+            is_back: edge["targetHandle"] == handle::NEXT,
             is_taken: None,
         })
     });
@@ -56,7 +51,7 @@ pub(super) fn mark_taken(edges: &mut [Edge], nodes: &[&Value], steps: &[Vec<&Ste
             steps.any(|step| step.status != StepStatus::Skipped)
         };
         edge.is_taken = Some(match edge.handle.as_str() {
-            EACH => is_entered(),
+            handle::EACH => is_entered(),
             handle => {
                 let is_fatal = is_fatal(nodes[edge.source]);
                 let mut steps = steps[edge.source].iter();

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use shared::models::{Step, StepStatus};
-
-use super::{
-    edge::{EACH, Edge},
-    is_fatal,
-    outcome::Count,
+use shared::{
+    graph::handle,
+    models::{Step, StepStatus},
 };
+
+use super::{edge::Edge, is_fatal, outcome::Count};
 
 /// The items of each node that is a loop and has begun.
 pub(super) fn count(edges: &[Edge], nodes: &[&Value], steps: &[Vec<&Step>]) -> Vec<Option<Count>> {
@@ -38,8 +37,8 @@ impl Body {
     fn of(node: usize, outgoing: &[Vec<&Edge>]) -> Self {
         let targets = |node: usize, is_entry: bool| {
             let edges = outgoing[node].iter();
-            let edges =
-                edges.filter(move |edge| !edge.is_back && (edge.handle == EACH) == is_entry);
+            let edges = edges
+                .filter(move |edge| !edge.is_back && (edge.handle == handle::EACH) == is_entry);
             edges.map(|edge| edge.target)
         };
         let mut reached = BTreeSet::new();

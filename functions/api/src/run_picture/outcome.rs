@@ -72,9 +72,14 @@ impl State {
 
 impl Outcome {
     pub(super) fn of(steps: &[&Step], items: Option<Count>) -> Self {
-        let results = steps.iter().filter_map(|step| step.result.as_ref());
+        let run = || {
+            steps
+                .iter()
+                .filter(|step| step.status != StepStatus::Skipped)
+        };
+        let results = run().filter_map(|step| step.result.as_ref());
         let durations: Vec<i64> = results.map(|result| result.duration_ms).collect();
-        let attempts = steps.iter().map(|step| step.intent.attempt);
+        let attempts = run().map(|step| step.intent.attempt);
         let is_repeated = steps.iter().any(|step| step.iteration.contains('.'));
         let iterations = || Count::of(steps.iter().map(|step| step.status));
         Self {
