@@ -185,7 +185,7 @@ async fn allowed_pages_may_call_and_others_may_not() {
             .header("access-control-request-method", "POST")
             .header(
                 "access-control-request-headers",
-                "authorization,content-type,idempotency-key",
+                "authorization,content-type,idempotency-key,last-event-id",
             )
             .body(Body::empty())
             .unwrap()
@@ -196,7 +196,9 @@ async fn allowed_pages_may_call_and_others_may_not() {
     let headers = allowed.headers["access-control-allow-headers"]
         .to_str()
         .unwrap();
-    assert!(headers.contains("idempotency-key"), "{headers}");
+    for header in ["idempotency-key", "last-event-id"] {
+        assert!(headers.contains(header), "{headers}");
+    }
     assert_security_headers(&allowed.headers, "preflight");
     let denied = app.send(preflight("https://evil.example")).await;
     assert!(!denied.headers.contains_key("access-control-allow-origin"));
