@@ -7,7 +7,7 @@ use shared::{
         AuditAction, Execution, ExecutionStatus, Lease, LogKind, LogLevel, LogLine, Principal,
         StartOptions, Step, Timestamp, Trigger, TriggerSource, TriggerType,
     },
-    store::{self, Store, Versioned, commit_contended},
+    store::{self, Listing, Page, Store, Versioned, commit_contended},
 };
 
 use crate::{
@@ -44,6 +44,15 @@ pub(crate) enum Run {
         /// What starts it.
         trigger: Box<Trigger>,
     },
+}
+
+impl Run {
+    pub(crate) fn status(&self) -> ExecutionStatus {
+        match self {
+            Self::Begun(execution) => execution.value.status,
+            Self::Queued { .. } => ExecutionStatus::Queued,
+        }
+    }
 }
 
 impl Started {
@@ -99,14 +108,15 @@ pub(crate) async fn find(
     })
 }
 
-/// The journal of the caller's execution.
+/// A part of the journal of the caller's execution.
 pub(crate) async fn list_steps(
     store: &Store,
     principal: &Principal,
     id: &ExecutionId,
-) -> Result<Vec<Step>, Error> {
+    page: &Page,
+) -> Result<Listing<Step>, Error> {
     find(store, principal, id).await?;
-    Ok(store.list_steps(&principal.org_id, id).await?)
+    Ok(store.page_steps(&principal.org_id, id, page).await?)
 }
 
 /// The log of the caller's execution after line `after`.

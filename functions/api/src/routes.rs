@@ -6,15 +6,19 @@ mod analytics;
 mod answer;
 mod audit;
 mod etag;
+mod execution_lists;
 mod executions;
 mod idempotency_key;
 mod integrations;
 mod invitations;
 mod lines;
 mod members;
+mod nodes;
 mod optional_json;
 mod organization;
 mod patch;
+mod pictures;
+mod stream;
 mod workflows;
 
 use axum::{
@@ -175,6 +179,9 @@ const AGENTS: &[Route] = &[
 ];
 
 const WORKFLOWS: &[Route] = &[
+    route(Method::GET, "/nodes", Action::ReadWorkflows, || {
+        get(nodes::list_nodes)
+    }),
     route(Method::GET, "/workflows", Action::ReadWorkflows, || {
         get(workflows::list_workflows)
     }),
@@ -203,6 +210,18 @@ const WORKFLOWS: &[Route] = &[
         || delete(workflows::delete_workflow),
     ),
     route(
+        Method::GET,
+        "/workflows/{id}/graph.svg",
+        Action::ReadWorkflows,
+        || get(pictures::get_workflow_svg),
+    ),
+    route(
+        Method::GET,
+        "/workflows/{id}/graph.mmd",
+        Action::ReadWorkflows,
+        || get(pictures::get_workflow_mermaid),
+    ),
+    route(
         Method::POST,
         "/workflows/trigger/{id}",
         Action::TriggerWorkflow,
@@ -212,7 +231,7 @@ const WORKFLOWS: &[Route] = &[
 
 const EXECUTIONS: &[Route] = &[
     route(Method::GET, "/executions", Action::ReadExecutions, || {
-        get(executions::list_executions)
+        get(execution_lists::list_executions)
     }),
     route(Method::POST, "/executions", Action::TriggerWorkflow, || {
         post(executions::create_execution)
@@ -239,13 +258,31 @@ const EXECUTIONS: &[Route] = &[
         Method::GET,
         "/executions/{id}/steps",
         Action::ReadExecutions,
-        || get(executions::list_steps),
+        || get(execution_lists::list_steps),
     ),
     route(
         Method::GET,
         "/executions/{id}/logs",
         Action::ReadExecutions,
         || get(executions::list_log_lines),
+    ),
+    route(
+        Method::GET,
+        "/executions/{id}/stream",
+        Action::ReadExecutions,
+        || get(stream::stream_execution),
+    ),
+    route(
+        Method::GET,
+        "/executions/{id}/graph.svg",
+        Action::ReadExecutions,
+        || get(pictures::get_execution_svg),
+    ),
+    route(
+        Method::GET,
+        "/executions/{id}/graph.mmd",
+        Action::ReadExecutions,
+        || get(pictures::get_execution_mermaid),
     ),
 ];
 

@@ -1,4 +1,4 @@
-mod response;
+pub(super) mod response;
 
 use axum::{Json as Body, extract::State, response::Response};
 use garde::Validate;
@@ -9,15 +9,10 @@ use shared::{
     http::{Allowed, ApiError, Json, Path, Query, can},
     ids::{ExecutionId, WorkflowId},
     models::Principal,
-    store::{Listing, executions::ExecutionFilter},
 };
 
-use self::response::{ExecutionResponse, ExecutionSummary, LogResponse, StepsResponse};
-use super::{
-    answer::{ListResponse, made},
-    idempotency_key::IdempotencyKey,
-    optional_json::OptionalJson,
-};
+use self::response::{ExecutionResponse, LogResponse};
+use super::{answer::made, idempotency_key::IdempotencyKey, optional_json::OptionalJson};
 use crate::{AppState, executions, idempotency::Once, page};
 
 /// Both ways to start a workflow: a key used on one is known to the other.
@@ -56,15 +51,6 @@ enum RequestedStatus {
     Cancelled,
 }
 
-/// Which executions to list.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct ListExecutionsQuery {
-    workflow_id: Option<WorkflowId>,
-    limit: Option<u32>,
-    page_token: Option<String>,
-}
-
 /// Which log lines to list.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,24 +82,6 @@ pub(super) async fn create_execution(
     start(&state, &caller.0, key.as_deref(), &request).await
 }
 
-pub(super) async fn list_executions(
-    State(state): State<AppState>,
-    caller: Allowed<can::ReadExecutions>,
-    Query(query): Query<ListExecutionsQuery>,
-) -> Result<Body<ListResponse<ExecutionSummary>>, ApiError> {
-    let page = page::parse_by_time("executions", query.limit, query.page_token.as_deref())?;
-    let filter = ExecutionFilter {
-        workflow_id: query.workflow_id,
-    };
-    let org_id = &caller.0.org_id;
-    let listing = state.store.list_executions(org_id, &filter, &page).await?;
-    let listing = Listing {
-        items: listing.items.into_iter().map(Into::into).collect(),
-        next: listing.next,
-    };
-    Ok(Body(ListResponse::new("executions", listing)))
-}
-
 pub(super) async fn get_execution(
     State(state): State<AppState>,
     caller: Allowed<can::ReadExecutions>,
@@ -121,15 +89,6 @@ pub(super) async fn get_execution(
 ) -> Result<Body<ExecutionResponse>, ApiError> {
     let run = executions::find(&state.store, &caller.0, &id).await?;
     Ok(Body(run.into()))
-}
-
-pub(super) async fn list_steps(
-    State(state): State<AppState>,
-    caller: Allowed<can::ReadExecutions>,
-    Path(id): Path<ExecutionId>,
-) -> Result<Body<StepsResponse>, ApiError> {
-    let steps = executions::list_steps(&state.store, &caller.0, &id).await?;
-    Ok(Body(steps.into()))
 }
 
 pub(super) async fn list_log_lines(

@@ -4,6 +4,7 @@ use api::{AppState, Config, router};
 use axum::{
     Router,
     body::{Body, Bytes},
+    response::Response,
 };
 use http::{
     HeaderMap, Method, Request, StatusCode,
@@ -101,8 +102,13 @@ impl TestApp {
         self.store.commit(writes).await.unwrap();
     }
 
+    /// An answer whose body is still to be read.
+    pub(crate) async fn open(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.open(request).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Answer {

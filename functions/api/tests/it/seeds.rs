@@ -150,13 +150,18 @@ pub(crate) fn edges() -> Value {
 
 pub(crate) fn workflow(id: &str) -> Write {
     let list = |value: Value| value.as_array().unwrap().clone();
+    workflow_of(id, list(nodes()), list(edges()))
+}
+
+/// A workflow of this graph.
+pub(crate) fn workflow_of(id: &str, nodes: Vec<Value>, edges: Vec<Value>) -> Write {
     let workflow = Workflow {
         id: WorkflowId::parse(id).unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
         name: "Triage".to_owned(),
         description: String::new(),
-        nodes: list(nodes()),
-        edges: list(edges()),
+        nodes,
+        edges,
         triggers: Vec::new(),
         active: false,
         created_at: Some(now()),
@@ -167,21 +172,39 @@ pub(crate) fn workflow(id: &str) -> Write {
 
 /// An execution of `w1` that began `age` seconds ago, with its trigger, one step and two lines.
 pub(crate) fn execution(id: &str, status: ExecutionStatus, age: i64) -> Vec<Write> {
-    let execution = execution_model(id, status, age);
-    let version = WorkflowVersion {
-        hash: "v1".to_owned(),
-        org_id: execution.org_id.clone(),
-        workflow_id: execution.workflow_id.clone(),
-        nodes: nodes().into(),
-        edges: edges().into(),
-        created_at: now(),
+    execution_of("w1", id, status, age)
+}
+
+/// The same of another workflow.
+pub(crate) fn execution_of(
+    workflow_id: &str,
+    id: &str,
+    status: ExecutionStatus,
+    age: i64,
+) -> Vec<Write> {
+    let execution = Execution {
+        workflow_id: WorkflowId::parse(workflow_id).unwrap(),
+        ..execution_model(id, status, age)
     };
+    let version = version(&execution);
     let mut writes = executions::create(&execution, &version).unwrap();
     writes.push(trigger(id));
     writes.push(executions::set_step(&execution.id, &step()).unwrap());
     let lines = [1, 2].map(|seq| executions::create_log_line(&execution.id, &log_line(seq)));
     writes.extend(lines.map(Result::unwrap));
     writes
+}
+
+/// The version that it is pinned to.
+pub(crate) fn version(execution: &Execution) -> WorkflowVersion {
+    WorkflowVersion {
+        hash: execution.workflow_version.clone(),
+        org_id: execution.org_id.clone(),
+        workflow_id: execution.workflow_id.clone(),
+        nodes: nodes().into(),
+        edges: edges().into(),
+        created_at: now(),
+    }
 }
 
 pub(crate) fn trigger(id: &str) -> Write {
@@ -221,7 +244,7 @@ pub(crate) fn usage(id: &str, day: &str, model: &str) -> Write {
     usage_ledger::create(&entry).unwrap()
 }
 
-fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Execution {
+pub(crate) fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Execution {
     Execution {
         id: ExecutionId::parse(id).unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
@@ -265,7 +288,7 @@ fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Execution {
     }
 }
 
-fn step() -> Step {
+pub(crate) fn step() -> Step {
     Step {
         node_id: "start".to_owned(),
         iteration: "0".to_owned(),

@@ -54,6 +54,9 @@ pub(crate) fn routes() -> Vec<Route> {
         ),
         write(Method::PATCH, "/workflows/{id}", "w1", name, 200),
         delete("/workflows/{id}", "w1"),
+        get("/workflows/{id}/graph.svg", "w1"),
+        get("/workflows/{id}/graph.mmd", "w1"),
+        get("/nodes", ""),
         write(
             Method::POST,
             "/workflows/trigger/{id}",
@@ -66,6 +69,10 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/executions/{id}", "running"),
         get("/executions/{id}/steps", "running"),
         get("/executions/{id}/logs", "running"),
+        // A stream lasts as long as the execution.
+        get("/executions/{id}/stream", "ended"),
+        get("/executions/{id}/graph.svg", "running"),
+        get("/executions/{id}/graph.mmd", "running"),
         write(Method::PATCH, "/executions/{id}", "running", cancel, 200),
         delete("/executions/{id}", "ended"),
         write(
@@ -159,16 +166,12 @@ pub(crate) async fn seeded_app() -> TestApp {
             seeds::user(&id("m1"), org_id, Role::User),
             seeds::invitation(&id("i1"), org_id),
         ];
-        writes.extend(seeds::execution(
-            &id("running"),
-            ExecutionStatus::Running,
-            1,
-        ));
-        writes.extend(seeds::execution(
-            &id("ended"),
-            ExecutionStatus::Succeeded,
-            2,
-        ));
+        for (name, status, age) in [
+            ("running", ExecutionStatus::Running, 1),
+            ("ended", ExecutionStatus::Succeeded, 2),
+        ] {
+            writes.extend(seeds::execution_of(&id("w1"), &id(name), status, age));
+        }
         for write in writes {
             // One at a time: both executions keep the version that they share.
             let write = seeds::of_organization(org_id, write);

@@ -1,0 +1,172 @@
+use std::fmt::{self, Write};
+
+use super::escape::Escaped;
+use crate::run_picture::{
+    edge::Edge,
+    layout::{HEIGHT, Point, WIDTH},
+    text,
+};
+
+/// The heads of arrows, one for each colour.
+pub(super) const MARKERS: &str = concat!(
+    r##"<defs><marker id="taken" viewBox="0 0 10 10" refX="8.5" refY="5" markerWidth="10" markerHeight="10" markerUnits="userSpaceOnUse" orient="auto"><path d="M0,0.5L9,5L0,9.5Z" fill="#1f2328"/></marker>"##,
+    r##"<marker id="open" viewBox="0 0 10 10" refX="8.5" refY="5" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="M0,0.5L9,5L0,9.5Z" fill="#afb8c1"/></marker>"##,
+    r##"<marker id="plain" viewBox="0 0 10 10" refX="8.5" refY="5" markerWidth="10" markerHeight="10" markerUnits="userSpaceOnUse" orient="auto"><path d="M0,0.5L9,5L0,9.5Z" fill="#6e7781"/></marker></defs>"##,
+);
+
+const LABEL_COLUMNS: usize = 18;
+
+/// The way of an edge from box to box.
+pub(super) struct Route {
+    /// A path of SVG.
+    path: String,
+    /// The middle of its label.
+    label: Point,
+    /// Whether it hangs below the boxes.
+    pub(super) is_below: bool,
+}
+
+impl Route {
+    /// From one side to the facing one. What would lead back through boxes goes below them.
+    pub(super) fn new(from: Point, to: Point, bends: &[Point]) -> Self {
+        let right = Point::middle_of(from, 1.0, 0.5);
+        let left = Point::middle_of(to, 0.0, 0.5);
+        let is_beside = (from.x - to.x).abs() < WIDTH;
+        if !bends.is_empty() || right.x <= left.x {
+            Self::sideways(right, left, bends)
+        } else if is_beside && from.y + HEIGHT <= to.y {
+            let (start, end) = (
+                Point::middle_of(from, 0.5, 1.0),
+                Point::middle_of(to, 0.5, 0.0),
+            );
+            Self::curved(start, end)
+        } else if is_beside && to.y + HEIGHT <= from.y {
+            let (start, end) = (
+                Point::middle_of(from, 0.5, 0.0),
+                Point::middle_of(to, 0.5, 1.0),
+            );
+            Self::curved(start, end)
+        } else {
+            let (start, end) = (
+                Point::middle_of(from, 0.6, 1.0),
+                Point::middle_of(to, 0.4, 1.0),
+            );
+            Self::below(start, end)
+        }
+    }
+
+    fn sideways(start: Point, end: Point, bends: &[Point]) -> Self {
+        let first = bends.first().copied().unwrap_or(end);
+        let mut path = format!("M{start}");
+        let mut last = start;
+        // Bends come in pairs: where a layer begins, and where it ends.
+        for pair in bends.chunks(2) {
+            if let [into, out_of] = pair {
+                push_curve(&mut path, last, *into);
+                path.push_str(&format!("L{out_of}"));
+                last = *out_of;
+            }
+        }
+        push_curve(&mut path, last, end);
+        Self {
+            path,
+            label: Point::between(start, first),
+            is_below: false,
+        }
+    }
+
+    fn curved(start: Point, end: Point) -> Self {
+        let half = f64::midpoint(start.y, end.y);
+        let (one, other) = (Point { y: half, ..start }, Point { y: half, ..end });
+        Self {
+            path: format!("M{start}C{one} {other} {end}"),
+            label: Point::between(start, end),
+            is_below: false,
+        }
+    }
+
+    fn below(start: Point, end: Point) -> Self {
+        let depth = start.y.max(end.y) + 60.0;
+        let (one, other) = (Point { y: depth, ..start }, Point { y: depth, ..end });
+        let label = Point {
+            x: f64::midpoint(start.x, end.x),
+            y: f64::midpoint(start.y, end.y) * 0.25 + depth * 0.75,
+        };
+        Self {
+            path: format!("M{start}C{one} {other} {end}"),
+            label,
+            is_below: true,
+        }
+    }
+}
+
+/// An edge on its way.
+pub(super) struct Line<'p> {
+    pub(super) edge: &'p Edge,
+    pub(super) route: &'p Route,
+}
+
+impl Line<'_> {
+    pub(super) fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let look = match self.edge.is_taken {
+            Some(true) => r##"stroke="#1f2328" stroke-width="2.5" marker-end="url(#taken)""##,
+            Some(false) => {
+                r##"stroke="#afb8c1" stroke-width="1.5" stroke-dasharray="5 4" marker-end="url(#open)""##
+            }
+            None => r##"stroke="#6e7781" stroke-width="1.75" marker-end="url(#plain)""##,
+        };
+        write!(f, r#"<path d="{}" fill="none" {look}/>"#, self.route.path)
+    }
+
+    pub(super) fn write_label(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(label) = self.edge.label() else {
+            return Ok(());
+        };
+        let label = text::shorten(label, LABEL_COLUMNS);
+        let columns = u32::try_from(text::columns(&label)).unwrap_or_default();
+        let width = f64::from(columns) * 6.2 + 14.0;
+        let Point { x, y } = self.route.label;
+        let (stroke, fill) = match self.edge.is_taken {
+            Some(true) => ("#1f2328", "#1f2328"),
+            _ => ("#d0d7de", "#57606a"),
+        };
+        write!(
+            f,
+            r##"<rect x="{:.1}" y="{:.1}" width="{width:.1}" height="18" rx="9" fill="#ffffff" stroke="{stroke}"/><text x="{x:.1}" y="{:.1}" font-size="11" fill="{fill}" text-anchor="middle">{}</text>"##,
+            x - width / 2.0,
+            y - 9.0,
+            y + 4.0,
+            Escaped(&label)
+        )
+    }
+}
+
+impl Point {
+    /// A place on the edge of the box at `corner`, in parts of its size.
+    fn middle_of(corner: Self, across: f64, down: f64) -> Self {
+        Self {
+            x: corner.x + WIDTH * across,
+            y: corner.y + HEIGHT * down,
+        }
+    }
+
+    fn between(one: Self, other: Self) -> Self {
+        Self {
+            x: f64::midpoint(one.x, other.x),
+            y: f64::midpoint(one.y, other.y),
+        }
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1},{:.1}", self.x, self.y)
+    }
+}
+
+fn push_curve(path: &mut String, from: Point, to: Point) {
+    let half = f64::midpoint(from.x, to.x);
+    let (one, other) = (Point { x: half, ..from }, Point { x: half, ..to });
+    // Writing to a string cannot fail.
+    let _ = write!(path, "C{one} {other} {to}");
+}
