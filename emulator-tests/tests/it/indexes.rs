@@ -97,7 +97,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 33;
+const STORE_QUERIES: usize = 34;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -150,6 +150,10 @@ async fn ask_about_waits(
         .await?;
     store
         .list_missed_wakeups(caller, samples::time(), 10)
+        .await?;
+    let workflow_id = WorkflowId::derive(&["w"]);
+    store
+        .list_queued_executions(org_id, &workflow_id, 10)
         .await?;
     store.list_queueing_workflows(caller, 10).await.map(|_| ())
 }
