@@ -200,7 +200,7 @@ async fn a_cancelled_execution_has_a_new_fence_and_no_worker() {
     app.patch("admin", "/executions/running", &cancel).await;
     let document = &app.db.documents("executions/running")[0];
     let execution: Value = shared::store::decode(document).unwrap();
-    assert_eq!(execution["lease"], json!({ "fence": 2 }));
+    assert_eq!(execution["lease"], json!({ "fence": 2, "revision": 0 }));
 }
 
 #[tokio::test]

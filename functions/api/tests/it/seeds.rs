@@ -282,6 +282,7 @@ pub(crate) fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Ex
         lease: Lease {
             owner: Some("worker".to_owned()),
             fence: 1,
+            revision: 0,
             until: Some(now().plus_seconds(60)),
         },
         attempts: 1,
