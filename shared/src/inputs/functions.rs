@@ -43,7 +43,7 @@ use cel::{
 };
 
 use super::{
-    meter::{CHARGE, CHARGE_INDEX},
+    meter::{CHARGE, CHARGE_ADDEND, CHARGE_INDEX},
     session::Session,
 };
 use call::Call;
@@ -195,7 +195,7 @@ pub(super) fn spelled(implementation: &str) -> &str {
 pub(super) fn is_own(implementation: &str) -> bool {
     let name = spelled(implementation);
     let is_in_table = |row: &Callable| row.name == name && row.apply.is_some();
-    implementation == CHARGE_INDEX || CALLABLE.iter().any(is_in_table)
+    [CHARGE_ADDEND, CHARGE_INDEX].contains(&implementation) || CALLABLE.iter().any(is_in_table)
 }
 
 /// The key of `x["key"]`.
@@ -227,6 +227,10 @@ pub(super) fn install(context: &mut Context<'_, '_>) -> Result<(), DeclarationEr
     context.add_function(
         CHARGE_INDEX,
         in_context(|call| Session::of(call)?.meter.charge_index(call)),
+    )?;
+    context.add_function(
+        CHARGE_ADDEND,
+        in_context(|call| Session::of(call)?.meter.charge_addend(call)),
     )?;
     for row in CALLABLE {
         if let Some(apply) = row.apply {

@@ -9,7 +9,7 @@ use cel::{
 
 use super::{
     functions,
-    meter::{CHARGE, CHARGE_INDEX},
+    meter::{CHARGE, CHARGE_ADDEND, CHARGE_INDEX},
 };
 
 /// The program with its charges.
@@ -50,12 +50,14 @@ fn metered_call(mut call: CallExpr) -> IdedExpr {
         return metered(with_default(call));
     }
     let is_index = call.func_name == operators::INDEX;
+    let is_sum = call.func_name == operators::ADD && !is_accumulation(&call);
     let is_free = is_constant_work(&call.func_name) || is_accumulation(&call);
     let arguments = call.args.into_iter().enumerate();
     call.args = arguments
         .map(|(position, argument)| match position {
             0 if is_index => metered(argument),
             1 if is_index => index(argument),
+            1 if is_sum => addend(argument),
             _ if is_free => metered(argument),
             _ => charged(argument),
         })
@@ -83,6 +85,13 @@ fn index(argument: IdedExpr) -> IdedExpr {
     match argument.expr {
         Expr::Literal(LiteralValue::Int(_) | LiteralValue::String(_)) => argument,
         _ => call(CHARGE_INDEX, vec![metered(argument)]),
+    }
+}
+
+fn addend(argument: IdedExpr) -> IdedExpr {
+    match argument.expr {
+        Expr::Literal(_) => argument,
+        _ => call(CHARGE_ADDEND, vec![metered(argument)]),
     }
 }
 

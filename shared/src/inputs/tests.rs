@@ -121,6 +121,15 @@ fn functions_do_what_the_list_says() {
 }
 
 #[test]
+fn a_loop_goes_over_the_keys_of_an_object_in_order() {
+    let keys: Vec<String> = (10..40).map(|n| format!("k{n}")).collect();
+    let fields = keys.iter().map(|key| (key.clone(), json!(1)));
+    let bindings = Bindings::new(Value::Object(fields.collect()));
+    let template = Template::compile(&json!("${trigger.map(k, k)}")).unwrap();
+    assert_eq!(template.render(&bindings).unwrap(), json!(keys));
+}
+
+#[test]
 fn expressions_are_inserted_into_text() {
     let template =
         json!("Re: ${trigger.subject} (${trigger.count}) ${trigger.items[0]} ${trigger.none}");

@@ -1,7 +1,11 @@
 use super::*;
 
 /// Each with what its message says.
-const UNFIT: [(&str, &str); 28] = [
+const UNFIT: [(&str, &str); 29] = [
+    (
+        "[1] + {'a': 1}",
+        "add: an object cannot be added: use merge",
+    ),
     ("first('secret')", "first: needs a list"),
     (
         "sort([1, 'secret'])",
