@@ -178,6 +178,9 @@ fn a_path_that_an_answer_has_not_is_null() {
         json!({}),
         json!({ "meta": {} }),
         json!({ "meta": { "next": null } }),
+        json!({ "meta": null }),
+        json!("text"),
+        json!(null),
     ] {
         let next = evaluate("response.body.meta.next", body.clone());
         assert_eq!(next.unwrap(), Value::Null, "{body}");
