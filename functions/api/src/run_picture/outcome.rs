@@ -32,6 +32,7 @@ pub(super) enum State {
     Waiting,
     Unknown,
     Skipped,
+    /// Nothing is known of it, so far or for good.
     Pending,
 }
 
@@ -45,6 +46,14 @@ impl State {
         Self::Skipped,
         Self::Pending,
     ];
+
+    /// What people read.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "not run",
+            state => state.as_str(),
+        }
+    }
 
     pub(super) fn as_str(self) -> &'static str {
         match self {

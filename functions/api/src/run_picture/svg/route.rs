@@ -32,8 +32,10 @@ impl Route {
         let right = Point::middle_of(from, 1.0, 0.5);
         let left = Point::middle_of(to, 0.0, 0.5);
         let is_beside = (from.x - to.x).abs() < WIDTH;
-        if !bends.is_empty() || right.x <= left.x {
+        if right.x <= left.x {
             Self::sideways(right, left, bends)
+        } else if !bends.is_empty() {
+            Self::back(from, to, bends)
         } else if is_beside && from.y + HEIGHT <= to.y {
             let (start, end) = (
                 Point::middle_of(from, 0.5, 1.0),
@@ -56,21 +58,51 @@ impl Route {
     }
 
     fn sideways(start: Point, end: Point, bends: &[Point]) -> Self {
-        let first = bends.first().copied().unwrap_or(end);
         let mut path = format!("M{start}");
         let mut last = start;
-        // Bends come in pairs: where a layer begins, and where it ends.
-        for pair in bends.chunks(2) {
-            if let [into, out_of] = pair {
-                push_curve(&mut path, last, *into);
-                path.push_str(&format!("L{out_of}"));
-                last = *out_of;
-            }
+        for (into, out_of) in pairs(bends) {
+            push_curve(&mut path, last, into);
+            push_line(&mut path, out_of);
+            last = out_of;
         }
         push_curve(&mut path, last, end);
+        let middle = Point::between(start, end);
         Self {
             path,
-            label: Point::between(start, first),
+            label: label_at(bends).unwrap_or(middle),
+            is_below: false,
+        }
+    }
+
+    /// To the left, past the boxes of the layers between: out of the box and into the other on the
+    /// side on which the way lies.
+    fn back(from: Point, to: Point, bends: &[Point]) -> Self {
+        let side = |corner: Point, bend: Option<&Point>| {
+            let is_below = bend.is_none_or(|bend| bend.y > corner.y + HEIGHT / 2.0);
+            Point::middle_of(corner, 0.5, if is_below { 1.0 } else { 0.0 })
+        };
+        let (start, end) = (side(from, bends.first()), side(to, bends.last()));
+        let mut path = format!("M{start}");
+        let mut last: Option<Point> = None;
+        for (into, out_of) in pairs(bends) {
+            match last {
+                None => push_bow(&mut path, start, into),
+                Some(last) => push_curve(&mut path, last, into),
+            }
+            push_line(&mut path, out_of);
+            last = Some(out_of);
+        }
+        let last = last.unwrap_or(start);
+        let half = Point {
+            x: f64::midpoint(last.x, end.x),
+            ..last
+        };
+        let below = Point { y: last.y, ..end };
+        // Writing to a string cannot fail.
+        let _ = write!(path, "C{half} {below} {end}");
+        Self {
+            path,
+            label: label_at(bends).unwrap_or(half),
             is_below: false,
         }
     }
@@ -162,6 +194,38 @@ impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.1},{:.1}", self.x, self.y)
     }
+}
+
+/// Where an edge comes into a layer, and where it leaves it.
+fn pairs(bends: &[Point]) -> impl Iterator<Item = (Point, Point)> {
+    let pairs = bends.chunks_exact(2);
+    pairs.filter_map(|pair| match pair {
+        [into, out_of] => Some((*into, *out_of)),
+        _ => None,
+    })
+}
+
+/// In the first layer that it passes, an edge is alone at its height.
+fn label_at(bends: &[Point]) -> Option<Point> {
+    let (into, out_of) = pairs(bends).next()?;
+    let x = into.x + (out_of.x - into.x) * 0.2;
+    Some(Point { x, ..into })
+}
+
+fn push_line(path: &mut String, to: Point) {
+    // Writing to a string cannot fail.
+    let _ = write!(path, "L{to}");
+}
+
+/// Down or up out of a box, and then sideways.
+fn push_bow(path: &mut String, from: Point, to: Point) {
+    let corner = Point { y: to.y, ..from };
+    let half = Point {
+        x: f64::midpoint(from.x, to.x),
+        ..to
+    };
+    // Writing to a string cannot fail.
+    let _ = write!(path, "C{corner} {half} {to}");
 }
 
 fn push_curve(path: &mut String, from: Point, to: Point) {
