@@ -8,6 +8,7 @@ pub mod approvals;
 pub mod audit_logs;
 mod codec;
 mod contention;
+mod database_clock;
 pub mod document_db;
 pub mod executions;
 pub mod firestore;
@@ -36,6 +37,7 @@ use self::document_db::{Document, DocumentDb, Operation, Precondition, Query};
 pub use self::{
     codec::{decode, document_from_wire, encode},
     contention::{commit_contended, commit_versioned},
+    database_clock::DatabaseClock,
     document_db::{DocumentPath, Error, Write},
     position::is_position,
 };

@@ -1,7 +1,9 @@
 //! `cargo xtask`: set-up and checks, for people and CI alike.
 
+mod bench;
 mod command;
 mod docs;
+mod fuzz;
 mod lint;
 mod setup;
 mod suites;
@@ -24,6 +26,17 @@ enum Task {
     Docs,
     /// Checks format, lints, the floor plan and dependencies.
     Lint,
+    /// Measures, and prints tables.
+    Bench {
+        /// What to measure: `engine`.
+        subject: String,
+    },
+    /// Fuzzes graphs, expressions and URLs; needs a nightly compiler.
+    Fuzz {
+        /// For each of the three.
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -31,5 +44,7 @@ fn main() -> anyhow::Result<()> {
         Task::Test => suites::run(),
         Task::Docs => docs::run(),
         Task::Lint => lint::run(),
+        Task::Bench { subject } => bench::run(&subject),
+        Task::Fuzz { minutes } => fuzz::run(minutes),
     }
 }

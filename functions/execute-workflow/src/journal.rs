@@ -295,6 +295,7 @@ impl Journal {
         if has_progress {
             self.execution.value.attempts = 0;
         }
+        self.execution.value.lease.revision += 1;
         let (mut writes, pages) = self.writes()?;
         writes.extend(others);
         let commit = retry(Policy::REMOTE_CALL, || self.commit_once(&writes)).await;

@@ -155,6 +155,20 @@ fn inputs_of<'b>(
     outputs
 }
 
+impl Call {
+    /// Where in the bucket the result of this call is kept when it is too large for a document.
+    pub(crate) fn object_name(&self) -> String {
+        let (node_id, iteration) = (&self.node_id, &self.iteration);
+        format!("{}{node_id}#{iteration}/body", self.object_prefix())
+    }
+
+    /// How the names of this run's objects begin.
+    pub(crate) fn object_prefix(&self) -> String {
+        let Execution { org_id, id, .. } = &*self.execution;
+        format!("executions/{org_id}/{id}/")
+    }
+}
+
 impl Outcome {
     /// An output without more.
     pub(crate) fn of(output: Value) -> Self {

@@ -4,7 +4,7 @@
 use shared::{
     models::{Execution, ExecutionStatus, SystemPrincipal, Timestamp, WorkflowState},
     queue::Task,
-    store::{Error, workflow_states},
+    store::{Error, Versioned, workflow_states},
 };
 
 use crate::{
@@ -56,14 +56,15 @@ pub(crate) async fn enqueue(
 }
 
 /// Offers what room there is to runs of the workflow that wait for it, the oldest first.
-///
-/// # Errors
-/// Returns the database's error.
-pub(crate) async fn offer_slots(
+async fn offer_slots(
     state: &AppState,
-    mut shared: WorkflowState,
-    version: Timestamp,
+    shared: Versioned<WorkflowState>,
+    reason: &str,
 ) -> Result<(), Error> {
+    let Versioned {
+        value: mut shared,
+        version,
+    } = shared;
     let limit = usize::try_from(shared.concurrency.unwrap_or(1)).unwrap_or(1);
     let room = limit.saturating_sub(shared.running.len());
     if room == 0 || !shared.has_queue {
@@ -84,9 +85,8 @@ pub(crate) async fn offer_slots(
             _ => Ok(()),
         };
     }
-    let reason = format!("-slot-{}", version.instant().as_microsecond());
     for execution in queued {
-        enqueue(state, &execution, &reason, None).await;
+        enqueue(state, &execution, reason, None).await;
     }
     Ok(())
 }
@@ -94,7 +94,10 @@ pub(crate) async fn offer_slots(
 async fn offer_slots_of(state: &AppState, execution: &Execution) -> Result<(), Error> {
     let (org_id, workflow_id) = (&execution.org_id, &execution.workflow_id);
     match state.store.find_workflow_state(org_id, workflow_id).await? {
-        Some(found) => offer_slots(state, found.value, found.version).await,
+        Some(shared) => {
+            let reason = format!("-slot-{}", shared.version.instant().as_microsecond());
+            offer_slots(state, shared, &reason).await
+        }
         None => Ok(()),
     }
 }
@@ -107,9 +110,10 @@ pub(crate) async fn offer_all_slots(
     state: &AppState,
     caller: &SystemPrincipal,
     most: u32,
+    reason: &str,
 ) -> Result<(), Error> {
     for shared in state.store.list_queueing_workflows(caller, most).await? {
-        offer_slots(state, shared.value, shared.version).await?;
+        offer_slots(state, shared, reason).await?;
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ pub(crate) async fn resume_due_executions(state: &AppState) -> Result<usize, Err
         .iter()
         .map(|execution| publish::enqueue(state, execution, &reason, None));
     join_all(hand_in).await;
-    publish::offer_all_slots(state, &CALLER, MAX_QUEUES).await?;
+    publish::offer_all_slots(state, &CALLER, MAX_QUEUES, &reason).await?;
     Ok(due.len())
 }
 

@@ -2,6 +2,7 @@ mod agent;
 mod approval;
 mod condition;
 mod form;
+mod http;
 mod llm;
 mod loop_;
 mod merge;
@@ -12,15 +13,14 @@ mod trigger;
 mod wait;
 mod workflow;
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
 pub use agent::AgentData;
 pub use approval::{ApprovalData, ApproverRole};
 pub use condition::ConditionData;
 pub use form::FieldType;
+pub use http::{
+    HttpAuth, HttpBody, HttpData, HttpMethod, NextPage, Pagination, ResponseExpression,
+    ResponseFormat,
+};
 pub use llm::LlmData;
 pub use loop_::{ItemError, LoopData};
 pub use merge::{MergeData, MergeMode};
@@ -31,14 +31,7 @@ pub use trigger::TriggerData;
 pub use wait::WaitData;
 pub use workflow::WorkflowData;
 
-use super::{
-    NodeKind,
-    fields::Fields,
-    handle,
-    http_request::{parse_header_name, parse_url},
-    schema::{self, Settings},
-};
-use crate::inputs::Template;
+use super::{NodeKind, fields::Fields, handle, schema::Settings};
 
 const MAX_TOKENS: u32 = 1_000_000;
 
@@ -52,7 +45,7 @@ pub enum NodeData {
     /// Asks a model.
     Llm(LlmData),
     /// Calls a URL.
-    Http(HttpData),
+    Http(Box<HttpData>),
     /// Chooses one of two branches.
     Condition(ConditionData),
     /// Chooses one of several branches.
@@ -73,39 +66,6 @@ pub enum NodeData {
     Output(OutputData),
 }
 
-/// Settings of an HTTP call.
-#[derive(Clone, Debug)]
-pub struct HttpData {
-    /// The method.
-    pub method: HttpMethod,
-    /// The URL.
-    pub url: Template,
-    /// Header values by name.
-    pub headers: BTreeMap<String, Template>,
-    /// Query values by name, added to the URL's.
-    pub query: BTreeMap<String, Template>,
-    /// The body: a string as it is, anything else as JSON.
-    pub body: Option<Template>,
-}
-
-/// <https://www.rfc-editor.org/rfc/rfc9110#name-methods>, those of use here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum HttpMethod {
-    /// Reads.
-    Get,
-    /// Acts or creates.
-    Post,
-    /// Replaces.
-    Put,
-    /// Changes.
-    Patch,
-    /// Deletes.
-    Delete,
-    /// Reads the headers.
-    Head,
-}
-
 impl NodeData {
     /// Reads the settings of a kind; `None` when one that is needed is missing or wrong.
     pub(super) fn read(kind: NodeKind, fields: &mut Fields<'_>) -> Option<Self> {
@@ -113,7 +73,7 @@ impl NodeData {
             NodeKind::Trigger => Some(Self::Trigger(TriggerData::read(fields))),
             NodeKind::Agent => AgentData::read(fields).map(Self::Agent),
             NodeKind::Llm => LlmData::read(fields).map(Self::Llm),
-            NodeKind::Http => HttpData::read(fields).map(Self::Http),
+            NodeKind::Http => HttpData::read(fields).map(|data| Self::Http(Box::new(data))),
             NodeKind::Condition => ConditionData::read(fields).map(Self::Condition),
             NodeKind::Switch => SwitchData::read(fields).map(Self::Switch),
             NodeKind::Loop => LoopData::read(fields).map(Self::Loop),
@@ -176,64 +136,5 @@ impl NodeData {
             }
             _ => self.kind().handles().to_vec(),
         }
-    }
-}
-
-impl HttpMethod {
-    /// The method on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-            Self::Head => "HEAD",
-        }
-    }
-}
-
-impl HttpData {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let method = fields.required("method");
-        let url = fields.text("url");
-        let literal = url
-            .as_ref()
-            .and_then(Template::literal)
-            .and_then(Value::as_str);
-        if let Some(Err(problem)) = literal.filter(|url| !url.is_empty()).map(parse_url) {
-            fields.refuse("url", format!("the URL {problem}"));
-        }
-        let headers = fields.templates("headers");
-        for name in headers.keys() {
-            if let Err(problem) = parse_header_name(name) {
-                fields.refuse(&format!("headers.{name}"), format!("the header {problem}"));
-            }
-        }
-        let query = fields.templates("query");
-        let body = fields
-            .optional_template("body")
-            .filter(|body| body.literal() != Some(&Value::Null));
-        Some(Self {
-            method: method?,
-            url: url?,
-            headers,
-            query,
-            body,
-        })
-    }
-
-    fn schema() -> Settings {
-        let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
-        let values = || schema::any("Text, or a value that becomes text.");
-        Settings::new("HTTP request", "Calls a URL.")
-            .required("method", schema::choice(&methods, "The method."))
-            .required("url", schema::text("The URL."))
-            .optional(
-                "headers",
-                schema::record(values(), "Header values by name."),
-            )
-            .optional("query", schema::record(values(), "Query values by name."))
-            .optional("body", schema::any("Text as it is, anything else as JSON."))
     }
 }

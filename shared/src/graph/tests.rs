@@ -1,4 +1,5 @@
 mod examples;
+mod http;
 mod kinds;
 mod loops;
 mod random;

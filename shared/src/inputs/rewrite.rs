@@ -3,8 +3,7 @@
 use cel::{
     IdedExpr,
     common::ast::{
-        CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue, SelectExpr,
-        operators,
+        CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue, operators,
     },
 };
 
@@ -135,41 +134,17 @@ fn is_generated(expression: &IdedExpr) -> bool {
     matches!(&expression.expr, Expr::Ident(name) if name.starts_with('@'))
 }
 
-/// `default(a.b.c, d)` is `has(a.b) && has(a.b.c) && a.b.c != null ? a.b.c : d`.
+/// `default(a.b, d)` is `a.b != null ? a.b : d`, where the condition is false if it fails: the
+/// operand is a path, and fails only when it leads nowhere.
 fn with_default(mut default: CallExpr) -> IdedExpr {
     let fallback = default.args.pop().unwrap_or_default();
     let wanted = default.args.pop().unwrap_or_default();
-    let is_set = call(
-        operators::NOT_EQUALS,
-        vec![wanted.clone(), node(Expr::Literal(LiteralValue::Null))],
-    );
-    let mut condition = is_set;
-    let mut path = &wanted;
-    while let Some((test, parent)) = presence(path) {
-        condition = call(operators::LOGICAL_AND, vec![test, condition]);
-        path = parent;
-    }
+    let null = node(Expr::Literal(LiteralValue::Null));
+    let is_set = call(operators::NOT_EQUALS, vec![wanted.clone(), null]);
+    let is_missing = call(operators::LOGICAL_NOT, vec![is_set]);
+    let is_missing_or_fails = call(operators::NOT_STRICTLY_FALSE, vec![is_missing]);
+    let condition = call(operators::LOGICAL_NOT, vec![is_missing_or_fails]);
     call(operators::CONDITIONAL, vec![condition, wanted, fallback])
-}
-
-/// The test for the last step of a path, and the path before it.
-fn presence(path: &IdedExpr) -> Option<(IdedExpr, &IdedExpr)> {
-    match &path.expr {
-        Expr::Select(select) => Some((has(&select.operand, &select.field), &select.operand)),
-        Expr::Call(index) => match (index.args.first(), functions::literal_key(index)) {
-            (Some(container), Some(key)) => Some((has(container, key), container)),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn has(container: &IdedExpr, field: &str) -> IdedExpr {
-    node(Expr::Select(SelectExpr {
-        operand: Box::new(container.clone()),
-        field: field.to_owned(),
-        test: true,
-    }))
 }
 
 fn children(expression: &IdedExpr) -> Vec<&IdedExpr> {

@@ -1,3 +1,5 @@
+mod documents;
+mod functions;
 mod limits;
 mod loops;
 mod payloads;
@@ -65,6 +67,14 @@ fn functions_do_what_the_list_says() {
         ("has(trigger.subject) && !has(trigger.missing)", json!(true)),
         ("default(trigger.missing, 'x')", json!("x")),
         ("default(trigger.none, 'x')", json!("x")),
+        ("default(trigger.none.deeper, 'x')", json!("x")),
+        ("default(trigger.subject.deeper, 'x')", json!("x")),
+        ("default(trigger.items[1].name, 'x')", json!("b")),
+        ("default(trigger.items[2].name, 'x')", json!("x")),
+        (
+            "trigger.items.map(i, default(i.name.deeper, 'x'))",
+            json!(["x", "x"]),
+        ),
         ("default(trigger.missing.deeper.still, 'x')", json!("x")),
         ("default(trigger.subject, 'x')", json!("Refund")),
         ("default(nodes.skipped.output.text, 'x')", json!("x")),

@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write, decode,
-    document_db::{Comparison, Document, Order, Precondition, Query},
+    document_db::{
+        Comparison, Document, Operation, Order, Precondition, Query, ValueType, value as wire_value,
+    },
     position,
 };
 use crate::{
@@ -254,8 +256,20 @@ pub fn save_progress(execution: &Versioned<Execution>) -> Result<Write, Error> {
         waiting_since: value.waiting_since,
         has_slot: value.has_slot,
     };
-    let precondition = Precondition::Version(execution.version);
-    super::merge(path(&value.id), &progress, precondition)
+    let path = path(&value.id);
+    let mut fields = super::encode(&path, &progress)?;
+    for field in Progress::OPTIONAL {
+        let null = || wire_value(ValueType::NullValue(0));
+        fields.entry(field.to_owned()).or_insert_with(null);
+    }
+    Ok(Write {
+        path,
+        operation: Operation::Merge {
+            fields,
+            increments: Vec::new(),
+        },
+        precondition: Precondition::Version(execution.version),
+    })
 }
 
 /// Replaces the execution, if nobody changed it meanwhile.
@@ -313,7 +327,6 @@ pub fn delete_log_line(id: &ExecutionId, seq: i64) -> Write {
     super::delete(path(id).child("logs", &log_id(seq)), Precondition::None)
 }
 
-/// Absent values are written as `null`, so that they replace earlier ones.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Progress<'a> {
@@ -328,6 +341,12 @@ struct Progress<'a> {
     resume_at: Option<Timestamp>,
     waiting_since: Option<Timestamp>,
     has_slot: bool,
+}
+
+impl Progress<'_> {
+    /// Written as `null` when absent, so that they replace earlier values.
+    const OPTIONAL: [&'static str; 5] =
+        ["finishedAt", "output", "error", "resumeAt", "waitingSince"];
 }
 
 fn path(id: &ExecutionId) -> DocumentPath {

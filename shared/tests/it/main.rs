@@ -6,6 +6,7 @@
 mod audit;
 mod contract;
 mod crypto;
+mod database_clock;
 mod edge;
 mod erasure;
 mod identity;
@@ -14,8 +15,10 @@ mod llm;
 mod members;
 mod outbox;
 mod provision;
+mod queue;
 mod quota;
 mod sendgrid;
+mod serve;
 mod storage;
 mod support;
 mod tokens;

@@ -44,101 +44,58 @@ fn complete() -> Vec<(NodeKind, Value)> {
             complete.push((kind, once));
         }
     }
+    complete.extend(requests().map(|data| (NodeKind::Http, data)));
     complete
 }
 
+/// The fields of requests that are not together in one.
+fn requests() -> impl Iterator<Item = Value> {
+    let basic = json!({ "type": "basic", "username": "${trigger.x}", "password": "p" });
+    let bearer = json!({ "type": "bearer", "token": "t" });
+    let rows = "response.body.rows";
+    let requests = [
+        json!({ "method": "POST", "form": { "a": "${trigger.x}" }, "auth": basic,
+            "response": "binary", "successCodes": [200, 404] }),
+        json!({ "method": "PUT", "bodyFrom": "${trigger.x}", "auth": bearer }),
+        json!({ "method": "GET", "response": "json",
+            "pagination": { "type": "link_header", "items": rows, "maxPages": 20 } }),
+        json!({ "method": "GET", "pagination": { "type": "cursor", "next": "response.body.next",
+            "parameter": "after", "items": rows, "maxPages": 20 } }),
+        json!({ "method": "GET", "pagination": { "type": "page", "parameter": "page", "start": 0,
+            "items": rows, "maxPages": 20 } }),
+    ];
+    requests.into_iter().map(|mut request| {
+        request["url"] = json!("https://example.com/");
+        request
+    })
+}
+
+/// All words with a meaning, and some without.
+const WORDS: &str = "
+    admin all any auto basic bearer binary branch continue cursor default error fail first
+    link_header page text user GET HEAD PATCH PUT DELETE array boolean object string number true 5 ä
+    .. __a__ ${trigger.x} https://example.com
+";
+
+/// Around every limit.
+const NUMBERS: &str = "
+    -1 0 1 2 10 11 20 21 50 59 60 100 101 300 301 1000 1001 3600 3601 86400 86401 300000 300001
+    1000000 1000001 2592000 2592001 10000000 10000001 1000000000 1000000001 10000000000 0.5 2.5
+";
+
 /// What is put in the place of each value.
 fn values() -> Vec<Value> {
-    let words = [
-        "admin",
-        "all",
-        "any",
-        "branch",
-        "continue",
-        "default",
-        "error",
-        "fail",
-        "first",
-        "user",
-        "GET",
-        "HEAD",
-        "PATCH",
-        "PUT",
-        "DELETE",
-        "array",
-        "boolean",
-        "object",
-        "string",
-        "number",
-        "",
-        " ",
-        "true",
-        "5",
-        "a b",
-        "ä",
-        "..",
-        "__a__",
-        "${trigger.x}",
-        "https://example.com",
-    ];
-    let numbers = [
-        -1_i64,
-        0,
-        1,
-        2,
-        10,
-        11,
-        20,
-        21,
-        50,
-        59,
-        60,
-        100,
-        101,
-        300,
-        301,
-        1000,
-        1001,
-        3600,
-        3601,
-        86_400,
-        86_401,
-        300_000,
-        300_001,
-        1_000_000,
-        1_000_001,
-        2_592_000,
-        2_592_001,
-        10_000_000,
-        10_000_001,
-        1_000_000_000,
-        1_000_000_001,
-        10_000_000_000,
-    ];
-    let others = [
-        json!(null),
-        json!(true),
-        json!(false),
-        json!(0.5),
-        json!(2.5),
-        json!([]),
-        json!({}),
-        json!([1]),
-        json!(["admin"]),
-        json!(["user", "user"]),
-        json!({ "a": 1 }),
-        json!({ "a": "number" }),
-        json!({ "default": null }),
-        json!({ "attempts": 1 }),
-        json!([{ "handle": "a", "when": "true" }]),
-        json!("x".repeat(64)),
-        json!("x".repeat(129)),
-    ];
-    let words = words.into_iter().map(Value::from);
-    words
-        .chain(numbers.into_iter().map(Value::from))
-        .chain(others)
-        .collect()
+    let others = json!([
+        null, true, false, "", " ", "a b", [], {}, [1], ["admin"], ["user", "user"], { "a": 1 },
+        { "a": "number" }, { "default": null }, { "attempts": 1 },
+        [{ "handle": "a", "when": "true" }], "x".repeat(64), "x".repeat(129),
+    ]);
+    let words = WORDS.split_whitespace().map(Value::from);
+    let numbers = NUMBERS
+        .split_whitespace()
+        .map(|it| serde_json::from_str(it).unwrap());
+    let others = others.as_array().unwrap().iter().cloned();
+    words.chain(numbers).chain(others).collect()
 }
 
 /// Whether the graph takes the data: edges and what is before the node aside.
@@ -213,6 +170,7 @@ fn inexpressible() -> Vec<(NodeKind, &'static str, Value)> {
         (NodeKind::Switch, "/cases", json!([a(), a()])),
         (NodeKind::Http, "/url", json!("true")),
         (NodeKind::Http, "/headers", json!({ "host": "a" })),
+        (NodeKind::Http, "/body", json!("${1 +}")),
         (NodeKind::Wait, "/seconds", json!("2592001")),
         (
             NodeKind::Wait,
@@ -242,6 +200,9 @@ fn is_inexpressible(pointer: &str, value: &Value) -> bool {
             .as_str()
             .is_some_and(|text| Condition::compile(text).is_err() && !text.is_empty()),
         "/cases/0/handle" => value == "b",
+        "/pagination/items" | "/pagination/next" => value
+            .as_str()
+            .is_some_and(|text| ResponseExpression::compile(text).is_err() && !text.is_empty()),
         "/retry/firstDelayMs" => value.as_u64().is_some_and(|it| it > 1000),
         "/query/q/0" => value.is_array(),
         _ => false,
