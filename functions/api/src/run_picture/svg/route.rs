@@ -15,6 +15,10 @@ pub(super) const MARKERS: &str = concat!(
 );
 
 const LABEL_COLUMNS: usize = 18;
+/// How far from a box an edge has to be to turn into it from above or below.
+const CLEARANCE: f64 = 16.0;
+/// How far two boxes are apart that have nothing between them.
+const NEAR: f64 = 120.0;
 
 /// The way of an edge from box to box.
 pub(super) struct Route {
@@ -34,7 +38,7 @@ impl Route {
         let is_beside = (from.x - to.x).abs() < WIDTH;
         if right.x <= left.x {
             Self::sideways(right, left, bends)
-        } else if !bends.is_empty() {
+        } else if !bends.is_empty() || (0.0..NEAR).contains(&(from.x - to.x - WIDTH)) {
             Self::back(from, to, bends)
         } else if is_beside && from.y + HEIGHT <= to.y {
             let (start, end) = (
@@ -74,35 +78,28 @@ impl Route {
         }
     }
 
-    /// To the left, past the boxes of the layers between: out of the box and into the other on the
-    /// side on which the way lies.
+    /// To the left, past the boxes of the layers between.
     fn back(from: Point, to: Point, bends: &[Point]) -> Self {
-        let side = |corner: Point, bend: Option<&Point>| {
-            let is_below = bend.is_none_or(|bend| bend.y > corner.y + HEIGHT / 2.0);
-            Point::middle_of(corner, 0.5, if is_below { 1.0 } else { 0.0 })
-        };
-        let (start, end) = (side(from, bends.first()), side(to, bends.last()));
-        let mut path = format!("M{start}");
-        let mut last: Option<Point> = None;
+        let (start, end) = (Side::of(from, bends.first()), Side::of(to, bends.last()));
+        let (first, mut last) = (start.place(from, 0.0), None);
+        let mut path = format!("M{first}");
         for (into, out_of) in pairs(bends) {
             match last {
-                None => push_bow(&mut path, start, into),
-                Some(last) => push_curve(&mut path, last, into),
+                None if start != Side::Beside => push_bow(&mut path, first, into),
+                _ => push_curve(&mut path, last.unwrap_or(first), into),
             }
             push_line(&mut path, out_of);
             last = Some(out_of);
         }
-        let last = last.unwrap_or(start);
-        let half = Point {
-            x: f64::midpoint(last.x, end.x),
-            ..last
-        };
-        let below = Point { y: last.y, ..end };
-        // Writing to a string cannot fail.
-        let _ = write!(path, "C{half} {below} {end}");
+        let (last, target) = (last.unwrap_or(first), end.place(to, 1.0));
+        if end == Side::Beside {
+            push_curve(&mut path, last, target);
+        } else {
+            push_rise(&mut path, last, target);
+        }
         Self {
             path,
-            label: label_at(bends).unwrap_or(half),
+            label: label_at(bends).unwrap_or(Point::between(first, target)),
             is_below: false,
         }
     }
@@ -128,6 +125,36 @@ impl Route {
             path: format!("M{start}C{one} {other} {end}"),
             label,
             is_below: true,
+        }
+    }
+}
+
+/// Where the way back of a loop leaves a box or comes into it.
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Above,
+    Below,
+    /// At the foot of the box's left or right side: other edges have the middle.
+    Beside,
+}
+
+impl Side {
+    /// The side on which the way lies.
+    fn of(corner: Point, bend: Option<&Point>) -> Self {
+        let height = bend.map(|bend| bend.y - corner.y);
+        match height {
+            Some(height) if height < -CLEARANCE => Self::Above,
+            Some(height) if height > HEIGHT + CLEARANCE => Self::Below,
+            _ => Self::Beside,
+        }
+    }
+
+    /// `across` is 0 for the left side and 1 for the right.
+    fn place(self, corner: Point, across: f64) -> Point {
+        match self {
+            Self::Above => Point::middle_of(corner, 0.5, 0.0),
+            Self::Below => Point::middle_of(corner, 0.5, 1.0),
+            Self::Beside => Point::middle_of(corner, across, 0.82),
         }
     }
 }
@@ -210,6 +237,17 @@ fn label_at(bends: &[Point]) -> Option<Point> {
     let (into, out_of) = pairs(bends).next()?;
     let x = into.x + (out_of.x - into.x) * 0.2;
     Some(Point { x, ..into })
+}
+
+/// Sideways, and then up or down into a box.
+fn push_rise(path: &mut String, from: Point, to: Point) {
+    let corner = Point { y: from.y, ..to };
+    let half = Point {
+        x: f64::midpoint(from.x, to.x),
+        ..from
+    };
+    // Writing to a string cannot fail.
+    let _ = write!(path, "C{half} {corner} {to}");
 }
 
 fn push_line(path: &mut String, to: Point) {
