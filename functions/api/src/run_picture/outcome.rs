@@ -121,8 +121,8 @@ pub(super) fn by_node<'a>(steps: &'a [Step], ids: &[&str]) -> Vec<Vec<&'a Step>>
     for step in steps {
         found.entry(&step.node_id).or_default().push(step);
     }
-    let mut of = |id: &&str| found.remove(*id).unwrap_or_default();
-    ids.iter().map(|id| of(id)).collect()
+    let of = |id: &&str| found.remove(*id).unwrap_or_default();
+    ids.iter().map(of).collect()
 }
 
 /// What is under way counts more than what has ended, and a failure more than a success.
