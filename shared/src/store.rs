@@ -19,6 +19,7 @@ pub mod oauth_states;
 pub mod organizations;
 pub mod outbox;
 mod position;
+pub mod schedule_ticks;
 pub mod steps;
 pub mod stripe_customers;
 pub mod stripe_events;

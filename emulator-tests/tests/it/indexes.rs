@@ -97,7 +97,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 29;
+const STORE_QUERIES: usize = 34;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -123,6 +123,7 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     store
         .list_active_google_integrations(&caller, &page)
         .await?;
+    ask_about_waits(store, &caller, &org_id, &page).await?;
     ask_for_audit_records(store, &caller, &org_id, &page).await?;
     ask_for_a_user(store, &caller, &page).await?;
     ask_about_members(store, &caller, &org_id, &page).await?;
@@ -150,6 +151,29 @@ async fn ask_for_executions(store: &Store, org_id: &OrgId, page: &Page) -> Resul
         store.list_executions(org_id, &filter, page).await?;
     }
     Ok(())
+}
+
+/// What runs wait for: people, each other, and their turn.
+async fn ask_about_waits(
+    store: &Store,
+    caller: &SystemPrincipal,
+    org_id: &OrgId,
+    page: &Page,
+) -> Result<(), Error> {
+    let execution_id = samples::execution().id;
+    store.list_pending_approvals(org_id, page).await?;
+    store.list_approvals_of(org_id, &execution_id).await?;
+    store
+        .list_child_executions(org_id, &execution_id, page)
+        .await?;
+    store
+        .list_missed_wakeups(caller, samples::time(), 10)
+        .await?;
+    let workflow_id = WorkflowId::derive(&["w"]);
+    store
+        .list_queued_executions(org_id, &workflow_id, 10)
+        .await?;
+    store.list_queueing_workflows(caller, 10).await.map(|_| ())
 }
 
 async fn ask_for_audit_records(

@@ -124,6 +124,22 @@ impl Store {
         Ok(executions.map(|execution| execution.value).collect())
     }
 
+    /// Executions that nodes of the organization's execution have started, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for one that cannot be read.
+    pub async fn list_child_executions(
+        &self,
+        org_id: &OrgId,
+        parent: &ExecutionId,
+        page: &Page,
+    ) -> Result<Listing<Versioned<Execution>>, Error> {
+        let query = Query::new("executions", page.limit)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("parent.executionId", Comparison::Equal, parent.as_str());
+        self.strict_page_by_id(query, page).await
+    }
+
     /// The whole journal of the organization's execution.
     ///
     /// # Errors
@@ -234,6 +250,14 @@ impl ExecutionFilter {
 pub fn create(execution: &Execution, version: &WorkflowVersion) -> Result<Vec<Write>, Error> {
     let execution = super::create(path(&execution.id), execution)?;
     Ok(vec![execution, super::workflows::keep_version(version)?])
+}
+
+/// Creates an execution that ends before it has begun, and so is pinned to no version.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn create_ended(execution: &Execution) -> Result<Write, Error> {
+    super::create(path(&execution.id), execution)
 }
 
 /// Writes what a worker changes of its execution, if nobody else changed it meanwhile. The input,

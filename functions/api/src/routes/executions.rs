@@ -1,22 +1,31 @@
 pub(super) mod response;
 
+use std::collections::BTreeMap;
+
 use axum::{Json as Body, extract::State, response::Response};
 use garde::Validate;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use shared::{
-    http::{Allowed, ApiError, Json, Path, Query, can},
+    http::{Allowed, ApiError, Json, Path, Query, can, object},
     ids::{ExecutionId, WorkflowId},
-    models::Principal,
+    models::{Mock, Principal},
 };
 
 use self::response::{ExecutionResponse, LogResponse};
 use super::{answer::made, idempotency_key::IdempotencyKey, optional_json::OptionalJson};
-use crate::{AppState, executions, idempotency::Once, page};
+use crate::{
+    AppState, cancellation, executions,
+    idempotency::Once,
+    page,
+    rerun::{self, Place},
+    start::{self, Start},
+};
 
 /// Both ways to start a workflow: a key used on one is known to the other.
 const START_EXECUTION: &str = "executions.start";
+const RERUN_EXECUTION: &str = "executions.rerun";
 
 /// What a triggered workflow works with.
 #[derive(Deserialize, Validate)]
@@ -24,6 +33,8 @@ const START_EXECUTION: &str = "executions.start";
 #[garde(allow_unvalidated)]
 pub(super) struct TriggerWorkflowRequest {
     payload: Value,
+    #[serde(deserialize_with = "mocks")]
+    mocks: BTreeMap<String, Mock>,
 }
 
 /// Which workflow to start, and what it works with.
@@ -34,6 +45,13 @@ pub(super) struct CreateExecutionRequest {
     workflow_id: WorkflowId,
     #[serde(default = "empty_payload")]
     payload: Value,
+    /// For a test run: what nodes come to without being run, by node.
+    #[serde(
+        default,
+        deserialize_with = "mocks",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    mocks: BTreeMap<String, Mock>,
 }
 
 /// The one change that a client can make.
@@ -49,6 +67,14 @@ pub(super) struct UpdateExecutionRequest {
 #[serde(rename_all = "snake_case")]
 enum RequestedStatus {
     Cancelled,
+}
+
+/// From where to repeat an execution.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RerunExecutionQuery {
+    from: String,
+    iteration: Option<String>,
 }
 
 /// Which log lines to list.
@@ -69,6 +95,7 @@ pub(super) async fn trigger_workflow(
     let request = CreateExecutionRequest {
         workflow_id,
         payload: request.payload,
+        mocks: request.mocks,
     };
     start(&state, &caller.0, key.as_deref(), &request).await
 }
@@ -110,8 +137,29 @@ pub(super) async fn update_execution(
     Json(_): Json<UpdateExecutionRequest>,
 ) -> Result<Body<ExecutionResponse>, ApiError> {
     let execution =
-        executions::cancel(&state.store, &state.trail, &caller.0, &id, state.now()).await?;
+        cancellation::cancel(&state.store, &state.trail, &caller.0, &id, state.now()).await?;
     Ok(Body(execution.into()))
+}
+
+pub(super) async fn rerun_execution(
+    State(state): State<AppState>,
+    caller: Allowed<can::TriggerWorkflow>,
+    Path(id): Path<ExecutionId>,
+    IdempotencyKey(key): IdempotencyKey,
+    Query(query): Query<RerunExecutionQuery>,
+) -> Result<Response, ApiError> {
+    let (principal, now) = (&caller.0, state.now());
+    let request = (&id, &query);
+    let once = Once::new(RERUN_EXECUTION, principal, key.as_deref(), &request, now)?;
+    let place = Place {
+        execution_id: &id,
+        node_id: &query.from,
+        iteration: query.iteration.as_deref(),
+    };
+    let (store, trail) = (&state.store, &state.trail);
+    let done = rerun::rerun(store, trail, principal, &once, &place, now).await?;
+    let path = format!("/executions/{}", done.value.execution_id);
+    made(StatusCode::ACCEPTED, &path, &done)
 }
 
 pub(super) async fn delete_execution(
@@ -127,6 +175,7 @@ impl Default for TriggerWorkflowRequest {
     fn default() -> Self {
         Self {
             payload: empty_payload(),
+            mocks: BTreeMap::new(),
         }
     }
 }
@@ -139,13 +188,27 @@ async fn start(
 ) -> Result<Response, ApiError> {
     let now = state.now();
     let once = Once::new(START_EXECUTION, principal, key, request, now)?;
-    let CreateExecutionRequest {
-        workflow_id,
-        payload,
-    } = request;
-    let done = executions::start(&state.store, principal, &once, workflow_id, payload, now).await?;
+    let start = Start {
+        workflow_id: &request.workflow_id,
+        payload: &request.payload,
+        mocks: &request.mocks,
+    };
+    let done = start::start(&state.store, principal, &once, &start, now).await?;
     let path = format!("/executions/{}", done.value.execution_id);
     made(StatusCode::ACCEPTED, &path, &done)
+}
+
+/// Reads mocks, each an object: a derived `Deserialize` would take an array as well.
+fn mocks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Mock>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Read(#[serde(deserialize_with = "object")] Mock);
+
+    let mocks: BTreeMap<String, Read> = BTreeMap::deserialize(deserializer)?;
+    Ok(mocks
+        .into_iter()
+        .map(|(id, Read(mock))| (id, mock))
+        .collect())
 }
 
 fn empty_payload() -> Value {

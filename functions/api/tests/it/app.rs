@@ -17,7 +17,7 @@ use shared::{
     auth::Claims,
     config::Env,
     ids::{OrgId, Uid},
-    models::{AuditAction, AuditLog, Role, SubscriptionTier, User},
+    models::{AuditAction, AuditLog, Role, SubscriptionTier, Trigger, User},
     store::Store,
     testing::{FixedClock, MemoryDb, RecordingAccounts, TestVerifier, claims, memory_store},
 };
@@ -153,6 +153,15 @@ impl TestApp {
         let write = seeds::user(uid, org_id, role);
         self.store.commit(vec![write]).await.unwrap();
         self.verifier.accept(uid, claims(&Uid::parse(uid).unwrap()));
+    }
+
+    /// What starts the execution of `o1` that was asked for.
+    pub(crate) async fn trigger_of(&self, answer: &Answer) -> Trigger {
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        let id = answer.body["executionId"].as_str().unwrap();
+        let (org_id, id) = (OrgId::parse("o1").unwrap(), id.parse().unwrap());
+        let trigger = self.store.find_trigger(&org_id, &id).await;
+        trigger.unwrap().unwrap()
     }
 
     /// A user's document.

@@ -2,22 +2,22 @@ use serde_json::{Value, json};
 use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
     models::{
-        Agent, AgentKind, AgentStatus, Budget, DeployState, Execution, ExecutionStatus,
-        ExecutionTrigger, Industry, Integration, IntegrationService, IntegrationStatus, Invitation,
-        Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth, Organization, Personality,
-        Presence, Role, StartOptions, Step, StepIntent, StepResult, StepStatus, SubscriptionTier,
-        Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry, UsageState, User, VoiceConfig,
-        Workflow, WorkflowVersion,
+        Agent, AgentKind, AgentStatus, Approval, ApprovalStatus, Budget, DeployState, Execution,
+        ExecutionStatus, ExecutionTrigger, Industry, Integration, IntegrationService,
+        IntegrationStatus, Invitation, Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth,
+        Organization, Personality, Presence, Role, StartOptions, Step, StepIntent, StepResult,
+        StepStatus, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry,
+        UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
     },
     store::{
-        Write, agents,
+        Write, agents, approvals,
         document_db::{Operation, ValueType, value},
         executions, integrations, invitations, organizations, triggers, usage_ledger, users,
         workflows,
     },
 };
 
-use crate::app::NOW;
+use crate::{app::NOW, table::FOREIGN};
 
 pub(crate) fn now() -> Timestamp {
     let now: jiff::Timestamp = NOW.parse().unwrap();
@@ -211,7 +211,7 @@ pub(crate) fn trigger(id: &str) -> Write {
     let trigger = Trigger {
         id: TriggerId::parse(id).unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
-        workflow_id: WorkflowId::parse("w1").unwrap(),
+        workflow_id: workflow_id_of(id),
         kind: TriggerType::Manual,
         payload: json!({ "list": [[1]] }).into(),
         dedupe_key: id.to_owned(),
@@ -244,11 +244,42 @@ pub(crate) fn usage(id: &str, day: &str, model: &str) -> Write {
     usage_ledger::create(&entry).unwrap()
 }
 
+/// An approval that waits, by one of two roles.
+pub(crate) fn approval(id: &str, execution_id: &str) -> Write {
+    approvals::create(&approval_model(id, execution_id)).unwrap()
+}
+
+pub(crate) fn approval_model(id: &str, execution_id: &str) -> Approval {
+    Approval {
+        id: RecordId::parse(id).unwrap(),
+        org_id: OrgId::parse("o1").unwrap(),
+        workflow_id: workflow_id_of(id),
+        execution_id: ExecutionId::parse(execution_id).unwrap(),
+        node_id: "ask".to_owned(),
+        iteration: "0".to_owned(),
+        message: "Refund?".to_owned(),
+        fields: [].into(),
+        roles: vec![Role::Admin, Role::User],
+        required: 1,
+        excluded: None,
+        status: ApprovalStatus::Pending,
+        decisions: Vec::new(),
+        created_at: now(),
+        expires_at: None,
+    }
+}
+
+/// The workflow in the organization of what has this id.
+fn workflow_id_of(id: &str) -> WorkflowId {
+    let prefix = if id.starts_with(FOREIGN) { FOREIGN } else { "" };
+    WorkflowId::parse(format!("{prefix}w1")).unwrap()
+}
+
 pub(crate) fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Execution {
     Execution {
         id: ExecutionId::parse(id).unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
-        workflow_id: WorkflowId::parse("w1").unwrap(),
+        workflow_id: workflow_id_of(id),
         workflow_name: "Triage".to_owned(),
         workflow_version: "v1".to_owned(),
         status,
@@ -274,6 +305,7 @@ pub(crate) fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Ex
         lease: Lease {
             owner: Some("worker".to_owned()),
             fence: 1,
+            revision: 0,
             until: Some(now().plus_seconds(60)),
         },
         attempts: 1,

@@ -17,6 +17,7 @@ pub(crate) struct Route {
     /// With `{id}` for the id of something in `o1`.
     path: &'static str,
     id: &'static str,
+    query: &'static str,
     pub(crate) body: Option<Value>,
     pub(crate) status: u16,
 }
@@ -85,8 +86,25 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/analytics/usage", ""),
     ]
     .into_iter()
+    .chain(steering_routes())
     .chain(membership_routes())
     .collect()
+}
+
+fn steering_routes() -> Vec<Route> {
+    let approve = json!({ "decision": "approve" });
+    let decide = "/approvals/{id}/decisions";
+    let rerun = without_body(Method::POST, "/executions/{id}/rerun", "ended", 202);
+    vec![
+        Route {
+            query: "?from=start",
+            ..rerun
+        },
+        get("/workflows/{id}/webhooks", "w1"),
+        get("/approvals", ""),
+        get("/approvals/{id}", "p1"),
+        write(Method::POST, decide, "p1", approve, 200),
+    ]
 }
 
 /// `admin` is the only admin of `o1`, so it can neither leave nor have another organization.
@@ -143,12 +161,12 @@ impl Route {
     }
 
     pub(crate) fn path_with(&self, id: &str) -> String {
-        self.path.replace("{id}", id)
+        format!("{}{}", self.path.replace("{id}", id), self.query)
     }
 }
 
 /// What the id of another organization's thing begins with.
-const FOREIGN: &str = "foreign-";
+pub(crate) const FOREIGN: &str = "foreign-";
 
 /// The id of the same kind of thing in organization `o2`.
 pub(crate) fn foreign(id: &str) -> String {
@@ -165,6 +183,7 @@ pub(crate) async fn seeded_app() -> TestApp {
             seeds::workflow(&id("w1")),
             seeds::user(&id("m1"), org_id, Role::User),
             seeds::invitation(&id("i1"), org_id),
+            seeds::approval(&id("p1"), &id("running")),
         ];
         for (name, status, age) in [
             ("running", ExecutionStatus::Running, 1),
@@ -194,6 +213,7 @@ fn without_body(method: Method, path: &'static str, id: &'static str, status: u1
         method,
         path,
         id,
+        query: "",
         body: None,
         status,
     }
@@ -204,6 +224,7 @@ fn write(method: Method, path: &'static str, id: &'static str, body: Value, stat
         method,
         path,
         id,
+        query: "",
         body: Some(body),
         status,
     }
