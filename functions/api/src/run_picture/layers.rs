@@ -21,7 +21,7 @@ pub(super) fn arrange(node_count: usize, edges: &[Edge]) -> Layout {
     for sweep in 0..SWEEPS {
         grid.reorder(sweep % 2 == 0);
     }
-    grid.align()
+    grid.align(edges)
 }
 
 /// The layer of each node, and its turn: an edge to an earlier turn leads back.
@@ -99,21 +99,23 @@ impl Grid {
         };
         let mut bend_count = 0;
         for (place, edge) in edges.iter().enumerate() {
+            let mut ends = (edge.source, edge.target);
             if !ranks.is_forward(edge) {
-                continue;
+                ends = (edge.target, edge.source);
             }
-            let between = ranks.layers[edge.source] + 1..ranks.layers[edge.target];
+            let between = ranks.layers[ends.0] + 1..ranks.layers[ends.1];
             bend_count += between.len();
-            if bend_count <= MAX_BENDS {
-                grid.connect(place, edge, between);
+            if bend_count <= MAX_BENDS && ends.0 != ends.1 {
+                grid.connect(place, ends, between);
             }
         }
         grid.fill(&ranks.turns);
         grid
     }
 
-    fn connect(&mut self, place: usize, edge: &Edge, between: std::ops::Range<usize>) {
-        let mut last = edge.source;
+    /// From the left to the right, also for an edge that leads back.
+    fn connect(&mut self, place: usize, ends: (usize, usize), between: std::ops::Range<usize>) {
+        let mut last = ends.0;
         for layer in between {
             let bend = self.cells.len();
             self.cells.push(Cell::new(layer, 0.0, BEND_GAP));
@@ -121,7 +123,7 @@ impl Grid {
             self.join(last, bend);
             last = bend;
         }
-        self.join(last, edge.target);
+        self.join(last, ends.1);
     }
 
     fn join(&mut self, before: usize, after: usize) {
@@ -162,7 +164,7 @@ impl Grid {
     }
 
     /// Moves the cells towards those that they are connected to, without changing their order.
-    fn align(mut self) -> Layout {
+    fn align(mut self, edges: &[Edge]) -> Layout {
         let mut middles = vec![0.0; self.cells.len()];
         let mut layers = std::mem::take(&mut self.layers);
         for layer in &layers {
@@ -175,7 +177,7 @@ impl Grid {
                 });
             }
         }
-        self.layout(&middles)
+        self.layout(&middles, edges)
     }
 
     fn place(
@@ -195,7 +197,7 @@ impl Grid {
         }
     }
 
-    fn layout(&self, middles: &[f64]) -> Layout {
+    fn layout(&self, middles: &[f64], edges: &[Edge]) -> Layout {
         let tops = self.cells.iter().zip(middles);
         let top = tops.map(|(cell, middle)| middle - cell.height / 2.0);
         let top = top.fold(f64::INFINITY, f64::min);
@@ -204,18 +206,21 @@ impl Grid {
             x: x(cell),
             y: middles[cell] - HEIGHT / 2.0 - top,
         };
-        // An edge goes straight past the boxes of a layer.
         let bend = |cell: &usize| {
             let y = middles[*cell] - top;
             let left = x(*cell);
             [Point { x: left, y }, Point { x: left + WIDTH, y }]
         };
-        let bends = self.bends.iter();
+        let bends = self.bends.iter().zip(edges).map(|(bends, edge)| {
+            let mut points: Vec<Point> = bends.iter().flat_map(bend).collect();
+            if self.cells[edge.target].layer < self.cells[edge.source].layer {
+                points.reverse();
+            }
+            points
+        });
         Layout {
+            bends: bends.collect(),
             corners: (0..self.node_count).map(corner).collect(),
-            bends: bends
-                .map(|bends| bends.iter().flat_map(bend).collect())
-                .collect(),
         }
     }
 }

@@ -6,8 +6,9 @@ use super::{Node, Picture, edge::Edge, layers};
 pub(super) const WIDTH: f64 = 216.0;
 pub(super) const HEIGHT: f64 = 76.0;
 
-/// Space that is left between two boxes that the editor has put beside each other.
-const GAP: f64 = 24.0;
+/// Space that is left between two boxes that the editor has put beside or below each other.
+const BESIDE: f64 = 64.0;
+const BELOW: f64 = 28.0;
 /// How far the editor's picture is stretched for our boxes; its own are smaller.
 const MAX_STRETCH: f64 = 2.0;
 /// How wide or high a picture by the editor's positions may be: nobody sees what lies farther.
@@ -25,7 +26,8 @@ pub(super) struct Point {
 pub(super) struct Layout {
     /// The upper left corners of the nodes.
     pub(super) corners: Vec<Point>,
-    /// What each edge passes on its way to a node that is not in the next layer.
+    /// What each edge passes on its way to a node that is not in the next layer, in pairs: where it
+    /// comes into a layer, and where it leaves it.
     pub(super) bends: Vec<Vec<Point>>,
 }
 
@@ -93,8 +95,8 @@ fn stretch(points: &[Point]) -> Option<f64> {
     let mut stretch: f64 = 1.0;
     for (place, one) in points.iter().enumerate() {
         for other in &points[place + 1..] {
-            let beside = (WIDTH + GAP) / (one.x - other.x).abs();
-            let below = (HEIGHT + GAP) / (one.y - other.y).abs();
+            let beside = (WIDTH + BESIDE) / (one.x - other.x).abs();
+            let below = (HEIGHT + BELOW) / (one.y - other.y).abs();
             stretch = stretch.max(beside.min(below));
         }
     }

@@ -52,7 +52,7 @@ fn write_node(place: usize, node: &Node, text: &mut String) -> fmt::Result {
         Some(outcome) => {
             let state = outcome.state.as_str();
             let parts = text::outcome(outcome).join(" · ");
-            writeln!(text, " · {parts}\"]:::{state}")
+            writeln!(text, "<br/>{parts}\"]:::{state}")
         }
     }
 }
@@ -73,10 +73,10 @@ fn write_edge(edge: &Edge, text: &mut String) -> fmt::Result {
 fn write_legend(states: &[State], text: &mut String) -> fmt::Result {
     text.push_str("    subgraph legend [\"Legend: a thick line was taken\"]\n");
     for state in states {
-        let name = state.as_str();
-        writeln!(text, "        legend_{name}[\"{name}\"]:::{name}")?;
+        let (name, word) = (state.as_str(), state.word());
+        writeln!(text, "        legend_{name}[\"{word}\"]:::{name}")?;
     }
-    text.push_str("    end\n");
+    text.push_str("    end\n    style legend fill:#ffffff,stroke:#d0d7de\n");
     for state in states {
         writeln!(text, "    classDef {} {}", state.as_str(), look(*state))?;
     }

@@ -32,6 +32,7 @@ pub(super) enum State {
     Waiting,
     Unknown,
     Skipped,
+    /// Nothing is known of it, so far or for good.
     Pending,
 }
 
@@ -45,6 +46,14 @@ impl State {
         Self::Skipped,
         Self::Pending,
     ];
+
+    /// What people read.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "not run",
+            state => state.as_str(),
+        }
+    }
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -112,8 +121,8 @@ pub(super) fn by_node<'a>(steps: &'a [Step], ids: &[&str]) -> Vec<Vec<&'a Step>>
     for step in steps {
         found.entry(&step.node_id).or_default().push(step);
     }
-    let mut of = |id: &&str| found.remove(*id).unwrap_or_default();
-    ids.iter().map(|id| of(id)).collect()
+    let of = |id: &&str| found.remove(*id).unwrap_or_default();
+    ids.iter().map(of).collect()
 }
 
 /// What is under way counts more than what has ended, and a failure more than a success.

@@ -179,7 +179,7 @@ fn a_node_shows_its_state_its_time_and_its_attempts() {
         "failed, 10 ms, 3 attempts",
         "waiting",
         "skipped",
-        "pending",
+        "not run",
     ];
     assert_eq!(shown, expected);
 }
@@ -273,9 +273,10 @@ fn the_editors_positions_are_kept_where_there_is_room() {
 
 #[test]
 fn the_editors_positions_are_stretched_for_larger_boxes_but_not_too_far() {
-    let layout = Layout::of(&at_positions(&[(0.0, 0.0), (160.0, 0.0), (0.0, 50.0)]));
+    let layout = Layout::of(&at_positions(&[(0.0, 0.0), (160.0, 0.0), (0.0, 60.0)]));
     assert!(!overlaps(&layout));
-    assert_eq!(layout.corners[1].x, 2.0 * layout.corners[2].y + 120.0);
+    let corners = [layout.corners[1].x, layout.corners[2].y];
+    assert_eq!(corners, [280.0, 105.0]);
     for positions in [
         vec![(0.0, 0.0), (1.0, 1.0)],
         vec![(0.0, 0.0), (0.0, 0.0)],
@@ -286,6 +287,21 @@ fn the_editors_positions_are_stretched_for_larger_boxes_but_not_too_far() {
         assert!(
             !overlaps(&layout) && layout.extent().x < 1_000.0,
             "{positions:?}"
+        );
+    }
+}
+
+#[test]
+fn the_way_back_of_a_loop_has_a_place_in_the_layers_between() {
+    let layout = Layout::of(&looped());
+    let [leaves, arrives] = layout.bends[3].as_slice() else {
+        panic!("{:?}", layout.bends[3]);
+    };
+    assert!(leaves.x > arrives.x, "it leads to the left");
+    for corner in [layout.corners[2], layout.corners[4]] {
+        assert!(
+            leaves.y < corner.y || leaves.y > corner.y + HEIGHT,
+            "{leaves:?} {corner:?}"
         );
     }
 }
@@ -399,7 +415,7 @@ fn assert_is_harmless_svg(svg: &str) {
 /// its quotation marks.
 fn assert_is_harmless_mermaid(mermaid: &str, with_run: bool) {
     let lines: Vec<&str> = mermaid.lines().collect();
-    assert_eq!(lines.len(), if with_run { 8 } else { 4 }, "{mermaid}");
+    assert_eq!(lines.len(), if with_run { 9 } else { 4 }, "{mermaid}");
     for line in &lines[1..4] {
         let mut parts = line.split('"');
         let (before, quoted) = (parts.next().unwrap(), parts.next().unwrap_or_default());
@@ -419,7 +435,7 @@ fn assert_is_harmless_mermaid(mermaid: &str, with_run: bool) {
             "{line}"
         );
         assert!(["]", "]:::pending", "| n1", ""].contains(&after), "{line}");
-        let text = quoted.replacen("<br/>", "", 1).replace(" · pending", "");
+        let text = quoted.replacen("<br/>", "", 1).replace("<br/>not run", "");
         let is_plain = |c: char| c.is_alphanumeric() || " ,…#;".contains(c);
         assert!(text.chars().all(is_plain), "{line}");
     }
@@ -447,8 +463,12 @@ fn the_legend_has_the_states_that_are_shown() {
         .filter(|line| line.contains("legend_"))
         .map(str::trim)
         .collect();
-    let expected = ["succeeded", "failed", "running", "pending"]
-        .map(|state| format!("legend_{state}[\"{state}\"]:::{state}"));
+    let expected = [
+        "legend_succeeded[\"succeeded\"]:::succeeded",
+        "legend_failed[\"failed\"]:::failed",
+        "legend_running[\"running\"]:::running",
+        "legend_pending[\"not run\"]:::pending",
+    ];
     assert_eq!(legend, expected);
 }
 

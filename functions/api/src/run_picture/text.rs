@@ -16,7 +16,7 @@ pub(super) fn duration(ms: i64) -> String {
 
 /// What became of a node, in parts.
 pub(super) fn outcome(outcome: &Outcome) -> Vec<String> {
-    let mut parts = vec![outcome.state.as_str().to_owned()];
+    let mut parts = vec![outcome.state.word().to_owned()];
     if let Some(count) = &outcome.count {
         parts = counts(count, outcome.state);
     }
@@ -38,7 +38,7 @@ fn counts(count: &Count, state: State) -> Vec<String> {
         .map(|(number, word)| format!("{number} {word}"))
         .collect();
     match parts.is_empty() {
-        true => vec![state.as_str().to_owned()],
+        true => vec![state.word().to_owned()],
         false => parts,
     }
 }

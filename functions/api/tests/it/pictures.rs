@@ -23,7 +23,7 @@ async fn a_run_is_drawn_with_what_became_of_its_nodes() {
         "succeeded · 5 ms",
         "start",
         "end",
-        "pending",
+        "not run",
         "taken",
     ] {
         assert!(
@@ -34,7 +34,7 @@ async fn a_run_is_drawn_with_what_became_of_its_nodes() {
     let mermaid = app.get("viewer", "/executions/ended/graph.mmd").await;
     assert_eq!(mermaid.headers[CONTENT_TYPE], "text/plain; charset=utf-8");
     let mermaid = text(&mermaid);
-    let start = "n0[\"start<br/>trigger · succeeded · 5 ms\"]:::succeeded\n";
+    let start = "n0[\"start<br/>trigger<br/>succeeded · 5 ms\"]:::succeeded\n";
     assert!(mermaid.contains(start), "{mermaid}");
     assert!(mermaid.contains("n0 ==> n1\n"), "{mermaid}");
 }
@@ -77,7 +77,7 @@ async fn a_run_that_has_not_begun_is_drawn_on_its_workflow() {
     let svg = app.get("viewer", "/executions/queued/graph.svg").await;
     let texts = texts(text(&svg));
     assert_eq!(
-        texts.iter().filter(|text| *text == "pending").count(),
+        texts.iter().filter(|text| *text == "not run").count(),
         3,
         "{texts:?}"
     );

@@ -9,7 +9,7 @@ use crate::run_picture::{
 };
 
 /// Columns that fit beside the sign, and below it.
-const LABEL_COLUMNS: usize = 21;
+const LABEL_COLUMNS: usize = 19;
 const OUTCOME_COLUMNS: usize = 33;
 
 /// A node's box.

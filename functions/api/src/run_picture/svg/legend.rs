@@ -23,10 +23,7 @@ impl Legend {
     }
 
     pub(super) fn width(&self) -> f64 {
-        let states = self
-            .0
-            .iter()
-            .map(|state| SIGN + width(state.as_str()) + GAP);
+        let states = self.0.iter().map(|state| SIGN + width(state.word()) + GAP);
         let edges = ["taken", "not taken"].map(|word| EDGE + 8.0 + width(word) + GAP);
         states.chain(edges).sum()
     }
@@ -34,8 +31,8 @@ impl Legend {
     pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, mut x: f64, y: f64) -> fmt::Result {
         for state in &self.0 {
             write_sign(f, *state, Point { x: x + 8.0, y }, 0.67)?;
-            write_word(f, x + SIGN, y, state.as_str())?;
-            x += SIGN + width(state.as_str()) + GAP;
+            write_word(f, x + SIGN, y, state.word())?;
+            x += SIGN + width(state.word()) + GAP;
         }
         let looks = [
             (

@@ -15,6 +15,10 @@ pub(super) const MARKERS: &str = concat!(
 );
 
 const LABEL_COLUMNS: usize = 18;
+/// How far from a box an edge has to be to turn into it from above or below.
+const CLEARANCE: f64 = 16.0;
+/// How far two boxes are apart that have nothing between them.
+const NEAR: f64 = 120.0;
 
 /// The way of an edge from box to box.
 pub(super) struct Route {
@@ -32,8 +36,10 @@ impl Route {
         let right = Point::middle_of(from, 1.0, 0.5);
         let left = Point::middle_of(to, 0.0, 0.5);
         let is_beside = (from.x - to.x).abs() < WIDTH;
-        if !bends.is_empty() || right.x <= left.x {
+        if right.x <= left.x {
             Self::sideways(right, left, bends)
+        } else if !bends.is_empty() || (0.0..NEAR).contains(&(from.x - to.x - WIDTH)) {
+            Self::back(from, to, bends)
         } else if is_beside && from.y + HEIGHT <= to.y {
             let (start, end) = (
                 Point::middle_of(from, 0.5, 1.0),
@@ -56,21 +62,44 @@ impl Route {
     }
 
     fn sideways(start: Point, end: Point, bends: &[Point]) -> Self {
-        let first = bends.first().copied().unwrap_or(end);
         let mut path = format!("M{start}");
         let mut last = start;
-        // Bends come in pairs: where a layer begins, and where it ends.
-        for pair in bends.chunks(2) {
-            if let [into, out_of] = pair {
-                push_curve(&mut path, last, *into);
-                path.push_str(&format!("L{out_of}"));
-                last = *out_of;
-            }
+        for (into, out_of) in pairs(bends) {
+            push_curve(&mut path, last, into);
+            push_line(&mut path, out_of);
+            last = out_of;
         }
         push_curve(&mut path, last, end);
+        let middle = Point::between(start, end);
         Self {
             path,
-            label: Point::between(start, first),
+            label: label_at(bends).unwrap_or(middle),
+            is_below: false,
+        }
+    }
+
+    /// To the left, past the boxes of the layers between.
+    fn back(from: Point, to: Point, bends: &[Point]) -> Self {
+        let (start, end) = (Side::of(from, bends.first()), Side::of(to, bends.last()));
+        let (first, mut last) = (start.place(from, 0.0), None);
+        let mut path = format!("M{first}");
+        for (into, out_of) in pairs(bends) {
+            match last {
+                None if start != Side::Beside => push_bow(&mut path, first, into),
+                _ => push_curve(&mut path, last.unwrap_or(first), into),
+            }
+            push_line(&mut path, out_of);
+            last = Some(out_of);
+        }
+        let (last, target) = (last.unwrap_or(first), end.place(to, 1.0));
+        if end == Side::Beside {
+            push_curve(&mut path, last, target);
+        } else {
+            push_rise(&mut path, last, target);
+        }
+        Self {
+            path,
+            label: label_at(bends).unwrap_or(Point::between(first, target)),
             is_below: false,
         }
     }
@@ -96,6 +125,36 @@ impl Route {
             path: format!("M{start}C{one} {other} {end}"),
             label,
             is_below: true,
+        }
+    }
+}
+
+/// Where the way back of a loop leaves a box or comes into it.
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Above,
+    Below,
+    /// At the foot of the box's left or right side: other edges have the middle.
+    Beside,
+}
+
+impl Side {
+    /// The side on which the way lies.
+    fn of(corner: Point, bend: Option<&Point>) -> Self {
+        let height = bend.map(|bend| bend.y - corner.y);
+        match height {
+            Some(height) if height < -CLEARANCE => Self::Above,
+            Some(height) if height > HEIGHT + CLEARANCE => Self::Below,
+            _ => Self::Beside,
+        }
+    }
+
+    /// `across` is 0 for the left side and 1 for the right.
+    fn place(self, corner: Point, across: f64) -> Point {
+        match self {
+            Self::Above => Point::middle_of(corner, 0.5, 0.0),
+            Self::Below => Point::middle_of(corner, 0.5, 1.0),
+            Self::Beside => Point::middle_of(corner, across, 0.82),
         }
     }
 }
@@ -162,6 +221,49 @@ impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.1},{:.1}", self.x, self.y)
     }
+}
+
+/// Where an edge comes into a layer, and where it leaves it.
+fn pairs(bends: &[Point]) -> impl Iterator<Item = (Point, Point)> {
+    let pairs = bends.chunks_exact(2);
+    pairs.filter_map(|pair| match pair {
+        [into, out_of] => Some((*into, *out_of)),
+        _ => None,
+    })
+}
+
+/// In the first layer that it passes, an edge is alone at its height.
+fn label_at(bends: &[Point]) -> Option<Point> {
+    let (into, out_of) = pairs(bends).next()?;
+    let x = into.x + (out_of.x - into.x) * 0.2;
+    Some(Point { x, ..into })
+}
+
+/// Sideways, and then up or down into a box.
+fn push_rise(path: &mut String, from: Point, to: Point) {
+    let corner = Point { y: from.y, ..to };
+    let half = Point {
+        x: f64::midpoint(from.x, to.x),
+        ..from
+    };
+    // Writing to a string cannot fail.
+    let _ = write!(path, "C{half} {corner} {to}");
+}
+
+fn push_line(path: &mut String, to: Point) {
+    // Writing to a string cannot fail.
+    let _ = write!(path, "L{to}");
+}
+
+/// Down or up out of a box, and then sideways.
+fn push_bow(path: &mut String, from: Point, to: Point) {
+    let corner = Point { y: to.y, ..from };
+    let half = Point {
+        x: f64::midpoint(from.x, to.x),
+        ..to
+    };
+    // Writing to a string cannot fail.
+    let _ = write!(path, "C{corner} {half} {to}");
 }
 
 fn push_curve(path: &mut String, from: Point, to: Point) {
