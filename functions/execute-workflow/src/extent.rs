@@ -7,7 +7,7 @@ use serde_json::Value;
 pub(crate) struct Extent {
     /// Levels of arrays and objects.
     pub(crate) depth: usize,
-    /// Bytes as text, roughly: escapes are not counted.
+    /// Bytes as text, a few more.
     pub(crate) bytes: usize,
 }
 
@@ -19,14 +19,14 @@ impl Extent {
             Value::Number(_) => Self { depth: 0, bytes: 8 },
             Value::String(text) => Self {
                 depth: 0,
-                bytes: text.len() + 3,
+                bytes: text_len(text) + 1,
             },
             Value::Array(items) => Self::around(items.iter().map(Self::of)),
             Value::Object(fields) => Self::around(fields.iter().map(|(name, value)| {
                 let Self { depth, bytes } = Self::of(value);
                 Self {
                     depth,
-                    bytes: bytes + name.len() + 4,
+                    bytes: bytes + text_len(name) + 2,
                 }
             })),
         }
@@ -38,6 +38,16 @@ impl Extent {
             bytes: whole.bytes + part.bytes,
         })
     }
+}
+
+/// The length of text in quotes, as `serde_json` escapes it.
+fn text_len(text: &str) -> usize {
+    let escapes = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        0..0x20 => 5,
+        _ => 0,
+    });
+    text.len() + 2 + escapes.sum::<usize>()
 }
 
 #[cfg(test)]
@@ -58,5 +68,12 @@ mod tests {
         let value = json!({ "name": "x".repeat(1_000), "list": [1, 2, null, true] });
         let (bytes, text) = (Extent::of(&value).bytes, value.to_string().len());
         assert!(bytes.abs_diff(text) < 50, "{bytes} for {text}");
+    }
+
+    #[test]
+    fn escapes_count() {
+        let value = json!({ "\"\n": "\u{1}\\\u{8}ä" });
+        let (bytes, text) = (Extent::of(&value).bytes, value.to_string().len());
+        assert!((text..text + 10).contains(&bytes), "{bytes} for {text}");
     }
 }

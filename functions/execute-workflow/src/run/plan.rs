@@ -101,7 +101,7 @@ impl Plan {
         self.turns.extend(places.into_iter().map(Turn::Run));
     }
 
-    /// Whether nothing but what is under way is left in a frame; a frame that has gone is not open.
+    /// Whether a frame is still at work.
     pub(super) fn is_open(&self, frame: FrameId) -> bool {
         self.frames.get(frame).is_some_and(Option::is_some)
     }

@@ -87,6 +87,10 @@ impl Run<'_> {
 
     /// A node has failed what is around it: an item, a loop, or the run.
     fn bear(&mut self, place: Place, error: ExecutionError) -> Result<(), ExecutionError> {
+        // It came too late: the item has ended without it.
+        if !self.plan.is_open(place.frame) {
+            return Ok(());
+        }
         match self.plan.fail(place.frame, &error) {
             Bearer::Run => Err(error),
             Bearer::Item => Ok(()),

@@ -239,6 +239,26 @@ async fn a_workflow_that_runs_itself_ends_at_the_limit() {
 }
 
 #[tokio::test]
+async fn a_part_does_not_wait_for_the_place_of_the_run_around_it() {
+    let app = app().await;
+    let settings = json!({ "settings": { "concurrency": 1 } });
+    let nodes = json!([
+        node("start", "trigger", settings),
+        node("deep", "condition", json!({ "expression": "trigger.deep" })),
+        node(
+            "again",
+            "workflow",
+            json!({ "workflowId": "w1", "payload": { "deep": true } })
+        ),
+    ]);
+    let edges = json!([edge("start", "deep"), branch("deep", "false", "again")]);
+    app.save(nodes, edges).await;
+    app.run(json!({ "deep": false })).await;
+    app.settle().await;
+    assert_eq!(app.execution().await.status, ExecutionStatus::Succeeded);
+}
+
+#[tokio::test]
 async fn a_part_ends_when_the_run_around_it_has() {
     let inner = node("inner", "wait", json!({ "seconds": 60 }));
     let app = nested(inner, json!({})).await;
