@@ -7,7 +7,7 @@ pub mod sign_in;
 mod files;
 mod server;
 
-pub(crate) use server::LocalServer;
+pub(crate) use server::{LocalPort, LocalServer};
 
 /// A client that reaches loopback whatever proxy the machine has.
 #[cfg(test)]

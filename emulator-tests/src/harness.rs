@@ -6,13 +6,14 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use shared::{
     config::{Env, ServiceConfig},
+    shutdown::Shutdown,
     store::firestore::Firestore,
 };
 
 use crate::{
     delivery::Delivery,
     emulators::{
-        LocalServer,
+        LocalPort, LocalServer,
         firestore::{EmbeddedFirestore, FirestoreOptions},
         sign_in::{SignIn, SignInOptions},
     },
@@ -27,6 +28,8 @@ use crate::{
 /// Firebase takes `demo-` projects as local ones that never reach the network.
 const PROJECT_ID: &str = "demo-infinity-x";
 const RULES: &str = include_str!("../../firestore.rules");
+/// The queue of executions, as Cloud Tasks names it.
+const TASKS_QUEUE: &str = "projects/demo-infinity-x/locations/local/queues/executions";
 /// Origins of Vite's development and preview servers.
 const LOCAL_ORIGINS: &str = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:4173";
 
@@ -79,6 +82,7 @@ pub struct Harness {
     stand_ins: StandIns,
     delivery: Delivery,
     server: LocalServer,
+    shutdown: Shutdown,
 }
 
 impl Harness {
@@ -87,12 +91,14 @@ impl Harness {
     /// # Errors
     /// Returns what could not be started.
     pub async fn start(options: HarnessOptions) -> Result<Self> {
-        let (env, stand_ins) = start_stand_ins(&options).await?;
+        // Taken first: the queue delivers to it, which is among the functions' variables.
+        let port = LocalPort::bind("functions", options.port).await?;
+        let functions_url = format!("{}/functions", port.url());
+        let (env, stand_ins) = start_stand_ins(&options, &functions_url).await?;
         let service = ServiceConfig::load(&env)?;
-        let router = mount_functions(&env)?;
-        let server = LocalServer::start("functions", options.port, router).await?;
+        let shutdown = Shutdown::new();
+        let server = port.serve(mount_functions(&env, shutdown.clone())?);
         let firestore = Firestore::new(&service);
-        let functions_url = format!("{}/functions", server.url());
         let project_id = service.project_id.clone();
         let sign_in = stand_ins.sign_in.clone();
         let delivery = Delivery::start(functions_url, project_id, &firestore, sign_in).await?;
@@ -103,6 +109,7 @@ impl Harness {
             stand_ins,
             delivery,
             server,
+            shutdown,
         })
     }
 
@@ -138,6 +145,7 @@ impl Harness {
 
     /// Stops everything; data is on disk afterwards if there is a data directory.
     pub async fn stop(self) {
+        self.shutdown.begin();
         self.delivery.stop().await;
         self.server.shutdown().await;
         if let Some(firestore) = self.stand_ins.firestore {
@@ -146,7 +154,7 @@ impl Harness {
     }
 }
 
-async fn start_stand_ins(options: &HarnessOptions) -> Result<(Env, StandIns)> {
+async fn start_stand_ins(options: &HarnessOptions, functions_url: &str) -> Result<(Env, StandIns)> {
     let env = options
         .env
         .clone()
@@ -162,6 +170,11 @@ async fn start_stand_ins(options: &HarnessOptions) -> Result<(Env, StandIns)> {
     let web = stand_ins.web.url();
     let address = web.trim_start_matches("http://");
     let mut pairs = fixed_variables();
+    pairs.push(("CLOUD_TASKS_EMULATOR_HOST", "127.0.0.1:1".to_owned()));
+    pairs.push((
+        "TASKS_TARGET_URL",
+        format!("{functions_url}/execute-workflow"),
+    ));
     pairs.push(("EGRESS_HOST_OVERRIDES", format!("demo.localhost={address}")));
     let firestore = stand_ins.firestore.as_ref().map(EmbeddedFirestore::host);
     pairs.extend(firestore.map(|host| ("FIRESTORE_EMULATOR_HOST", host)));
@@ -253,6 +266,7 @@ fn fixed_variables() -> Vec<(&'static str, String)> {
         ("STRIPE_LIVEMODE", "false"),
         ("LOCAL_MAC_KEY", "local"),
         ("APP_URL", "http://localhost:5173"),
+        ("TASKS_QUEUE", TASKS_QUEUE),
         ("CORS_ORIGINS", LOCAL_ORIGINS),
     ]
     .map(|(name, value)| (name, value.to_owned()))

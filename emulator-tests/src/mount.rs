@@ -2,13 +2,13 @@
 
 use anyhow::{Context, Result};
 use axum::{Router, routing::any_service};
-use shared::config::Env;
+use shared::{config::Env, shutdown::Shutdown};
 
 /// Every function under `/functions/<name>`; the public ones also where clients expect them.
 ///
 /// # Errors
 /// Returns the variable that a function cannot start without.
-pub(crate) fn mount_functions(env: &Env) -> Result<Router> {
+pub(crate) fn mount_functions(env: &Env, shutdown: Shutdown) -> Result<Router> {
     let api = api::router(api::AppState::new(api::Config::from_env(env)?).context("api")?);
     let deploy_agent = deploy_agent::Config::from_env(env)?;
     let deploy_agent = deploy_agent::AppState::new(deploy_agent).context("deploy-agent")?;
@@ -17,7 +17,7 @@ pub(crate) fn mount_functions(env: &Env) -> Result<Router> {
     let stripe = handle_stripe_webhook::AppState::new(stripe).context("handle-stripe-webhook")?;
     let stripe = handle_stripe_webhook::router(stripe);
     let execute = execute_workflow::Config::from_env(env)?;
-    let execute = execute_workflow::AppState::new(execute).context("execute-workflow")?;
+    let execute = execute_workflow::AppState::new(execute, shutdown).context("execute-workflow")?;
     let on_user_create = on_user_create::Config::from_env(env)?;
     let on_user_create = on_user_create::AppState::new(on_user_create).context("on-user-create")?;
     let sync = sync_google_workspace::Config::from_env(env)?;

@@ -4,8 +4,12 @@
 //! against the special-purpose registries, and the connection goes to a checked address; each
 //! redirect begins again. Names of the machine, the local network and metadata servers are
 //! refused before any look-up. Proxies of the environment are not used.
+//!
+//! A call that has no answer tells whether a server may have acted on it all the same, see
+//! [`Unanswered`].
 
 mod address;
+mod config;
 mod error;
 mod headers;
 mod redirect;
@@ -15,9 +19,12 @@ mod target;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    net::SocketAddr,
-    sync::Arc,
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,7 +32,8 @@ use reqwest::{Client, Method, Response};
 use url::Url;
 
 use crate::graph::parse_url;
-pub use error::Error;
+pub use config::EgressConfig;
+pub use error::{Error, Unanswered};
 use redirect::Hop;
 use resolver::{CheckedResolver, Lookup, SystemLookup};
 
@@ -34,18 +42,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(300);
 /// After decompression.
 pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+/// Names and values of an answer's headers together.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
 const MAX_REDIRECTS: usize = 5;
 const USER_AGENT: &str = concat!("infinity-x-workflow/", env!("CARGO_PKG_VERSION"));
 
-/// Settings of [`Egress`].
-#[derive(Clone, Debug, Default)]
-pub struct EgressConfig {
-    /// Where hosts really are, without any check; for development only, to reach local stubs.
-    pub host_overrides: HashMap<String, SocketAddr>,
-}
-
-/// A call to make.
-#[derive(Clone, Debug)]
+/// A call to make. Its headers and its query may be secret: it cannot be logged.
+#[derive(Clone)]
 pub struct EgressRequest {
     /// The method.
     pub method: Method,
@@ -78,7 +81,7 @@ pub struct EgressResponse {
 #[derive(Clone, Debug)]
 pub struct Egress {
     client: Client,
-    host_overrides: Arc<HashMap<String, SocketAddr>>,
+    config: Arc<EgressConfig>,
 }
 
 impl Egress {
@@ -87,27 +90,33 @@ impl Egress {
     /// # Errors
     /// Returns [`Error::Client`] when there is no TLS.
     pub fn new(config: EgressConfig) -> Result<Self, Error> {
-        Self::with_lookup(config, Arc::new(SystemLookup))
+        Self::on(Network::system(), config)
     }
 
     /// Makes the call and follows up to five redirects.
     ///
     /// # Errors
     /// Returns why the call is refused or has no answer. An answer of any status is none.
-    pub async fn send(&self, request: EgressRequest) -> Result<EgressResponse, Error> {
+    pub async fn send(&self, request: EgressRequest) -> Result<EgressResponse, Unanswered> {
         let timeout = request.timeout.min(MAX_TIMEOUT);
-        let call = Box::pin(self.follow(request));
-        match tokio::time::timeout(timeout, call).await {
+        let has_sent = AtomicBool::new(false);
+        let call = Box::pin(self.follow(request, &has_sent));
+        let result = match tokio::time::timeout(timeout, call).await {
             Ok(result) => result,
             Err(_) => Err(Error::TimedOut),
-        }
+        };
+        result.map_err(|reason| Unanswered {
+            reason,
+            may_have_reached: has_sent.load(Ordering::Relaxed),
+        })
     }
 
-    fn with_lookup(config: EgressConfig, lookup: Arc<dyn Lookup>) -> Result<Self, Error> {
-        let host_overrides = Arc::new(config.host_overrides);
+    fn on(network: Network, config: EgressConfig) -> Result<Self, Error> {
+        let config = Arc::new(config);
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .dns_resolver(CheckedResolver::new(host_overrides.clone(), lookup))
+            .dns_resolver(CheckedResolver::new(config.clone(), network.lookup))
+            .local_address(network.local_address)
             .no_proxy()
             .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())
@@ -115,16 +124,17 @@ impl Egress {
             .user_agent(USER_AGENT)
             .build()
             .map_err(Error::Client)?;
-        Ok(Self {
-            client,
-            host_overrides,
-        })
+        Ok(Self { client, config })
     }
 
-    async fn follow(&self, request: EgressRequest) -> Result<EgressResponse, Error> {
+    async fn follow(
+        &self,
+        request: EgressRequest,
+        has_sent: &AtomicBool,
+    ) -> Result<EgressResponse, Error> {
         let mut hop = first_hop(request)?;
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.call(&hop).await?;
+            let response = self.call(&hop, has_sent).await?;
             match redirect::next(&hop, response.status(), response.headers())? {
                 Some(next) => hop = next,
                 None => return read(response, hop.url).await,
@@ -133,8 +143,9 @@ impl Egress {
         Err(Error::TooManyRedirects)
     }
 
-    async fn call(&self, hop: &Hop) -> Result<Response, Error> {
-        target::check(&hop.url, &self.host_overrides)?;
+    /// Until a connection has failed, the request may have been sent.
+    async fn call(&self, hop: &Hop, has_sent: &AtomicBool) -> Result<Response, Error> {
+        target::check(&hop.url, &self.config)?;
         let request = self
             .client
             .request(hop.method.clone(), hop.url.clone())
@@ -143,7 +154,28 @@ impl Egress {
             Some(body) => request.body(body.clone()),
             None => request,
         };
-        request.send().await.map_err(Error::from_client)
+        let had_sent = has_sent.swap(true, Ordering::Relaxed);
+        let result = request.send().await;
+        if result.as_ref().is_err_and(reqwest::Error::is_connect) {
+            has_sent.store(had_sent, Ordering::Relaxed);
+        }
+        result.map_err(Error::from_client)
+    }
+}
+
+/// The way out of this machine.
+struct Network {
+    lookup: Arc<dyn Lookup>,
+    /// The address that calls come from; the system's choice when it is none.
+    local_address: Option<IpAddr>,
+}
+
+impl Network {
+    fn system() -> Self {
+        Self {
+            lookup: Arc::new(SystemLookup),
+            local_address: None,
+        }
     }
 }
 
@@ -162,6 +194,9 @@ fn first_hop(request: EgressRequest) -> Result<Hop, Error> {
 
 async fn read(mut response: Response, url: Url) -> Result<EgressResponse, Error> {
     let status = response.status().as_u16();
+    if headers::size(response.headers()) > MAX_HEADER_BYTES {
+        return Err(Error::HeadersTooLarge);
+    }
     let headers = headers::readable(response.headers());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(Error::from_client)? {

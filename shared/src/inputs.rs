@@ -5,8 +5,9 @@
 //! `${`. Map keys are never expressions, and a result is data: it is not evaluated again.
 //!
 //! Expressions see `trigger`, `nodes.<id>.output` (or `nodes["id"].output`), `execution.id`,
-//! `execution.startedAt`, `workflow.id` and `workflow.name`, and may call what
-//! [`functions`] lists. They are total: no loops but `map`, `filter`, `all`, `exists` and
+//! `execution.startedAt`, `workflow.id` and `workflow.name`, inside a loop `item` and `index` of
+//! the innermost one and `loops.<id>.item` and `loops.<id>.index` of each one around, and may call
+//! what [`functions`] lists. They are total: no loops but `map`, `filter`, `all`, `exists` and
 //! `exists_one`, and a budget that [`meter`] describes.
 
 mod bindings;
@@ -92,9 +93,17 @@ impl Template {
 
     /// The ids of the nodes whose outputs are used.
     pub fn references(&self) -> Vec<String> {
-        let references = self.expressions.iter().flat_map(Expression::references);
-        let unique: BTreeSet<&String> = references.collect();
-        unique.into_iter().cloned().collect()
+        unique(self.expressions.iter().flat_map(Expression::references))
+    }
+
+    /// Whether an expression uses `item`, `index` or `loops`, and so only works inside a loop.
+    pub fn uses_loop(&self) -> bool {
+        self.expressions.iter().any(Expression::uses_loop)
+    }
+
+    /// The ids of the loops that are named, as in `loops.<id>.item`.
+    pub fn loops(&self) -> Vec<String> {
+        unique(self.expressions.iter().flat_map(Expression::loops))
     }
 }
 
@@ -127,6 +136,21 @@ impl Condition {
 
     /// The ids of the nodes whose outputs are used.
     pub fn references(&self) -> Vec<String> {
-        self.expression.references().cloned().collect()
+        unique(self.expression.references())
     }
+
+    /// Whether it uses `item`, `index` or `loops`, and so only works inside a loop.
+    pub fn uses_loop(&self) -> bool {
+        self.expression.uses_loop()
+    }
+
+    /// The ids of the loops that are named, as in `loops.<id>.item`.
+    pub fn loops(&self) -> Vec<String> {
+        unique(self.expression.loops())
+    }
+}
+
+fn unique<'e>(ids: impl IntoIterator<Item = &'e String>) -> Vec<String> {
+    let ids: BTreeSet<&String> = ids.into_iter().collect();
+    ids.into_iter().cloned().collect()
 }

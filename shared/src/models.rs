@@ -1,6 +1,7 @@
 //! The documents of Firestore, field for field. A document's struct is the domain's struct.
 
 mod agent;
+mod approval;
 mod audit_log;
 mod bookkeeping;
 mod execution;
@@ -18,14 +19,15 @@ pub use agent::{
     Agent, AgentKind, AgentRuntime, AgentStatus, ChatMessage, DeployState, Industry, LastError,
     Memory, MemoryDepth, Personality, Presence, Session, VoiceConfig,
 };
+pub use approval::{Approval, ApprovalStatus, Decision, Wakeup};
 pub use audit_log::{AuditAction, AuditHead, AuditLog};
 pub use bookkeeping::{
     IdempotencyRecord, OAuthState, OutboxMessage, OutboxRow, OutboxState, ProcessedEvent,
     StripeCustomer, StripeEvent, StripeEventState, UsageEntry, UsageState,
 };
 pub use execution::{
-    Budget, Execution, ExecutionError, ExecutionStatus, ExecutionTrigger, Lease, LogKind, LogLevel,
-    LogLine, Step, StepIntent, StepResult, StepStatus,
+    Budget, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger, Lease,
+    LogKind, LogLevel, LogLine, Step, StepIntent, StepPage, StepResult, StepStatus,
 };
 pub use integration::{Integration, IntegrationService, IntegrationStatus, SyncCursor, SyncStatus};
 pub use json_text::JsonText;
@@ -37,4 +39,7 @@ pub use organization::{
 pub use principal::{Principal, Role, SystemPrincipal};
 pub use timestamp::Timestamp;
 pub use user::{DeletedUser, ErasureState, User, UserSettings};
-pub use workflow::{Trigger, TriggerSource, TriggerType, Workflow, WorkflowVersion};
+pub use workflow::{
+    Mock, Rerun, StartOptions, Trigger, TriggerSource, TriggerType, Workflow, WorkflowState,
+    WorkflowVersion,
+};

@@ -4,6 +4,7 @@
 //! bookkeeping go into one commit.
 
 pub mod agents;
+pub mod approvals;
 pub mod audit_logs;
 mod codec;
 mod contention;
@@ -22,6 +23,8 @@ pub mod stripe_events;
 pub mod triggers;
 pub mod usage_ledger;
 pub mod users;
+pub mod wakeups;
+pub mod workflow_states;
 pub mod workflows;
 
 use std::sync::Arc;
@@ -31,7 +34,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use self::document_db::{Document, DocumentDb, Operation, Precondition, Query};
 pub use self::{
     codec::{decode, document_from_wire, encode},
-    contention::commit_contended,
+    contention::{commit_contended, commit_versioned},
     document_db::{DocumentPath, Error, Write},
     position::is_position,
 };

@@ -12,12 +12,59 @@ use tokio_util::task::TaskTracker;
 /// How long open requests get to finish after a stop.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 
+/// A loopback port that is taken and not served yet, so that others can be told of it before.
+#[derive(Debug)]
+pub(crate) struct LocalPort {
+    name: &'static str,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
 /// A running HTTP server; dropping it closes its port.
 #[derive(Debug)]
 pub(crate) struct LocalServer {
     address: SocketAddr,
     stop: CancellationToken,
     tasks: TaskTracker,
+}
+
+impl LocalPort {
+    /// Takes `127.0.0.1:port`; port 0 takes any free one.
+    pub(crate) async fn bind(name: &'static str, port: u16) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .with_context(|| format!("{name} cannot listen on 127.0.0.1:{port}"))?;
+        let address = listener.local_addr()?;
+        Ok(Self {
+            name,
+            listener,
+            address,
+        })
+    }
+
+    /// The address as a URL without a trailing slash.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Serves `router`, connections that came before included.
+    pub(crate) fn serve(self, router: Router) -> LocalServer {
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let serving = axum::serve(self.listener, router)
+            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        tasks.spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(server.name = self.name, %error, "a local server ended");
+            }
+        });
+        tasks.close();
+        LocalServer {
+            address: self.address,
+            stop,
+            tasks,
+        }
+    }
 }
 
 impl LocalServer {
@@ -27,25 +74,7 @@ impl LocalServer {
         port: u16,
         router: Router,
     ) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .with_context(|| format!("{name} cannot listen on 127.0.0.1:{port}"))?;
-        let address = listener.local_addr()?;
-        let stop = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        let serving =
-            axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        tasks.spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(server.name = name, %error, "a local server ended");
-            }
-        });
-        tasks.close();
-        Ok(Self {
-            address,
-            stop,
-            tasks,
-        })
+        Ok(LocalPort::bind(name, port).await?.serve(router))
     }
 
     /// The address it answers on.

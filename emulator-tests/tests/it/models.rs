@@ -71,6 +71,7 @@ macro_rules! round_trips {
 round_trips! {
     Agent "agents/a1" samples::agent();
     AgentQuota "organizations/o1/quota/agents" samples::agent_quota();
+    Approval "approvals/r1" samples::approval();
     AuditHead "audit_heads/o1" samples::audit_head();
     AuditLog "audit_logs/r1" samples::audit_log();
     ChatMessage "agents/a1/sessions/r1/messages/r1" samples::chat_message();
@@ -90,6 +91,7 @@ round_trips! {
     Session "agents/a1/sessions/r1" samples::session();
     Stats "organizations/o1/stats/current" samples::stats();
     Step "executions/e1/steps/n2#0" samples::step();
+    StepPage "executions/e1/steps/@1-1" samples::step_page();
     StripeCustomer "stripe_customers/cus_1" samples::stripe_customer();
     StripeEvent "stripe_events/r1" samples::stripe_event();
     SyncCursor "integrations/i1/sync/gmail" samples::sync_cursor();
@@ -98,7 +100,9 @@ round_trips! {
     Trigger "triggers/t1" samples::trigger();
     UsageEntry "usage_ledger/r1" samples::usage_entry();
     User "users/u1" samples::user("u1", "o1", shared::models::Role::User);
+    Wakeup "wakeups/r1" samples::wakeup();
     Workflow "workflows/w1" samples::workflow();
+    WorkflowState "workflow_states/w1" samples::workflow_state();
     WorkflowVersion "workflows/w1/versions/00ff" samples::workflow_version();
 }
 

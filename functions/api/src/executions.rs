@@ -5,7 +5,7 @@ use shared::{
     ids::{ExecutionId, TriggerId, WorkflowId},
     models::{
         AuditAction, Execution, ExecutionStatus, Lease, LogKind, LogLevel, LogLine, Principal,
-        Step, Timestamp, Trigger, TriggerSource, TriggerType,
+        StartOptions, Step, Timestamp, Trigger, TriggerSource, TriggerType,
     },
     store::{self, Store, Versioned, commit_contended},
 };
@@ -221,6 +221,7 @@ fn trigger(
             uid: Some(principal.uid.clone()),
         },
         created_at: now,
+        options: StartOptions::default(),
     }
 }
 
@@ -295,12 +296,13 @@ async fn delete_journal(
     principal: &Principal,
     id: &ExecutionId,
 ) -> Result<(), Error> {
-    let steps = store.list_steps(&principal.org_id, id).await?;
-    for steps in steps.chunks(DELETE_BATCH as usize) {
-        let delete = |step| store::executions::delete_step(id, step);
-        store.commit(steps.iter().map(delete).collect()).await?;
+    loop {
+        let deletions = store.list_journal_deletions(&principal.org_id, id).await?;
+        if deletions.is_empty() {
+            return Ok(());
+        }
+        store.commit(deletions).await?;
     }
-    Ok(())
 }
 
 fn entry(principal: &Principal, action: AuditAction, id: &ExecutionId) -> Entry {

@@ -25,14 +25,10 @@ impl Config {
     /// # Errors
     /// Returns the first variable that is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, Error> {
-        let is_named = [BUCKET, DIRECTORY]
-            .iter()
-            .any(|name| env.optional(name).is_some());
-        let anchors = is_named.then(|| BucketConfig::load(env, BUCKET, DIRECTORY));
         Ok(Self {
             service: ServiceConfig::load(env)?,
             mac: MacConfig::load(env)?,
-            anchors: anchors.transpose()?,
+            anchors: BucketConfig::load_optional(env, BUCKET, DIRECTORY)?,
         })
     }
 }

@@ -1,16 +1,14 @@
-use std::{collections::HashMap, net::SocketAddr};
-
 use shared::{
     auth::{AuthConfig, ServiceAuthConfig},
     config::{Env, Error, ServiceConfig},
     crypto::MacConfig,
+    egress::EgressConfig,
     email::SendGridConfig,
     invitation::AppUrl,
     llm::OpenAiConfig,
+    queue::QueueConfig,
+    storage::BucketConfig,
 };
-
-/// Hosts that HTTP nodes reach at a given address; development only.
-const HOST_OVERRIDES: &str = "EGRESS_HOST_OVERRIDES";
 
 /// Variables of `execute-workflow`.
 #[derive(Clone, Debug)]
@@ -27,8 +25,13 @@ pub struct Config {
     pub openai: OpenAiConfig,
     /// Where the sweeper hands in e-mails that are still to be sent.
     pub sendgrid: SendGridConfig,
-    /// `EGRESS_HOST_OVERRIDES`: `host=address:port`, comma-separated.
-    pub egress_host_overrides: HashMap<String, SocketAddr>,
+    /// Where runs that go on later are handed in.
+    pub queue: QueueConfig,
+    /// What HTTP nodes may reach.
+    pub egress: EgressConfig,
+    /// Where answers are kept that are too large for a document: `ARTIFACTS_BUCKET`, or
+    /// `ARTIFACTS_DIR` in development; if anywhere.
+    pub artifacts: Option<BucketConfig>,
     /// Whose events and ticks are accepted; anyone's without it.
     pub callers: Option<ServiceAuthConfig>,
 }
@@ -39,8 +42,6 @@ impl Config {
     /// # Errors
     /// Returns the first variable that is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, Error> {
-        env.development_only(HOST_OVERRIDES)?;
-        let overrides = env.list(HOST_OVERRIDES);
         let service = ServiceConfig::load(env)?;
         Ok(Self {
             auth: AuthConfig::load(env, &service)?,
@@ -49,25 +50,12 @@ impl Config {
             app_url: AppUrl::load(env)?,
             openai: OpenAiConfig::load(env)?,
             sendgrid: SendGridConfig::load(env)?,
-            egress_host_overrides: overrides
-                .iter()
-                .map(|pair| parse(pair))
-                .collect::<Result<_, _>>()?,
+            queue: QueueConfig::load(env)?,
+            egress: EgressConfig::load(env)?,
+            artifacts: BucketConfig::load_optional(env, "ARTIFACTS_BUCKET", "ARTIFACTS_DIR")?,
             callers: ServiceAuthConfig::load(env)?,
         })
     }
-}
-
-fn parse(pair: &str) -> Result<(String, SocketAddr), Error> {
-    let parsed = pair.split_once('=').and_then(|(host, address)| {
-        let address: SocketAddr = address.parse().ok()?;
-        Some((host.to_owned(), address))
-    });
-    let reason = "expected `host=address:port`, comma-separated".to_owned();
-    parsed.ok_or(Error::Invalid {
-        name: HOST_OVERRIDES,
-        reason,
-    })
 }
 
 #[cfg(test)]
@@ -85,6 +73,9 @@ mod tests {
         ("OPENAI_API_KEY", "key"),
         ("SENDGRID_API_KEY", "key"),
         ("EMAIL_FROM", "noreply@example.com"),
+        ("TASKS_QUEUE", "projects/p/locations/l/queues/q"),
+        ("TASKS_TARGET_URL", "https://execute-workflow.example.com"),
+        ("TASKS_SERVICE_ACCOUNT", "tasks@p.iam.gserviceaccount.com"),
     ];
 
     #[test]

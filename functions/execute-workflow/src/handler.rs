@@ -3,8 +3,9 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use shared::{
     events::{CloudEvent, DocumentEvent},
-    http::{ApiError, RawBody, ServiceCaller, give_up},
+    http::{ApiError, Code, RawBody, ServiceCaller, give_up},
     models::Trigger,
+    queue::Continuation,
     retry::Transient,
     store,
 };
@@ -41,6 +42,32 @@ pub(crate) async fn handle_trigger_written(
     };
     let now = state.clock.now().into();
     give_up(&state.store, &CALLER, &event, failure, now).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Handles a task of the queue: goes on with an execution. The idempotency key is the execution's
+/// id: a repeat finds nothing left to do, or another worker at it.
+///
+/// A body that can never be understood is acknowledged and logged: nothing else writes into the
+/// queue, and a repeat would not help. An instance that is about to end takes nothing on.
+pub(crate) async fn handle_continue(
+    _: ServiceCaller,
+    State(state): State<AppState>,
+    RawBody(body): RawBody,
+) -> Result<StatusCode, ApiError> {
+    if state.shutdown.has_begun() {
+        return Err(ApiError::new(
+            Code::Unavailable,
+            "this instance is stopping",
+        ));
+    }
+    match serde_json::from_slice::<Continuation>(&body) {
+        Ok(task) => run::advance(&state, &task.org_id, &task.execution_id).await?,
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "task dropped: its body cannot be understood");
+        }
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

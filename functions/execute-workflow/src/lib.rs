@@ -17,7 +17,7 @@ use axum::{Router, extract::FromRef, routing::post};
 use shared::{
     audit::Trail,
     clock::{SharedClock, SystemClock},
-    egress::{self, Egress, EgressConfig},
+    egress::{self, Egress},
     email::{Mailer, SendGrid},
     erasure::Erasure,
     http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
@@ -26,7 +26,10 @@ use shared::{
     llm::{OpenAi, SharedProvider},
     models::SystemPrincipal,
     outbox::Dispatcher,
+    queue::{CloudTasks, SharedQueue},
     quota::MeteredLlm,
+    shutdown::Shutdown,
+    storage::Bucket,
     store::{Store, firestore::Firestore},
 };
 
@@ -48,34 +51,38 @@ pub struct AppState {
     clock: SharedClock,
     llm: MeteredLlm,
     egress: Arc<Egress>,
+    queue: SharedQueue,
+    artifacts: Option<Arc<dyn Bucket>>,
     dispatcher: Dispatcher,
     erasure: Erasure,
     default_model: String,
     callers: ServiceCallers,
+    shutdown: Shutdown,
 }
 
 impl AppState {
-    /// The state on the real systems.
+    /// The state on the real systems. What is under way when `shutdown` begins hands over.
     ///
     /// # Errors
     /// Returns an error when an HTTP client cannot be built.
-    pub fn new(config: Config) -> Result<Self, StartError> {
+    pub fn new(config: Config, shutdown: Shutdown) -> Result<Self, StartError> {
+        let clock = SystemClock::shared();
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let default_model = config.openai.default_model.clone();
         let key = config.mac.key();
         let emulator_host = config.auth.emulator_host.as_deref();
         let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
+        let queue = CloudTasks::new(config.queue, client()?, clock.clone());
         let ports = Ports {
             provider: Arc::new(OpenAi::new(config.openai, client()?)),
             mailer: Arc::new(SendGrid::new(config.sendgrid, client()?)),
             links: Links::new(Tokens::new(key.clone()), config.app_url),
             trail: Trail::new(store.clone(), key),
             accounts: Arc::new(accounts),
-            egress: Egress::new(EgressConfig {
-                host_overrides: config.egress_host_overrides,
-            })?,
+            queue: Arc::new(queue),
+            egress: Egress::new(config.egress)?,
+            artifacts: config.artifacts.map(|artifacts| artifacts.bucket()),
         };
-        let clock = SystemClock::shared();
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
         Ok(Self::with_ports(
             store,
@@ -83,6 +90,7 @@ impl AppState {
             default_model,
             clock,
             callers,
+            shutdown,
         ))
     }
 
@@ -94,6 +102,7 @@ impl AppState {
         default_model: String,
         clock: SharedClock,
         callers: ServiceCallers,
+        shutdown: Shutdown,
     ) -> Self {
         let llm = MeteredLlm::new(ports.provider, store.clone(), clock.clone());
         let dispatcher = Dispatcher::new(store.clone(), ports.mailer, ports.links, clock.clone());
@@ -104,10 +113,13 @@ impl AppState {
             clock,
             llm,
             egress,
+            queue: ports.queue,
+            artifacts: ports.artifacts,
             dispatcher,
             erasure,
             default_model,
             callers,
+            shutdown,
         }
     }
 }
@@ -143,12 +155,17 @@ pub struct Ports {
     pub accounts: Arc<dyn Accounts>,
     /// Sends the requests of `http` nodes.
     pub egress: Egress,
+    /// Delivers what goes on later, or elsewhere.
+    pub queue: SharedQueue,
+    /// Keeps what is too large for a document, if there is a place.
+    pub artifacts: Option<Arc<dyn Bucket>>,
 }
 
 /// The function's routes.
 pub fn router(state: AppState) -> Router {
     let routes = Router::new()
         .route("/", post(handler::handle_trigger_written))
+        .route("/continue", post(handler::handle_continue))
         .route("/schedule", post(handler::handle_schedule))
         .route("/sweep", post(handler::handle_sweep))
         .with_state(state);

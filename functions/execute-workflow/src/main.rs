@@ -1,7 +1,7 @@
 //! Starts the function.
 
 use execute_workflow::{AppState, Config, router};
-use shared::{config::Env, http::serve, telemetry};
+use shared::{config::Env, http::serve_until, shutdown::Shutdown, telemetry};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -9,6 +9,8 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::from_env(&env)?;
     telemetry::init(&env, &config.service);
     let port = config.service.port;
-    serve(router(AppState::new(config)?), port).await?;
+    let shutdown = Shutdown::new();
+    let state = AppState::new(config, shutdown.clone())?;
+    serve_until(router(state), port, shutdown).await?;
     Ok(())
 }

@@ -98,6 +98,14 @@ pub(crate) fn prepare(
         NodeData::Transform(data) => transform::prepare(data, bindings),
         NodeData::Wait(data) => wait::prepare(data, bindings),
         NodeData::Output(data) => output::prepare(data, node, graph, bindings),
+        NodeData::Switch(_)
+        | NodeData::Loop(_)
+        | NodeData::Merge(_)
+        | NodeData::Approval(_)
+        | NodeData::Workflow(_) => {
+            let message = format!("`{}` nodes cannot be run yet", node.kind().as_str());
+            Err(Failure::permanent("unimplemented", message))
+        }
     }
 }
 

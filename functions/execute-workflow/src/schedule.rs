@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     ids::TriggerId,
-    models::{JsonText, Timestamp, Trigger, TriggerSource, TriggerType, Workflow},
+    models::{JsonText, StartOptions, Timestamp, Trigger, TriggerSource, TriggerType, Workflow},
     store::{Error, Page, triggers},
 };
 
@@ -74,6 +74,7 @@ async fn fire(
             uid: None,
         },
         created_at: state.clock.now().into(),
+        options: StartOptions::default(),
     };
     match state.store.commit(vec![triggers::create(&trigger)?]).await {
         Ok(_) => Ok(true),

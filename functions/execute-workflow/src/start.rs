@@ -174,6 +174,9 @@ fn execution(
             max_seconds: MAX_SECONDS,
             used_steps: 0,
             used_tokens: 0,
+            max_cost_micro_usd: None,
+            used_cost_micro_usd: 0,
+            waited_seconds: 0,
         },
         // Due at once: if this worker dies before it claims the run, the sweeper finds it.
         lease: Lease {
@@ -183,6 +186,12 @@ fn execution(
         attempts: 0,
         log_seq: 1,
         resume_at: None,
+        waiting_since: None,
+        parent: None,
+        concurrency: None,
+        has_slot: false,
+        error_workflow_id: None,
+        options: trigger.options.clone(),
     }
 }
 

@@ -8,10 +8,10 @@ struct Range<Address> {
     name: &'static str,
 }
 
-/// <https://www.iana.org/assignments/iana-ipv4-special-registry>: all that is not globally
-/// reachable; multicast (<https://www.iana.org/assignments/multicast-addresses>); Azure's
+/// <https://www.iana.org/assignments/iana-ipv4-special-registry>, all of it: what it calls globally
+/// reachable is a service of the network, no API; multicast (<https://www.iana.org/assignments/multicast-addresses>); Azure's
 /// metadata server (<https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16>).
-const V4: [Range<Ipv4Addr>; 16] = [
+const V4: [Range<Ipv4Addr>; 19] = [
     v4([0, 0, 0, 0], 8, "this network"),
     v4([10, 0, 0, 0], 8, "a private address"),
     v4([100, 64, 0, 0], 10, "a carrier's shared address"),
@@ -21,8 +21,11 @@ const V4: [Range<Ipv4Addr>; 16] = [
     v4([172, 16, 0, 0], 12, "a private address"),
     v4([192, 0, 0, 0], 24, "a protocol assignment"),
     v4([192, 0, 2, 0], 24, "a documentation address"),
+    v4([192, 31, 196, 0], 24, "a name server of private addresses"),
+    v4([192, 52, 193, 0], 24, "a multicast relay"),
     v4([192, 88, 99, 0], 24, "a 6to4 relay"),
     v4([192, 168, 0, 0], 16, "a private address"),
+    v4([192, 175, 48, 0], 24, "a name server of private addresses"),
     v4([198, 18, 0, 0], 15, "a benchmarking address"),
     v4([198, 51, 100, 0], 24, "a documentation address"),
     v4([203, 0, 113, 0], 24, "a documentation address"),
@@ -30,9 +33,8 @@ const V4: [Range<Ipv4Addr>; 16] = [
     v4([240, 0, 0, 0], 4, "a reserved or broadcast address"),
 ];
 
-/// <https://www.iana.org/assignments/iana-ipv6-special-registry>: all that is not globally
-/// reachable or hides an IPv4 address; the deprecated `::/96` and `fec0::/10`; multicast.
-const V6: [Range<Ipv6Addr>; 16] = [
+/// <https://www.iana.org/assignments/iana-ipv6-special-registry>, all of it; the deprecated `::/96` and `fec0::/10`; multicast.
+const V6: [Range<Ipv6Addr>; 17] = [
     v6(
         [0, 0, 0, 0, 0, 0, 0, 0],
         96,
@@ -67,6 +69,11 @@ const V6: [Range<Ipv6Addr>; 16] = [
         "a documentation address",
     ),
     v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16, "a 6to4 address"),
+    v6(
+        [0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0],
+        48,
+        "a name server of private addresses",
+    ),
     v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20, "a documentation address"),
     v6(
         [0x5f00, 0, 0, 0, 0, 0, 0, 0],

@@ -1,4 +1,4 @@
-use std::error::Error as _;
+use std::{error::Error as _, fmt};
 
 use crate::retry::Transient;
 
@@ -35,6 +35,9 @@ pub enum Error {
     /// The answer is too long.
     #[error("the answer has more than 10 MB")]
     BodyTooLarge,
+    /// The answer's headers are too long.
+    #[error("the answer has more than 64 KiB of headers")]
+    HeadersTooLarge,
     /// The redirects do not end.
     #[error("more than 5 redirects")]
     TooManyRedirects,
@@ -44,6 +47,28 @@ pub enum Error {
     /// The client cannot be built.
     #[error("no HTTP client can be made")]
     Client(#[source] reqwest::Error),
+}
+
+/// A call without an answer.
+#[derive(Debug)]
+pub struct Unanswered {
+    /// Why there is none.
+    pub reason: Error,
+    /// Whether a server may have acted on the request: not if it was refused here, if its host was
+    /// not found or if no connection was made.
+    pub may_have_reached: bool,
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl std::error::Error for Unanswered {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.reason.source()
+    }
 }
 
 impl Error {
@@ -67,5 +92,11 @@ impl Error {
 impl Transient for Error {
     fn is_transient(&self) -> bool {
         matches!(self, Self::Connection(_) | Self::TimedOut)
+    }
+}
+
+impl Transient for Unanswered {
+    fn is_transient(&self) -> bool {
+        self.reason.is_transient()
     }
 }

@@ -23,6 +23,14 @@ pub(super) fn parse(headers: &BTreeMap<String, String>) -> Result<HeaderMap, Err
     Ok(parsed)
 }
 
+/// The bytes of all names and values.
+pub(super) fn size(headers: &HeaderMap) -> usize {
+    let sizes = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len());
+    sizes.sum()
+}
+
 /// The headers of an answer as text.
 pub(super) fn readable(headers: &HeaderMap) -> BTreeMap<String, String> {
     let mut readable: BTreeMap<String, String> = BTreeMap::new();

@@ -1,5 +1,4 @@
 use std::{
-    collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -8,7 +7,7 @@ use std::{
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::address::special_purpose;
+use super::{EgressConfig, address::special_purpose};
 
 /// Looks up the addresses of a host.
 #[async_trait]
@@ -47,26 +46,21 @@ pub(super) enum Error {
 /// Hands the HTTP client the checked addresses of one look-up: what it connects to is what was
 /// checked, whatever the name means a moment later.
 pub(super) struct CheckedResolver {
-    host_overrides: Arc<HashMap<String, SocketAddr>>,
+    config: Arc<EgressConfig>,
     lookup: Arc<dyn Lookup>,
 }
 
 impl CheckedResolver {
     /// A resolver; overrides are not checked.
-    pub(super) fn new(
-        host_overrides: Arc<HashMap<String, SocketAddr>>,
-        lookup: Arc<dyn Lookup>,
-    ) -> Self {
-        Self {
-            host_overrides,
-            lookup,
-        }
+    pub(super) fn new(config: Arc<EgressConfig>, lookup: Arc<dyn Lookup>) -> Self {
+        Self { config, lookup }
     }
 }
 
 impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        if let Some(address) = self.host_overrides.get(name.as_str()).copied() {
+        let over = self.config.host_overrides.get(name.as_str());
+        if let Some(address) = over.copied() {
             let addresses: Addrs = Box::new(std::iter::once(address));
             return Box::pin(async { Ok(addresses) });
         }

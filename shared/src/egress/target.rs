@@ -1,13 +1,8 @@
-use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr},
-};
+use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::{Error, address::special_purpose};
-
-const PORTS: [u16; 2] = [80, 443];
+use super::{EgressConfig, Error, address::special_purpose};
 
 /// Names of metadata servers outside of [`LOCAL_SUFFIXES`]
 /// (<https://cloud.google.com/compute/docs/metadata/querying-metadata>).
@@ -16,7 +11,7 @@ const METADATA_HOSTS: [&str; 1] = ["metadata.goog"];
 /// Names that are not in the public name system
 /// (<https://www.iana.org/assignments/special-use-domain-names>, and `internal`, reserved by
 /// <https://www.icann.org/en/board-activities-and-meetings/materials/approved-resolutions-special-meeting-of-the-icann-board-29-07-2024-en>).
-const LOCAL_SUFFIXES: [&str; 12] = [
+const LOCAL_SUFFIXES: [&str; 13] = [
     "alt",
     "corp",
     "example",
@@ -26,6 +21,7 @@ const LOCAL_SUFFIXES: [&str; 12] = [
     "invalid",
     "lan",
     "local",
+    "localdomain",
     "localhost",
     "onion",
     "test",
@@ -33,20 +29,22 @@ const LOCAL_SUFFIXES: [&str; 12] = [
 
 /// Refuses ports, names and literal addresses that may not be called. The addresses of names are
 /// the resolver's to check.
-pub(super) fn check(url: &Url, host_overrides: &HashMap<String, SocketAddr>) -> Result<(), Error> {
+pub(super) fn check(url: &Url, config: &EgressConfig) -> Result<(), Error> {
     let forbidden = |reason| Error::Forbidden {
         host: url.host_str().unwrap_or_default().to_owned(),
         reason,
     };
-    let over = url.host_str().and_then(|host| host_overrides.get(host));
+    let over = url
+        .host_str()
+        .and_then(|host| config.host_overrides.get(host));
     if over.is_some_and(|address| url.port().is_none_or(|port| port == address.port())) {
         return Ok(());
     }
     if !url
         .port_or_known_default()
-        .is_some_and(|port| PORTS.contains(&port))
+        .is_some_and(|port| config.ports.contains(&port))
     {
-        return Err(forbidden("only the ports 80 and 443 are open"));
+        return Err(forbidden("its port is not open"));
     }
     let reason = match url.host() {
         Some(Host::Ipv4(address)) => special_purpose(IpAddr::V4(address)),

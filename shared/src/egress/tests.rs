@@ -1,17 +1,15 @@
 mod addresses;
 mod calls;
+mod limits;
+mod trap;
 
-use std::{
-    io,
-    net::IpAddr,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::{collections::HashMap, io, net::Ipv4Addr, sync::atomic::AtomicUsize};
 
 use async_trait::async_trait;
 
 use super::*;
 
-/// Answers each look-up with the next list of addresses, the last one for ever.
+/// Answers each look-up with the next list of addresses, and begins again after the last.
 struct ScriptedLookup {
     answers: Vec<Vec<IpAddr>>,
     calls: AtomicUsize,
@@ -35,11 +33,21 @@ impl ScriptedLookup {
 impl Lookup for ScriptedLookup {
     async fn lookup(&self, _: &str) -> io::Result<Vec<IpAddr>> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
-        let answer = self.answers.get(call).or(self.answers.last());
+        let answer = self.answers.get(call % self.answers.len().max(1));
         answer
             .cloned()
             .ok_or_else(|| io::Error::other("no such host"))
     }
+}
+
+/// A client that cannot leave this machine: the system has no route from the loopback address to
+/// any other.
+fn egress_with(config: EgressConfig, lookup: Arc<dyn Lookup>) -> Egress {
+    let network = Network {
+        lookup,
+        local_address: Some(Ipv4Addr::LOCALHOST.into()),
+    };
+    Egress::on(network, config).unwrap()
 }
 
 fn get(url: &str) -> EgressRequest {

@@ -72,9 +72,13 @@ impl Draft {
         self.policy.on_error == OnError::Branch
     }
 
-    /// The source handles, if the kind is known.
-    pub(super) fn handles(&self) -> Option<Vec<&'static str>> {
-        let mut handles = self.kind?.handles().to_vec();
+    /// The source handles, if they are known.
+    pub(super) fn handles(&self) -> Option<Vec<&str>> {
+        let mut handles = match (&self.data, self.kind?) {
+            (Some(data), _) => data.handles(),
+            (None, kind) if kind.has_handles_of_its_own() => return None,
+            (None, kind) => kind.handles().to_vec(),
+        };
         if self.has_error_branch() {
             handles.push(handle::ERROR);
         }
@@ -115,7 +119,7 @@ impl Draft {
         self.label = fields.optional("label");
         let _: Option<String> = fields.optional("description");
         let _: Option<Value> = fields.optional("ui");
-        self.policy = Policy::read(&mut fields);
+        self.policy = Policy::read(kind, &mut fields);
         self.data = NodeData::read(kind, &mut fields);
         self.references = fields.finish();
     }

@@ -1,13 +1,10 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use super::{NodeKind, Problem, draft::Draft, handle, shape};
 
 const MAX_ID_LENGTH: usize = 256;
-
-/// The only target handle.
-const IN: &str = "in";
 
 /// A valid edge.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,16 +15,31 @@ pub struct Edge {
     pub source: String,
     /// The node it goes to.
     pub target: String,
-    /// The handle it comes from, one of [`handle`].
+    /// The handle it comes from: one of [`handle`], or a case of a switch.
     pub source_handle: String,
+    /// The handle it goes to: `in` or, back into a loop, `next`.
+    pub target_handle: String,
+}
+
+/// An edge between two drafts that may have problems.
+pub(super) struct DraftEdge {
+    /// Position in the editor's list.
+    pub(super) position: usize,
+    /// Position of the source among the drafts.
+    pub(super) source: usize,
+    /// Position of the target among the drafts.
+    pub(super) target: usize,
+    /// The edge itself.
+    pub(super) edge: Edge,
 }
 
 /// The edges between known nodes; problems of these and the others are added to the list.
 pub(super) fn parse_edges(
     edges: &[Value],
     drafts: &[Draft],
+    positions: &HashMap<&str, usize>,
     problems: &mut Vec<Problem>,
-) -> Vec<Edge> {
+) -> Vec<DraftEdge> {
     let mut ids = HashSet::new();
     let mut connections = HashSet::new();
     let mut parsed = Vec::new();
@@ -38,20 +50,32 @@ pub(super) fn parse_edges(
         if !ids.insert(reader.id) {
             reader.refuse("id", "another edge has this id");
         }
-        let Some(edge) = reader.read(drafts) else {
+        let Some((source, target)) = reader.ends(positions) else {
             continue;
         };
-        let connection = (
-            edge.source.clone(),
-            edge.source_handle.clone(),
-            edge.target.clone(),
-        );
-        if !connections.insert(connection) {
+        let Some(edge) = reader.read(&drafts[source], &drafts[target]) else {
+            continue;
+        };
+        let handles = (edge.source_handle.clone(), edge.target_handle.clone());
+        if !connections.insert((source, target, handles)) {
             reader.refuse("target", "another edge connects the same nodes");
         }
-        parsed.push(edge);
+        parsed.push(DraftEdge {
+            position,
+            source,
+            target,
+            edge,
+        });
     }
     parsed
+}
+
+impl DraftEdge {
+    /// A problem of one of its fields.
+    pub(super) fn problem(&self, key: &str, message: impl Into<String>) -> Problem {
+        let field = format!("edges[{}].{key}", self.position);
+        Problem::of_edge(&self.edge.id, field, message)
+    }
 }
 
 struct Reader<'e, 'p> {
@@ -90,15 +114,10 @@ impl<'e, 'p> Reader<'e, 'p> {
 
     /// The edge, if it connects two nodes: the topology is checked with it, even if it has other
     /// problems.
-    fn read(&mut self, drafts: &[Draft]) -> Option<Edge> {
-        let source = self.end("source", drafts);
-        let target = self.end("target", drafts);
+    fn read(&mut self, source: &Draft, target: &Draft) -> Option<Edge> {
         let source_handle = self.handle("sourceHandle", handle::OUT);
-        if self.handle("targetHandle", IN) != IN {
-            self.refuse("targetHandle", format!("must be `{IN}` or absent"));
-        }
-        let (source, target) = (source?, target?);
         self.check_handle(source, &source_handle);
+        let target_handle = self.target_handle(target);
         if target.kind == Some(NodeKind::Trigger) {
             self.refuse("target", "nothing can lead to a trigger node");
             return None;
@@ -112,19 +131,39 @@ impl<'e, 'p> Reader<'e, 'p> {
             source: source.id.clone(),
             target: target.id.clone(),
             source_handle,
+            target_handle,
         })
     }
 
-    fn end<'d>(&mut self, key: &str, drafts: &'d [Draft]) -> Option<&'d Draft> {
+    /// The positions of both nodes.
+    fn ends(&mut self, positions: &HashMap<&str, usize>) -> Option<(usize, usize)> {
+        let source = self.end("source", positions);
+        let target = self.end("target", positions);
+        source.zip(target)
+    }
+
+    fn end(&mut self, key: &str, positions: &HashMap<&str, usize>) -> Option<usize> {
         let Some(id) = self.edge.get(key).and_then(Value::as_str) else {
             self.refuse(key, "must be a string");
             return None;
         };
-        let draft = drafts.iter().find(|draft| draft.id == id);
-        if draft.is_none() {
+        let position = positions.get(id).copied();
+        if position.is_none() {
             self.refuse(key, "there is no such node");
         }
-        draft
+        position
+    }
+
+    fn target_handle(&mut self, target: &Draft) -> String {
+        let found = self.handle("targetHandle", handle::IN);
+        match (found.as_str(), target.kind) {
+            (handle::IN, _) | (handle::NEXT, Some(NodeKind::Loop)) => return found,
+            (_, Some(NodeKind::Loop)) => {
+                self.refuse("targetHandle", "must be `in`, `next` or absent");
+            }
+            _ => self.refuse("targetHandle", "must be `in` or absent"),
+        }
+        handle::IN.to_owned()
     }
 
     /// ReactFlow leaves out the handle of a node with one, or sets it to `null`.

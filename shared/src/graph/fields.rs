@@ -19,7 +19,7 @@ pub(super) struct Reference {
 
 /// The `data` of a node, read field by field so that every problem is found.
 pub(super) struct Fields<'p> {
-    node_id: String,
+    node_id: &'p str,
     path: String,
     values: Map<String, Value>,
     references: Vec<Reference>,
@@ -29,13 +29,13 @@ pub(super) struct Fields<'p> {
 impl<'p> Fields<'p> {
     /// The fields of a node at `path`.
     pub(super) fn new(
-        node_id: &str,
+        node_id: &'p str,
         path: String,
         values: Map<String, Value>,
         problems: &'p mut Vec<Problem>,
     ) -> Self {
         Self {
-            node_id: node_id.to_owned(),
+            node_id,
             path,
             values,
             references: Vec::new(),
@@ -56,7 +56,17 @@ impl<'p> Fields<'p> {
         let field = self.field(name);
         let message: String = message.into().chars().take(MESSAGE_CHARACTERS).collect();
         self.problems
-            .push(Problem::of_node(&self.node_id, field, message));
+            .push(Problem::of_node(self.node_id, field, message));
+    }
+
+    /// A field that is read later.
+    pub(super) fn peek(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
+    /// A field as it is.
+    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
+        self.values.remove(name)
     }
 
     /// A field that may be absent; `null` counts as absent.
@@ -66,10 +76,10 @@ impl<'p> Fields<'p> {
         parsed
             .map_err(|error| {
                 let path = error.path().to_string();
-                let name = if path == "." {
-                    name.to_owned()
-                } else {
-                    format!("{name}.{path}")
+                let name = match path.as_str() {
+                    "." => name.to_owned(),
+                    path if path.starts_with('[') => format!("{name}{path}"),
+                    path => format!("{name}.{path}"),
                 };
                 self.refuse(&name, error.inner().to_string());
             })
@@ -82,6 +92,39 @@ impl<'p> Fields<'p> {
             return None;
         }
         self.optional(name)
+    }
+
+    /// An object that may be absent and whose fields are read one by one.
+    pub(super) fn object<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Fields<'_>) -> T,
+    ) -> Option<T> {
+        let values = self.optional(name)?;
+        Some(self.nested(name, values, read))
+    }
+
+    /// A list of objects that must be there, with `count` items; `None` if one cannot be read.
+    pub(super) fn objects<T>(
+        &mut self,
+        name: &str,
+        count: RangeInclusive<usize>,
+        mut read: impl FnMut(&mut Fields<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let items: Vec<Map<String, Value>> = self.required(name)?;
+        if !count.contains(&items.len()) {
+            let (least, most) = count.into_inner();
+            self.refuse(name, format!("must have {least} to {most} items"));
+            return None;
+        }
+        let items: Vec<Option<T>> = items
+            .into_iter()
+            .enumerate()
+            .map(|(position, values)| {
+                self.nested(&format!("{name}[{position}]"), values, &mut read)
+            })
+            .collect();
+        items.into_iter().collect()
     }
 
     /// A number in a range.
@@ -154,6 +197,20 @@ impl<'p> Fields<'p> {
                 None
             }
         }
+    }
+
+    fn nested<T>(
+        &mut self,
+        name: &str,
+        values: Map<String, Value>,
+        read: impl FnOnce(&mut Fields<'_>) -> T,
+    ) -> T {
+        let path = self.field(name);
+        let mut fields = Fields::new(self.node_id, path, values, self.problems);
+        let read = read(&mut fields);
+        let references = fields.finish();
+        self.references.extend(references);
+        read
     }
 
     fn compile(&mut self, name: &str, value: &Value) -> Option<Template> {

@@ -1,11 +1,6 @@
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{NodeData, fields::Fields, handle};
-
-const MAX_TIMEOUT_SECS: u32 = 300;
-const MAX_ATTEMPTS: u32 = 10;
-const MAX_DELAY_MS: u64 = 300_000;
+use super::{NodeData, Policy, handle};
 
 /// A valid node.
 #[derive(Clone, Debug)]
@@ -32,54 +27,24 @@ pub enum NodeKind {
     Llm,
     /// Calls a URL.
     Http,
-    /// Chooses a branch.
+    /// Chooses one of two branches.
     Condition,
+    /// Chooses one of several branches.
+    Switch,
+    /// Runs its body for each item of a list.
+    Loop,
+    /// Brings branches together.
+    Merge,
     /// Computes a value.
     Transform,
     /// Lets time pass.
     Wait,
+    /// Asks people.
+    Approval,
+    /// Runs another workflow.
+    Workflow,
     /// Sets the run's output.
     Output,
-}
-
-/// What happens when a node fails.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Policy {
-    /// `retry`: without it, one attempt.
-    pub retry: Option<RetryPolicy>,
-    /// `timeoutSecs`: how long an attempt may take; without it, the kind's own limit.
-    pub timeout_secs: Option<u32>,
-    /// `onError`: after the last attempt.
-    pub on_error: OnError,
-}
-
-/// How often and when to try again, with full jitter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RetryPolicy {
-    /// Attempts in all, 1 to 10.
-    pub attempts: u32,
-    /// Longest wait after the first attempt, in milliseconds.
-    #[serde(default = "default_first_delay_ms")]
-    pub first_delay_ms: u64,
-    /// Longest wait after any attempt, in milliseconds.
-    #[serde(default = "default_max_delay_ms")]
-    pub max_delay_ms: u64,
-}
-
-/// What happens to the run when a node has failed.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnError {
-    /// The run fails.
-    #[default]
-    Fail,
-    /// The run goes on; the node's output is `null`.
-    Continue,
-    /// The run goes on with this output.
-    Default(Value),
-    /// The run goes on at the handle `error`.
-    Branch,
 }
 
 impl Node {
@@ -104,53 +69,37 @@ impl NodeKind {
             Self::Llm => "llm",
             Self::Http => "http",
             Self::Condition => "condition",
+            Self::Switch => "switch",
+            Self::Loop => "loop",
+            Self::Merge => "merge",
             Self::Transform => "transform",
             Self::Wait => "wait",
+            Self::Approval => "approval",
+            Self::Workflow => "workflow",
             Self::Output => "output",
         }
     }
 
-    /// The source handles of a node that succeeds.
+    /// Whether the node's settings decide which source handles it has.
+    pub(super) fn has_handles_of_its_own(self) -> bool {
+        matches!(self, Self::Switch | Self::Approval)
+    }
+
+    /// Whether the node acts on something outside that would notice a second time.
+    pub(super) fn has_effect(self) -> bool {
+        matches!(self, Self::Agent | Self::Llm | Self::Http)
+    }
+
+    /// The source handles that a node of the kind may have when it succeeds, the cases of a
+    /// switch aside.
     pub(super) fn handles(self) -> &'static [&'static str] {
         match self {
             Self::Condition => &[handle::TRUE, handle::FALSE],
+            Self::Switch => &[handle::DEFAULT],
+            Self::Loop => &[handle::EACH, handle::DONE],
+            Self::Approval => &[handle::APPROVED, handle::REJECTED, handle::EXPIRED],
             Self::Output => &[],
             _ => &[handle::OUT],
         }
     }
-}
-
-impl Policy {
-    /// Reads the policy out of a node's data.
-    pub(super) fn read(fields: &mut Fields<'_>) -> Self {
-        let retry = fields
-            .optional("retry")
-            .filter(|retry| is_sound(retry, fields));
-        Self {
-            retry,
-            timeout_secs: fields.within("timeoutSecs", 1..=MAX_TIMEOUT_SECS),
-            on_error: fields.optional("onError").unwrap_or_default(),
-        }
-    }
-}
-
-fn is_sound(retry: &RetryPolicy, fields: &mut Fields<'_>) -> bool {
-    if !(1..=MAX_ATTEMPTS).contains(&retry.attempts) {
-        fields.refuse("retry.attempts", "must be between 1 and 10");
-    } else if retry.max_delay_ms > MAX_DELAY_MS {
-        fields.refuse("retry.maxDelayMs", "must be at most 300000");
-    } else if retry.first_delay_ms > retry.max_delay_ms {
-        fields.refuse("retry.firstDelayMs", "must not be above maxDelayMs");
-    } else {
-        return true;
-    }
-    false
-}
-
-fn default_first_delay_ms() -> u64 {
-    1000
-}
-
-fn default_max_delay_ms() -> u64 {
-    30_000
 }

@@ -1,16 +1,44 @@
-use std::{collections::BTreeMap, time::Duration};
+mod agent;
+mod approval;
+mod condition;
+mod form;
+mod llm;
+mod loop_;
+mod merge;
+mod output;
+mod switch;
+mod transform;
+mod trigger;
+mod wait;
+mod workflow;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use agent::AgentData;
+pub use approval::{ApprovalData, ApproverRole};
+pub use condition::ConditionData;
+pub use form::FieldType;
+pub use llm::LlmData;
+pub use loop_::{ItemError, LoopData};
+pub use merge::{MergeData, MergeMode};
+pub use output::OutputData;
+pub use switch::{SwitchCase, SwitchData};
+pub use transform::TransformData;
+pub use trigger::TriggerData;
+pub use wait::WaitData;
+pub use workflow::WorkflowData;
+
 use super::{
-    Invalid, NodeKind, Problem,
+    NodeKind,
     fields::Fields,
+    handle,
     http_request::{parse_header_name, parse_url},
 };
-use crate::inputs::{Condition, Template};
+use crate::inputs::Template;
 
-const MAX_WAIT_SECS: f64 = 30.0 * 24.0 * 60.0 * 60.0;
 const MAX_TOKENS: u32 = 1_000_000;
 
 /// The settings of a node, by its kind.
@@ -24,67 +52,24 @@ pub enum NodeData {
     Llm(LlmData),
     /// Calls a URL.
     Http(HttpData),
-    /// Chooses a branch.
+    /// Chooses one of two branches.
     Condition(ConditionData),
+    /// Chooses one of several branches.
+    Switch(SwitchData),
+    /// Runs its body for each item of a list.
+    Loop(LoopData),
+    /// Brings branches together.
+    Merge(MergeData),
     /// Computes a value.
     Transform(TransformData),
     /// Lets time pass.
     Wait(WaitData),
+    /// Asks people.
+    Approval(ApprovalData),
+    /// Runs another workflow.
+    Workflow(WorkflowData),
     /// Sets the run's output.
     Output(OutputData),
-}
-
-/// Settings of a trigger.
-#[derive(Clone, Debug)]
-pub struct TriggerData {
-    /// Fields that the payload must have; it may have more.
-    pub fields: BTreeMap<String, FieldType>,
-}
-
-/// The type of a payload's field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FieldType {
-    /// Text.
-    String,
-    /// An integer or a float.
-    Number,
-    /// True or false.
-    Boolean,
-    /// A JSON object.
-    Object,
-    /// A JSON array.
-    Array,
-    /// Anything, `null` included.
-    Any,
-}
-
-/// Settings of an agent.
-#[derive(Clone, Debug)]
-pub struct AgentData {
-    /// The agent; expressions are allowed, so that a payload can choose it.
-    pub agent_id: Template,
-    /// What it is asked.
-    pub prompt: Template,
-    /// Limit of the answer.
-    pub max_tokens: Option<u32>,
-}
-
-/// Settings of a model call.
-#[derive(Clone, Debug)]
-pub struct LlmData {
-    /// The model; without it, the default route's.
-    pub model: Option<String>,
-    /// The system prompt.
-    pub system: Option<Template>,
-    /// What the model is asked.
-    pub prompt: Template,
-    /// 0 to 2.
-    pub temperature: Option<f64>,
-    /// Limit of the answer.
-    pub max_tokens: Option<u32>,
-    /// Whether the answer is parsed as JSON.
-    pub json: bool,
 }
 
 /// Settings of an HTTP call.
@@ -120,58 +105,23 @@ pub enum HttpMethod {
     Head,
 }
 
-/// Settings of a condition.
-#[derive(Clone, Debug)]
-pub struct ConditionData {
-    /// Chooses between the handles `true` and `false`.
-    pub expression: Condition,
-}
-
-/// Settings of a transformation.
-#[derive(Clone, Debug)]
-pub struct TransformData {
-    /// The node's output.
-    pub value: Template,
-}
-
-/// Settings of a wait.
-#[derive(Clone, Debug)]
-pub struct WaitData {
-    /// Seconds, or text with an expression for them; see [`WaitData::duration`].
-    pub seconds: Template,
-}
-
-/// Settings of an output.
-#[derive(Clone, Debug)]
-pub struct OutputData {
-    /// The run's output; without it, the output of the node before, or of those before by id.
-    pub value: Option<Template>,
-}
-
 impl NodeData {
     /// Reads the settings of a kind; `None` when one that is needed is missing or wrong.
     pub(super) fn read(kind: NodeKind, fields: &mut Fields<'_>) -> Option<Self> {
         match kind {
-            NodeKind::Trigger => {
-                let fields = fields.optional("fields").unwrap_or_default();
-                Some(Self::Trigger(TriggerData { fields }))
-            }
+            NodeKind::Trigger => Some(Self::Trigger(TriggerData::read(fields))),
             NodeKind::Agent => AgentData::read(fields).map(Self::Agent),
             NodeKind::Llm => LlmData::read(fields).map(Self::Llm),
             NodeKind::Http => HttpData::read(fields).map(Self::Http),
-            NodeKind::Condition => {
-                let expression = fields.condition("expression")?;
-                Some(Self::Condition(ConditionData { expression }))
-            }
-            NodeKind::Transform => {
-                let value = fields.template("value")?;
-                Some(Self::Transform(TransformData { value }))
-            }
+            NodeKind::Condition => ConditionData::read(fields).map(Self::Condition),
+            NodeKind::Switch => SwitchData::read(fields).map(Self::Switch),
+            NodeKind::Loop => LoopData::read(fields).map(Self::Loop),
+            NodeKind::Merge => Some(Self::Merge(MergeData::read(fields))),
+            NodeKind::Transform => TransformData::read(fields).map(Self::Transform),
             NodeKind::Wait => WaitData::read(fields).map(Self::Wait),
-            NodeKind::Output => {
-                let value = fields.optional_template("value");
-                Some(Self::Output(OutputData { value }))
-            }
+            NodeKind::Approval => ApprovalData::read(fields).map(Self::Approval),
+            NodeKind::Workflow => WorkflowData::read(fields).map(Self::Workflow),
+            NodeKind::Output => Some(Self::Output(OutputData::read(fields))),
         }
     }
 
@@ -183,49 +133,28 @@ impl NodeData {
             Self::Llm(_) => NodeKind::Llm,
             Self::Http(_) => NodeKind::Http,
             Self::Condition(_) => NodeKind::Condition,
+            Self::Switch(_) => NodeKind::Switch,
+            Self::Loop(_) => NodeKind::Loop,
+            Self::Merge(_) => NodeKind::Merge,
             Self::Transform(_) => NodeKind::Transform,
             Self::Wait(_) => NodeKind::Wait,
+            Self::Approval(_) => NodeKind::Approval,
+            Self::Workflow(_) => NodeKind::Workflow,
             Self::Output(_) => NodeKind::Output,
         }
     }
-}
 
-impl TriggerData {
-    /// Checks a payload against the fields.
-    pub(super) fn check_payload(&self, node_id: &str, payload: &Value) -> Result<(), Invalid> {
-        let problem = |name: &String, message: String| {
-            Problem::of_node(node_id, format!("payload.{name}"), message)
-        };
-        let check = |(name, kind): (&String, &FieldType)| match payload.get(name) {
-            None => Some(problem(name, "missing field".to_owned())),
-            Some(value) if kind.fits(value) => None,
-            Some(_) => Some(problem(name, format!("must be of type {}", kind.as_str()))),
-        };
-        let mut problems = self.fields.iter().filter_map(check).collect();
-        Invalid::unless_empty(&mut problems)
-    }
-}
-
-impl FieldType {
-    fn as_str(self) -> &'static str {
+    /// The source handles of a node that succeeds.
+    pub fn handles(&self) -> Vec<&str> {
         match self {
-            Self::String => "string",
-            Self::Number => "number",
-            Self::Boolean => "boolean",
-            Self::Object => "object",
-            Self::Array => "array",
-            Self::Any => "any",
-        }
-    }
-
-    fn fits(self, value: &Value) -> bool {
-        match self {
-            Self::String => value.is_string(),
-            Self::Number => value.is_number(),
-            Self::Boolean => value.is_boolean(),
-            Self::Object => value.is_object(),
-            Self::Array => value.is_array(),
-            Self::Any => true,
+            Self::Switch(switch) => {
+                let cases = switch.cases.iter().map(|case| case.handle.as_str());
+                cases.chain([handle::DEFAULT]).collect()
+            }
+            Self::Approval(approval) if approval.expires_after_secs.is_none() => {
+                vec![handle::APPROVED, handle::REJECTED]
+            }
+            _ => self.kind().handles().to_vec(),
         }
     }
 }
@@ -241,70 +170,6 @@ impl HttpMethod {
             Self::Delete => "DELETE",
             Self::Head => "HEAD",
         }
-    }
-}
-
-impl WaitData {
-    /// The time that a rendered `seconds` stands for: a number, or text of one, up to 30 days.
-    pub fn duration(seconds: &Value) -> Option<Duration> {
-        let seconds = match seconds {
-            Value::String(text) => text.trim().parse().ok()?,
-            other => other.as_f64()?,
-        };
-        if !(0.0..=MAX_WAIT_SECS).contains(&seconds) {
-            return None;
-        }
-        Duration::try_from_secs_f64(seconds).ok()
-    }
-
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let seconds = fields.template("seconds")?;
-        if seconds
-            .literal()
-            .is_some_and(|value| Self::duration(value).is_none())
-        {
-            fields.refuse(
-                "seconds",
-                "must be a number of seconds, at most 2592000 (30 days)",
-            );
-            return None;
-        }
-        Some(Self { seconds })
-    }
-}
-
-impl AgentData {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let agent_id = fields.text("agentId");
-        let prompt = fields.text("prompt");
-        let max_tokens = fields.within("maxTokens", 1..=MAX_TOKENS);
-        Some(Self {
-            agent_id: agent_id?,
-            prompt: prompt?,
-            max_tokens,
-        })
-    }
-}
-
-impl LlmData {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let model: Option<String> = fields.optional("model");
-        if model.as_ref().is_some_and(String::is_empty) {
-            fields.refuse("model", "must not be empty");
-        }
-        let system = fields.optional_text("system");
-        let prompt = fields.text("prompt");
-        let temperature = fields.within("temperature", 0.0..=2.0);
-        let max_tokens = fields.within("maxTokens", 1..=MAX_TOKENS);
-        let json = fields.optional("json").unwrap_or_default();
-        Some(Self {
-            model,
-            system,
-            prompt: prompt?,
-            temperature,
-            max_tokens,
-            json,
-        })
     }
 }
 

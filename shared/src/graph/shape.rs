@@ -8,27 +8,31 @@ const MAX_DEPTH: usize = 19;
 
 /// The first place in a node or edge that Firestore would refuse: its path and why.
 pub(super) fn find_unstorable(value: &Value, path: &str) -> Option<(String, &'static str)> {
-    find(value, path, MAX_DEPTH)
+    let (place, problem) = find(value, MAX_DEPTH)?;
+    Some((format!("{path}{place}"), problem))
 }
 
-fn find(value: &Value, path: &str, levels: usize) -> Option<(String, &'static str)> {
+/// As above, with the path from `value` on: it is put together on the way out, as most values
+/// need none.
+fn find(value: &Value, levels: usize) -> Option<(String, &'static str)> {
     if (value.is_array() || value.is_object()) && levels == 0 {
-        return Some((
-            path.to_owned(),
-            "nested deeper than Firestore can store (20 levels)",
-        ));
+        let problem = "nested deeper than Firestore can store (20 levels)";
+        return Some((String::new(), problem));
     }
     match value {
         Value::Array(items) => items.iter().enumerate().find_map(|(position, item)| {
-            let path = format!("{path}[{position}]");
-            if item.is_array() {
-                return Some((path, "Firestore cannot store an array directly in an array"));
-            }
-            find(item, &path, levels - 1)
+            let (place, problem) = if item.is_array() {
+                let problem = "Firestore cannot store an array directly in an array";
+                (String::new(), problem)
+            } else {
+                find(item, levels - 1)?
+            };
+            Some((format!("[{position}]{place}"), problem))
         }),
-        Value::Object(entries) => entries
-            .iter()
-            .find_map(|(key, item)| find(item, &format!("{path}.{key}"), levels - 1)),
+        Value::Object(entries) => entries.iter().find_map(|(key, item)| {
+            let (place, problem) = find(item, levels - 1)?;
+            Some((format!(".{key}{place}"), problem))
+        }),
         _ => None,
     }
 }

@@ -62,6 +62,7 @@ fn a_graph_is_parsed_with_its_policies() {
         retry: Some(retry),
         timeout_secs: Some(20),
         on_error,
+        at_most_once: false,
     };
     assert_eq!(fetch.policy, expected);
     assert_eq!(graph.node("pause").unwrap().policy, Policy::default());
@@ -147,6 +148,7 @@ fn field_types_fit_their_values() {
         for (other, (_, value)) in types.iter().enumerate() {
             let trigger = TriggerData {
                 fields: [("a".to_owned(), *kind)].into(),
+                ..TriggerData::default()
             };
             let result = trigger.check_payload("start", &json!({ "a": value }));
             assert_eq!(result.is_ok(), position == other, "{kind:?} {value}");
@@ -180,8 +182,13 @@ fn kinds_are_spelled_as_in_the_graph() {
         "llm",
         "http",
         "condition",
+        "switch",
+        "loop",
+        "merge",
         "transform",
         "wait",
+        "approval",
+        "workflow",
         "output",
     ] {
         assert_eq!(NodeKind::parse(kind).unwrap().as_str(), kind);

@@ -8,7 +8,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{audit, auth, events, provision, quota, retry::Transient, store};
+use crate::{audit, auth, events, provision, queue, quota, retry::Transient, store};
 
 /// The registry of error codes: Google's canonical codes in lower case
 /// (<https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>).
@@ -235,6 +235,16 @@ impl From<provision::Error> for ApiError {
             }
             provision::Error::Audit(error) => error.into(),
             provision::Error::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<queue::Error> for ApiError {
+    fn from(error: queue::Error) -> Self {
+        if error.is_transient() {
+            Self::unavailable(&error)
+        } else {
+            Self::internal(&error)
         }
     }
 }

@@ -6,7 +6,8 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
+
+use crate::shutdown::Shutdown;
 
 /// Cloud Run kills an instance 10 s after SIGTERM
 /// (<https://cloud.google.com/run/docs/container-contract#instance-shutdown>).
@@ -17,21 +18,31 @@ const DRAIN_TIME: Duration = Duration::from_secs(9);
 /// # Errors
 /// Returns an error when the port cannot be bound or signals cannot be awaited.
 pub async fn serve(router: Router, port: u16) -> io::Result<()> {
+    serve_until(router, port, Shutdown::new()).await
+}
+
+/// Serves until SIGTERM, SIGINT or the start of `shutdown`, which each of them is; then lets
+/// requests finish for at most 9 s.
+///
+/// # Errors
+/// Returns an error when the port cannot be bound or signals cannot be awaited.
+pub async fn serve_until(router: Router, port: u16, shutdown: Shutdown) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
     tracing::info!(port, "serving");
-    let stop = CancellationToken::new();
+    let begun = shutdown.clone();
     let server =
-        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        axum::serve(listener, router).with_graceful_shutdown(async move { begun.begun().await });
     let mut server = std::pin::pin!(server.into_future());
     tokio::select! {
         result = &mut server => return result,
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = shutdown.begun() => {}
     }
     tracing::info!("stopping");
-    stop.cancel();
+    shutdown.begin();
     timeout(DRAIN_TIME, server).await.unwrap_or_else(|_| {
         tracing::warn!("stopped with requests under way");
         Ok(())

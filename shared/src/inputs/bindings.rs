@@ -1,14 +1,25 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
+use rpds::HashTrieMapSync;
 use serde_json::{Value, json};
 
-/// What expressions can see of a run. Cloning it is cheap.
+/// What expressions can see of a run. Cloning it is cheap: clones share what they have in common.
 #[derive(Clone, Debug)]
 pub struct Bindings {
     pub(super) trigger: Arc<Value>,
     pub(super) execution: Arc<Value>,
     pub(super) workflow: Arc<Value>,
-    pub(super) outputs: BTreeMap<String, Arc<Value>>,
+    outputs: HashTrieMapSync<String, Arc<Value>>,
+    innermost: Option<Arc<Iteration>>,
+}
+
+/// One round of a loop.
+#[derive(Debug)]
+pub(super) struct Iteration {
+    loop_id: String,
+    pub(super) item: Arc<Value>,
+    pub(super) index: usize,
+    outer: Option<Arc<Iteration>>,
 }
 
 impl Bindings {
@@ -18,7 +29,8 @@ impl Bindings {
             trigger: Arc::new(trigger),
             execution: Arc::new(json!({})),
             workflow: Arc::new(json!({})),
-            outputs: BTreeMap::new(),
+            outputs: HashTrieMapSync::new_sync(),
+            innermost: None,
         }
     }
 
@@ -36,9 +48,25 @@ impl Bindings {
         self
     }
 
+    /// Bindings for one round of a loop: with its `item` and `index`, and with the outputs so far.
+    /// What is set in them later is not seen outside, nor the other way round.
+    #[must_use]
+    pub fn with_loop(&self, loop_id: &str, item: Arc<Value>, index: usize) -> Self {
+        let iteration = Iteration {
+            loop_id: loop_id.to_owned(),
+            item,
+            index,
+            outer: self.innermost.clone(),
+        };
+        Self {
+            innermost: Some(Arc::new(iteration)),
+            ..self.clone()
+        }
+    }
+
     /// Makes `nodes.<id>.output` known. A node that was skipped has none.
     pub fn set_output(&mut self, node_id: impl Into<String>, output: impl Into<Arc<Value>>) {
-        self.outputs.insert(node_id.into(), output.into());
+        self.outputs.insert_mut(node_id.into(), output.into());
     }
 
     /// The trigger's payload.
@@ -49,5 +77,16 @@ impl Bindings {
     /// The output of a node that has run.
     pub fn output(&self, node_id: &str) -> Option<&Value> {
         self.outputs.get(node_id).map(Arc::as_ref)
+    }
+
+    /// The innermost loop's round.
+    pub(super) fn innermost(&self) -> Option<&Iteration> {
+        self.innermost.as_deref()
+    }
+
+    /// The round of the loop with an id, the innermost if several have it.
+    pub(super) fn iteration(&self, loop_id: &str) -> Option<&Iteration> {
+        let mut around = std::iter::successors(self.innermost(), |inner| inner.outer.as_deref());
+        around.find(|iteration| iteration.loop_id == loop_id)
     }
 }

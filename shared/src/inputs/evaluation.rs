@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     Bindings, Error, Expression, MAX_RESULT_BYTES, functions,
     meter::{Meter, json_weight},
-    scope::NODES,
+    scope::{INDEX, ITEM, LOOPS, NODES},
     template::{too_large, unfit},
     value,
 };
@@ -75,7 +75,7 @@ impl<'v> Evaluation<'v> {
         value::spend(&mut self.budget, bytes).map_err(|_| too_large())
     }
 
-    fn new(bindings: &'v Bindings, expressions: &[Expression]) -> Result<Self, Error> {
+    fn new(bindings: &'v Bindings, expressions: &'v [Expression]) -> Result<Self, Error> {
         let meter = Meter::full();
         let env = Env::stdlib().with_optional_support(false);
         let mut context = Context::with_env(Arc::new(env));
@@ -85,6 +85,12 @@ impl<'v> Evaluation<'v> {
         for name in union(expressions.iter().map(Expression::variables)) {
             let value = match name.as_str() {
                 NODES => outputs(bindings, expressions, &mut units)?,
+                LOOPS => iterations(bindings, expressions, &mut units)?,
+                ITEM | INDEX => match bindings.innermost() {
+                    Some(iteration) if name == ITEM => bind(&iteration.item, &mut units)?,
+                    Some(iteration) => value::position(iteration.index),
+                    None => continue,
+                },
                 "trigger" => bind(&bindings.trigger, &mut units)?,
                 "execution" => bind(&bindings.execution, &mut units)?,
                 _ => bind(&bindings.workflow, &mut units)?,
@@ -106,21 +112,34 @@ fn union<'e>(sets: impl Iterator<Item = &'e BTreeSet<String>>) -> BTreeSet<&'e S
 /// `nodes.<id>.output` of the nodes in use that have run.
 fn outputs<'v>(
     bindings: &'v Bindings,
-    expressions: &[Expression],
+    expressions: &'v [Expression],
     units: &mut u64,
 ) -> Result<Box<dyn Val + 'v>, Error> {
-    let used: BTreeSet<&String> = expressions
-        .iter()
-        .flat_map(Expression::references)
-        .collect();
     let mut nodes = Vec::new();
-    for (id, output) in &bindings.outputs {
-        if used.contains(id) {
+    for id in union(expressions.iter().map(Expression::references)) {
+        if let Some(output) = bindings.output(id) {
             let output = bind(output, units)?;
             nodes.push((id.as_str(), value::object([("output", output)])));
         }
     }
     Ok(value::object(nodes))
+}
+
+/// `loops.<id>.item` and `loops.<id>.index` of the loops in use that are around the node.
+fn iterations<'v>(
+    bindings: &'v Bindings,
+    expressions: &'v [Expression],
+    units: &mut u64,
+) -> Result<Box<dyn Val + 'v>, Error> {
+    let mut loops = Vec::new();
+    for id in union(expressions.iter().map(Expression::loops)) {
+        if let Some(iteration) = bindings.iteration(id) {
+            let item = bind(&iteration.item, units)?;
+            let fields = [(ITEM, item), (INDEX, value::position(iteration.index))];
+            loops.push((id.as_str(), value::object(fields)));
+        }
+    }
+    Ok(value::object(loops))
 }
 
 fn bind<'v>(json: &'v Value, units: &mut u64) -> Result<Box<dyn Val + 'v>, Error> {

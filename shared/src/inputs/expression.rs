@@ -9,7 +9,7 @@ use super::{
     Error,
     error::excerpt,
     functions, rewrite,
-    scope::{self, Names},
+    scope::{self, INDEX, ITEM, LOOPS, Names},
 };
 
 /// In bytes.
@@ -77,8 +77,20 @@ impl Expression {
     }
 
     /// The nodes in use.
-    pub(super) fn references(&self) -> impl Iterator<Item = &String> {
-        self.names.nodes.iter()
+    pub(super) fn references(&self) -> &BTreeSet<String> {
+        &self.names.nodes
+    }
+
+    /// The loops in use by their ids.
+    pub(super) fn loops(&self) -> &BTreeSet<String> {
+        &self.names.loops
+    }
+
+    /// Whether a loop must be around the node.
+    pub(super) fn uses_loop(&self) -> bool {
+        [ITEM, INDEX, LOOPS]
+            .iter()
+            .any(|name| self.names.variables.contains(*name))
     }
 
     /// The beginning of the source, for messages.
@@ -123,6 +135,9 @@ fn syntax(source: &str, errors: ParseErrors) -> Error {
 fn describe(error: &ExecutionError) -> String {
     match error {
         ExecutionError::NoSuchKey(key) => format!("there is no `{}`", excerpt(key)),
+        ExecutionError::UndeclaredReference(name) if matches!(name.as_str(), ITEM | INDEX) => {
+            format!("there is no `{name}` outside of a loop")
+        }
         ExecutionError::NoSuchOverload(overload) => overload.to_string(),
         ExecutionError::UnsupportedBinaryOperator(operator, left, right) => {
             let (left, right) = (Value::type_of(left), Value::type_of(right));

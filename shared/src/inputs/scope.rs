@@ -4,16 +4,33 @@ use std::collections::BTreeSet;
 
 use cel::{
     IdedExpr,
-    common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, operators},
+    common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr},
 };
 
 use super::functions;
 
-/// The variables that are always there.
-pub(super) const VARIABLES: [&str; 4] = ["trigger", NODES, "execution", "workflow"];
+/// The variables, those that are there in a loop only last.
+pub(super) const VARIABLES: [&str; 7] = [
+    "trigger",
+    NODES,
+    "execution",
+    "workflow",
+    ITEM,
+    INDEX,
+    LOOPS,
+];
 
 /// The outputs of the nodes, by id.
 pub(super) const NODES: &str = "nodes";
+
+/// The element of the innermost loop around the node.
+pub(super) const ITEM: &str = "item";
+
+/// Its position, from 0.
+pub(super) const INDEX: &str = "index";
+
+/// The loops around the node, by id.
+pub(super) const LOOPS: &str = "loops";
 
 /// Loops in loops; with the loop of each, the work grows by a power.
 const MAX_LOOPS: usize = 2;
@@ -25,6 +42,8 @@ pub(super) struct Names {
     pub(super) variables: BTreeSet<String>,
     /// Ids of nodes.
     pub(super) nodes: BTreeSet<String>,
+    /// Ids of loops.
+    pub(super) loops: BTreeSet<String>,
 }
 
 /// The names that an expression uses, or the first that it may not.
@@ -37,7 +56,7 @@ pub(super) fn check(expression: &IdedExpr) -> Result<Names, String> {
 #[derive(Default)]
 struct Walk<'e> {
     names: Names,
-    loop_variables: Vec<&'e str>,
+    elements: Vec<&'e str>,
 }
 
 impl<'e> Walk<'e> {
@@ -46,8 +65,8 @@ impl<'e> Walk<'e> {
             Expr::Literal(_) => Ok(()),
             Expr::Ident(name) => self.variable(name),
             Expr::Select(select) => match &select.operand.expr {
-                Expr::Ident(name) if name == NODES => {
-                    self.node(&select.field);
+                Expr::Ident(name) if is_by_id(name) => {
+                    self.entry(name, &select.field);
                     Ok(())
                 }
                 _ => self.expression(&select.operand),
@@ -68,26 +87,34 @@ impl<'e> Walk<'e> {
     }
 
     fn variable(&mut self, name: &str) -> Result<(), String> {
-        if name == NODES {
-            return Err("name one node: `nodes.id` or `nodes[\"id\"]`".to_owned());
+        if name.starts_with('@') || self.elements.contains(&name) {
+            return Ok(());
         }
-        if VARIABLES.contains(&name) {
-            self.names.variables.insert(name.to_owned());
-        } else if !name.starts_with('@') && !self.loop_variables.contains(&name) {
+        if is_by_id(name) {
+            let one = name.trim_end_matches('s');
+            return Err(format!("name one {one}: `{name}.id` or `{name}[\"id\"]`"));
+        }
+        if !VARIABLES.contains(&name) {
             let known = VARIABLES.join("`, `");
             return Err(format!("`{name}` is unknown: there are `{known}`"));
         }
+        self.names.variables.insert(name.to_owned());
         Ok(())
     }
 
-    fn node(&mut self, id: &str) {
-        self.names.variables.insert(NODES.to_owned());
-        self.names.nodes.insert(id.to_owned());
+    fn entry(&mut self, container: &str, id: &str) {
+        self.names.variables.insert(container.to_owned());
+        let ids = if container == NODES {
+            &mut self.names.nodes
+        } else {
+            &mut self.names.loops
+        };
+        ids.insert(id.to_owned());
     }
 
     fn call(&mut self, call: &'e CallExpr) -> Result<(), String> {
-        if let Some(id) = indexed_node(call) {
-            self.node(id);
+        if let Some((container, id)) = indexed_entry(call) {
+            self.entry(container, id);
             return Ok(());
         }
         functions::check(call)?;
@@ -97,30 +124,34 @@ impl<'e> Walk<'e> {
 
     fn comprehension(&mut self, comprehension: &'e ComprehensionExpr) -> Result<(), String> {
         let variable = comprehension.iter_var.as_str();
-        if VARIABLES.contains(&variable) {
+        if !can_name_an_element(variable) {
             return Err(format!("`{variable}` cannot name an element"));
         }
         self.expression(&comprehension.iter_range)?;
-        if self.loop_variables.len() >= MAX_LOOPS {
+        if self.elements.len() >= MAX_LOOPS {
             return Err(format!("more than {MAX_LOOPS} loops in each other"));
         }
-        self.loop_variables.push(variable);
+        self.elements.push(variable);
         self.expression(&comprehension.loop_step)?;
-        self.loop_variables.pop();
+        self.elements.pop();
         Ok(())
     }
 }
 
-fn indexed_node(call: &CallExpr) -> Option<&str> {
-    let [container, index] = call.args.as_slice() else {
-        return None;
-    };
-    match (&container.expr, &index.expr) {
-        (Expr::Ident(name), Expr::Literal(LiteralValue::String(id)))
-            if call.func_name == operators::INDEX && name == NODES =>
-        {
-            Some(id.inner())
-        }
+/// Whether its entries are named one by one.
+fn is_by_id(variable: &str) -> bool {
+    matches!(variable, NODES | LOOPS)
+}
+
+/// `map(item, …)` came before loops had an `item`, and hides it.
+fn can_name_an_element(variable: &str) -> bool {
+    matches!(variable, ITEM | INDEX) || !VARIABLES.contains(&variable)
+}
+
+fn indexed_entry(call: &CallExpr) -> Option<(&str, &str)> {
+    let id = functions::literal_key(call)?;
+    match &call.args.first()?.expr {
+        Expr::Ident(name) if is_by_id(name) => Some((name, id)),
         _ => None,
     }
 }

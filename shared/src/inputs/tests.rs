@@ -1,4 +1,5 @@
 mod limits;
+mod loops;
 mod payloads;
 mod random;
 

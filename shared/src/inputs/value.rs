@@ -33,6 +33,11 @@ pub(super) fn owned(json: &Value) -> Box<dyn Val + 'static> {
     to_cel(json, &|text: &str| CelString::from(text.to_owned()))
 }
 
+/// A CEL integer for a position.
+pub(super) fn position(index: usize) -> Box<dyn Val + 'static> {
+    Box::new(CelInt::from(i64::try_from(index).unwrap_or(i64::MAX)))
+}
+
 /// A CEL map with text keys.
 pub(super) fn object<'v, K>(
     entries: impl IntoIterator<Item = (K, Box<dyn Val + 'v>)>,

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{JsonText, Timestamp, TriggerType};
+use super::{JsonText, StartOptions, Timestamp, TriggerType};
 use crate::ids::{ExecutionId, OrgId, TriggerId, WorkflowId};
 
 /// `executions/{id}`: one run of a workflow.
@@ -43,9 +43,38 @@ pub struct Execution {
     pub attempts: i64,
     /// Number of its last log line.
     pub log_seq: i64,
-    /// When a waiting execution goes on.
+    /// When a waiting execution goes on, or a queued one begins; absent when something else has to
+    /// happen first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_at: Option<Timestamp>,
+    /// Since when it has been waiting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_since: Option<Timestamp>,
+    /// The node of another execution that it runs for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ExecutionParent>,
+    /// How many runs of its workflow may be under way at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<i64>,
+    /// Whether it is one of those under way, see [`super::WorkflowState`].
+    #[serde(default)]
+    pub has_slot: bool,
+    /// The workflow to start when it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_workflow_id: Option<WorkflowId>,
+    /// What is special about it.
+    #[serde(default, skip_serializing_if = "StartOptions::is_empty")]
+    pub options: StartOptions,
+}
+
+/// The node that runs a workflow as a part of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionParent {
+    /// The execution of the node.
+    pub execution_id: ExecutionId,
+    /// How many executions are above, 1 below a run that something else started.
+    pub depth: i64,
 }
 
 /// What started an execution.
@@ -112,6 +141,15 @@ pub struct Budget {
     pub used_steps: i64,
     /// LLM tokens used.
     pub used_tokens: i64,
+    /// What the models may cost, in micro-dollars; no limit of its own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_cost_micro_usd: Option<i64>,
+    /// What the models have cost, in micro-dollars.
+    #[serde(default)]
+    pub used_cost_micro_usd: i64,
+    /// Time spent waiting, in seconds.
+    #[serde(default)]
+    pub waited_seconds: i64,
 }
 
 /// Who works on an execution. Every write of a worker carries its fence.
@@ -134,7 +172,7 @@ pub struct Lease {
 pub struct Step {
     /// The node.
     pub node_id: String,
-    /// Position in loops, `0` outside of any.
+    /// `0` outside of loops; in one, the loop's own iteration, a dot and the number of the item.
     pub iteration: String,
     /// The node's kind.
     pub kind: String,
@@ -147,6 +185,17 @@ pub struct Step {
     /// Written once after it; the first result stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<StepResult>,
+}
+
+/// `executions/{id}/steps/{page}`: steps that began and ended between two commits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepPage {
+    /// The organization of the workflow.
+    pub org_id: OrgId,
+    /// The steps, as JSON text.
+    #[serde(with = "super::json_text::list")]
+    pub page: Vec<Step>,
 }
 
 /// How far a step has come.
@@ -163,6 +212,8 @@ pub enum StepStatus {
     Failed,
     /// On a branch that was not taken.
     Skipped,
+    /// May have had its effect or not, and must not have it twice.
+    Unknown,
 }
 
 /// What a step is about to do.
@@ -197,6 +248,9 @@ pub struct StepResult {
     pub error: Option<ExecutionError>,
     /// LLM tokens used.
     pub tokens: i64,
+    /// What the models have cost, in micro-dollars.
+    #[serde(default)]
+    pub cost_micro_usd: i64,
     /// Duration in milliseconds.
     pub duration_ms: i64,
     /// When it ended.

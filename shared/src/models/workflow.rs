@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{JsonText, Timestamp};
-use crate::ids::{OrgId, TriggerId, Uid, WorkflowId};
+use crate::ids::{ExecutionId, OrgId, TriggerId, Uid, WorkflowId};
 
 /// `workflows/{id}`.
 ///
@@ -80,6 +82,78 @@ pub struct Trigger {
     pub source: TriggerSource,
     /// When it was recorded.
     pub created_at: Timestamp,
+    /// What is special about the run that it starts.
+    #[serde(default, skip_serializing_if = "StartOptions::is_empty")]
+    pub options: StartOptions,
+}
+
+/// What is special about a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartOptions {
+    /// By node id, what nodes come to without being run; see [`Mock`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mocks: Option<JsonText>,
+    /// The run that it repeats in part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<Rerun>,
+}
+
+/// What a node comes to in a test run, without being run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Mock {
+    /// Its output.
+    #[serde(default)]
+    pub output: Value,
+    /// The handle whose edges are followed, if not the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handle: Option<String>,
+}
+
+/// A run that takes over what an ended one has done, up to a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rerun {
+    /// The run that has ended.
+    pub execution_id: ExecutionId,
+    /// The version that it was pinned to.
+    pub workflow_version: String,
+    /// The node that is run again, with all that follows.
+    pub node_id: String,
+    /// Which of its iterations; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iteration: Option<String>,
+}
+
+impl StartOptions {
+    /// Whether nothing is special.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `workflow_states/{workflowId}`: what the runs of a workflow have to share.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkflowState {
+    /// The organization of the workflow.
+    pub org_id: OrgId,
+    /// Equal to the document id.
+    pub workflow_id: WorkflowId,
+    /// The runs under way that count against the limit, and since when.
+    #[serde(default)]
+    pub running: BTreeMap<String, Timestamp>,
+    /// How many may be under way at once, as the last of them knew it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<i64>,
+    /// Whether runs may be waiting for another to end.
+    #[serde(default)]
+    pub has_queue: bool,
+    /// The run that the next trigger within its time replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debounced: Option<ExecutionId>,
 }
 
 /// What starts a workflow.
@@ -92,6 +166,14 @@ pub enum TriggerType {
     Schedule,
     /// A synced mailbox received a message.
     OnEmailReceived,
+    /// A request to the workflow's own address.
+    Webhook,
+    /// A run of another workflow failed.
+    OnExecutionFailed,
+    /// A node of another run.
+    Workflow,
+    /// A person repeats a part of a run.
+    Rerun,
 }
 
 /// Who or what caused a trigger.

@@ -25,6 +25,22 @@ impl BucketConfig {
         }
     }
 
+    /// As [`Self::load`]; none when neither variable is set.
+    ///
+    /// # Errors
+    /// Returns the variable that is not allowed on Cloud Run.
+    pub fn load_optional(
+        env: &Env,
+        bucket: &'static str,
+        directory: &'static str,
+    ) -> Result<Option<Self>, Error> {
+        let mut names = [bucket, directory].into_iter();
+        let is_named = names.any(|name| env.optional(name).is_some());
+        is_named
+            .then(|| Self::load(env, bucket, directory))
+            .transpose()
+    }
+
     /// The bucket that this configuration names.
     #[must_use]
     pub fn bucket(&self) -> Arc<dyn Bucket> {

@@ -8,7 +8,10 @@ use std::{
 use tokio::sync::OwnedMutexGuard;
 
 use super::{DocumentPath, Error, Store, Write};
-use crate::retry::{Policy, Transient, retry};
+use crate::{
+    models::Timestamp,
+    retry::{Policy, Transient, retry},
+};
 
 /// Commits what `build` makes of a fresh read. When a precondition does not hold, someone else
 /// was faster, and `build` reads and decides again. No writes means that nothing is to be done.
@@ -18,7 +21,24 @@ use crate::retry::{Policy, Transient, retry};
 ///
 /// # Errors
 /// Returns the error of `build`, or of a commit that failed for another reason or too often.
-pub async fn commit_contended<T, E, F, Fut>(store: &Store, mut build: F) -> Result<T, E>
+pub async fn commit_contended<T, E, F, Fut>(store: &Store, build: F) -> Result<T, E>
+where
+    E: From<Error>,
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<(Vec<Write>, T), E>>,
+{
+    let (value, _) = commit_versioned(store, build).await?;
+    Ok(value)
+}
+
+/// The same, for who goes on with what it has written: tells the version of it, if anything was.
+///
+/// # Errors
+/// As [`commit_contended`].
+pub async fn commit_versioned<T, E, F, Fut>(
+    store: &Store,
+    mut build: F,
+) -> Result<(T, Option<Timestamp>), E>
 where
     E: From<Error>,
     F: FnMut() -> Fut,
@@ -44,14 +64,14 @@ where
 async fn attempt<T, E: From<Error>>(
     store: &Store,
     built: impl Future<Output = Result<(Vec<Write>, T), E>>,
-) -> Result<T, Failure<E>> {
+) -> Result<(T, Option<Timestamp>), Failure<E>> {
     let (writes, value) = built.await.map_err(Failure::Final)?;
     if writes.is_empty() {
-        return Ok(value);
+        return Ok((value, None));
     }
     let hot = hot_document(&writes).cloned();
     match store.commit(writes).await {
-        Ok(_) => Ok(value),
+        Ok(version) => Ok((value, Some(version))),
         Err(error) if error.is_lost_race() => Err(Failure::LostRace { error, hot }),
         Err(error) => Err(Failure::Final(E::from(error))),
     }

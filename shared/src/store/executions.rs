@@ -1,17 +1,24 @@
 //! `executions`, their journal and their log.
 
+use serde::Serialize;
+
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write, decode,
-    document_db::{Comparison, Order, Precondition, Query},
+    document_db::{Comparison, Document, Order, Precondition, Query},
     position,
 };
 use crate::{
     ids::{ExecutionId, OrgId, WorkflowId},
-    models::{Execution, LogLine, Step, SystemPrincipal, Timestamp, WorkflowVersion},
+    models::{
+        Budget, Execution, ExecutionError, ExecutionStatus, JsonText, Lease, LogLine, Step,
+        StepPage, SystemPrincipal, Timestamp, WorkflowVersion,
+    },
 };
 
-/// Steps that one execution may have at most (`DESIGN.md` section 4), with room for loops.
-const MAX_STEPS: u32 = 2_000;
+/// Documents of a journal that are read at once.
+const STEPS_PAGE: u32 = 1_000;
+/// Documents of a journal that are deleted at once.
+const DELETE_BATCH: usize = 400;
 
 /// Which executions to list.
 #[derive(Clone, Debug, Default)]
@@ -97,13 +104,55 @@ impl Store {
     /// # Errors
     /// Returns the database's error.
     pub async fn list_steps(&self, org_id: &OrgId, id: &ExecutionId) -> Result<Vec<Step>, Error> {
-        let query = Query::new(path(id).collection("steps"), MAX_STEPS).filter(
+        let mut steps = Vec::new();
+        let mut after = None;
+        loop {
+            let documents = self.journal_page(org_id, id, after.as_ref()).await?;
+            for document in &documents {
+                if document.fields.contains_key("page") {
+                    steps.extend(decode::<StepPage>(document)?.page);
+                } else {
+                    steps.push(decode(document)?);
+                }
+            }
+            match documents.last() {
+                Some(last) if documents.len() == STEPS_PAGE as usize => {
+                    after = Some(last.path.clone());
+                }
+                _ => return Ok(steps),
+            }
+        }
+    }
+
+    /// The writes that delete a part of the journal of the organization's execution; none when all
+    /// of it is gone.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_journal_deletions(
+        &self,
+        org_id: &OrgId,
+        id: &ExecutionId,
+    ) -> Result<Vec<Write>, Error> {
+        let documents = self.journal_page(org_id, id, None).await?.into_iter();
+        let documents = documents.take(DELETE_BATCH);
+        let delete = |document: Document| super::delete(document.path, Precondition::None);
+        Ok(documents.map(delete).collect())
+    }
+
+    async fn journal_page(
+        &self,
+        org_id: &OrgId,
+        id: &ExecutionId,
+        after: Option<&DocumentPath>,
+    ) -> Result<Vec<Document>, Error> {
+        let mut query = Query::new(path(id).collection("steps"), STEPS_PAGE).filter(
             "orgId",
             Comparison::Equal,
             org_id.as_str(),
         );
-        let steps: Vec<Versioned<Step>> = self.list(&query).await?;
-        Ok(steps.into_iter().map(|step| step.value).collect())
+        query.after = after.map(|path| (None, path.id().to_owned()));
+        self.db.query(&query).await
     }
 
     /// Log lines of the organization's execution after line `after`, in order.
@@ -137,6 +186,30 @@ pub fn create(execution: &Execution, version: &WorkflowVersion) -> Result<Vec<Wr
     Ok(vec![execution, super::workflows::keep_version(version)?])
 }
 
+/// Writes what a worker changes of its execution, if nobody else changed it meanwhile. The input,
+/// which may be large, is not sent again.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn save_progress(execution: &Versioned<Execution>) -> Result<Write, Error> {
+    let value = &execution.value;
+    let progress = Progress {
+        status: value.status,
+        finished_at: value.finished_at,
+        output: value.output.as_ref(),
+        error: value.error.as_ref(),
+        budget: &value.budget,
+        lease: &value.lease,
+        attempts: value.attempts,
+        log_seq: value.log_seq,
+        resume_at: value.resume_at,
+        waiting_since: value.waiting_since,
+        has_slot: value.has_slot,
+    };
+    let precondition = Precondition::Version(execution.version);
+    super::merge(path(&value.id), &progress, precondition)
+}
+
 /// Replaces the execution, if nobody changed it meanwhile.
 ///
 /// # Errors
@@ -162,10 +235,20 @@ pub fn set_step(id: &ExecutionId, step: &Step) -> Result<Write, Error> {
     super::write(step_path(id, step), step, Precondition::None)
 }
 
-/// Deletes a step of the journal.
-#[must_use]
-pub fn delete_step(id: &ExecutionId, step: &Step) -> Write {
-    super::delete(step_path(id, step), Precondition::None)
+/// Writes steps that have all ended as one document; `number` counts those that the holder of this
+/// fence has written.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn create_step_page(
+    execution: &Execution,
+    number: usize,
+    page: Vec<Step>,
+) -> Result<Write, Error> {
+    let name = format!("@{}-{number}", execution.lease.fence);
+    let org_id = execution.org_id.clone();
+    let path = path(&execution.id).child("steps", &name);
+    super::create(path, &StepPage { org_id, page })
 }
 
 /// Appends a line to the log; a line is written once.
@@ -180,6 +263,23 @@ pub fn create_log_line(id: &ExecutionId, line: &LogLine) -> Result<Write, Error>
 #[must_use]
 pub fn delete_log_line(id: &ExecutionId, seq: i64) -> Write {
     super::delete(path(id).child("logs", &log_id(seq)), Precondition::None)
+}
+
+/// Absent values are written as `null`, so that they replace earlier ones.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Progress<'a> {
+    status: ExecutionStatus,
+    finished_at: Option<Timestamp>,
+    output: Option<&'a JsonText>,
+    error: Option<&'a ExecutionError>,
+    budget: &'a Budget,
+    lease: &'a Lease,
+    attempts: i64,
+    log_seq: i64,
+    resume_at: Option<Timestamp>,
+    waiting_since: Option<Timestamp>,
+    has_slot: bool,
 }
 
 fn path(id: &ExecutionId) -> DocumentPath {

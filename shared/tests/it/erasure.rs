@@ -12,7 +12,7 @@ use shared::{
     ids::{OrgId, Uid},
     models::{
         DeletedUser, ErasureState, Integration, IntegrationService, IntegrationStatus, Invitation,
-        Role, Timestamp, Trigger, TriggerSource, TriggerType,
+        Role, StartOptions, Timestamp, Trigger, TriggerSource, TriggerType,
     },
     store::{
         self, Store, Write,
@@ -79,6 +79,7 @@ fn trigger(id: &str) -> Trigger {
             uid: Some(uid()),
         },
         created_at: after(0),
+        options: StartOptions::default(),
     }
 }
 

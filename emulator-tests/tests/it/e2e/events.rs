@@ -85,6 +85,7 @@ async fn the_same_trigger_five_times_in_parallel_runs_once() {
             .parse::<jiff::Timestamp>()
             .unwrap()
             .into(),
+        options: Default::default(),
     };
     let service = ServiceConfig::load(harness.env()).unwrap();
     let store = Store::new(std::sync::Arc::new(Firestore::new(&service)));

@@ -23,7 +23,7 @@ const SERVICES: [&str; 6] = [
 ];
 
 /// What every service can start with; none of it is a real secret.
-const VARIABLES: [(&str, &str); 10] = [
+const VARIABLES: [(&str, &str); 13] = [
     ("GOOGLE_CLOUD_PROJECT", "demo-infinity-x"),
     ("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1"),
     ("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:1"),
@@ -34,6 +34,12 @@ const VARIABLES: [(&str, &str); 10] = [
     ("STRIPE_WEBHOOK_SECRETS", "whsec_local"),
     ("LOCAL_MAC_KEY", "local"),
     ("APP_URL", "http://localhost:5173"),
+    ("CLOUD_TASKS_EMULATOR_HOST", "127.0.0.1:1"),
+    (
+        "TASKS_QUEUE",
+        "projects/demo-infinity-x/locations/local/queues/executions",
+    ),
+    ("TASKS_TARGET_URL", "http://127.0.0.1:1"),
 ];
 
 /// `cargo xtask test` names a folder with the services as they ship. In `target/<profile>` a

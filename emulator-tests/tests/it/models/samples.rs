@@ -1,5 +1,7 @@
 //! One full document of every kind, all of the organization `o1`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use shared::{
     ids::{AgentId, ExecutionId, IntegrationId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
@@ -253,6 +255,65 @@ pub(crate) fn trigger() -> Trigger {
             uid: Some(uid()),
         },
         created_at: time(),
+        options: start_options(),
+    }
+}
+
+fn start_options() -> StartOptions {
+    StartOptions {
+        mocks: Some(json!({ "n2": { "output": [[1]], "handle": "true" } }).into()),
+        rerun: Some(Rerun {
+            execution_id: ExecutionId::parse("e0").unwrap(),
+            workflow_version: "00ff".to_owned(),
+            node_id: "n2".to_owned(),
+            iteration: Some("0.3".to_owned()),
+        }),
+    }
+}
+
+pub(crate) fn workflow_state() -> WorkflowState {
+    WorkflowState {
+        org_id: org_id(),
+        workflow_id: WorkflowId::parse("w1").unwrap(),
+        running: BTreeMap::from([("e1".to_owned(), time())]),
+        concurrency: Some(2),
+        has_queue: true,
+        debounced: Some(ExecutionId::parse("e2").unwrap()),
+    }
+}
+
+pub(crate) fn approval() -> Approval {
+    Approval {
+        id: record_id(),
+        org_id: org_id(),
+        workflow_id: WorkflowId::parse("w1").unwrap(),
+        execution_id: ExecutionId::parse("e1").unwrap(),
+        node_id: "n2".to_owned(),
+        iteration: "0.3".to_owned(),
+        message: "Pay?".to_owned(),
+        fields: BTreeMap::from([("amount".to_owned(), "number".to_owned())]),
+        roles: vec![Role::Admin, Role::User],
+        required: 2,
+        excluded: Some("00ff".to_owned()),
+        status: ApprovalStatus::Pending,
+        decisions: vec![Decision {
+            decider: "00fe".to_owned(),
+            approves: true,
+            values: awkward_json().into(),
+            comment: Some("fine".to_owned()),
+            at: time(),
+        }],
+        created_at: time(),
+        expires_at: Some(time()),
+    }
+}
+
+pub(crate) fn wakeup() -> Wakeup {
+    Wakeup {
+        id: record_id(),
+        org_id: org_id(),
+        execution_id: ExecutionId::parse("e1").unwrap(),
+        created_at: time(),
     }
 }
 
@@ -279,6 +340,9 @@ pub(crate) fn execution() -> Execution {
             max_seconds: 3,
             used_steps: 4,
             used_tokens: 5,
+            max_cost_micro_usd: Some(6),
+            used_cost_micro_usd: 7,
+            waited_seconds: 8,
         },
         lease: Lease {
             owner: Some("worker".to_owned()),
@@ -288,6 +352,15 @@ pub(crate) fn execution() -> Execution {
         attempts: 1,
         log_seq: 9,
         resume_at: Some(time()),
+        waiting_since: Some(time()),
+        parent: Some(ExecutionParent {
+            execution_id: "e0".parse().unwrap(),
+            depth: 1,
+        }),
+        concurrency: Some(2),
+        has_slot: true,
+        error_workflow_id: Some(WorkflowId::parse("w2").unwrap()),
+        options: start_options(),
     }
 }
 
@@ -319,9 +392,17 @@ pub(crate) fn step() -> Step {
             handle: "true".to_owned(),
             error: Some(execution_error()),
             tokens: 1,
+            cost_micro_usd: 2,
             duration_ms: 20,
             at: time(),
         }),
+    }
+}
+
+pub(crate) fn step_page() -> StepPage {
+    StepPage {
+        org_id: org_id(),
+        page: vec![step(), step()],
     }
 }
 

@@ -5,9 +5,9 @@ use shared::{
         Agent, AgentKind, AgentStatus, Budget, DeployState, Execution, ExecutionStatus,
         ExecutionTrigger, Industry, Integration, IntegrationService, IntegrationStatus, Invitation,
         Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth, Organization, Personality,
-        Presence, Role, Step, StepIntent, StepResult, StepStatus, SubscriptionTier, Timestamp,
-        Trigger, TriggerSource, TriggerType, UsageEntry, UsageState, User, VoiceConfig, Workflow,
-        WorkflowVersion,
+        Presence, Role, StartOptions, Step, StepIntent, StepResult, StepStatus, SubscriptionTier,
+        Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry, UsageState, User, VoiceConfig,
+        Workflow, WorkflowVersion,
     },
     store::{
         Write, agents,
@@ -197,6 +197,7 @@ pub(crate) fn trigger(id: &str) -> Write {
             uid: None,
         },
         created_at: now(),
+        options: StartOptions::default(),
     };
     triggers::create(&trigger).unwrap()
 }
@@ -243,6 +244,9 @@ fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Execution {
             max_seconds: 60,
             used_steps: 1,
             used_tokens: 0,
+            max_cost_micro_usd: None,
+            used_cost_micro_usd: 0,
+            waited_seconds: 0,
         },
         lease: Lease {
             owner: Some("worker".to_owned()),
@@ -252,6 +256,12 @@ fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Execution {
         attempts: 1,
         log_seq: 2,
         resume_at: None,
+        waiting_since: None,
+        parent: None,
+        concurrency: None,
+        has_slot: false,
+        error_workflow_id: None,
+        options: StartOptions::default(),
     }
 }
 
@@ -275,6 +285,7 @@ fn step() -> Step {
             handle: "out".to_owned(),
             error: None,
             tokens: 0,
+            cost_micro_usd: 0,
             duration_ms: 5,
             at: now(),
         }),

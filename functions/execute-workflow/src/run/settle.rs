@@ -90,6 +90,7 @@ pub(super) fn step_result(
         handle: outcome.handle.to_owned(),
         error,
         tokens: outcome.tokens,
+        cost_micro_usd: 0,
         duration_ms,
         at,
     }

@@ -11,15 +11,19 @@ use shared::{
     ids::{ExecutionId, OrgId},
     llm::SharedProvider,
     models::{
-        Execution, JsonText, Limits, LogLine, Organization, Step, SubscriptionTier, Trigger,
-        TriggerSource, TriggerType, Workflow,
+        Execution, JsonText, Limits, LogLine, Organization, StartOptions, Step, SubscriptionTier,
+        Trigger, TriggerSource, TriggerType, Workflow,
     },
+    shutdown::Shutdown,
     store::{
         Store,
         document_db::{DocumentDb, Operation},
         organizations, triggers, workflows,
     },
-    testing::{FixedClock, MemoryDb, RecordingAccounts, RecordingMailer, invitation_links, trail},
+    testing::{
+        FixedClock, MemoryDb, RecordingAccounts, RecordingMailer, RecordingQueue, invitation_links,
+        trail,
+    },
 };
 use tower::ServiceExt;
 
@@ -32,6 +36,8 @@ pub(crate) struct App {
     pub(crate) db: Arc<MemoryDb>,
     pub(crate) store: Store,
     pub(crate) accounts: Arc<RecordingAccounts>,
+    pub(crate) queue: Arc<RecordingQueue>,
+    pub(crate) shutdown: Shutdown,
 }
 
 impl App {
@@ -63,6 +69,7 @@ impl App {
         })
         .unwrap();
         let accounts = Arc::new(RecordingAccounts::new());
+        let (queue, shutdown) = (Arc::new(RecordingQueue::new()), Shutdown::new());
         let ports = Ports {
             provider,
             mailer: Arc::new(RecordingMailer::new()),
@@ -70,16 +77,26 @@ impl App {
             trail: trail(&store),
             accounts: accounts.clone(),
             egress,
+            queue: queue.shared(),
         };
         let function_store = faulty.map_or_else(|| db.store(), Store::new);
         let model = "gpt-4.1-mini".to_owned();
-        let state = AppState::with_ports(function_store, ports, model, clock.shared(), callers);
+        let state = AppState::with_ports(
+            function_store,
+            ports,
+            model,
+            clock.shared(),
+            callers,
+            shutdown.clone(),
+        );
         Self {
             router: router(state),
             clock,
             db,
             store,
             accounts,
+            queue,
+            shutdown,
         }
     }
 
@@ -103,6 +120,21 @@ impl App {
     pub(crate) async fn deliver_again(&self, trigger: &Trigger) -> StatusCode {
         self.post("/", event_headers(), trigger_event(trigger))
             .await
+    }
+
+    /// Delivers the tasks that are due until there is none; tells the answers in order.
+    pub(crate) async fn drain(&self) -> Vec<StatusCode> {
+        let mut answers = Vec::new();
+        loop {
+            let due = self.queue.take_due(self.clock.shared().now().into());
+            if due.is_empty() {
+                return answers;
+            }
+            for task in due {
+                let body = serde_json::to_vec(&task.continuation()).unwrap();
+                answers.push(self.post("/continue", Vec::new(), body).await);
+            }
+        }
     }
 
     /// A tick of the sweeper.
@@ -184,6 +216,7 @@ pub(crate) fn trigger(payload: Value) -> Trigger {
             uid: None,
         },
         created_at: NOW.parse::<jiff::Timestamp>().unwrap().into(),
+        options: StartOptions::default(),
     }
 }
 

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use crate::app::{App, event_headers, trigger, trigger_event};
 
-const PATHS: [&str; 3] = ["/", "/schedule", "/sweep"];
+const PATHS: [&str; 4] = ["/", "/continue", "/schedule", "/sweep"];
 
 fn llm() -> Arc<ScriptedLlm> {
     Arc::new(ScriptedLlm::answering("done"))
@@ -66,12 +66,14 @@ async fn every_answer_has_the_headers_of_helmet() {
     let event = event.body(Body::from(trigger_event(&trigger(json!({})))));
     let requests = [
         (event.unwrap(), 204),
+        (post("/continue"), 204),
         (post("/schedule"), 200),
         (post("/sweep"), 200),
         (get("/healthz"), 200),
         (post("/"), 400),
         (get("/nowhere"), 404),
         (get("/"), 405),
+        (get("/continue"), 405),
         (get("/schedule"), 405),
         (get("/sweep"), 405),
         (large.unwrap(), 413),

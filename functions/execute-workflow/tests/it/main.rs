@@ -4,6 +4,7 @@
 
 mod agents;
 mod app;
+mod continuations;
 mod edge;
 mod erasures;
 mod events;

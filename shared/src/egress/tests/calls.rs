@@ -1,7 +1,4 @@
-use std::io::Write;
-
 use crate::retry::Transient;
-use flate2::{Compression, write::GzEncoder};
 use reqwest::{StatusCode, header::HeaderMap};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -11,23 +8,24 @@ use wiremock::{
 use super::{super::redirect, *};
 
 /// Both are the local server, under two origins.
-const HOST: &str = "demo.localhost";
+pub(super) const HOST: &str = "demo.localhost";
 const OTHER_HOST: &str = "other.localhost";
 
 /// Never answers: whoever asks it has failed the test.
-fn no_lookup() -> Arc<ScriptedLookup> {
+pub(super) fn no_lookup() -> Arc<ScriptedLookup> {
     ScriptedLookup::new(&[])
 }
 
-fn egress(server: &MockServer) -> Egress {
+pub(super) fn egress(server: &MockServer) -> Egress {
     let hosts = [HOST, OTHER_HOST].map(|host| (host.to_owned(), *server.address()));
     let config = EgressConfig {
         host_overrides: HashMap::from(hosts),
+        ..EgressConfig::default()
     };
-    Egress::with_lookup(config, no_lookup()).unwrap()
+    egress_with(config, no_lookup())
 }
 
-async fn server(mocks: impl IntoIterator<Item = Mock>) -> MockServer {
+pub(super) async fn server(mocks: impl IntoIterator<Item = Mock>) -> MockServer {
     let server = MockServer::start().await;
     for mock in mocks {
         server.register(mock).await;
@@ -35,16 +33,16 @@ async fn server(mocks: impl IntoIterator<Item = Mock>) -> MockServer {
     server
 }
 
-fn url(path: &str) -> String {
+pub(super) fn url(path: &str) -> String {
     format!("http://{HOST}{path}")
 }
 
-fn redirect_to(location: &str) -> Mock {
+pub(super) fn redirect_to(location: &str) -> Mock {
     let response = ResponseTemplate::new(302).insert_header("location", location);
     Mock::given(path("/from")).respond_with(response)
 }
 
-async fn failure(mock: Mock) -> Error {
+async fn failure(mock: Mock) -> Unanswered {
     let server = server([mock]).await;
     egress(&server).send(get(&url("/from"))).await.unwrap_err()
 }
@@ -82,13 +80,13 @@ async fn a_call_sends_what_it_is_told_and_returns_the_answer() {
 async fn a_name_with_one_address_inside_is_refused() {
     for address in ["127.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1"] {
         let lookup = ScriptedLookup::new(&[&["8.8.8.8", address]]);
-        let egress = Egress::with_lookup(EgressConfig::default(), lookup.clone()).unwrap();
+        let egress = egress_with(EgressConfig::default(), lookup.clone());
         let error = egress
             .send(get("http://rebind.example.com/"))
             .await
             .unwrap_err();
         assert!(
-            matches!(&error, Error::Forbidden { host, .. } if host == "rebind.example.com"),
+            matches!(&error.reason, Error::Forbidden { host, .. } if host == "rebind.example.com"),
             "{error:?}"
         );
         assert_eq!(lookup.calls(), 1);
@@ -100,35 +98,31 @@ async fn a_name_with_one_address_inside_is_refused() {
 /// could lead it inside.
 #[tokio::test]
 async fn a_name_is_looked_up_once() {
-    let lookup = ScriptedLookup::new(&[&["2606:4700:4700::1111"], &["127.0.0.1"]]);
-    let egress = Egress::with_lookup(EgressConfig::default(), lookup.clone()).unwrap();
-    let request = EgressRequest {
-        timeout: Duration::from_millis(200),
-        ..get("http://rebind.example.com/")
-    };
-    let error = egress.send(request).await.unwrap_err();
-    assert!(
-        matches!(error, Error::Connection(_) | Error::TimedOut),
-        "{error:?}"
-    );
+    let lookup = ScriptedLookup::new(&[&["8.8.8.8"], &["127.0.0.1"]]);
+    let egress = egress_with(EgressConfig::default(), lookup.clone());
+    let error = egress
+        .send(get("http://rebind.example.com/"))
+        .await
+        .unwrap_err();
+    assert!(matches!(error.reason, Error::Connection(_)), "{error:?}");
     assert_eq!(lookup.calls(), 1);
 }
 
 #[tokio::test]
 async fn a_literal_address_is_refused_without_a_look_up() {
     let lookup = ScriptedLookup::new(&[&["8.8.8.8"]]);
-    let egress = Egress::with_lookup(EgressConfig::default(), lookup.clone()).unwrap();
+    let egress = egress_with(EgressConfig::default(), lookup.clone());
     let error = egress
         .send(get("http://169.254.169.254/"))
         .await
         .unwrap_err();
-    assert!(matches!(error, Error::Forbidden { .. }), "{error:?}");
+    assert!(matches!(error.reason, Error::Forbidden { .. }), "{error:?}");
     assert_eq!(lookup.calls(), 0);
 }
 
 #[tokio::test]
 async fn an_unknown_name_is_a_transient_failure() {
-    let egress = Egress::with_lookup(EgressConfig::default(), no_lookup()).unwrap();
+    let egress = egress_with(EgressConfig::default(), no_lookup());
     let error = egress
         .send(get("http://unknown.example.com/?key=secret"))
         .await
@@ -151,7 +145,7 @@ async fn a_redirect_inside_is_refused() {
     ] {
         let error = failure(redirect_to(location)).await;
         assert!(
-            matches!(error, Error::Forbidden { .. }),
+            matches!(error.reason, Error::Forbidden { .. }),
             "{location}: {error:?}"
         );
     }
@@ -166,7 +160,7 @@ async fn a_redirect_to_another_form_of_url_is_refused() {
     ] {
         let error = failure(redirect_to(location)).await;
         assert!(
-            matches!(error, Error::InvalidUrl(_)),
+            matches!(error.reason, Error::InvalidUrl(_)),
             "{location}: {error:?}"
         );
     }
@@ -189,7 +183,7 @@ async fn five_redirects_are_followed_and_six_are_not() {
     );
     let long = server(chain(6)).await;
     let error = egress(&long).send(get(&url("/step/0"))).await.unwrap_err();
-    assert!(matches!(error, Error::TooManyRedirects), "{error:?}");
+    assert!(matches!(error.reason, Error::TooManyRedirects), "{error:?}");
 }
 
 #[tokio::test]
@@ -288,36 +282,11 @@ async fn headers_of_the_connection_and_of_metadata_servers_are_refused() {
         };
         let error = egress(&server).send(request).await.unwrap_err();
         assert!(
-            matches!(error, Error::InvalidHeader { .. }),
+            matches!(error.reason, Error::InvalidHeader { .. }),
             "{name}: {error:?}"
         );
     }
     assert!(server.received_requests().await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn a_body_ends_at_ten_megabytes_after_decompression() {
-    let compress = |length: usize| {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(&vec![0; length]).unwrap();
-        encoder.finish().unwrap()
-    };
-    let answer = |path_: &str, length: usize| {
-        let response = ResponseTemplate::new(200)
-            .insert_header("content-encoding", "gzip")
-            .set_body_bytes(compress(length));
-        Mock::given(path(path_)).respond_with(response)
-    };
-    let server = server([
-        answer("/fits", MAX_BODY_BYTES),
-        answer("/bomb", 2 * MAX_BODY_BYTES),
-    ])
-    .await;
-    let egress = egress(&server);
-    let fits = egress.send(get(&url("/fits"))).await.unwrap();
-    assert_eq!(fits.body.len(), MAX_BODY_BYTES);
-    let error = egress.send(get(&url("/bomb"))).await.unwrap_err();
-    assert!(matches!(error, Error::BodyTooLarge), "{error:?}");
 }
 
 #[tokio::test]
@@ -330,7 +299,7 @@ async fn a_slow_answer_times_out() {
     };
     let error = egress(&server).send(request).await.unwrap_err();
     assert!(
-        matches!(error, Error::TimedOut) && error.is_transient(),
+        matches!(error.reason, Error::TimedOut) && error.is_transient(),
         "{error:?}"
     );
 }
@@ -343,11 +312,91 @@ async fn a_refused_connection_is_transient() {
         .unwrap();
     let config = EgressConfig {
         host_overrides: HashMap::from([(HOST.to_owned(), closed)]),
+        ..EgressConfig::default()
     };
-    let egress = Egress::with_lookup(config, no_lookup()).unwrap();
+    let egress = egress_with(config, no_lookup());
     let error = egress.send(get(&url("/"))).await.unwrap_err();
     assert!(
-        matches!(error, Error::Connection(_)) && error.is_transient(),
+        matches!(error.reason, Error::Connection(_)) && error.is_transient(),
         "{error:?}"
     );
+    assert!(!error.may_have_reached);
+}
+
+#[tokio::test]
+async fn a_call_tells_whether_it_may_have_reached_a_server() {
+    let refused = egress_with(EgressConfig::default(), no_lookup());
+    for url in [
+        "http://169.254.169.254/",
+        "http://unknown.example.com/",
+        "file:///etc/passwd",
+    ] {
+        let error = refused.send(get(url)).await.unwrap_err();
+        assert!(!error.may_have_reached, "{url}: {error:?}");
+    }
+    let silent = ResponseTemplate::new(200).set_delay(Duration::from_secs(20));
+    let server = server([
+        redirect_to("http://169.254.169.254/"),
+        Mock::given(path("/silent")).respond_with(silent),
+    ])
+    .await;
+    for path in ["/from", "/silent"] {
+        let request = EgressRequest {
+            timeout: Duration::from_millis(100),
+            ..get(&url(path))
+        };
+        let error = egress(&server).send(request).await.unwrap_err();
+        assert!(error.may_have_reached, "{path}: {error:?}");
+    }
+}
+
+/// Accepts one connection, reads from it and hangs up.
+async fn hang_up(listener: tokio::net::TcpListener) {
+    let (mut connection, _) = listener.accept().await.unwrap();
+    let mut request = [0; 16];
+    tokio::io::AsyncReadExt::read_exact(&mut connection, &mut request)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_may_have_reached_the_server() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = EgressConfig {
+        host_overrides: HashMap::from([(HOST.to_owned(), address)]),
+        ..EgressConfig::default()
+    };
+    let egress = egress_with(config, no_lookup());
+    let (result, ()) = tokio::join!(egress.send(get(&url("/"))), hang_up(listener));
+    let error = result.unwrap_err();
+    assert!(matches!(error.reason, Error::Connection(_)), "{error:?}");
+    assert!(error.may_have_reached && error.is_transient());
+}
+
+/// Calls a server in a process of its own, whose environment names a proxy.
+#[test]
+fn proxies_of_the_environment_are_not_used() {
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let test = "egress::tests::calls::a_call_sends_what_it_is_told_and_returns_the_answer";
+    let mut process = std::process::Command::new(std::env::current_exe().unwrap());
+    process.args(["--exact", test]);
+    for name in [
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ] {
+        process.env(name, &url);
+    }
+    let output = process.output().unwrap();
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && report.contains("1 passed"),
+        "{report}"
+    );
+    proxy.set_nonblocking(true).unwrap();
+    assert!(proxy.accept().is_err());
 }

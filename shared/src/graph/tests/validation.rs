@@ -114,8 +114,8 @@ fn ids_are_unique() {
 #[test]
 fn a_type_must_be_known() {
     assert_eq!(
-        problems(|nodes, _| nodes[3]["type"] = json!("loop")),
-        ["nodes[3].type: there is no node type `loop`"]
+        problems(|nodes, _| nodes[3]["type"] = json!("teleport")),
+        ["nodes[3].type: there is no node type `teleport`"]
     );
     assert_eq!(
         problems(|nodes, _| nodes[3]["type"] = json!(null)),

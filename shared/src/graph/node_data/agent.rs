@@ -1,0 +1,26 @@
+use super::MAX_TOKENS;
+use crate::{graph::fields::Fields, inputs::Template};
+
+/// Settings of an agent.
+#[derive(Clone, Debug)]
+pub struct AgentData {
+    /// The agent; expressions are allowed, so that a payload can choose it.
+    pub agent_id: Template,
+    /// What it is asked.
+    pub prompt: Template,
+    /// Limit of the answer.
+    pub max_tokens: Option<u32>,
+}
+
+impl AgentData {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let agent_id = fields.text("agentId");
+        let prompt = fields.text("prompt");
+        let max_tokens = fields.within("maxTokens", 1..=MAX_TOKENS);
+        Some(Self {
+            agent_id: agent_id?,
+            prompt: prompt?,
+            max_tokens,
+        })
+    }
+}

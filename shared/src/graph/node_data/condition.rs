@@ -1,0 +1,15 @@
+use crate::{graph::fields::Fields, inputs::Condition};
+
+/// Settings of a condition.
+#[derive(Clone, Debug)]
+pub struct ConditionData {
+    /// Chooses between the handles `true` and `false`.
+    pub expression: Condition,
+}
+
+impl ConditionData {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let expression = fields.condition("expression")?;
+        Some(Self { expression })
+    }
+}

@@ -1,0 +1,30 @@
+use serde::Deserialize;
+
+use crate::graph::fields::Fields;
+
+/// Settings of a merge.
+#[derive(Clone, Copy, Debug)]
+pub struct MergeData {
+    /// What it waits for.
+    pub mode: MergeMode,
+}
+
+/// What a merge waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeMode {
+    /// Every edge must be taken; it is skipped as soon as one is not.
+    All,
+    /// As any node: all edges are decided and one is taken.
+    #[default]
+    Any,
+    /// One edge is taken; the others no longer matter.
+    First,
+}
+
+impl MergeData {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Self {
+        let mode = fields.optional("mode").unwrap_or_default();
+        Self { mode }
+    }
+}

@@ -1,0 +1,60 @@
+use std::{collections::HashSet, ops::RangeInclusive};
+
+use crate::{
+    graph::{fields::Fields, handle},
+    inputs::Condition,
+};
+
+const CASES: RangeInclusive<usize> = 1..=50;
+const MAX_HANDLE_LENGTH: usize = 64;
+
+/// Handles that every switch has or may have.
+const TAKEN: [&str; 2] = [handle::DEFAULT, handle::ERROR];
+
+/// Settings of a switch.
+#[derive(Clone, Debug)]
+pub struct SwitchData {
+    /// The first that holds is followed; if none does, the handle `default`.
+    pub cases: Vec<SwitchCase>,
+}
+
+/// One way out of a switch.
+#[derive(Clone, Debug)]
+pub struct SwitchCase {
+    /// Unique in the switch.
+    pub handle: String,
+    /// Chooses the case.
+    pub when: Condition,
+}
+
+impl SwitchData {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let mut seen = HashSet::new();
+        let cases = fields.objects("cases", CASES, |fields| {
+            let handle: Option<String> = fields.required("handle");
+            let problem = handle.as_deref().and_then(|handle| refusal(handle, &seen));
+            if let Some(problem) = problem {
+                fields.refuse("handle", problem);
+            }
+            seen.extend(handle.clone());
+            let when = fields.condition("when");
+            Some(SwitchCase {
+                handle: handle?,
+                when: when?,
+            })
+        })?;
+        Some(Self { cases })
+    }
+}
+
+fn refusal(handle: &str, seen: &HashSet<String>) -> Option<&'static str> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    if handle.is_empty() || handle.len() > MAX_HANDLE_LENGTH || !handle.chars().all(is_allowed) {
+        return Some("must be 1 to 64 of A-Z a-z 0-9 _ -");
+    }
+    if TAKEN.contains(&handle) {
+        return Some("must not be `default` or `error`");
+    }
+    seen.contains(handle)
+        .then_some("another case has this handle")
+}

@@ -1,0 +1,15 @@
+use crate::{graph::fields::Fields, inputs::Template};
+
+/// Settings of a transformation.
+#[derive(Clone, Debug)]
+pub struct TransformData {
+    /// The node's output.
+    pub value: Template,
+}
+
+impl TransformData {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let value = fields.template("value")?;
+        Some(Self { value })
+    }
+}

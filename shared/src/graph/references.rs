@@ -1,0 +1,151 @@
+//! Checks that expressions use outputs that are there when they are evaluated.
+
+use std::collections::HashMap;
+
+use super::{Problem, draft::Draft, scopes::Scopes, topology::Topology};
+
+/// Nodes whose followers are found at the same time: one bit each.
+const BATCH: usize = 64;
+
+/// Edges that are looked through for a single reference.
+const MAX_LOOK: usize = 8;
+
+/// The outputs that expressions use are those of nodes that run before, in the same body or
+/// around it.
+pub(super) fn check(
+    drafts: &[Draft],
+    positions: &HashMap<&str, usize>,
+    topology: &Topology,
+    scopes: &Scopes,
+    problems: &mut Vec<Problem>,
+) {
+    let uses = uses(drafts, positions);
+    let is_before = connected(&uses, topology, drafts.len());
+    let mut is_before = is_before.into_iter();
+    for (position, draft) in drafts.iter().enumerate() {
+        for reference in &draft.references {
+            let id = reference.node_id.as_str();
+            let message = match positions.get(id) {
+                None => Some(format!("there is no node `{id}`")),
+                Some(used) => {
+                    let is_before = is_before.next().unwrap_or_default();
+                    refusal(drafts, scopes, *used, position, is_before)
+                }
+            };
+            let problem = message.map(|it| Problem::of_node(&draft.id, &reference.field, it));
+            problems.extend(problem);
+        }
+    }
+}
+
+/// The known nodes that are used, each with the node that uses it.
+fn uses(drafts: &[Draft], positions: &HashMap<&str, usize>) -> Vec<(usize, usize)> {
+    let nodes = drafts.iter().enumerate();
+    let references =
+        nodes.flat_map(|(user, draft)| draft.references.iter().map(move |r| (r, user)));
+    references
+        .filter_map(|(r, user)| Some((*positions.get(r.node_id.as_str())?, user)))
+        .collect()
+}
+
+fn refusal(
+    drafts: &[Draft],
+    scopes: &Scopes,
+    used: usize,
+    user: usize,
+    is_before: bool,
+) -> Option<String> {
+    let id = &drafts[used].id;
+    let is_around = |node: usize| scopes.around(user).any(|around| around == node);
+    if is_around(used) {
+        return Some(format!("loop `{id}` has no output inside its own body"));
+    }
+    let foreign = scopes.around(used).filter(|around| !is_around(*around));
+    if let Some(outermost) = foreign.last() {
+        let outermost = &drafts[outermost].id;
+        return Some(format!(
+            "node `{id}` runs inside loop `{outermost}`: use the output of the loop"
+        ));
+    }
+    (!is_before).then(|| format!("node `{id}` does not run before this one"))
+}
+
+/// Whether the first node of each pair leads to the second.
+fn connected(pairs: &[(usize, usize)], topology: &Topology, node_count: usize) -> Vec<bool> {
+    let mut ranks = vec![0; node_count];
+    for (rank, node) in topology.order().iter().enumerate() {
+        ranks[*node] = rank;
+    }
+    let mut is_connected = vec![false; pairs.len()];
+    let mut far = Vec::new();
+    for (position, (first, second)) in pairs.iter().copied().enumerate() {
+        let mut near = topology.before(second).take(MAX_LOOK);
+        if near.any(|before| before == first) {
+            is_connected[position] = true;
+        } else if ranks[first] < ranks[second] {
+            far.push(Pair::new(position, first, second));
+        }
+    }
+    far.sort_unstable_by_key(|pair| ranks[pair.first]);
+    number(&mut far);
+    for batch in far.chunk_by(|one, other| one.number / BATCH == other.number / BATCH) {
+        let bits = follow(batch, topology, &ranks);
+        for pair in batch {
+            is_connected[pair.position] = bits[pair.second] & pair.bit() != 0;
+        }
+    }
+    is_connected
+}
+
+/// Two nodes of which it is not clear yet whether the first leads to the second.
+struct Pair {
+    position: usize,
+    first: usize,
+    second: usize,
+    /// Of the first node, among the different first nodes.
+    number: usize,
+}
+
+impl Pair {
+    fn new(position: usize, first: usize, second: usize) -> Self {
+        Self {
+            position,
+            first,
+            second,
+            number: 0,
+        }
+    }
+
+    fn bit(&self) -> u64 {
+        1 << (self.number % BATCH)
+    }
+}
+
+fn number(pairs: &mut [Pair]) {
+    let mut number = 0;
+    let mut last = None;
+    for pair in pairs {
+        if last.is_some_and(|last| last != pair.first) {
+            number += 1;
+        }
+        last = Some(pair.first);
+        pair.number = number;
+    }
+}
+
+/// For each node, the bits of the first nodes that lead to it, in one pass over the edges between
+/// the first and the last node concerned.
+fn follow(batch: &[Pair], topology: &Topology, ranks: &[usize]) -> Vec<u64> {
+    let mut own = vec![0; ranks.len()];
+    for pair in batch {
+        own[pair.first] |= pair.bit();
+    }
+    let from = batch.first().map_or(0, |pair| ranks[pair.first]);
+    let to = batch.iter().map(|pair| ranks[pair.second]).max();
+    let mut bits = vec![0; ranks.len()];
+    for node in &topology.order()[from..=to.unwrap_or(from)] {
+        let before = topology.before(*node);
+        bits[*node] = before.fold(0, |all, before| all | bits[before] | own[before]);
+    }
+    bits
+}

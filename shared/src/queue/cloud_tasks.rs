@@ -1,0 +1,178 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use google_cloud_auth::credentials::{Builder, CacheableResource, Credentials};
+use http::{Extensions, HeaderMap};
+use jiff::SignedDuration;
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::{Access, Error, Queue, QueueConfig, Task};
+use crate::{
+    clock::SharedClock,
+    ids::fingerprint,
+    models::Timestamp,
+    retry::{Policy, retry},
+};
+
+/// <https://cloud.google.com/tasks/docs/reference/rest>.
+const BASE_URL: &str = "https://cloudtasks.googleapis.com";
+
+/// The scope of `tasks.create` by the API's discovery document.
+const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+
+/// Longest wait for one call.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long Cloud Tasks waits for a delivery's answer before it delivers again.
+const DISPATCH_DEADLINE: &str = "600s";
+
+/// How far ahead a task can be scheduled (<https://cloud.google.com/tasks/docs/quotas>).
+const HORIZON: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// A day less than the horizon, so that no clock that is slow sees the same leg again.
+const LEG: SignedDuration = SignedDuration::from_hours(29 * 24);
+
+/// Longest id of a task
+/// (<https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks>).
+const MAX_ID_LEN: usize = 500;
+
+/// Cloud Tasks' REST API with this service's identity, or a stand-in's.
+pub struct CloudTasks {
+    client: Client,
+    clock: SharedClock,
+    config: QueueConfig,
+    tasks_url: String,
+    /// This service's identity on Google Cloud; found out on first use.
+    credentials: OnceCell<Credentials>,
+}
+
+impl CloudTasks {
+    /// The queue that the configuration names.
+    #[must_use]
+    pub fn new(config: QueueConfig, client: Client, clock: SharedClock) -> Self {
+        let base_url = match &config.access {
+            Access::CloudTasks { .. } => BASE_URL.to_owned(),
+            Access::Emulator { host } => format!("http://{host}"),
+        };
+        Self {
+            tasks_url: format!("{base_url}/v2/{}/tasks", config.queue),
+            client,
+            clock,
+            config,
+            credentials: OnceCell::new(),
+        }
+    }
+
+    async fn create_once(&self, body: &Value) -> Result<(), Error> {
+        let request = self.client.post(&self.tasks_url);
+        let request = request
+            .headers(self.authorization().await?)
+            .timeout(TIMEOUT);
+        let response = request.json(body).send().await.map_err(unavailable)?;
+        if response.status().is_success() {
+            Ok(())
+        } else {
+            from_refusal(response).await
+        }
+    }
+
+    fn create_request(&self, task: &Task) -> Result<Value, Error> {
+        let (leg, due_at) = self.schedule(task.due_at);
+        let body = serde_json::to_vec(&task.continuation());
+        let body = body.map_err(|error| Error::Refused(error.into()))?;
+        let mut request = json!({
+            "name": format!("{}/tasks/{}", self.config.queue, task_id(&task.name, leg)),
+            "httpRequest": {
+                "url": format!("{}/continue", self.config.target_url),
+                "httpMethod": "POST",
+                "headers": { "Content-Type": "application/json" },
+                "body": STANDARD.encode(body),
+            },
+            "dispatchDeadline": DISPATCH_DEADLINE,
+        });
+        if let Some(due_at) = due_at {
+            request["scheduleTime"] = json!(due_at.to_string());
+        }
+        if let Access::CloudTasks { service_account } = &self.config.access {
+            request["httpRequest"]["oidcToken"] = json!({
+                "serviceAccountEmail": service_account,
+                "audience": self.config.target_url,
+            });
+        }
+        Ok(json!({ "task": request }))
+    }
+
+    /// When to deliver, and how many deliveries will follow for what lies beyond the horizon: each
+    /// is a task of its own, since Cloud Tasks does not take a name again soon.
+    fn schedule(&self, due_at: Option<Timestamp>) -> (i64, Option<Timestamp>) {
+        let Some(due_at) = due_at else {
+            return (0, None);
+        };
+        let beyond = due_at.instant().duration_since(self.clock.now()) - HORIZON;
+        let legs = (beyond.as_secs().max(0) + LEG.as_secs() - 1) / LEG.as_secs();
+        (legs, Some(due_at.plus_seconds(-legs * LEG.as_secs())))
+    }
+
+    async fn authorization(&self) -> Result<HeaderMap, Error> {
+        if let Access::Emulator { .. } = self.config.access {
+            return Ok(HeaderMap::new());
+        }
+        let build = || async { Builder::default().with_scopes([SCOPE]).build() };
+        let credentials = self.credentials.get_or_try_init(build).await;
+        let headers = credentials.map_err(unavailable)?.headers(Extensions::new());
+        match headers.await.map_err(unavailable)? {
+            CacheableResource::New { data, .. } => Ok(data),
+            // Only said to callers that have an earlier answer.
+            CacheableResource::NotModified => Err(unavailable("no credentials were given")),
+        }
+    }
+}
+
+#[async_trait]
+impl Queue for CloudTasks {
+    async fn enqueue(&self, task: &Task) -> Result<(), Error> {
+        let request = self.create_request(task)?;
+        retry(Policy::REMOTE_CALL, || self.create_once(&request)).await
+    }
+}
+
+/// A hash comes first, as Google recommends: names in a sequence slow a queue down.
+fn task_id(name: &str, leg: i64) -> String {
+    let hash = fingerprint(&[name, &leg.to_string()]);
+    let id = match leg {
+        0 => format!("{}-{name}", &hash[..8]),
+        leg => format!("{}-{name}-{leg}", &hash[..8]),
+    };
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    match id.len() <= MAX_ID_LEN && id.chars().all(is_allowed) {
+        true => id,
+        false => hash,
+    }
+}
+
+async fn from_refusal(response: Response) -> Result<(), Error> {
+    let status = response.status();
+    let is_busy = status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+        );
+    if is_busy {
+        return Err(unavailable(format!("status {status}")));
+    }
+    let answer: Value = response.json().await.unwrap_or_default();
+    let code = answer["error"]["status"].as_str().unwrap_or_default();
+    match code {
+        // The same piece of work was handed in before.
+        "ALREADY_EXISTS" => Ok(()),
+        "ABORTED" => Err(unavailable(format!("status {status} {code}"))),
+        code => Err(Error::Refused(format!("status {status} {code}").into())),
+    }
+}
+
+fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Unavailable(source.into())
+}
