@@ -21,6 +21,7 @@ use crate::{
     stubs::{
         openai::{OpenAi, OpenAiOptions},
         sendgrid::{SendGrid, SendGridOptions},
+        tasks::{Tasks, TasksOptions},
         web::{Web, WebOptions},
     },
 };
@@ -44,6 +45,8 @@ pub struct HarnessOptions {
     pub auth_port: u16,
     /// Where data outlives a restart; in memory when absent.
     pub data_dir: Option<PathBuf>,
+    /// Chance from 0 to 1 that a task is delivered twice.
+    pub duplicate_tasks: f64,
     /// Variables that switch a part to the real thing.
     pub env: Env,
 }
@@ -72,6 +75,7 @@ struct StandIns {
     sign_in: Option<Arc<SignIn>>,
     llm: Option<OpenAi>,
     mail: Option<SendGrid>,
+    tasks: Option<Tasks>,
     web: Web,
 }
 
@@ -137,6 +141,12 @@ impl Harness {
         self.stand_ins.llm.as_ref()
     }
 
+    /// The queue of executions, unless another one is named.
+    #[must_use]
+    pub fn tasks(&self) -> Option<&Tasks> {
+        self.stand_ins.tasks.as_ref()
+    }
+
     /// The site that HTTP nodes reach as `demo.localhost`.
     #[must_use]
     pub fn web(&self) -> &Web {
@@ -147,6 +157,9 @@ impl Harness {
     pub async fn stop(self) {
         self.shutdown.begin();
         self.delivery.stop().await;
+        if let Some(tasks) = &self.stand_ins.tasks {
+            tasks.shutdown().await;
+        }
         self.server.shutdown().await;
         if let Some(firestore) = self.stand_ins.firestore {
             firestore.shutdown().await;
@@ -165,12 +178,12 @@ async fn start_stand_ins(options: &HarnessOptions, functions_url: &str) -> Resul
         sign_in: start_sign_in(options, &env, project_id).await?,
         llm: start_llm(&env).await?,
         mail: start_mail(&env).await?,
+        tasks: start_tasks(options, &env).await?,
         web: Web::start(WebOptions::default()).await?,
     };
     let web = stand_ins.web.url();
     let address = web.trim_start_matches("http://");
     let mut pairs = fixed_variables();
-    pairs.push(("CLOUD_TASKS_EMULATOR_HOST", "127.0.0.1:1".to_owned()));
     pairs.push((
         "TASKS_TARGET_URL",
         format!("{functions_url}/execute-workflow"),
@@ -192,6 +205,8 @@ async fn start_stand_ins(options: &HarnessOptions, functions_url: &str) -> Resul
             .as_ref()
             .map(|mail| ("SENDGRID_BASE_URL", mail.url())),
     );
+    let tasks = stand_ins.tasks.as_ref().map(Tasks::host);
+    pairs.extend(tasks.map(|host| ("CLOUD_TASKS_EMULATOR_HOST", host)));
     Ok((env.with_defaults(pairs), stand_ins))
 }
 
@@ -253,6 +268,19 @@ async fn start_mail(env: &Env) -> Result<Option<SendGrid>> {
     } else {
         SendGrid::start(SendGridOptions::default()).await.map(Some)
     }
+}
+
+async fn start_tasks(options: &HarnessOptions, env: &Env) -> Result<Option<Tasks>> {
+    if env.optional("CLOUD_TASKS_EMULATOR_HOST").is_some() {
+        return Ok(None);
+    }
+    let queue = env.optional("TASKS_QUEUE").unwrap_or(TASKS_QUEUE);
+    let tasks = TasksOptions {
+        queue: queue.to_owned(),
+        duplicates: options.duplicate_tasks,
+        ..Default::default()
+    };
+    Tasks::start(tasks).await.map(Some)
 }
 
 /// What the functions need beside the stand-ins. None of it is a secret.

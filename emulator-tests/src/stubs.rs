@@ -2,6 +2,7 @@
 
 pub mod openai;
 pub mod sendgrid;
+pub mod tasks;
 pub mod web;
 
 mod contract;

@@ -86,6 +86,7 @@ fn options(arguments: &Arguments, env: Env) -> HarnessOptions {
         auth_port,
         data_dir,
         env,
+        ..Default::default()
     }
 }
 

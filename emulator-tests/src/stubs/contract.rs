@@ -4,8 +4,16 @@ use anyhow::Context;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+const CLOUD_TASKS: &str = include_str!("../../contracts/cloudtasks.json");
 const OPENAI: &str = include_str!("../../contracts/openai.json");
 const SENDGRID: &str = include_str!("../../contracts/sendgrid.json");
+
+/// Cloud Tasks' schema of that name.
+pub(super) fn cloud_tasks(name: &str) -> anyhow::Result<Validator> {
+    let mut schema: Value = serde_json::from_str(CLOUD_TASKS)?;
+    schema["$ref"] = json!(format!("#/$defs/{name}"));
+    validator(&schema)
+}
 
 /// OpenAI's schema of that name.
 pub(super) fn openai(name: &str) -> anyhow::Result<Validator> {

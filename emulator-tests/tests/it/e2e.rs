@@ -5,6 +5,7 @@ mod audit;
 mod events;
 mod members;
 mod processes;
+mod queue;
 mod restart;
 mod workflows;
 

@@ -176,3 +176,33 @@ async fn from_refusal(response: Response) -> Result<(), Error> {
 fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::Unavailable(source.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn a_delivery_carries_a_token_for_this_service() {
+        let url = "https://execute-workflow.example.com";
+        let service_account = "tasks@p.iam.gserviceaccount.com".to_owned();
+        let config = QueueConfig {
+            queue: "projects/p/locations/l/queues/q".to_owned(),
+            target_url: url.to_owned(),
+            access: Access::CloudTasks { service_account },
+        };
+        let queue = CloudTasks::new(config, Client::default(), SystemClock::shared());
+        let expected = "https://cloudtasks.googleapis.com/v2/projects/p/locations/l/queues/q/tasks";
+        assert_eq!(queue.tasks_url, expected);
+        let request = queue.create_request(&Task {
+            name: "e1-1".to_owned(),
+            org_id: "o1".parse().unwrap(),
+            execution_id: "e1".parse().unwrap(),
+            due_at: None,
+        });
+        let token = &request.unwrap()["task"]["httpRequest"]["oidcToken"];
+        let account = "tasks@p.iam.gserviceaccount.com";
+        let expected = json!({ "serviceAccountEmail": account, "audience": url });
+        assert_eq!(token, &expected);
+    }
+}

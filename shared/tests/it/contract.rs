@@ -2,9 +2,14 @@
 
 use serde_json::{Value, json};
 
+const CLOUD_TASKS: &str = include_str!("../contracts/cloudtasks.json");
 const IDENTITY_TOOLKIT: &str = include_str!("../contracts/identitytoolkit.json");
 const OPENAI: &str = include_str!("../contracts/openai.json");
 const SENDGRID: &str = include_str!("../contracts/sendgrid.json");
+
+pub(crate) fn check_cloud_tasks(definition: &str, instance: &Value) -> Result<(), String> {
+    check(CLOUD_TASKS, definition, instance)
+}
 
 pub(crate) fn check_identity_toolkit(definition: &str, instance: &Value) -> Result<(), String> {
     check(IDENTITY_TOOLKIT, definition, instance)
