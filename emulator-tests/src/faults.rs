@@ -5,6 +5,7 @@ pub mod chance;
 pub mod checker;
 pub mod events;
 pub mod fleet;
+pub mod gate;
 pub mod killer;
 mod pause;
 pub mod plan;

@@ -7,7 +7,7 @@ mod violation;
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use shared::models::{Execution, ExecutionStatus, Step, StepStatus, Timestamp, UsageState};
+use shared::models::{Execution, ExecutionStatus, StepStatus, Timestamp, UsageState};
 
 use self::past::Past;
 pub use self::violation::{Rule, Violation};
@@ -189,23 +189,15 @@ fn tally(past: &Past, calls: &[Call]) -> Tally {
         *count += 1;
         tally.highest_fence = tally.highest_fence.max(execution.lease.fence);
     }
-    tally.unknown = past.steps().filter(|step| is_unknown(step)).count();
+    tally.unknown = past
+        .steps()
+        .filter(|step| step.status == StepStatus::Unknown)
+        .count();
     for call in calls {
         tally.effects += usize::from(call.effect == Effect::Done);
         tally.repeats += usize::from(call.effect == Effect::Repeated);
     }
     tally
-}
-
-/// Whether a step says that its outcome is unknown.
-fn is_unknown(step: &Step) -> bool {
-    status_name(step.status) == "unknown"
-}
-
-/// The status as it is stored.
-fn status_name(status: StepStatus) -> String {
-    let value = serde_json::to_value(status).unwrap_or_default();
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde_json::json;
 use shared::{
     events::{DOCUMENT_WRITTEN, Document, encode_written},
     ids::OrgId,
-    models::{JsonText, Timestamp, Trigger, TriggerSource, TriggerType},
+    models::{JsonText, StartOptions, Timestamp, Trigger, TriggerSource, TriggerType},
     store::{document_db::Operation, triggers},
 };
 use tokio::sync::Semaphore;
@@ -183,5 +183,6 @@ pub fn trigger(plan: &Plan, org_id: &OrgId, number: usize, now: Timestamp) -> Tr
             uid: None,
         },
         created_at: now,
+        options: StartOptions::default(),
     }
 }

@@ -23,7 +23,7 @@ pub struct Plan {
 
 impl Plan {
     /// Eight nodes: a slow effect with a model behind it, a branch with a flaky effect, and an
-    /// effect without a key, side by side.
+    /// effect without a key that must not happen twice, side by side.
     #[must_use]
     pub fn eight_nodes() -> Self {
         let nodes = vec![
@@ -37,7 +37,7 @@ impl Plan {
             ),
             effect("approve", "flaky"),
             node("note", "transform", json!({ "value": "${trigger.amount}" })),
-            effect("record", "keyed"),
+            effect_once("mail", "unkeyed"),
             node("end", "output", json!({ "value": "${execution.id}" })),
         ];
         let edges = vec![
@@ -49,8 +49,8 @@ impl Plan {
             branch("check", "false", "note"),
             edge("approve", "end"),
             edge("note", "end"),
-            edge("start", "record"),
-            edge("record", "end"),
+            edge("start", "mail"),
+            edge("mail", "end"),
         ];
         Self {
             name: "eight-nodes",
@@ -144,6 +144,18 @@ pub(crate) fn effect(id: &str, sink: &str) -> Value {
         "url": format!("http://{HOST}/{sink}/${{execution.id}}/{id}"),
         "timeoutSecs": 10,
         "retry": { "attempts": 6, "firstDelayMs": 50, "maxDelayMs": 400 },
+    });
+    node(id, "http", data)
+}
+
+/// A node that calls a sink at most once: when its outcome is unknown, the run goes on without it.
+pub(crate) fn effect_once(id: &str, sink: &str) -> Value {
+    let data = json!({
+        "method": "POST",
+        "url": format!("http://{HOST}/{sink}/${{execution.id}}/{id}"),
+        "timeoutSecs": 10,
+        "atMostOnce": true,
+        "onError": "continue",
     });
     node(id, "http", data)
 }

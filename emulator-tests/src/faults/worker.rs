@@ -12,12 +12,14 @@ use execute_workflow::{AppState, Config, Ports, router};
 use shared::{
     audit::Trail,
     config::Env,
-    egress::{Egress, EgressConfig},
+    egress::Egress,
     email::SendGrid,
-    http::{ServiceCallers, client, serve},
+    http::{ServiceCallers, client, serve_until},
     identity::IdentityToolkit,
     invitation::{Links, Tokens},
     llm::OpenAi,
+    queue::CloudTasks,
+    shutdown::Shutdown,
     store::{Store, firestore::Firestore},
 };
 
@@ -48,11 +50,13 @@ pub async fn run(env: &Env) -> Result<()> {
     command::obey_in_background()?;
     let config = Config::from_env(env)?;
     let port = config.service.port;
-    let state = state(env, config)?;
-    serve(router(state), port).await.context("cannot serve")
+    let shutdown = Shutdown::new();
+    let state = state(env, config, shutdown.clone())?;
+    let serving = serve_until(router(state), port, shutdown);
+    serving.await.context("cannot serve")
 }
 
-fn state(env: &Env, config: Config) -> Result<AppState> {
+fn state(env: &Env, config: Config, shutdown: Shutdown) -> Result<AppState> {
     let chance = Chance::new(env.parsed(SEED, 0)?, "store");
     let rates: FaultRates = env.parsed(RATES, FaultRates::default())?;
     let db = FaultyDb::new(Arc::new(Firestore::new(&config.service)), rates, chance);
@@ -62,15 +66,16 @@ fn state(env: &Env, config: Config) -> Result<AppState> {
     let emulator_host = config.auth.emulator_host.as_deref();
     let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
     let default_model = config.openai.default_model.clone();
+    let queue = CloudTasks::new(config.queue, client()?, clock.clone());
     let ports = Ports {
         provider: Arc::new(OpenAi::new(config.openai, client()?)),
         mailer: Arc::new(SendGrid::new(config.sendgrid, client()?)),
         links: Links::new(Tokens::new(key.clone()), config.app_url),
         trail: Trail::new(store.clone(), key),
         accounts: Arc::new(accounts),
-        egress: Egress::new(EgressConfig {
-            host_overrides: config.egress_host_overrides,
-        })?,
+        queue: Arc::new(queue),
+        egress: Egress::new(config.egress)?,
+        artifacts: None,
     };
     let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
     Ok(AppState::with_ports(
@@ -79,5 +84,6 @@ fn state(env: &Env, config: Config) -> Result<AppState> {
         default_model,
         clock,
         callers,
+        shutdown,
     ))
 }

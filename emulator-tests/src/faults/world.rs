@@ -24,6 +24,7 @@ use super::chance::Chance;
 use super::checker::Evidence;
 use super::events::{Deliverer, Event, trigger};
 use super::fleet::Fleet;
+use super::gate::Gate;
 use super::pause::until;
 use super::plan::Plan;
 use super::process::Launch;
@@ -34,8 +35,13 @@ use super::worker::{CLOCK_SKEW, FLAW, FaultRates, RATES, SEED};
 use crate::client::http_client;
 use crate::emulators::firestore::{EmbeddedFirestore, FirestoreOptions};
 use crate::stubs::openai::{OpenAi, OpenAiOptions};
+use crate::stubs::tasks::{Tasks, TasksOptions};
 
 const PROJECT_ID: &str = "demo-faults";
+/// The queue of executions, as Cloud Tasks names it.
+const QUEUE: &str = "projects/demo-faults/locations/local/queues/executions";
+/// How many of the queue's deliveries are made twice.
+const DUPLICATES: f64 = 0.2;
 const RULES: &str = include_str!("../../../firestore.rules");
 /// Cloud Scheduler ticks once a minute; a lease of seconds needs ticks of seconds.
 const TICK: Duration = Duration::from_secs(1);
@@ -84,8 +90,15 @@ pub struct World {
     plans: Vec<Plan>,
     revived: Arc<AtomicUsize>,
     stop: CancellationToken,
-    _llm: OpenAi,
+    _outside: Outside,
     _firestore: EmbeddedFirestore,
+}
+
+/// What the workers reach beside the sinks and the store.
+struct Outside {
+    llm: OpenAi,
+    queue: Tasks,
+    gate: Gate,
 }
 
 impl Setup {
@@ -124,7 +137,8 @@ impl World {
         };
         let firestore = EmbeddedFirestore::start_on(witness.clone(), options).await?;
         let proxy = FaultProxy::start(firestore.address()).await?;
-        let llm = OpenAi::start(OpenAiOptions::default()).await?;
+        let http = http_client()?;
+        let outside = Outside::start(http.clone()).await?;
         let (sinks, deaths) = Sinks::start(SinkOptions {
             workers: setup.clocks.len(),
             rates: setup.sink_rates,
@@ -132,13 +146,13 @@ impl World {
             witness: Arc::clone(&witness),
         })
         .await?;
-        let launches = launches(&setup, &sinks, &proxy, &llm)?;
+        let launches = launches(&setup, &sinks, &proxy, &outside)?;
         let store = direct_store(&firestore)?;
         let org_id = OrgId::derive(&["faults"]);
         let writes = found(&org_id, &setup.plans)?;
         store.commit(writes).await?;
-        let http = http_client()?;
         let fleet = Fleet::start(launches, http.clone(), setup.chance("fleet")).await?;
+        outside.gate.open(fleet.clone())?;
         let deliverer = Deliverer::new(fleet.clone(), http.clone(), setup.chance("events"));
         let (stop, revived) = (CancellationToken::new(), Arc::default());
         start_tasks(&fleet, http, deaths, &stop, &revived);
@@ -153,7 +167,7 @@ impl World {
             plans: setup.plans,
             revived,
             stop,
-            _llm: llm,
+            _outside: outside,
             _firestore: firestore,
         })
     }
@@ -212,6 +226,21 @@ impl World {
     }
 }
 
+impl Outside {
+    async fn start(http: reqwest::Client) -> Result<Self> {
+        let queue = TasksOptions {
+            port: 0,
+            queue: QUEUE.to_owned(),
+            duplicates: DUPLICATES,
+        };
+        Ok(Self {
+            llm: OpenAi::start(OpenAiOptions::default()).await?,
+            queue: Tasks::start(queue).await?,
+            gate: Gate::start(http).await?,
+        })
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         self.stop.cancel();
@@ -248,7 +277,7 @@ fn found(org_id: &OrgId, plans: &[Plan]) -> Result<Vec<shared::store::Write>> {
     Ok(writes)
 }
 
-fn launches(setup: &Setup, sinks: &Sinks, proxy: &FaultProxy, llm: &OpenAi) -> Result<Vec<Launch>> {
+fn launches(setup: &Setup, sinks: &Sinks, proxy: &FaultProxy, outside: &Outside) -> Result<Vec<Launch>> {
     let logs = Env::from_process()
         .optional("FAULT_LOGS")
         .map(PathBuf::from);
@@ -259,7 +288,10 @@ fn launches(setup: &Setup, sinks: &Sinks, proxy: &FaultProxy, llm: &OpenAi) -> R
             ("FIRESTORE_EMULATOR_HOST", proxy.address().to_string()),
             ("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:1".to_owned()),
             ("OPENAI_API_KEY", "local".to_owned()),
-            ("OPENAI_BASE_URL", llm.base_url()),
+            ("OPENAI_BASE_URL", outside.llm.base_url()),
+            ("CLOUD_TASKS_EMULATOR_HOST", outside.queue.host()),
+            ("TASKS_QUEUE", QUEUE.to_owned()),
+            ("TASKS_TARGET_URL", outside.gate.url()),
             ("SENDGRID_API_KEY", "local".to_owned()),
             ("EMAIL_FROM", "hello@infinity-x.localhost".to_owned()),
             ("LOCAL_MAC_KEY", "local".to_owned()),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use shared::models::{Execution, Organization, ProcessedEvent, Step, UsageEntry};
+use shared::models::{Execution, Organization, ProcessedEvent, Step, StepPage, UsageEntry};
 
 use super::{Rule, Violation};
 use crate::faults::witness::Version;
@@ -90,7 +90,7 @@ impl Past {
         let segments: Vec<&str> = version.path.as_str().split('/').collect();
         match segments.as_slice() {
             ["executions", id] => self.see_execution(id, version),
-            ["executions", id, "steps", step] => self.see_step(id, step, version),
+            ["executions", id, "steps", document] => self.see_steps(id, document, version),
             ["executions", id, "logs", line] => {
                 self.see_line(id, line, version);
                 Ok(())
@@ -139,15 +139,35 @@ impl Past {
         Ok(())
     }
 
-    fn see_step(&mut self, execution_id: &str, id: &str, version: &Version) -> Result<()> {
-        let subject = format!("{execution_id}/{id}");
-        let Some(step) = version.decode::<Step>()? else {
-            self.break_rule(Rule::ResultChanged, subject, "the step was deleted");
-            return Ok(());
+    /// A document of the journal is a step or a page of steps.
+    fn see_steps(&mut self, execution_id: &str, document: &str, version: &Version) -> Result<()> {
+        let fields = version.document.as_ref().map(|document| &document.fields);
+        let is_page = fields.is_some_and(|fields| fields.contains_key("page"));
+        let steps = if is_page {
+            let page: Option<StepPage> = version.decode()?;
+            page.map(|page| page.page).unwrap_or_default()
+        } else {
+            version.decode::<Step>()?.into_iter().collect()
         };
+        if steps.is_empty() {
+            let subject = format!("{execution_id}/{document}");
+            self.break_rule(
+                Rule::ResultChanged,
+                subject,
+                "a part of the journal is gone",
+            );
+        }
+        for step in steps {
+            self.see_step(execution_id, step, version.position);
+        }
+        Ok(())
+    }
+
+    fn see_step(&mut self, execution_id: &str, step: Step, at: usize) {
+        let id = format!("{}#{}", step.node_id, step.iteration);
+        let subject = format!("{execution_id}/{id}");
         let steps = self.steps.entry(execution_id.to_owned()).or_default();
-        let before = steps.remove(id);
-        let at = version.position;
+        let before = steps.remove(&id);
         let begun = before.as_ref().map_or(at, |before| before.begun);
         let ended = before.as_ref().and_then(|before| before.ended);
         let ended = ended.or_else(|| step.result.as_ref().map(|_| at));
@@ -157,14 +177,13 @@ impl Past {
         });
         let old = before.map_or(0, |before| before.step.intent.fence);
         let new = step.intent.fence;
-        steps.insert(id.to_owned(), StepPast { step, begun, ended });
+        steps.insert(id, StepPast { step, begun, ended });
         if changed {
             self.break_rule(Rule::ResultChanged, &subject, "a second result");
         }
         if new < old {
             self.break_rule(Rule::FenceFell, &subject, format!("from {old} to {new}"));
         }
-        Ok(())
     }
 
     fn see_line(&mut self, execution_id: &str, line: &str, version: &Version) {
