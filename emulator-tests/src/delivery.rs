@@ -93,7 +93,7 @@ impl Delivery {
         // Two tasks: a run that is resumed by the sweep may be slow, a schedule must not wait.
         tasks.spawn(tick(sender.clone(), "execute-workflow/schedule"));
         tasks.spawn(tick(sender.clone(), "execute-workflow/sweep"));
-        let listener = listen_to_triggers(firestore, sender, tasks.clone()).await?;
+        let listener = listen_to_writes(firestore, sender, tasks.clone()).await?;
         Ok(Self { tasks, listener })
     }
 
@@ -195,22 +195,23 @@ async fn deliver_user(sender: &Sender, sign_in: &SignIn, user: &UserCreated) {
     }
 }
 
+/// Collections whose writes are events of the engine.
+const EVENTFUL: [&str; 2] = ["triggers", "wakeups"];
+
 /// A listener sees all documents when it begins, so that a restart delivers every trigger again:
 /// the function must not mind, and the suites see that it does not.
-async fn listen_to_triggers(
-    firestore: &Firestore,
-    sender: Sender,
-    tasks: Tasks,
-) -> Result<Listener> {
+async fn listen_to_writes(firestore: &Firestore, sender: Sender, tasks: Tasks) -> Result<Listener> {
     let db = firestore.client().await?;
     let mut listener = db
         .create_listener(FirestoreMemListenStateStorage::new())
         .await?;
-    db.fluent()
-        .select()
-        .from("triggers")
-        .listen()
-        .add_target(FirestoreListenerTarget::new(1), &mut listener)?;
+    for (collection, target) in EVENTFUL.into_iter().zip(1..) {
+        db.fluent()
+            .select()
+            .from(collection)
+            .listen()
+            .add_target(FirestoreListenerTarget::new(target), &mut listener)?;
+    }
     let delivered = Arc::new(Mutex::new(HashSet::new()));
     let on_event = move |event| {
         let (sender, tasks) = (sender.clone(), tasks.clone());
@@ -220,7 +221,7 @@ async fn listen_to_triggers(
                 && let Some(document) = change.document
                 && delivered.lock().await.insert(document.name.clone())
             {
-                tasks.spawn(async move { deliver_trigger(&sender, document).await });
+                tasks.spawn(async move { deliver_written(&sender, document).await });
             }
             Ok(())
         }
@@ -228,11 +229,11 @@ async fn listen_to_triggers(
     listener
         .start(on_event)
         .await
-        .context("cannot listen to triggers")?;
+        .context("cannot listen to writes")?;
     Ok(listener)
 }
 
-async fn deliver_trigger(sender: &Sender, document: firestore::FirestoreDocument) {
+async fn deliver_written(sender: &Sender, document: firestore::FirestoreDocument) {
     let Some((_, path)) = document.name.split_once("/documents/") else {
         return;
     };

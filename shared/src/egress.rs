@@ -43,7 +43,7 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(300);
 /// After decompression.
 pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// Names and values of an answer's headers together.
-const MAX_HEADER_BYTES: usize = 64 * 1024;
+const MAX_HEADER_BYTES: u32 = 64 * 1024;
 const MAX_REDIRECTS: usize = 5;
 const USER_AGENT: &str = concat!("infinity-x-workflow/", env!("CARGO_PKG_VERSION"));
 
@@ -117,6 +117,7 @@ impl Egress {
             .connect_timeout(CONNECT_TIMEOUT)
             .dns_resolver(CheckedResolver::new(config.clone(), network.lookup))
             .local_address(network.local_address)
+            .http2_max_header_list_size(MAX_HEADER_BYTES)
             .no_proxy()
             .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())
@@ -194,7 +195,7 @@ fn first_hop(request: EgressRequest) -> Result<Hop, Error> {
 
 async fn read(mut response: Response, url: Url) -> Result<EgressResponse, Error> {
     let status = response.status().as_u16();
-    if headers::size(response.headers()) > MAX_HEADER_BYTES {
+    if headers::size(response.headers()) > MAX_HEADER_BYTES as usize {
         return Err(Error::HeadersTooLarge);
     }
     let headers = headers::readable(response.headers());

@@ -20,6 +20,7 @@ mod node_data;
 mod policy;
 mod problem;
 mod references;
+mod schema;
 mod scopes;
 mod settings;
 mod shape;
@@ -39,12 +40,14 @@ pub use edge::Edge;
 pub use http_request::{check_url, parse_header_name, parse_url};
 pub use node::{Node, NodeKind};
 pub use node_data::{
-    AgentData, ApprovalData, ApproverRole, ConditionData, FieldType, HttpData, HttpMethod,
-    ItemError, LlmData, LoopData, MergeData, MergeMode, NodeData, OutputData, SwitchCase,
-    SwitchData, TransformData, TriggerData, WaitData, WorkflowData,
+    AgentData, ApprovalData, ApproverRole, ConditionData, FieldType, HttpAuth, HttpBody, HttpData,
+    HttpMethod, ItemError, LlmData, LoopData, MergeData, MergeMode, NextPage, NodeData, OutputData,
+    Pagination, ResponseExpression, ResponseFormat, SwitchCase, SwitchData, TransformData,
+    TriggerData, WaitData, WorkflowData,
 };
 pub use policy::{OnError, Policy, RetryPolicy};
 pub use problem::{Invalid, Problem};
+pub use schema::{NodeSchema, catalogue};
 use scopes::Scopes;
 pub use settings::{RunLimits, RunSettings};
 use topology::Topology;

@@ -11,14 +11,19 @@
 //! `exists_one`, and a budget that [`meter`] describes.
 
 mod bindings;
+mod data;
 mod error;
 mod evaluation;
 mod expression;
 mod functions;
+mod library;
+mod lookup;
 mod meter;
+mod paths;
 mod patterns;
 mod rewrite;
 mod scope;
+mod session;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -32,7 +37,8 @@ pub use bindings::Bindings;
 pub use error::Error;
 use evaluation::Evaluation;
 use expression::Expression;
-use template::Part;
+use paths::{Path, Paths};
+use template::{Expressions, Part};
 
 /// The largest result of a template, in bytes of JSON: larger outputs belong in storage, and a
 /// Firestore document ends at 1 MiB.
@@ -43,12 +49,14 @@ pub const MAX_RESULT_BYTES: usize = 256 * 1024;
 pub struct Template {
     root: Part,
     expressions: Vec<Expression>,
+    paths: Vec<Path>,
 }
 
 /// An expression that decides.
 #[derive(Clone, Debug)]
 pub struct Condition {
     expression: Expression,
+    paths: Vec<Path>,
 }
 
 impl Template {
@@ -57,9 +65,13 @@ impl Template {
     /// # Errors
     /// Returns the first expression that is malformed, too complex or uses an unknown name.
     pub fn compile(value: &Value) -> Result<Self, Error> {
-        let mut expressions = Vec::new();
+        let mut expressions = Expressions::default();
         let root = Part::compile(value, &mut expressions)?;
-        Ok(Self { root, expressions })
+        Ok(Self {
+            root,
+            expressions: expressions.list,
+            paths: expressions.paths.into_list(),
+        })
     }
 
     /// The value, with each expression replaced by its result.
@@ -70,7 +82,7 @@ impl Template {
         if let Some(literal) = self.literal() {
             return Ok(literal.clone());
         }
-        Evaluation::run(bindings, &self.expressions, |evaluation| {
+        Evaluation::run(bindings, &self.expressions, &self.paths, |evaluation| {
             self.root.render(&self.expressions, evaluation)
         })
     }
@@ -113,8 +125,12 @@ impl Condition {
     /// # Errors
     /// Returns what is wrong with it.
     pub fn compile(source: &str) -> Result<Self, Error> {
-        let expression = Expression::compile(template::unwrapped(source))?;
-        Ok(Self { expression })
+        let mut paths = Paths::default();
+        let expression = Expression::compile(template::unwrapped(source), &mut paths)?;
+        Ok(Self {
+            expression,
+            paths: paths.into_list(),
+        })
     }
 
     /// Whether the condition holds.
@@ -123,15 +139,18 @@ impl Condition {
     /// Returns why it fails, costs too much or is not a boolean.
     pub fn evaluate(&self, bindings: &Bindings) -> Result<bool, Error> {
         let expressions = std::slice::from_ref(&self.expression);
-        Evaluation::run(bindings, expressions, |evaluation| {
-            match evaluation.value_of(&self.expression)? {
+        Evaluation::run(
+            bindings,
+            expressions,
+            &self.paths,
+            |evaluation| match evaluation.value_of(&self.expression)? {
                 Value::Bool(holds) => Ok(holds),
                 other => Err(Error::NotBoolean {
                     expression: self.expression.excerpt(),
                     found: value::kind_of(&other),
                 }),
-            }
-        })
+            },
+        )
     }
 
     /// The ids of the nodes whose outputs are used.

@@ -52,4 +52,7 @@ pub trait Bucket: Send + Sync {
 
     /// The whole content of an object; none when there is no such object.
     async fn read(&self, name: &str) -> Result<Option<Bytes>, Error>;
+
+    /// Deletes an object, if there is one of the name.
+    async fn delete(&self, name: &str) -> Result<(), Error>;
 }

@@ -259,6 +259,7 @@ fn end_cancelled(execution: &mut Execution, now: Timestamp) {
     execution.lease = Lease {
         owner: None,
         fence: execution.lease.fence + 1,
+        revision: execution.lease.revision,
         until: None,
     };
 }

@@ -10,6 +10,8 @@ use shared::{
     storage::BucketConfig,
 };
 
+use crate::Settings;
+
 /// Variables of `execute-workflow`.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -25,6 +27,8 @@ pub struct Config {
     pub openai: OpenAiConfig,
     /// Where the sweeper hands in e-mails that are still to be sent.
     pub sendgrid: SendGridConfig,
+    /// How runs are run.
+    pub settings: Settings,
     /// Where runs that go on later are handed in.
     pub queue: QueueConfig,
     /// What HTTP nodes may reach.
@@ -43,12 +47,14 @@ impl Config {
     /// Returns the first variable that is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, Error> {
         let service = ServiceConfig::load(env)?;
+        let openai = OpenAiConfig::load(env)?;
         Ok(Self {
             auth: AuthConfig::load(env, &service)?,
             service,
             mac: MacConfig::load(env)?,
             app_url: AppUrl::load(env)?,
-            openai: OpenAiConfig::load(env)?,
+            settings: Settings::load(env, openai.default_model.clone())?,
+            openai,
             sendgrid: SendGridConfig::load(env)?,
             queue: QueueConfig::load(env)?,
             egress: EgressConfig::load(env)?,

@@ -1,32 +1,40 @@
 //! The durable record of one run. Every write carries the execution's version, so that a worker
 //! whose lease was taken over cannot write any more: its commit fails as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod claim;
+mod end;
+mod pages;
+
+use std::collections::HashMap;
 
 use shared::{
     clock::SharedClock,
-    ids::{ExecutionId, OrgId, fingerprint, random_token},
+    ids::fingerprint,
     models::{
-        Execution, ExecutionError, ExecutionStatus, JsonText, LogKind, LogLevel, LogLine, Step,
-        StepIntent, StepResult, StepStatus, Timestamp,
+        Execution, LogKind, LogLevel, LogLine, Step, StepIntent, StepResult, StepStatus, Timestamp,
     },
     retry::{Policy, Transient, retry},
-    store::{self, Store, Versioned, Write, executions},
+    store::{self, Store, Versioned, Write, document_db::Precondition, executions},
 };
 
-use crate::extent::Extent;
+use self::pages::Pages;
+pub(crate) use self::{
+    claim::{Claim, hold, unshared},
+    end::End,
+};
+use crate::{
+    AppState,
+    extent::Extent,
+    fault_points::{Flaw, KillPoint, is_broken, reach},
+};
 
-/// A worker that says nothing for so long has lost its execution.
-pub(crate) const LEASE_SECS: i64 = 60;
-/// Claims in a row without an orderly end: after these the run is taken to kill its workers.
+/// Claims in a row that came to nothing: after these the run is taken to kill its workers.
 const MAX_CRASHES: i64 = 3;
-/// Writes kept back at most before they are committed.
-const MAX_PENDING: usize = 200;
+/// Documents kept back at most before they are committed.
+const MAX_PENDING: usize = 400;
 /// Bytes kept back at most, roughly: a request to Firestore ends at 10 MiB
 /// (<https://firebase.google.com/docs/firestore/quotas>).
 const MAX_PENDING_BYTES: usize = 4 * 1024 * 1024;
-/// Nodes outside of loops.
-const NO_ITERATION: &str = "0";
 
 /// Why a run cannot be recorded.
 #[derive(Debug, thiserror::Error)]
@@ -49,74 +57,58 @@ impl From<store::Error> for Error {
     }
 }
 
-/// What became of an attempt to work on an execution.
-pub(crate) enum Claim {
-    /// It is ours.
-    Held(Box<Journal>),
-    /// It has ended, another worker has it, or it is not due.
-    NotOurs,
+/// One node in one iteration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StepKey<'k> {
+    pub(crate) node_id: &'k str,
+    /// As in [`Step::iteration`].
+    pub(crate) iteration: &'k str,
 }
 
 /// The journal of an execution that this worker holds.
 pub(crate) struct Journal {
     store: Store,
     clock: SharedClock,
+    lease_secs: i64,
     execution: Versioned<Execution>,
-    steps: BTreeMap<String, Step>,
-    changed_steps: BTreeSet<String>,
-    new_lines: Vec<LogLine>,
+    steps: HashMap<String, Recorded>,
+    /// Steps that the next commit writes.
+    changed: Vec<String>,
+    lines: Vec<LogLine>,
+    /// Documents of several steps that this worker has written.
+    pages: usize,
     pending_bytes: usize,
     output_bytes: usize,
 }
 
+struct Recorded {
+    step: Step,
+    /// Whether it has a document of its own.
+    has_document: bool,
+    is_changed: bool,
+}
+
+impl StepKey<'_> {
+    fn name(&self) -> String {
+        format!("{}#{}", self.node_id, self.iteration)
+    }
+}
+
 impl Journal {
-    /// Takes the execution's lease, if it is free.
-    ///
-    /// # Errors
-    /// Returns [`Error::Superseded`] when another worker was quicker.
-    pub(crate) async fn claim(
-        store: &Store,
-        clock: &SharedClock,
-        org_id: &OrgId,
-        id: &ExecutionId,
-    ) -> Result<Claim, Error> {
-        let Some(mut execution) = store.find_execution(org_id, id).await? else {
-            return Ok(Claim::NotOurs);
-        };
-        let now = Timestamp::from(clock.now());
-        if !is_free(&execution.value, now) {
-            return Ok(Claim::NotOurs);
-        }
-        let lease = &mut execution.value.lease;
-        lease.owner = Some(random_token());
-        lease.fence += 1;
-        execution.value.status = ExecutionStatus::Running;
-        execution.value.resume_at = None;
-        execution.value.attempts += 1;
-        let mut journal = Self {
-            store: store.clone(),
-            clock: clock.clone(),
+    /// The journal of an execution that this worker has just made, with itself as the holder.
+    pub(crate) fn of(state: &AppState, execution: Versioned<Execution>) -> Self {
+        Self {
+            store: state.store.clone(),
+            clock: state.clock.clone(),
+            lease_secs: state.settings.lease_secs,
             execution,
-            steps: BTreeMap::new(),
-            changed_steps: BTreeSet::new(),
-            new_lines: Vec::new(),
+            steps: HashMap::new(),
+            changed: Vec::new(),
+            lines: Vec::new(),
+            pages: 0,
             pending_bytes: 0,
             output_bytes: 0,
-        };
-        journal.commit().await?;
-        // Read after the claim is counted: a journal that cannot be read ends in quarantine.
-        if !journal.is_quarantined() {
-            let steps = store.list_steps(org_id, id).await?;
-            let outputs = steps.iter().filter_map(|step| step.result.as_ref());
-            journal.output_bytes = outputs
-                .map(|result| Extent::of(&result.output.0).bytes)
-                .sum();
-            journal.steps = steps
-                .into_iter()
-                .map(|step| (step.node_id.clone(), step))
-                .collect();
         }
-        Ok(Claim::Held(Box::new(journal)))
     }
 
     /// The execution as this worker knows it.
@@ -125,13 +117,13 @@ impl Journal {
     }
 
     /// What is recorded of a node.
-    pub(crate) fn step(&self, node_id: &str) -> Option<&Step> {
-        self.steps.get(node_id)
+    pub(crate) fn step(&self, key: StepKey<'_>) -> Option<&Step> {
+        self.steps.get(&key.name()).map(|recorded| &recorded.step)
     }
 
-    /// All that is recorded.
+    /// All that is recorded, in no order.
     pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.steps.values()
+        self.steps.values().map(|recorded| &recorded.step)
     }
 
     /// How much all outputs take together, in bytes, roughly.
@@ -150,70 +142,99 @@ impl Journal {
     }
 
     /// The key that a node's side effect has in every attempt.
-    pub(crate) fn idempotency_key(&self, node_id: &str) -> String {
+    pub(crate) fn idempotency_key(&self, key: StepKey<'_>) -> String {
         let execution = &self.execution.value;
-        fingerprint(&[
-            execution.org_id.as_str(),
-            execution.id.as_str(),
-            node_id,
-            NO_ITERATION,
-        ])
+        let (org_id, id) = (execution.org_id.as_str(), execution.id.as_str());
+        let mut parts = vec![org_id, id, key.node_id, key.iteration];
+        let fence = execution.lease.fence.to_string();
+        if is_broken(Flaw::AttemptInKey) {
+            parts.push(&fence);
+        }
+        fingerprint(&parts)
     }
 
     /// Records that a node begins. It is durable after the next [`Self::flush`].
-    pub(crate) fn begin(
-        &mut self,
-        node_id: &str,
-        kind: &str,
-        request_hash: String,
-        resume_at: Option<Timestamp>,
-    ) {
-        let attempt = self
-            .steps
-            .get(node_id)
-            .map_or(0, |step| step.intent.attempt)
-            + 1;
-        let intent = StepIntent {
-            attempt,
-            idempotency_key: self.idempotency_key(node_id),
-            request_hash,
-            fence: self.execution.value.lease.fence,
-            at: self.now(),
-            resume_at,
-        };
-        let status = if resume_at.is_some() {
-            StepStatus::Waiting
-        } else {
-            StepStatus::Running
-        };
+    pub(crate) fn begin(&mut self, key: StepKey<'_>, kind: &str, request_hash: String) {
+        let name = key.name();
+        let earlier = self.steps.get(&name);
+        let has_document = earlier.is_some_and(|earlier| earlier.has_document);
+        let attempt = earlier.map_or(0, |earlier| earlier.step.intent.attempt) + 1;
+        let execution = &self.execution.value;
         let step = Step {
-            node_id: node_id.to_owned(),
-            iteration: NO_ITERATION.to_owned(),
+            node_id: key.node_id.to_owned(),
+            iteration: key.iteration.to_owned(),
             kind: kind.to_owned(),
-            org_id: self.execution.value.org_id.clone(),
-            status,
-            intent,
+            org_id: execution.org_id.clone(),
+            status: StepStatus::Running,
+            intent: StepIntent {
+                attempt,
+                idempotency_key: self.idempotency_key(key),
+                request_hash,
+                fence: execution.lease.fence,
+                at: self.now(),
+                resume_at: None,
+            },
             result: None,
         };
         self.execution.value.budget.used_steps += i64::from(attempt == 1);
-        self.put(step);
+        self.put(name, step, has_document);
+    }
+
+    /// Records that a node is not run.
+    pub(crate) fn skip(&mut self, key: StepKey<'_>, kind: &str, result: StepResult) {
+        self.begin(key, kind, String::new());
+        self.execution.value.budget.used_steps -= 1;
+        self.finish(key, StepStatus::Skipped, result);
+    }
+
+    /// Records that a node waits, at the latest until an instant.
+    pub(crate) fn wait(&mut self, key: StepKey<'_>, resume_at: Option<Timestamp>) {
+        let name = key.name();
+        let Some(recorded) = self.steps.get_mut(&name) else {
+            return;
+        };
+        let step = &mut recorded.step;
+        if step.status == StepStatus::Waiting && step.intent.resume_at == resume_at {
+            return;
+        }
+        step.status = StepStatus::Waiting;
+        step.intent.resume_at = resume_at;
+        self.mark(name);
     }
 
     /// Records what a node came to; the first result stays.
-    pub(crate) fn finish(&mut self, node_id: &str, status: StepStatus, result: StepResult) {
-        let Some(step) = self.steps.get(node_id).filter(|step| step.result.is_none()) else {
+    pub(crate) fn finish(&mut self, key: StepKey<'_>, status: StepStatus, result: StepResult) {
+        let name = key.name();
+        let Some(recorded) = self.steps.get_mut(&name) else {
             return;
         };
-        self.execution.value.budget.used_tokens += result.tokens;
+        if recorded.step.result.is_some() && !is_broken(Flaw::LastResultWins) {
+            return;
+        }
         let bytes = Extent::of(&result.output.0).bytes;
+        let budget = &mut self.execution.value.budget;
+        budget.used_tokens += result.tokens;
+        budget.used_cost_micro_usd += result.cost_micro_usd;
+        recorded.step.status = status;
+        recorded.step.result = Some(result);
         self.pending_bytes += bytes;
         self.output_bytes += bytes;
-        let step = Step {
-            status,
-            result: Some(result),
-            ..step.clone()
-        };
-        self.put(step);
+        self.mark(name);
+    }
+
+    /// Takes over the results of another run's steps; those that it has itself stay.
+    pub(crate) fn adopt(&mut self, steps: impl IntoIterator<Item = Step>) {
+        for step in steps {
+            let name = format!("{}#{}", step.node_id, step.iteration);
+            if self.steps.contains_key(&name) {
+                continue;
+            }
+            let output = step.result.as_ref().map(|result| &result.output.0);
+            let bytes = output.map_or(0, |output| Extent::of(output).bytes);
+            self.pending_bytes += bytes;
+            self.output_bytes += bytes;
+            self.put(name, step, false);
+        }
     }
 
     /// Appends a line to the log.
@@ -227,7 +248,7 @@ impl Journal {
         let message = message.into();
         self.pending_bytes += message.len();
         self.execution.value.log_seq += 1;
-        self.new_lines.push(LogLine {
+        self.lines.push(LogLine {
             seq: self.execution.value.log_seq,
             ts: self.now(),
             node_id: node_id.map(str::to_owned),
@@ -240,7 +261,7 @@ impl Journal {
 
     /// Whether so much is kept back that it should be committed.
     pub(crate) fn is_full(&self) -> bool {
-        self.changed_steps.len() + self.new_lines.len() >= MAX_PENDING
+        self.changed.len() + self.lines.len() >= MAX_PENDING
             || self.pending_bytes >= MAX_PENDING_BYTES
     }
 
@@ -249,12 +270,10 @@ impl Journal {
     /// # Errors
     /// Returns [`Error::Superseded`] when the execution is not ours any more.
     pub(crate) async fn flush(&mut self) -> Result<(), Error> {
-        let is_clean = self.changed_steps.is_empty() && self.new_lines.is_empty();
-        if is_clean {
-            Ok(())
-        } else {
-            self.commit().await
+        if self.changed.is_empty() && self.lines.is_empty() {
+            return Ok(());
         }
+        self.renew().await
     }
 
     /// Renews the lease.
@@ -262,101 +281,69 @@ impl Journal {
     /// # Errors
     /// Returns [`Error::Superseded`] when the execution is not ours any more.
     pub(crate) async fn renew(&mut self) -> Result<(), Error> {
-        self.commit().await
-    }
-
-    /// Ends the execution with its output or the reason why it failed.
-    ///
-    /// # Errors
-    /// Returns [`Error::Superseded`] when the execution is not ours any more.
-    pub(crate) async fn close(
-        mut self,
-        result: Result<JsonText, ExecutionError>,
-    ) -> Result<(), Error> {
-        let (level, message) = match &result {
-            Ok(_) => (LogLevel::Info, "execution succeeded".to_owned()),
-            Err(error) => (
-                LogLevel::Error,
-                format!("execution failed: {}", error.message),
-            ),
-        };
-        self.log(None, level, LogKind::Execution, message);
-        let finished_at = self.now();
-        let execution = &mut self.execution.value;
-        execution.finished_at = Some(finished_at);
-        match result {
-            Ok(output) => {
-                execution.status = ExecutionStatus::Succeeded;
-                execution.output = Some(output);
-            }
-            Err(error) => {
-                execution.status = ExecutionStatus::Failed;
-                execution.error = Some(error);
-            }
-        }
-        self.release(None).await
-    }
-
-    /// Lets the execution wait until an instant; the sweeper goes on with it.
-    ///
-    /// # Errors
-    /// Returns [`Error::Superseded`] when the execution is not ours any more.
-    pub(crate) async fn suspend(mut self, resume_at: Timestamp) -> Result<(), Error> {
-        let message = format!("execution waits until {resume_at}");
-        self.log(None, LogLevel::Info, LogKind::Execution, message);
-        self.execution.value.status = ExecutionStatus::Waiting;
-        self.execution.value.resume_at = Some(resume_at);
-        self.release(None).await
-    }
-
-    /// Gives the execution back before it has ended; the sweeper goes on with it at once.
-    ///
-    /// # Errors
-    /// Returns [`Error::Superseded`] when the execution is not ours any more.
-    pub(crate) async fn hand_over(self) -> Result<(), Error> {
-        let now = self.now();
-        self.release(Some(now)).await
-    }
-
-    /// Ends this worker's hold; the execution is due again at `until`.
-    async fn release(mut self, until: Option<Timestamp>) -> Result<(), Error> {
-        let execution = &mut self.execution.value;
-        execution.lease.owner = None;
-        execution.lease.until = until;
-        execution.attempts = 0;
-        self.write().await
-    }
-
-    async fn commit(&mut self) -> Result<(), Error> {
-        let until = self.now().plus_seconds(LEASE_SECS);
+        let until = self.now().plus_seconds(self.lease_secs);
         self.execution.value.lease.until = Some(until);
-        self.write().await
+        self.write(Vec::new()).await
     }
 
-    async fn write(&mut self) -> Result<(), Error> {
-        let writes = self.writes()?;
+    /// Commits what is recorded, together with `others`.
+    async fn write(&mut self, others: Vec<Write>) -> Result<(), Error> {
+        let has_progress = self.changed.iter().any(|name| {
+            let recorded = self.steps.get(name);
+            recorded.is_some_and(|recorded| recorded.step.result.is_some())
+        });
+        if has_progress {
+            self.execution.value.attempts = 0;
+        }
+        self.execution.value.lease.revision += 1;
+        let (mut writes, pages) = self.writes()?;
+        writes.extend(others);
         let commit = retry(Policy::REMOTE_CALL, || self.commit_once(&writes)).await;
         self.execution.version = commit?;
-        self.changed_steps.clear();
-        self.new_lines.clear();
+        self.pages += pages;
+        for name in std::mem::take(&mut self.changed) {
+            if let Some(recorded) = self.steps.get_mut(&name) {
+                recorded.has_document = true;
+                recorded.is_changed = false;
+            }
+        }
+        self.lines.clear();
         self.pending_bytes = 0;
+        if has_progress {
+            reach(KillPoint::AfterResult);
+        }
         Ok(())
     }
 
-    fn writes(&self) -> Result<Vec<Write>, store::Error> {
-        let id = &self.execution.value.id;
-        let mut writes = vec![executions::replace(&self.execution)?];
-        let changed = self
-            .changed_steps
-            .iter()
-            .filter_map(|node_id| self.steps.get(node_id));
-        for step in changed {
-            writes.push(executions::set_step(id, step)?);
+    /// What is to be written, and how many pages of steps are among it.
+    fn writes(&self) -> Result<(Vec<Write>, usize), store::Error> {
+        let execution = &self.execution.value;
+        let mut writes = vec![executions::save_progress(&self.execution)?];
+        let mut pages = Pages::default();
+        let changed = self.changed.iter().filter_map(|name| self.steps.get(name));
+        for Recorded {
+            step, has_document, ..
+        } in changed
+        {
+            if step.result.is_none() || *has_document {
+                writes.push(executions::set_step(&execution.id, step)?);
+            } else {
+                pages.push(step.clone());
+            }
         }
-        for line in &self.new_lines {
-            writes.push(executions::create_log_line(id, line)?);
+        let pages = pages.finish();
+        let count = pages.len();
+        for (page, number) in pages.into_iter().zip(self.pages..) {
+            writes.push(executions::create_step_page(execution, number, page)?);
         }
-        Ok(writes)
+        for line in &self.lines {
+            writes.push(executions::create_log_line(&execution.id, line)?);
+        }
+        if is_broken(Flaw::NoFence) {
+            let writes = writes.iter_mut();
+            writes.for_each(|write| write.precondition = Precondition::None);
+        }
+        Ok((writes, count))
     }
 
     /// One commit. When its answer is lost, the execution tells whether it happened: nobody else
@@ -373,18 +360,26 @@ impl Journal {
         }
     }
 
-    fn put(&mut self, step: Step) {
-        self.changed_steps.insert(step.node_id.clone());
-        self.steps.insert(step.node_id.clone(), step);
+    fn put(&mut self, name: String, step: Step, has_document: bool) {
+        let is_changed = self
+            .steps
+            .get(&name)
+            .is_some_and(|earlier| earlier.is_changed);
+        let recorded = Recorded {
+            step,
+            has_document,
+            is_changed,
+        };
+        self.steps.insert(name.clone(), recorded);
+        self.mark(name);
     }
-}
 
-fn is_free(execution: &Execution, now: Timestamp) -> bool {
-    let lease_is_over = execution.lease.until.is_none_or(|until| until <= now);
-    match execution.status {
-        ExecutionStatus::Queued => true,
-        ExecutionStatus::Running => execution.lease.owner.is_none() || lease_is_over,
-        ExecutionStatus::Waiting => execution.resume_at.is_none_or(|due| due <= now),
-        ExecutionStatus::Succeeded | ExecutionStatus::Failed | ExecutionStatus::Cancelled => false,
+    fn mark(&mut self, name: String) {
+        if let Some(recorded) = self.steps.get_mut(&name)
+            && !recorded.is_changed
+        {
+            recorded.is_changed = true;
+            self.changed.push(name);
+        }
     }
 }

@@ -6,10 +6,14 @@ pub mod fault_points;
 mod handler;
 mod journal;
 mod node;
+mod publish;
 mod run;
 mod schedule;
+mod settings;
 mod start;
 mod sweep;
+mod version;
+mod wake;
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,7 +37,7 @@ use shared::{
     store::{Store, firestore::Firestore},
 };
 
-pub use crate::config::Config;
+pub use crate::{config::Config, settings::Settings};
 
 /// Acts for itself when it looks across organizations.
 const CALLER: SystemPrincipal = SystemPrincipal {
@@ -55,7 +59,7 @@ pub struct AppState {
     artifacts: Option<Arc<dyn Bucket>>,
     dispatcher: Dispatcher,
     erasure: Erasure,
-    default_model: String,
+    settings: Settings,
     callers: ServiceCallers,
     shutdown: Shutdown,
 }
@@ -68,7 +72,6 @@ impl AppState {
     pub fn new(config: Config, shutdown: Shutdown) -> Result<Self, StartError> {
         let clock = SystemClock::shared();
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
-        let default_model = config.openai.default_model.clone();
         let key = config.mac.key();
         let emulator_host = config.auth.emulator_host.as_deref();
         let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
@@ -87,7 +90,7 @@ impl AppState {
         Ok(Self::with_ports(
             store,
             ports,
-            default_model,
+            config.settings,
             clock,
             callers,
             shutdown,
@@ -99,7 +102,7 @@ impl AppState {
     pub fn with_ports(
         store: Store,
         ports: Ports,
-        default_model: String,
+        settings: Settings,
         clock: SharedClock,
         callers: ServiceCallers,
         shutdown: Shutdown,
@@ -117,7 +120,7 @@ impl AppState {
             artifacts: ports.artifacts,
             dispatcher,
             erasure,
-            default_model,
+            settings,
             callers,
             shutdown,
         }
@@ -164,7 +167,7 @@ pub struct Ports {
 /// The function's routes.
 pub fn router(state: AppState) -> Router {
     let routes = Router::new()
-        .route("/", post(handler::handle_trigger_written))
+        .route("/", post(handler::handle_document_written))
         .route("/continue", post(handler::handle_continue))
         .route("/schedule", post(handler::handle_schedule))
         .route("/sweep", post(handler::handle_sweep))

@@ -1,24 +1,31 @@
 //! The kinds of nodes, one file each: resolve the input, then call the service.
 
 mod agent;
+mod approval;
 mod condition;
 mod http;
 mod llm;
+mod loop_;
+mod merge;
 mod output;
+mod switch;
 mod transform;
 mod wait;
+mod workflow;
 
-use std::time::Duration;
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use serde_json::Value;
 use shared::{
-    graph::{Graph, Node, NodeData, handle},
-    ids::{ExecutionId, OrgId, WorkflowId},
+    graph::{Graph, NodeData, NodeIndex, NodeKind, handle},
     inputs::{self, Bindings},
+    models::{Execution, Timestamp},
     retry::Transient,
     store,
 };
 
+pub(crate) use self::output::{by_id, join};
 use crate::AppState;
 
 /// A node whose input is resolved.
@@ -30,22 +37,31 @@ pub(crate) enum Prepared {
         /// How long.
         duration: Duration,
     },
+    /// Its body runs for every item.
+    Items(Vec<Arc<Value>>),
     /// It has a side effect.
-    Effect(Effect),
+    Effect(Box<dyn Effect>),
 }
 
-/// A side effect with everything it needs.
-pub(crate) enum Effect {
-    Agent(agent::AgentCall),
-    Http(http::HttpCall),
-    Llm(llm::LlmCall),
+/// A side effect with everything it needs. A repeat with the same key is harmless where the other
+/// side knows such keys.
+#[async_trait]
+pub(crate) trait Effect: Send + Sync {
+    /// A fingerprint of what is asked for.
+    fn request_hash(&self) -> String;
+
+    /// Calls the service.
+    async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop>;
 }
 
 /// On whose behalf a side effect happens.
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
-    pub(crate) org_id: OrgId,
-    pub(crate) workflow_id: WorkflowId,
-    pub(crate) execution_id: ExecutionId,
+    /// The run, as it was when the effect began.
+    pub(crate) execution: Arc<Execution>,
+    pub(crate) node_id: String,
+    /// Which of the node's iterations.
+    pub(crate) iteration: String,
     /// The same in every attempt.
     pub(crate) idempotency_key: String,
 }
@@ -55,8 +71,9 @@ pub(crate) struct Call {
 pub(crate) struct Outcome {
     pub(crate) output: Value,
     /// The handle whose edges are followed.
-    pub(crate) handle: &'static str,
+    pub(crate) handle: Cow<'static, str>,
     pub(crate) tokens: i64,
+    pub(crate) cost_micro_usd: i64,
     /// What an agent thought, for the log.
     pub(crate) thoughts: Vec<String>,
 }
@@ -69,6 +86,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     is_transient: bool,
     retry_after: Option<Duration>,
+    /// Whether it may have had its effect all the same.
+    pub(crate) may_have_happened: bool,
 }
 
 /// Why a side effect has no outcome.
@@ -78,6 +97,8 @@ pub(crate) enum Stop {
     Failed(Failure),
     /// Our own database failed: no fault of the node, the run goes on with another worker.
     Database(store::Error),
+    /// It waits for something outside of the run, which wakes the run up; at the latest at a time.
+    Pending(Option<Timestamp>),
 }
 
 /// Resolves a node's input.
@@ -85,50 +106,66 @@ pub(crate) enum Stop {
 /// # Errors
 /// Returns a [`Failure`] for an expression that has no value.
 pub(crate) fn prepare(
-    node: &Node,
     graph: &Graph,
+    index: NodeIndex,
     bindings: &Bindings,
 ) -> Result<Prepared, Failure> {
-    match &node.data {
+    let before = || inputs_of(graph, index, bindings);
+    match &graph.node_at(index).data {
         NodeData::Trigger(_) => Ok(Prepared::Done(Outcome::of(bindings.trigger().clone()))),
         NodeData::Agent(data) => agent::prepare(data, bindings),
-        NodeData::Llm(data) => llm::prepare(data, bindings),
-        NodeData::Http(data) => http::prepare(data, bindings),
+        NodeData::Approval(data) => approval::prepare(data, bindings),
         NodeData::Condition(data) => condition::prepare(data, bindings),
+        NodeData::Http(data) => http::prepare(data, bindings),
+        NodeData::Llm(data) => llm::prepare(data, bindings),
+        NodeData::Loop(data) => loop_::prepare(data, bindings),
+        NodeData::Merge(data) => Ok(merge::prepare(*data, before())),
+        NodeData::Output(data) => output::prepare(data, before(), bindings),
+        NodeData::Switch(data) => switch::prepare(data, bindings),
         NodeData::Transform(data) => transform::prepare(data, bindings),
         NodeData::Wait(data) => wait::prepare(data, bindings),
-        NodeData::Output(data) => output::prepare(data, node, graph, bindings),
-        NodeData::Switch(_)
-        | NodeData::Loop(_)
-        | NodeData::Merge(_)
-        | NodeData::Approval(_)
-        | NodeData::Workflow(_) => {
-            let message = format!("`{}` nodes cannot be run yet", node.kind().as_str());
-            Err(Failure::permanent("unimplemented", message))
-        }
+        NodeData::Workflow(data) => workflow::prepare(data, bindings),
     }
 }
 
-impl Effect {
-    /// Calls the service.
-    ///
-    /// # Errors
-    /// Returns a [`Stop`] that tells whether trying again may help.
-    pub(crate) async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
-        match self {
-            Self::Agent(agent) => agent.perform(state, call).await,
-            Self::Http(http) => http.perform(state, call).await,
-            Self::Llm(llm) => llm.perform(state, call).await,
-        }
+/// Where a node of a kind goes on when nothing chooses another handle: what has failed decides for
+/// nothing and approves nothing.
+pub(crate) fn usual_handle(kind: NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Condition => handle::FALSE,
+        NodeKind::Switch => handle::DEFAULT,
+        NodeKind::Loop => handle::DONE,
+        NodeKind::Approval => handle::REJECTED,
+        _ => handle::OUT,
+    }
+}
+
+/// The outputs of the nodes right before one, by their ids.
+fn inputs_of<'b>(
+    graph: &'b Graph,
+    index: NodeIndex,
+    bindings: &'b Bindings,
+) -> Vec<(&'b str, &'b Value)> {
+    let edges = graph.incoming_of(index).iter();
+    let sources = edges.map(|edge| graph.edge_at(*edge).source.as_str());
+    let mut outputs: Vec<_> = sources
+        .filter_map(|id| Some((id, bindings.output(id)?)))
+        .collect();
+    outputs.dedup_by_key(|(id, _)| *id);
+    outputs
+}
+
+impl Call {
+    /// Where in the bucket the result of this call is kept when it is too large for a document.
+    pub(crate) fn object_name(&self) -> String {
+        let (node_id, iteration) = (&self.node_id, &self.iteration);
+        format!("{}{node_id}#{iteration}/body", self.object_prefix())
     }
 
-    /// A fingerprint of what is asked for.
-    pub(crate) fn request_hash(&self) -> String {
-        match self {
-            Self::Agent(agent) => agent.request_hash(),
-            Self::Http(http) => http.request_hash(),
-            Self::Llm(llm) => llm.request_hash(),
-        }
+    /// How the names of this run's objects begin.
+    pub(crate) fn object_prefix(&self) -> String {
+        let Execution { org_id, id, .. } = &*self.execution;
+        format!("executions/{org_id}/{id}/")
     }
 }
 
@@ -140,14 +177,23 @@ impl Outcome {
             ..Self::default()
         }
     }
+
+    /// An output that goes on at a handle of its own.
+    pub(crate) fn at(handle: impl Into<Cow<'static, str>>, output: Value) -> Self {
+        Self {
+            handle: handle.into(),
+            ..Self::of(output)
+        }
+    }
 }
 
 impl Default for Outcome {
     fn default() -> Self {
         Self {
             output: Value::Null,
-            handle: handle::OUT,
+            handle: Cow::Borrowed(handle::OUT),
             tokens: 0,
+            cost_micro_usd: 0,
             thoughts: Vec::new(),
         }
     }
@@ -161,6 +207,7 @@ impl Failure {
             message: message.into(),
             is_transient: false,
             retry_after: None,
+            may_have_happened: false,
         }
     }
 
@@ -169,6 +216,14 @@ impl Failure {
         Self {
             is_transient: true,
             ..Self::permanent(code, message)
+        }
+    }
+
+    /// The same, when nobody can tell whether it had its effect.
+    pub(crate) fn perhaps_done(self) -> Self {
+        Self {
+            may_have_happened: true,
+            ..self
         }
     }
 
@@ -201,13 +256,14 @@ impl Transient for Stop {
         match self {
             Self::Failed(failure) => failure.is_transient(),
             Self::Database(error) => error.is_transient(),
+            Self::Pending(_) => false,
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Failed(failure) => failure.retry_after(),
-            Self::Database(_) => None,
+            Self::Database(_) | Self::Pending(_) => None,
         }
     }
 }

@@ -3,32 +3,52 @@
 mod begin;
 mod budget;
 mod output;
+mod plan;
+mod rerun;
 mod settle;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use shared::{
-    graph::{Graph, Node, Readiness},
+    graph::{Graph, Node},
     ids::{ExecutionId, OrgId},
     inputs::Bindings,
-    models::{ExecutionError, JsonText, StepStatus, Timestamp, WorkflowVersion},
-    store::Error as StoreError,
+    models::{Execution, ExecutionError, Mock, StepStatus, Timestamp},
 };
 
-use self::begin::Finished;
+use tokio::time::Instant;
+
+use self::{
+    begin::Finished,
+    plan::{Place, Plan, Turn},
+};
 use crate::{
     AppState,
-    journal::{Claim, Error, Journal, LEASE_SECS},
+    fault_points::{Flaw, KillPoint, is_broken, reach},
+    journal::{Claim, End, Error, Journal, StepKey},
     node::Stop,
-    start,
+    publish, version,
 };
 
-/// The lease is renewed while nodes run.
-const RENEW_EVERY: Duration = Duration::from_secs(LEASE_SECS.unsigned_abs() / 3);
+/// Tries of a claim that others get in the way of, by claiming runs of the same workflow.
+const MAX_CLAIMS: usize = 8;
+
+/// What is under way has so long to end when this instance is stopped: Cloud Run leaves 10 s
+/// (<https://cloud.google.com/run/docs/container-contract#instance-shutdown>).
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What became of an attempt to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Advance {
+    /// It went on, or there is nothing to do now.
+    Done,
+    /// Another worker is at it.
+    Busy,
+}
 
 /// Goes on with an execution as far as it can get in one request. Does nothing when it has ended,
-/// waits, or is held by another worker.
+/// waits for something that has not happened, or is held by another worker.
 ///
 /// # Errors
 /// Returns [`Error::Store`] when the database fails; the execution is then still due.
@@ -36,42 +56,77 @@ pub(crate) async fn advance(
     state: &AppState,
     org_id: &OrgId,
     id: &ExecutionId,
+    woke: bool,
+) -> Result<Advance, Error> {
+    for _ in 0..MAX_CLAIMS {
+        match Journal::claim(state, org_id, id, woke).await {
+            Ok(Claim::Held(journal)) => {
+                drive(state, *journal, None).await?;
+                return Ok(Advance::Done);
+            }
+            Ok(Claim::Busy) => return Ok(Advance::Busy),
+            Ok(Claim::NotOurs) => return Ok(Advance::Done),
+            Err(Error::Superseded) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Advance::Busy)
+}
+
+/// Goes on with an execution that this worker holds, and hands in what follows from it.
+///
+/// # Errors
+/// Returns [`Error::Store`] when the database fails; the execution is then still due.
+pub(crate) async fn drive(
+    state: &AppState,
+    journal: Journal,
+    graph: Option<Arc<Graph>>,
 ) -> Result<(), Error> {
-    let result = match Journal::claim(&state.store, &state.clock, org_id, id).await {
-        Ok(Claim::Held(journal)) => drive(state, *journal).await,
-        Ok(Claim::NotOurs) => Ok(()),
-        Err(error) => Err(error),
-    };
-    match result {
+    let id = journal.execution().id.clone();
+    match let_run(state, journal, graph).await {
+        Ok(execution) => {
+            publish::follow_up(state, &execution).await;
+            Ok(())
+        }
         Err(Error::Superseded) => {
             tracing::info!(execution.id = %id, "execution left to whoever holds it now");
             Ok(())
         }
-        result => result,
+        Err(error) => Err(error),
     }
 }
 
-async fn drive(state: &AppState, journal: Journal) -> Result<(), Error> {
+async fn let_run(
+    state: &AppState,
+    journal: Journal,
+    graph: Option<Arc<Graph>>,
+) -> Result<Execution, Error> {
     if journal.is_quarantined() {
         let message = "the run ended its worker too often";
-        return journal
-            .close(Err(error("quarantined", message.to_owned(), None)))
-            .await;
+        let error = error("quarantined", message.to_owned(), None);
+        return journal.let_go(End::Closed(Err(error))).await;
     }
-    let Some(version) = pinned_version(state, &journal).await? else {
-        let message = "the workflow's version is gone";
-        return journal
-            .close(Err(error("not_found", message.to_owned(), None)))
-            .await;
+    if is_orphan(state, journal.execution()).await? {
+        return journal.let_go(End::Abandoned).await;
+    }
+    let graph = match graph {
+        Some(graph) => Ok(graph),
+        None => version::load_graph(state, journal.execution()).await?,
     };
-    match parse(&version) {
+    match graph {
         Ok(graph) => Box::pin(Run::new(state, journal, graph).drive()).await,
-        Err(message) => {
-            journal
-                .close(Err(error("invalid_argument", message, None)))
-                .await
-        }
+        Err(error) => journal.let_go(End::Closed(Err(error))).await,
     }
+}
+
+/// Whether the run that this one is a part of has ended without it.
+async fn is_orphan(state: &AppState, execution: &Execution) -> Result<bool, Error> {
+    let Some(parent) = &execution.parent else {
+        return Ok(false);
+    };
+    let (org_id, parent_id) = (&execution.org_id, &parent.execution_id);
+    let parent = state.store.find_execution(org_id, parent_id).await?;
+    Ok(parent.is_none_or(|parent| parent.value.status.is_terminal()))
 }
 
 /// One worker's run of an execution.
@@ -79,70 +134,62 @@ struct Run<'a> {
     state: &'a AppState,
     journal: Journal,
     graph: Arc<Graph>,
-    bindings: Bindings,
-    /// What became of each node that has ended; a node without an entry has not.
-    decided: BTreeMap<String, Decision>,
+    plan: Plan,
+    /// By node id, what is not run but given.
+    mocks: BTreeMap<String, Mock>,
     claimed_at: Timestamp,
     /// Why the run fails, once a node has failed it.
     failure: Option<ExecutionError>,
-}
-
-/// What became of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Decision {
-    /// It ran; edges from this handle are followed.
-    Taken(String),
-    /// No edge led to it.
-    Skipped,
+    /// Whether nodes are left to another request.
+    is_cut_short: bool,
+    /// Whether the journal may hold more results than the plan knows.
+    is_replaying: bool,
+    /// Nodes that begin after the replay.
+    unrecorded: Vec<Place>,
+    /// When what is under way is given up, once this instance is being stopped.
+    stops_at: Option<Instant>,
 }
 
 impl<'a> Run<'a> {
-    fn new(state: &'a AppState, journal: Journal, graph: Graph) -> Self {
+    fn new(state: &'a AppState, journal: Journal, graph: Arc<Graph>) -> Self {
         let execution = journal.execution();
         let bindings = Bindings::new(execution.input.0.clone())
             .with_execution(execution.id.as_str(), &execution.started_at.to_string())
             .with_workflow(execution.workflow_id.as_str(), &execution.workflow_name);
-        let claimed_at = journal.now();
-        let mut run = Self {
+        let mocks = execution.options.mocks.as_ref();
+        let mocks = mocks.and_then(|mocks| serde_json::from_value(mocks.0.clone()).ok());
+        Self {
             state,
-            journal,
-            graph: Arc::new(graph),
-            bindings,
-            decided: BTreeMap::new(),
-            claimed_at,
+            plan: Plan::new(Arc::clone(&graph), bindings),
+            graph,
+            mocks: mocks.unwrap_or_default(),
+            claimed_at: journal.now(),
             failure: None,
-        };
-        run.replay();
-        run
-    }
-
-    /// Takes over what the journal holds: a recorded result is never made again.
-    fn replay(&mut self) {
-        for step in self.journal.steps() {
-            let decision = match (step.status, &step.result) {
-                (StepStatus::Skipped, _) => Decision::Skipped,
-                (_, Some(result)) => {
-                    self.bindings
-                        .set_output(step.node_id.clone(), result.output.0.clone());
-                    Decision::Taken(result.handle.clone())
-                }
-                (_, None) => continue,
-            };
-            self.decided.insert(step.node_id.clone(), decision);
+            is_cut_short: false,
+            is_replaying: true,
+            unrecorded: Vec::new(),
+            stops_at: None,
+            journal,
         }
     }
 
-    async fn drive(mut self) -> Result<(), Error> {
+    async fn drive(mut self) -> Result<Execution, Error> {
+        if let Err(error) = self.adopt_earlier_run().await? {
+            return self.journal.let_go(End::Closed(Err(error))).await;
+        }
         let mut running = FuturesUnordered::new();
         loop {
-            if self.failure.is_none() {
-                running.extend(self.start_ready());
-            }
+            running.extend(self.start_ready());
             let is_partial = self.journal.is_full() && self.failure.is_none();
             // Intents are durable before any effect: the futures above have not been polled yet.
-            self.journal.flush().await?;
+            if !is_broken(Flaw::NoIntent) {
+                self.journal.flush().await?;
+            }
             if is_partial {
                 continue;
+            }
+            if !running.is_empty() {
+                reach(KillPoint::AfterIntent);
             }
             // After a failure nothing begins any more, but what has begun comes to its end.
             match self.next_finished(&mut running).await? {
@@ -152,126 +199,124 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Begins every node that can begin, and returns the side effects to await. Nodes without a
-    /// side effect end at once, so that one pass in topological order reaches all, unless the
-    /// journal is full and has to be committed first, or a node fails the run.
+    /// Gives every node its turn that can have it, and returns the side effects to await. Nodes
+    /// without a side effect end at once, unless the journal is full and has to be committed
+    /// first, or the run fails.
     fn start_ready(&mut self) -> Vec<impl Future<Output = Finished> + use<'a>> {
         let mut effects = Vec::new();
-        for node in Arc::clone(&self.graph).in_order() {
-            if self.journal.is_full() || self.failure.is_some() {
-                break;
+        loop {
+            while !self.journal.is_full() && self.failure.is_none() {
+                let Some(turn) = self.plan.next_turn() else {
+                    break;
+                };
+                let result = match turn {
+                    Turn::Run(place) => self.run(place).map(|effect| effects.extend(effect)),
+                    Turn::Skip(place) => {
+                        self.skip(place);
+                        Ok(())
+                    }
+                    Turn::Close(place) => self.close_loop(place),
+                };
+                if let Err(error) = result {
+                    self.failure.get_or_insert(error);
+                }
             }
-            if self.decided.contains_key(&node.id) || self.is_under_way(node) {
-                continue;
+            if !self.is_replaying || self.journal.is_full() || self.failure.is_some() {
+                return effects;
             }
-            match self.readiness(node) {
-                Readiness::Undecided => {}
-                Readiness::Skipped => self.skip(node),
-                Readiness::Ready => match self.start(node) {
-                    Ok(effect) => effects.extend(effect),
-                    Err(error) => self.failure = Some(error),
-                },
-            }
+            self.is_replaying = false;
+            let unrecorded = std::mem::take(&mut self.unrecorded);
+            self.plan.put_back(unrecorded);
         }
-        effects
     }
 
-    fn readiness(&self, node: &Node) -> Readiness {
-        self.graph
-            .readiness(&node.id, |edge| match self.decided.get(&edge.source)? {
-                Decision::Taken(handle) => Some(*handle == edge.source_handle),
-                Decision::Skipped => Some(false),
-            })
-    }
-
-    /// Whether this worker has begun the node, or it waits for its time. A step that an earlier
-    /// worker began and did not end begins again, under the same idempotency key.
-    fn is_under_way(&self, node: &Node) -> bool {
-        let Some(step) = self.journal.step(&node.id) else {
-            return false;
-        };
-        let is_waiting = step.intent.resume_at.is_some();
-        let is_ours = step.intent.fence == self.journal.execution().lease.fence;
-        step.result.is_none()
-            && if is_waiting {
-                !self.is_due(step.intent.resume_at)
-            } else {
-                is_ours
-            }
-    }
-
-    fn is_due(&self, resume_at: Option<Timestamp>) -> bool {
-        resume_at.is_some_and(|resume_at| resume_at <= self.journal.now())
-    }
-
-    /// Waits for the next side effect to end, and keeps the lease meanwhile.
+    /// Waits for the next side effect to end, and keeps the lease meanwhile. When this instance is
+    /// stopped, nothing more begins, and what takes too long is left to another.
     async fn next_finished<F: Future<Output = Finished>>(
         &mut self,
         running: &mut FuturesUnordered<F>,
     ) -> Result<Option<Finished>, Error> {
+        let shutdown = &self.state.shutdown;
+        let renew_every = Duration::from_secs(self.state.settings.lease_secs.unsigned_abs()) / 3;
         loop {
-            match tokio::time::timeout(RENEW_EVERY, running.next()).await {
-                Ok(finished) => return Ok(finished),
-                Err(_) => self.journal.renew().await?,
+            let is_stopping = shutdown.has_begun();
+            let patience = match self.grace_left() {
+                Some(left) => left,
+                None => renew_every,
+            };
+            let next = async {
+                tokio::select! {
+                    biased;
+                    finished = running.next() => Some(finished),
+                    () = shutdown.begun(), if !is_stopping => None,
+                }
+            };
+            match tokio::time::timeout(patience, next).await {
+                Ok(Some(finished)) => return Ok(finished),
+                Ok(None) => {}
+                Err(_) if is_stopping => {
+                    running.clear();
+                    self.is_cut_short = true;
+                }
+                Err(_) => {
+                    reach(KillPoint::InRenewal);
+                    self.journal.renew().await?;
+                }
             }
         }
     }
 
+    /// How long this instance still has, once it is being stopped.
+    fn grace_left(&mut self) -> Option<Duration> {
+        if !self.state.shutdown.has_begun() {
+            return None;
+        }
+        let now = Instant::now();
+        let end = *self.stops_at.get_or_insert(now + GRACE);
+        Some(end.saturating_duration_since(now))
+    }
+
     /// Records what a side effect came to, unless our own database failed in it.
     fn record(&mut self, finished: Finished) -> Result<(), Error> {
-        let Some(node) = self.graph.node(&finished.node_id).cloned() else {
-            return Ok(());
+        reach(KillPoint::AfterResponse);
+        let (place, duration_ms) = (finished.place, finished.duration_ms);
+        let key = StepKey {
+            node_id: &self.graph.node_at(place.node).id,
+            iteration: &finished.iteration,
         };
         let result = match finished.result {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Failed(failure)) => Err(failure),
             Err(Stop::Database(error)) => return Err(Error::Store(error)),
+            Err(Stop::Pending(until)) => {
+                self.journal.wait(key, until);
+                return Ok(());
+            }
         };
-        if let Err(error) = self.settle(&node, result, finished.duration_ms) {
+        let iteration = finished.iteration;
+        if let Err(error) = self.settle(place, &iteration, result, duration_ms) {
             self.failure.get_or_insert(error);
         }
         Ok(())
     }
 
     /// Nothing runs any more: the run has ended, waits, or needs another request.
-    async fn end(self) -> Result<(), Error> {
+    async fn end(self) -> Result<Execution, Error> {
         if let Some(error) = self.failure {
-            return self.journal.close(Err(error)).await;
+            return self.journal.let_go(End::Closed(Err(error))).await;
         }
-        let waits = self.journal.steps().filter(|step| step.result.is_none());
+        if self.is_cut_short {
+            return self.journal.let_go(End::HandedOver).await;
+        }
+        if self.plan.is_done() {
+            let output = output::collect(&self.graph, &self.plan);
+            return self.journal.let_go(End::Closed(output)).await;
+        }
+        let waits = self.journal.steps();
+        let waits = waits.filter(|step| step.status == StepStatus::Waiting);
         let resume_at = waits.filter_map(|step| step.intent.resume_at).min();
-        if let Some(resume_at) = resume_at {
-            return self.journal.suspend(resume_at).await;
-        }
-        if self
-            .graph
-            .nodes()
-            .iter()
-            .any(|node| !self.decided.contains_key(&node.id))
-        {
-            return self.journal.hand_over().await;
-        }
-        let output = output::collect(&self.graph, &self.decided, &self.bindings);
-        self.journal.close(output.map(JsonText)).await
+        self.journal.let_go(End::Suspended(resume_at)).await
     }
-}
-
-async fn pinned_version(
-    state: &AppState,
-    journal: &Journal,
-) -> Result<Option<WorkflowVersion>, StoreError> {
-    let execution = journal.execution();
-    let (org_id, workflow_id) = (&execution.org_id, &execution.workflow_id);
-    state
-        .store
-        .find_workflow_version(org_id, workflow_id, &execution.workflow_version)
-        .await
-}
-
-fn parse(version: &WorkflowVersion) -> Result<Graph, String> {
-    let items = |json: &JsonText| json.0.as_array().cloned().unwrap_or_default();
-    Graph::parse(&items(&version.nodes), &items(&version.edges))
-        .map_err(|invalid| start::describe(&invalid))
 }
 
 fn label(node: &Node) -> &str {

@@ -1,163 +1,155 @@
 //! From a trigger to an execution, once.
 
-use serde_json::Value;
+mod blueprint;
+mod child;
+mod debounce;
+
+use std::sync::Arc;
+
 use shared::{
-    graph::{Graph, Invalid, version_hash},
-    ids::{ExecutionId, OrgId},
+    graph::{Graph, RunLimits},
+    ids::ExecutionId,
     models::{
-        Budget, Execution, ExecutionError, ExecutionStatus, ExecutionTrigger, JsonText, Lease,
-        LogKind, LogLevel, LogLine, Timestamp, Trigger, TriggerType, Workflow, WorkflowVersion,
+        Budget, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger,
+        Lease, LogKind, LogLevel, LogLine, Timestamp, Trigger,
     },
     store::{
-        Error, Write, commit_contended, executions,
+        Error, Versioned, Write, commit_versioned, executions,
         organizations::{self, StatsChange},
     },
 };
 
-use crate::AppState;
+use self::blueprint::Blueprint;
+pub(crate) use self::child::{Child, start_child};
+use crate::{
+    AppState,
+    journal::{Journal, hold},
+};
 
-/// Limits of one run (`DESIGN.md` section 4).
-const MAX_STEPS: i64 = 1_000;
+/// Limits of one run (`DESIGN.md` section 4), unless its workflow sets lower ones.
 const MAX_TOKENS: i64 = 1_000_000;
 const MAX_SECONDS: i64 = 3_600;
-/// A version's document, 1 MiB at most, holds the graph as text.
-const MAX_GRAPH_BYTES: usize = 1_000_000;
-/// Problems of a graph that an execution's error names.
-const MAX_PROBLEMS: usize = 5;
+
+/// What became of a trigger.
+pub(crate) enum Accepted {
+    /// Its execution is new, and this worker holds it.
+    Held(Box<Journal>, Arc<Graph>),
+    /// Its execution is new and has ended, begins later, or may have to wait for others.
+    Made(Box<Execution>),
+    /// A repeat of the event has made its execution, or both are deleted.
+    Known,
+}
+
+/// A new execution, and the graph that it runs, if it can run.
+struct Made {
+    execution: Execution,
+    graph: Option<Arc<Graph>>,
+}
 
 /// Makes the trigger's execution, unless a repeat of the event has made it. What can never run is
 /// recorded as a failed execution, so that people see why.
 ///
 /// # Errors
 /// Returns the database's error; the event is then to be delivered again.
-pub(crate) async fn accept(
-    state: &AppState,
-    trigger: Trigger,
-) -> Result<(OrgId, ExecutionId), Error> {
-    let (org_id, id) = (trigger.org_id.clone(), execution_id(&trigger));
-    commit_contended(&state.store, || first_writes(state, &trigger)).await?;
-    Ok((org_id, id))
+pub(crate) async fn accept(state: &AppState, trigger: &Trigger) -> Result<Accepted, Error> {
+    let (made, version) = commit_versioned(&state.store, || first_writes(state, trigger)).await?;
+    let (Some(Made { execution, graph }), Some(version)) = (made, version) else {
+        return Ok(Accepted::Known);
+    };
+    let is_held = execution.status == ExecutionStatus::Running;
+    Ok(match graph.filter(|_| is_held) {
+        Some(graph) => {
+            let value = execution;
+            let journal = Journal::of(state, Versioned { value, version });
+            Accepted::Held(Box::new(journal), graph)
+        }
+        None => Accepted::Made(Box::new(execution)),
+    })
 }
 
 /// What makes the execution; nothing when it exists, or was deleted together with its trigger.
-async fn first_writes(state: &AppState, trigger: &Trigger) -> Result<(Vec<Write>, ()), Error> {
+async fn first_writes(
+    state: &AppState,
+    trigger: &Trigger,
+) -> Result<(Vec<Write>, Option<Made>), Error> {
     let (org_id, store) = (&trigger.org_id, &state.store);
-    let known = store.find_execution(org_id, &execution_id(trigger)).await?;
+    let id = ExecutionId::from(trigger.id.clone());
+    let known = store.find_execution(org_id, &id).await?;
     if known.is_some() || store.find_trigger(org_id, &trigger.id).await?.is_none() {
-        return Ok((Vec::new(), ()));
+        return Ok((Vec::new(), None));
     }
-    let workflow = store.find_workflow(org_id, &trigger.workflow_id).await?;
-    let workflow = workflow.map(|workflow| workflow.value);
-    let stats = store.find_current_stats(org_id).await?;
-    let refusal = refusal(workflow.as_ref(), trigger);
-    let now = state.clock.now().into();
-    let name = workflow
-        .as_ref()
-        .map(|workflow| workflow.name.clone())
-        .unwrap_or_default();
-    // A refused run needs no graph, which may be too large to be kept.
-    let version = version(workflow.filter(|_| refusal.is_none()), trigger, now);
-    let execution = execution(trigger, name, &version, refusal, now);
+    let blueprint = Blueprint::of_trigger(state, trigger).await?;
+    let now = Timestamp::from(state.clock.now());
+    let mut execution = new_execution(
+        &id,
+        trigger,
+        None,
+        &blueprint,
+        state.settings.max_steps,
+        now,
+    );
+    let settings = &blueprint.settings;
+    let mut writes = Vec::new();
+    match settings.debounce_secs {
+        _ if execution.status.is_terminal() => {}
+        Some(secs) => writes = debounce::put_off(state, &mut execution, secs, now).await?,
+        // One that may have to line up is claimed in a commit of its own.
+        None if settings.concurrency.is_some() => {}
+        None => {
+            hold(&mut execution, now);
+            execution.lease.until = Some(now.plus_seconds(state.settings.lease_secs));
+        }
+    }
+    writes.extend(creation(state, &execution, &blueprint, now).await?);
+    let graph = blueprint.graph.ok();
+    Ok((writes, Some(Made { execution, graph })))
+}
+
+/// The documents of a new execution.
+async fn creation(
+    state: &AppState,
+    execution: &Execution,
+    blueprint: &Blueprint,
+    now: Timestamp,
+) -> Result<Vec<Write>, Error> {
+    let stats = state.store.find_current_stats(&execution.org_id).await?;
     let counted = StatsChange {
         executions: 1,
         ..StatsChange::default()
     };
-    let mut writes = executions::create(&execution, &version)?;
-    writes.push(executions::create_log_line(
-        &execution.id,
-        &first_line(&execution),
-    )?);
+    let mut writes = executions::create(execution, &blueprint.version)?;
+    let line = first_line(execution);
+    writes.push(executions::create_log_line(&execution.id, &line)?);
+    let org_id = &execution.org_id;
     writes.extend(organizations::add_to_stats(
         org_id,
         stats.as_ref(),
         counted,
         now,
     )?);
-    Ok((writes, ()))
+    Ok(writes)
 }
 
-/// The execution of a trigger has the trigger's id: a repeat cannot make another.
-fn execution_id(trigger: &Trigger) -> ExecutionId {
-    ExecutionId::from(trigger.id.clone())
-}
-
-fn refusal(workflow: Option<&Workflow>, trigger: &Trigger) -> Option<ExecutionError> {
-    let error = |code: &str, message: String| {
-        Some(ExecutionError {
-            code: code.to_owned(),
-            message,
-            node_id: None,
-        })
-    };
-    let Some(workflow) = workflow else {
-        return error("not_found", "the workflow does not exist".to_owned());
-    };
-    if !workflow.active && trigger.kind != TriggerType::Manual {
-        return error(
-            "failed_precondition",
-            "the workflow is not active".to_owned(),
-        );
-    }
-    let bytes = [&workflow.nodes, &workflow.edges].map(|items| text_len(items));
-    if bytes.iter().sum::<usize>() > MAX_GRAPH_BYTES {
-        return error(
-            "failed_precondition",
-            "the workflow is too large to run".to_owned(),
-        );
-    }
-    let graph = match Graph::parse(&workflow.nodes, &workflow.edges) {
-        Ok(graph) => graph,
-        Err(invalid) => return error("invalid_argument", describe(&invalid)),
-    };
-    let payload = graph.check_payload(&trigger.payload.0);
-    payload
-        .err()
-        .and_then(|invalid| error("invalid_argument", describe(&invalid)))
-}
-
-/// The problems of a graph or payload as one message, the first few of them.
-pub(crate) fn describe(invalid: &Invalid) -> String {
-    let problems = invalid.problems.iter().take(MAX_PROBLEMS);
-    let lines = problems.map(|problem| format!("`{}`: {}", problem.field, problem.message));
-    lines.collect::<Vec<_>>().join("; ")
-}
-
-fn text_len(items: &[Value]) -> usize {
-    items.iter().map(|item| item.to_string().len() + 1).sum()
-}
-
-fn version(workflow: Option<Workflow>, trigger: &Trigger, now: Timestamp) -> WorkflowVersion {
-    let (nodes, edges) = workflow
-        .map(|workflow| (workflow.nodes, workflow.edges))
-        .unwrap_or_default();
-    WorkflowVersion {
-        hash: version_hash(&nodes, &edges),
-        org_id: trigger.org_id.clone(),
-        workflow_id: trigger.workflow_id.clone(),
-        nodes: JsonText(Value::Array(nodes)),
-        edges: JsonText(Value::Array(edges)),
-        created_at: now,
-    }
-}
-
-fn execution(
+fn new_execution(
+    id: &ExecutionId,
     trigger: &Trigger,
-    workflow_name: String,
-    version: &WorkflowVersion,
-    refusal: Option<ExecutionError>,
+    parent: Option<ExecutionParent>,
+    blueprint: &Blueprint,
+    max_steps: i64,
     now: Timestamp,
 ) -> Execution {
-    let status = if refusal.is_some() {
-        ExecutionStatus::Failed
-    } else {
-        ExecutionStatus::Queued
+    let refusal = blueprint.graph.as_ref().err().cloned();
+    let settings = &blueprint.settings;
+    let status = match refusal {
+        Some(_) => ExecutionStatus::Failed,
+        None => ExecutionStatus::Queued,
     };
     Execution {
-        id: execution_id(trigger),
+        id: id.clone(),
         org_id: trigger.org_id.clone(),
         workflow_id: trigger.workflow_id.clone(),
-        workflow_name,
-        workflow_version: version.hash.clone(),
+        workflow_name: blueprint.workflow_name.clone(),
+        workflow_version: blueprint.version.hash.clone(),
         status,
         started_at: now,
         finished_at: refusal.is_some().then_some(now),
@@ -168,16 +160,7 @@ fn execution(
         input: trigger.payload.clone(),
         output: None,
         error: refusal,
-        budget: Budget {
-            max_steps: MAX_STEPS,
-            max_tokens: MAX_TOKENS,
-            max_seconds: MAX_SECONDS,
-            used_steps: 0,
-            used_tokens: 0,
-            max_cost_micro_usd: None,
-            used_cost_micro_usd: 0,
-            waited_seconds: 0,
-        },
+        budget: budget(&settings.limits, max_steps),
         // Due at once: if this worker dies before it claims the run, the sweeper finds it.
         lease: Lease {
             until: Some(now),
@@ -187,21 +170,33 @@ fn execution(
         log_seq: 1,
         resume_at: None,
         waiting_since: None,
-        parent: None,
-        concurrency: None,
+        parent,
+        concurrency: settings.concurrency.map(i64::from),
         has_slot: false,
-        error_workflow_id: None,
+        error_workflow_id: settings.error_workflow_id.clone(),
         options: trigger.options.clone(),
+    }
+}
+
+fn budget(limits: &RunLimits, max_steps: i64) -> Budget {
+    Budget {
+        max_steps: limits.max_steps.unwrap_or(max_steps),
+        max_tokens: limits.max_tokens.unwrap_or(MAX_TOKENS),
+        max_seconds: limits.max_seconds.unwrap_or(MAX_SECONDS),
+        used_steps: 0,
+        used_tokens: 0,
+        max_cost_micro_usd: limits.max_cost_micro_usd,
+        used_cost_micro_usd: 0,
+        waited_seconds: 0,
     }
 }
 
 fn first_line(execution: &Execution) -> LogLine {
     let (level, message) = match &execution.error {
         None => (LogLevel::Info, "execution accepted".to_owned()),
-        Some(error) => (
-            LogLevel::Error,
-            format!("execution refused: {}", error.message),
-        ),
+        Some(ExecutionError { message, .. }) => {
+            (LogLevel::Error, format!("execution refused: {message}"))
+        }
     };
     LogLine {
         seq: execution.log_seq,

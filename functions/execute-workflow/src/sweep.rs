@@ -1,37 +1,63 @@
 //! What the minute's ticks pick up: executions that should go on, deletions of accounts, and unsent
 //! messages.
 
-use shared::store::Error;
+use futures::future::join_all;
+use shared::{models::Timestamp, store::Error};
 
-use crate::{AppState, CALLER, journal, run};
+use crate::{AppState, CALLER, publish, wake};
 
-/// Executions that one tick goes on with at most; the next tick takes the rest.
-const MAX_EXECUTIONS: u32 = 100;
+/// Executions that one tick hands in at most; the next tick takes the rest.
+const MAX_EXECUTIONS: u32 = 500;
+/// Wakeups that one tick makes up for at most.
+const MAX_WAKEUPS: u32 = 100;
+/// Workflows with runs in line that one tick looks at, at most.
+const MAX_QUEUES: u32 = 200;
 /// Deleted accounts that one tick finishes at most.
 const MAX_ERASURES: u32 = 20;
 /// Messages that one tick sends at most.
 const MAX_MESSAGES: u32 = 100;
+/// A wakeup's own event has so long to do it, in seconds.
+const WAKEUP_SECS: i64 = 30;
 
-/// Goes on with due waits and with executions whose worker has gone; tells how many there were.
+/// Hands in due waits and executions whose worker has gone; tells how many there were.
 ///
 /// # Errors
 /// Returns the database's error.
 pub(crate) async fn resume_due_executions(state: &AppState) -> Result<usize, Error> {
-    let now = state.clock.now().into();
+    let now = Timestamp::from(state.clock.now());
     let due = state
         .store
         .list_due_executions(&CALLER, now, MAX_EXECUTIONS)
         .await?;
-    let advance = due.iter().map(async |execution| {
-        let result = run::advance(state, &execution.org_id, &execution.id).await;
-        // One bad execution must not stop the others; it is still due at the next tick.
-        if let Err(error @ journal::Error::Store(_)) = result {
+    // A task of an earlier tick may have been lost: each tick makes one of its own.
+    let reason = format!("-sweep-{}", now.instant().as_second());
+    let hand_in = due
+        .iter()
+        .map(|execution| publish::enqueue(state, execution, &reason, None));
+    join_all(hand_in).await;
+    publish::offer_all_slots(state, &CALLER, MAX_QUEUES, &reason).await?;
+    Ok(due.len())
+}
+
+/// Makes up for wakeups whose event has not been handled; tells how many there were.
+///
+/// # Errors
+/// Returns the database's error.
+pub(crate) async fn handle_missed_wakeups(state: &AppState) -> Result<usize, Error> {
+    let before = Timestamp::from(state.clock.now()).plus_seconds(-WAKEUP_SECS);
+    let missed = state
+        .store
+        .list_missed_wakeups(&CALLER, before, MAX_WAKEUPS)
+        .await?;
+    let wake = missed.iter().map(async |wakeup| {
+        // One bad execution must not stop the others; the wakeup stays for the next tick.
+        if let Err(error) = wake::handle(state, wakeup).await {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(execution.id = %execution.id, error, "execution left to the next tick");
+            tracing::warn!(execution.id = %wakeup.execution_id, error, "wakeup left to the next tick");
         }
     });
-    futures::future::join_all(advance).await;
-    Ok(due.len())
+    join_all(wake).await;
+    Ok(missed.len())
 }
 
 /// Sends what the outbox still holds; tells how many rows were looked at.

@@ -1,11 +1,13 @@
 use std::collections::HashSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     Node, NodeData, NodeKind, OnError, Policy, Problem,
     fields::{Fields, Reference},
-    handle, shape,
+    handle,
+    schema::Settings,
+    shape,
 };
 
 const MAX_ID_LENGTH: usize = 64;
@@ -18,7 +20,7 @@ pub(super) struct Draft {
     pub(super) id: String,
     /// The kind, if it is known.
     pub(super) kind: Option<NodeKind>,
-    /// The outputs that its expressions use.
+    /// What its expressions use.
     pub(super) references: Vec<Reference>,
     policy: Policy,
     label: Option<String>,
@@ -49,6 +51,16 @@ pub(super) fn parse_nodes(nodes: &[Value], problems: &mut Vec<Problem>) -> Vec<D
         drafts.push(Draft::parse(position, id, node, problems));
     }
     drafts
+}
+
+/// The schema of a kind's data with what every node may say about itself.
+pub(super) fn schema(settings: Settings) -> Settings {
+    let label = json!({ "type": "string", "description": "What the editor shows." });
+    let description = json!({ "type": "string", "description": "What the node is for." });
+    settings
+        .optional("label", label)
+        .optional("description", description)
+        .optional("ui", json!({ "description": "Belongs to the editor." }))
 }
 
 impl Draft {

@@ -8,13 +8,24 @@ use crate::inputs::{Condition, Template};
 
 const MESSAGE_CHARACTERS: usize = 200;
 
-/// An expression that uses the output of a node.
+/// What an expression uses that is not there in every node.
 #[derive(Clone, Debug)]
 pub(super) struct Reference {
     /// The field with the expression.
     pub(super) field: String,
-    /// The node whose output it uses.
-    pub(super) node_id: String,
+    /// What it uses.
+    pub(super) used: Used,
+}
+
+/// What an expression uses.
+#[derive(Clone, Debug)]
+pub(super) enum Used {
+    /// The output of a node.
+    Output(String),
+    /// The item or index of a loop by its id.
+    Loop(String),
+    /// The item or index of the innermost loop.
+    Item,
 }
 
 /// The `data` of a node, read field by field so that every problem is found.
@@ -43,7 +54,7 @@ impl<'p> Fields<'p> {
         }
     }
 
-    /// The remaining fields are unknown; returns the outputs that the expressions use.
+    /// The remaining fields are unknown; returns what the expressions use.
     pub(super) fn finish(mut self) -> Vec<Reference> {
         for name in std::mem::take(&mut self.values).keys() {
             self.refuse(name, "unknown field");
@@ -189,7 +200,8 @@ impl<'p> Fields<'p> {
         let source: String = self.required(name)?;
         match Condition::compile(&source) {
             Ok(condition) => {
-                self.refer(name, condition.references());
+                let (outputs, loops) = (condition.references(), condition.loops());
+                self.refer(name, outputs, loops, condition.uses_loop());
                 Some(condition)
             }
             Err(error) => {
@@ -216,7 +228,8 @@ impl<'p> Fields<'p> {
     fn compile(&mut self, name: &str, value: &Value) -> Option<Template> {
         match Template::compile(value) {
             Ok(template) => {
-                self.refer(name, template.references());
+                let (outputs, loops) = (template.references(), template.loops());
+                self.refer(name, outputs, loops, template.uses_loop());
                 Some(template)
             }
             Err(error) => {
@@ -226,11 +239,17 @@ impl<'p> Fields<'p> {
         }
     }
 
-    fn refer(&mut self, name: &str, node_ids: Vec<String>) {
+    fn refer(&mut self, name: &str, outputs: Vec<String>, loops: Vec<String>, uses_item: bool) {
         let field = self.field(name);
-        let references = node_ids.into_iter().map(|node_id| Reference {
+        let loops_are_unnamed = loops.is_empty();
+        let outputs = outputs.into_iter().map(Used::Output);
+        let used = outputs.chain(loops.into_iter().map(Used::Loop));
+        // A loop that is named tells more.
+        let uses_item = uses_item && loops_are_unnamed;
+        let used = used.chain(uses_item.then_some(Used::Item));
+        let references = used.map(|used| Reference {
             field: field.clone(),
-            node_id,
+            used,
         });
         self.references.extend(references);
     }

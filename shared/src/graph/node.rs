@@ -55,6 +55,23 @@ impl Node {
 }
 
 impl NodeKind {
+    /// All kinds, as a canvas would list them.
+    pub const ALL: [Self; 13] = [
+        Self::Trigger,
+        Self::Agent,
+        Self::Llm,
+        Self::Http,
+        Self::Condition,
+        Self::Switch,
+        Self::Loop,
+        Self::Merge,
+        Self::Transform,
+        Self::Wait,
+        Self::Approval,
+        Self::Workflow,
+        Self::Output,
+    ];
+
     /// The kind in the graph's `type`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         Self::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(text))

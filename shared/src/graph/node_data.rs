@@ -2,6 +2,7 @@ mod agent;
 mod approval;
 mod condition;
 mod form;
+mod http;
 mod llm;
 mod loop_;
 mod merge;
@@ -12,15 +13,14 @@ mod trigger;
 mod wait;
 mod workflow;
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
 pub use agent::AgentData;
 pub use approval::{ApprovalData, ApproverRole};
 pub use condition::ConditionData;
 pub use form::FieldType;
+pub use http::{
+    HttpAuth, HttpBody, HttpData, HttpMethod, NextPage, Pagination, ResponseExpression,
+    ResponseFormat,
+};
 pub use llm::LlmData;
 pub use loop_::{ItemError, LoopData};
 pub use merge::{MergeData, MergeMode};
@@ -31,13 +31,7 @@ pub use trigger::TriggerData;
 pub use wait::WaitData;
 pub use workflow::WorkflowData;
 
-use super::{
-    NodeKind,
-    fields::Fields,
-    handle,
-    http_request::{parse_header_name, parse_url},
-};
-use crate::inputs::Template;
+use super::{NodeKind, fields::Fields, handle, schema::Settings};
 
 const MAX_TOKENS: u32 = 1_000_000;
 
@@ -72,39 +66,6 @@ pub enum NodeData {
     Output(OutputData),
 }
 
-/// Settings of an HTTP call.
-#[derive(Clone, Debug)]
-pub struct HttpData {
-    /// The method.
-    pub method: HttpMethod,
-    /// The URL.
-    pub url: Template,
-    /// Header values by name.
-    pub headers: BTreeMap<String, Template>,
-    /// Query values by name, added to the URL's.
-    pub query: BTreeMap<String, Template>,
-    /// The body: a string as it is, anything else as JSON.
-    pub body: Option<Template>,
-}
-
-/// <https://www.rfc-editor.org/rfc/rfc9110#name-methods>, those of use here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum HttpMethod {
-    /// Reads.
-    Get,
-    /// Acts or creates.
-    Post,
-    /// Replaces.
-    Put,
-    /// Changes.
-    Patch,
-    /// Deletes.
-    Delete,
-    /// Reads the headers.
-    Head,
-}
-
 impl NodeData {
     /// Reads the settings of a kind; `None` when one that is needed is missing or wrong.
     pub(super) fn read(kind: NodeKind, fields: &mut Fields<'_>) -> Option<Self> {
@@ -122,6 +83,25 @@ impl NodeData {
             NodeKind::Approval => ApprovalData::read(fields).map(Self::Approval),
             NodeKind::Workflow => WorkflowData::read(fields).map(Self::Workflow),
             NodeKind::Output => Some(Self::Output(OutputData::read(fields))),
+        }
+    }
+
+    /// The schema of what [`NodeData::read`] reads.
+    pub(super) fn schema(kind: NodeKind) -> Settings {
+        match kind {
+            NodeKind::Trigger => TriggerData::schema(),
+            NodeKind::Agent => AgentData::schema(),
+            NodeKind::Llm => LlmData::schema(),
+            NodeKind::Http => HttpData::schema(),
+            NodeKind::Condition => ConditionData::schema(),
+            NodeKind::Switch => SwitchData::schema(),
+            NodeKind::Loop => LoopData::schema(),
+            NodeKind::Merge => MergeData::schema(),
+            NodeKind::Transform => TransformData::schema(),
+            NodeKind::Wait => WaitData::schema(),
+            NodeKind::Approval => ApprovalData::schema(),
+            NodeKind::Workflow => WorkflowData::schema(),
+            NodeKind::Output => OutputData::schema(),
         }
     }
 
@@ -156,50 +136,5 @@ impl NodeData {
             }
             _ => self.kind().handles().to_vec(),
         }
-    }
-}
-
-impl HttpMethod {
-    /// The method on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-            Self::Head => "HEAD",
-        }
-    }
-}
-
-impl HttpData {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let method = fields.required("method");
-        let url = fields.text("url");
-        let literal = url
-            .as_ref()
-            .and_then(Template::literal)
-            .and_then(Value::as_str);
-        if let Some(Err(problem)) = literal.filter(|url| !url.is_empty()).map(parse_url) {
-            fields.refuse("url", format!("the URL {problem}"));
-        }
-        let headers = fields.templates("headers");
-        for name in headers.keys() {
-            if let Err(problem) = parse_header_name(name) {
-                fields.refuse(&format!("headers.{name}"), format!("the header {problem}"));
-            }
-        }
-        let query = fields.templates("query");
-        let body = fields
-            .optional_template("body")
-            .filter(|body| body.literal() != Some(&Value::Null));
-        Some(Self {
-            method: method?,
-            url: url?,
-            headers,
-            query,
-            body,
-        })
     }
 }

@@ -1,11 +1,17 @@
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{NodeKind, fields::Fields};
+use super::{
+    NodeKind,
+    fields::Fields,
+    schema::{self, Settings},
+};
 
 const MAX_TIMEOUT_SECS: u32 = 300;
 const MAX_ATTEMPTS: u32 = 10;
 const MAX_DELAY_MS: u64 = 300_000;
+const DEFAULT_FIRST_DELAY_MS: u64 = 1000;
+const DEFAULT_MAX_DELAY_MS: u64 = 30_000;
 
 /// What happens when a node fails.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,16 +28,13 @@ pub struct Policy {
 }
 
 /// How often and when to try again, with full jitter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Attempts in all, 1 to 10.
     pub attempts: u32,
     /// Longest wait after the first attempt, in milliseconds.
-    #[serde(default = "default_first_delay_ms")]
     pub first_delay_ms: u64,
     /// Longest wait after any attempt, in milliseconds.
-    #[serde(default = "default_max_delay_ms")]
     pub max_delay_ms: u64,
 }
 
@@ -53,15 +56,79 @@ pub enum OnError {
 impl Policy {
     /// Reads the policy out of a node's data.
     pub(super) fn read(kind: NodeKind, fields: &mut Fields<'_>) -> Self {
-        let retry = fields
-            .optional("retry")
-            .filter(|retry| is_sound(retry, fields));
+        let retry = fields.object("retry", RetryPolicy::read).flatten();
         Self {
             retry,
             timeout_secs: fields.within("timeoutSecs", 1..=MAX_TIMEOUT_SECS),
             on_error: fields.optional("onError").unwrap_or_default(),
             at_most_once: read_at_most_once(kind, retry.is_some(), fields),
         }
+    }
+
+    /// The schema of a node's data with that of the policy.
+    pub(super) fn schema(kind: NodeKind, settings: Settings) -> Settings {
+        let timeout = "Seconds that an attempt may take.";
+        let settings = settings
+            .optional("retry", RetryPolicy::schema().into_field())
+            .optional(
+                "timeoutSecs",
+                schema::integer(1..=MAX_TIMEOUT_SECS, timeout),
+            )
+            .optional("onError", OnError::schema());
+        if !kind.has_effect() {
+            return settings;
+        }
+        let about = "Whether an attempt whose end is unknown is not repeated.";
+        let combination = json!({
+            "properties": { "atMostOnce": { "const": true }, "retry": { "type": "object" } },
+            "required": ["atMostOnce", "retry"],
+        });
+        settings
+            .optional("atMostOnce", schema::flag(about))
+            .never(combination)
+    }
+}
+
+impl RetryPolicy {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let attempts = fields.required("attempts");
+        let first_delay_ms = fields.optional("firstDelayMs");
+        let max_delay_ms = fields.optional("maxDelayMs");
+        let retry = Self {
+            attempts: attempts?,
+            first_delay_ms: first_delay_ms.unwrap_or(DEFAULT_FIRST_DELAY_MS),
+            max_delay_ms: max_delay_ms.unwrap_or(DEFAULT_MAX_DELAY_MS),
+        };
+        is_sound(&retry, fields).then_some(retry)
+    }
+
+    fn schema() -> Settings {
+        let first = schema::integer(0..=MAX_DELAY_MS, "Longest wait after the first attempt.");
+        let longest = schema::integer(0..=MAX_DELAY_MS, "Longest wait after any attempt.");
+        let attempts = schema::integer(1..=MAX_ATTEMPTS, "Attempts in all.");
+        Settings::new("Retry", "How often and when to try again.")
+            .required("attempts", attempts)
+            .optional(
+                "firstDelayMs",
+                schema::with_default(first, DEFAULT_FIRST_DELAY_MS),
+            )
+            .optional(
+                "maxDelayMs",
+                schema::with_default(longest, DEFAULT_MAX_DELAY_MS),
+            )
+    }
+}
+
+impl OnError {
+    fn schema() -> Value {
+        let output = Settings::new("Default", "Goes on with this output.")
+            .required("default", json!({ "description": "The output." }));
+        let word = schema::words(&["fail", "continue", "branch"]);
+        let field = json!({
+            "anyOf": [word, output.into_field()],
+            "description": "What happens after the last attempt.",
+        });
+        schema::with_default(field, "fail")
     }
 }
 
@@ -81,21 +148,13 @@ fn read_at_most_once(kind: NodeKind, has_retry: bool, fields: &mut Fields<'_>) -
 
 fn is_sound(retry: &RetryPolicy, fields: &mut Fields<'_>) -> bool {
     if !(1..=MAX_ATTEMPTS).contains(&retry.attempts) {
-        fields.refuse("retry.attempts", "must be between 1 and 10");
+        fields.refuse("attempts", "must be between 1 and 10");
     } else if retry.max_delay_ms > MAX_DELAY_MS {
-        fields.refuse("retry.maxDelayMs", "must be at most 300000");
+        fields.refuse("maxDelayMs", "must be at most 300000");
     } else if retry.first_delay_ms > retry.max_delay_ms {
-        fields.refuse("retry.firstDelayMs", "must not be above maxDelayMs");
+        fields.refuse("firstDelayMs", "must not be above maxDelayMs");
     } else {
         return true;
     }
     false
-}
-
-fn default_first_delay_ms() -> u64 {
-    1000
-}
-
-fn default_max_delay_ms() -> u64 {
-    30_000
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Problem, draft::Draft, scopes::Scopes, topology::Topology};
+use super::{Problem, draft::Draft, fields::Used, scopes::Scopes, topology::Topology};
+
+const NO_LOOP: &str = "`item` and `index` are there in the body of a loop only";
 
 /// Nodes whose followers are found at the same time: one bit each.
 const BATCH: usize = 64;
@@ -11,7 +13,7 @@ const BATCH: usize = 64;
 const MAX_LOOK: usize = 8;
 
 /// The outputs that expressions use are those of nodes that run before, in the same body or
-/// around it.
+/// around it; the items are those of loops around.
 pub(super) fn check(
     drafts: &[Draft],
     positions: &HashMap<&str, usize>,
@@ -20,17 +22,22 @@ pub(super) fn check(
     problems: &mut Vec<Problem>,
 ) {
     let uses = uses(drafts, positions);
-    let is_before = connected(&uses, topology, drafts.len());
-    let mut is_before = is_before.into_iter();
-    for (position, draft) in drafts.iter().enumerate() {
+    let mut is_before = connected(&uses, topology, drafts.len()).into_iter();
+    for (user, draft) in drafts.iter().enumerate() {
         for reference in &draft.references {
-            let id = reference.node_id.as_str();
-            let message = match positions.get(id) {
-                None => Some(format!("there is no node `{id}`")),
-                Some(used) => {
-                    let is_before = is_before.next().unwrap_or_default();
-                    refusal(drafts, scopes, *used, position, is_before)
+            let message = match &reference.used {
+                Used::Output(id) => match positions.get(id.as_str()) {
+                    None => Some(format!("there is no node `{id}`")),
+                    Some(used) => {
+                        let is_before = is_before.next().unwrap_or_default();
+                        output_refusal(drafts, scopes, *used, user, is_before)
+                    }
+                },
+                Used::Loop(id) => {
+                    let is_around = scopes.around(user).any(|around| drafts[around].id == *id);
+                    (!is_around).then(|| format!("loop `{id}` is not around this node"))
                 }
+                Used::Item => scopes.loop_of(user).is_none().then(|| NO_LOOP.to_owned()),
             };
             let problem = message.map(|it| Problem::of_node(&draft.id, &reference.field, it));
             problems.extend(problem);
@@ -38,17 +45,20 @@ pub(super) fn check(
     }
 }
 
-/// The known nodes that are used, each with the node that uses it.
+/// The known nodes whose outputs are used, each with the node that uses it.
 fn uses(drafts: &[Draft], positions: &HashMap<&str, usize>) -> Vec<(usize, usize)> {
-    let nodes = drafts.iter().enumerate();
-    let references =
-        nodes.flat_map(|(user, draft)| draft.references.iter().map(move |r| (r, user)));
-    references
-        .filter_map(|(r, user)| Some((*positions.get(r.node_id.as_str())?, user)))
-        .collect()
+    let mut uses = Vec::new();
+    for (user, draft) in drafts.iter().enumerate() {
+        let outputs = draft.references.iter().filter_map(|it| match &it.used {
+            Used::Output(id) => positions.get(id.as_str()),
+            _ => None,
+        });
+        uses.extend(outputs.map(|used| (*used, user)));
+    }
+    uses
 }
 
-fn refusal(
+fn output_refusal(
     drafts: &[Draft],
     scopes: &Scopes,
     used: usize,

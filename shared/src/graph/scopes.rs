@@ -37,8 +37,8 @@ pub(super) fn check(
     for node in topology.order() {
         walk.enter(*node);
     }
-    for node in 0..drafts.len() {
-        if drafts[node].kind == Some(NodeKind::Loop) {
+    for (node, draft) in drafts.iter().enumerate() {
+        if draft.kind == Some(NodeKind::Loop) {
             walk.check_loop(node);
         }
     }

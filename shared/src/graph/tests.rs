@@ -1,4 +1,9 @@
 mod examples;
+mod http;
+mod kinds;
+mod loops;
+mod random;
+mod schemas;
 mod validation;
 
 use serde_json::{Value, json};
@@ -29,6 +34,36 @@ fn edges() -> Vec<Value> {
         json!({ "id": "e4", "source": "check", "target": "pause", "sourceHandle": "false" }),
         json!({ "id": "e5", "source": "pause", "target": "done", "sourceHandle": "out", "targetHandle": "in" }),
     ]
+}
+
+/// Edges like `check.false > pause` or `body > loop.next`, with the ids e0, e1, ….
+fn links(links: &[&str]) -> Vec<Value> {
+    let end = |text: &str| match text.split_once('.') {
+        Some((node, handle)) => (json!(node), json!(handle)),
+        None => (json!(text), Value::Null),
+    };
+    let edge = |(position, link): (usize, &&str)| {
+        let (source, target) = link.split_once(" > ").unwrap();
+        let ((source, source_handle), (target, target_handle)) = (end(source), end(target));
+        json!({ "id": format!("e{position}"), "source": source, "sourceHandle": source_handle,
+            "target": target, "targetHandle": target_handle })
+    };
+    links.iter().enumerate().map(edge).collect()
+}
+
+fn node(id: &str, kind: &str, data: Value) -> Value {
+    json!({ "id": id, "type": kind, "data": data })
+}
+
+/// The problems of a graph, as `field: message`.
+fn found(nodes: &[Value], edges: &[Value]) -> Vec<String> {
+    let Err(invalid) = Graph::parse(nodes, edges) else {
+        return Vec::new();
+    };
+    let problems = invalid.problems.iter();
+    problems
+        .map(|problem| format!("{}: {}", problem.field, problem.message))
+        .collect()
 }
 
 fn graph() -> Graph {

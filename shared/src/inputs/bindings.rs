@@ -1,7 +1,9 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rpds::HashTrieMapSync;
 use serde_json::{Value, json};
+
+use super::library::Library;
 
 /// What expressions can see of a run. Cloning it is cheap: clones share what they have in common.
 #[derive(Clone, Debug)]
@@ -11,6 +13,8 @@ pub struct Bindings {
     pub(super) workflow: Arc<Value>,
     outputs: HashTrieMapSync<String, Arc<Value>>,
     innermost: Option<Arc<Iteration>>,
+    /// Made when the first expression needs it.
+    library: Arc<OnceLock<Library>>,
 }
 
 /// One round of a loop.
@@ -31,6 +35,7 @@ impl Bindings {
             workflow: Arc::new(json!({})),
             outputs: HashTrieMapSync::new_sync(),
             innermost: None,
+            library: Arc::default(),
         }
     }
 
@@ -77,6 +82,11 @@ impl Bindings {
     /// The output of a node that has run.
     pub fn output(&self, node_id: &str) -> Option<&Value> {
         self.outputs.get(node_id).map(Arc::as_ref)
+    }
+
+    /// The functions.
+    pub(super) fn library(&self) -> &Library {
+        self.library.get_or_init(Library::new)
     }
 
     /// The innermost loop's round.

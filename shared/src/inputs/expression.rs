@@ -2,13 +2,16 @@ use std::collections::BTreeSet;
 
 use cel::{
     ExecutionError, IdedExpr, ParseErrors, Value,
+    common::ast::Expr,
     parser::{ParseError, PrattParser},
 };
 
 use super::{
     Error,
     error::excerpt,
-    functions, rewrite,
+    functions,
+    paths::{self, Paths},
+    rewrite,
     scope::{self, INDEX, ITEM, LOOPS, Names},
 };
 
@@ -27,13 +30,15 @@ const MAX_DEPTH: usize = 64;
 pub(super) struct Expression {
     source: String,
     program: IdedExpr,
+    path: Option<usize>,
+    levels: usize,
     cost: u64,
     names: Names,
 }
 
 impl Expression {
-    /// Parses an expression and checks its size and names.
-    pub(super) fn compile(source: &str) -> Result<Self, Error> {
+    /// Parses an expression and checks its size and names; adds its paths to `paths`.
+    pub(super) fn compile(source: &str, paths: &mut Paths) -> Result<Self, Error> {
         let too_complex = |limit| Error::TooComplex {
             expression: excerpt(source),
             limit,
@@ -52,16 +57,24 @@ impl Expression {
             expression: excerpt(source),
             problem,
         })?;
-        let program = rewrite::metered(program);
+        let mut program = rewrite::metered(program);
+        let cost = u64::try_from(rewrite::size(&program)).unwrap_or(u64::MAX);
+        paths.replace(&mut program);
+        let path = match &program.expr {
+            Expr::Ident(name) => paths::position(name),
+            _ => None,
+        };
         Ok(Self {
             source: source.to_owned(),
-            cost: u64::try_from(rewrite::size(&program)).unwrap_or(u64::MAX),
+            cost,
+            path,
+            levels: path.map_or_else(|| rewrite::depth(&program), |_| 0),
             program,
             names,
         })
     }
 
-    /// The program with its charges.
+    /// The program with its charges and without its paths.
     pub(super) fn program(&self) -> &IdedExpr {
         &self.program
     }
@@ -71,9 +84,14 @@ impl Expression {
         self.cost
     }
 
-    /// The variables in use.
-    pub(super) fn variables(&self) -> &BTreeSet<String> {
-        &self.names.variables
+    /// The path that is all of the program.
+    pub(super) fn path(&self) -> Option<usize> {
+        self.path
+    }
+
+    /// Levels of the program that the evaluator descends to.
+    pub(super) fn levels(&self) -> usize {
+        self.levels
     }
 
     /// The nodes in use.
@@ -98,11 +116,16 @@ impl Expression {
         excerpt(&self.source)
     }
 
-    /// The error for a failure of this expression.
+    /// The error for a failure of the evaluator.
     pub(super) fn failure(&self, error: &ExecutionError) -> Error {
+        self.failed(describe(error))
+    }
+
+    /// The error for a failure of this expression.
+    pub(super) fn failed(&self, problem: String) -> Error {
         Error::Failed {
             expression: self.excerpt(),
-            problem: describe(error),
+            problem,
         }
     }
 }
@@ -135,9 +158,6 @@ fn syntax(source: &str, errors: ParseErrors) -> Error {
 fn describe(error: &ExecutionError) -> String {
     match error {
         ExecutionError::NoSuchKey(key) => format!("there is no `{}`", excerpt(key)),
-        ExecutionError::UndeclaredReference(name) if matches!(name.as_str(), ITEM | INDEX) => {
-            format!("there is no `{name}` outside of a loop")
-        }
         ExecutionError::NoSuchOverload(overload) => overload.to_string(),
         ExecutionError::UnsupportedBinaryOperator(operator, left, right) => {
             let (left, right) = (Value::type_of(left), Value::type_of(right));

@@ -1,4 +1,4 @@
-//! What expressions may call, as `f(x)` or `x.f()`.
+//! What expressions may call, as `f(x)` or `x.f()`; `docs/expressions.md` has an example of each.
 //!
 //! | function | result |
 //! |---|---|
@@ -8,29 +8,45 @@
 //! | `size(x)` | length of a text, list or map |
 //! | `s.contains(t)`, `s.startsWith(t)`, `s.endsWith(t)` | tests of a text |
 //! | `s.matches(p)` | whether a linear-time regular expression is found, in up to 32 KiB |
-//! | `lower(s)`, `upper(s)`, `trim(s)` | text |
+//! | `lower(s)`, `upper(s)`, `trim(s)`, `substring(s, a, b)`, `padStart(s, n, t)` | text |
 //! | `s.split(t)`, `l.join(t)`, `s.replace(t, u)` | texts, text, text |
+//! | `urlEncode(s)`, `base64Encode(s)`, `base64Decode(s)`, `sha256(s)` | text |
+//! | `first(l)`, `last(l)`, `min(l)`, `max(l)`, `sum(l)` | an element, or the sum |
+//! | `sort(l)`, `unique(l)`, `flatten(l)`, `slice(l, a, b)`, `range(n)` | lists |
+//! | `keys(m)`, `values(m)`, `merge(m, n)` | lists, an object |
 //! | `json(s)`, `toJson(x)` | the value of JSON text, and back |
+//! | `abs(n)`, `ceil(n)`, `floor(n)`, `round(n)`, `round(n, digits)` | numbers |
 //! | `string(x)`, `int(x)`, `uint(x)`, `double(x)`, `bool(x)` | conversions |
+//! | `formatTime(t, f, zone)`, `parseTime(s, f, zone)`, `addDays(t, n)` | text, RFC 3339, RFC 3339 |
+//! | `epochSeconds(t)`, `fromEpochSeconds(n)` | a number, RFC 3339 |
 //! | `timestamp(s)`, `duration(s)` | points in time and distances, for `<`, `+`, `-` and `string` |
 //! | `t.getFullYear()`, `getMonth`, `getDate`, `getDayOfWeek`, `getHours`, `getMinutes`, `getSeconds` | parts of a timestamp |
 //!
-//! As CEL demands, `1 + 1.5` is an error: write `double(n) + 1.5`.
+//! As CEL demands, `1 + 1.5` is an error: write `double(n) + 1.5`. There is no `now`: a run that is
+//! repeated must come to the same values.
 
-use super::{
-    MAX_RESULT_BYTES,
-    meter::{CHARGE, CHARGE_INDEX, Meter},
-    patterns::Patterns,
-    value,
-};
+mod call;
+mod json;
+mod lists;
+mod numbers;
+mod text;
+mod times;
+
+use std::ops::RangeInclusive;
+
 use cel::{
     Context, DeclarationError, ExecutionError, FunctionContext,
     common::{
         ast::{CallExpr, Expr, LiteralValue, operators},
-        types::{CelBool, CelList, CelString},
         value::{CowVal, Val},
     },
 };
+
+use super::{
+    meter::{CHARGE, CHARGE_INDEX},
+    session::Session,
+};
+use call::Call;
 
 /// Expanded by [`super::rewrite`].
 pub(super) const DEFAULT: &str = "default";
@@ -38,41 +54,86 @@ pub(super) const DEFAULT: &str = "default";
 const MATCHES: &str = "matches";
 const OWN_MATCHES: &str = "@matches";
 
+/// Elements that a function may make out of little.
 const MAX_PARTS: usize = 10_000;
 
-/// Parsing costs more than copying: the shortest value has two characters.
-const JSON_BYTES_PER_UNIT: u64 = 2;
+type Made<'v> = Result<Box<dyn Val + 'v>, ExecutionError>;
+type Apply = for<'c, 'v> fn(&Call<'c, 'v>) -> Made<'v>;
 
-/// Names and the number of operands, the receiver included.
-const CALLABLE: &[(&str, std::ops::RangeInclusive<usize>)] = &[
-    ("bool", 1..=1),
-    ("contains", 2..=2),
-    (DEFAULT, 2..=2),
-    ("double", 1..=1),
-    ("duration", 1..=1),
-    ("endsWith", 2..=2),
-    ("getDate", 1..=2),
-    ("getDayOfWeek", 1..=2),
-    ("getFullYear", 1..=2),
-    ("getHours", 1..=2),
-    ("getMinutes", 1..=2),
-    ("getMonth", 1..=2),
-    ("getSeconds", 1..=2),
-    ("int", 1..=1),
-    ("join", 2..=2),
-    ("json", 1..=1),
-    ("lower", 1..=1),
-    (MATCHES, 2..=2),
-    ("replace", 3..=3),
-    ("size", 1..=1),
-    ("split", 2..=2),
-    ("startsWith", 2..=2),
-    ("string", 1..=1),
-    ("timestamp", 1..=1),
-    ("toJson", 1..=1),
-    ("trim", 1..=1),
-    ("uint", 1..=1),
-    ("upper", 1..=1),
+type Function = Box<
+    dyn for<'context, 'call> Fn(
+            &mut FunctionContext<'context, 'call>,
+        ) -> Result<CowVal<'context, 'call>, ExecutionError>
+        + Send
+        + Sync,
+>;
+
+/// A name in source text.
+struct Callable {
+    name: &'static str,
+    /// How many, the receiver included.
+    operands: RangeInclusive<usize>,
+    /// Absent where the evaluator has it.
+    apply: Option<Apply>,
+}
+
+const CALLABLE: &[Callable] = &[
+    own("abs", 1..=1, numbers::abs),
+    own("addDays", 2..=2, times::add_days),
+    own("base64Decode", 1..=1, text::base64_decode),
+    own("base64Encode", 1..=1, text::base64_encode),
+    builtin("bool", 1..=1),
+    own("ceil", 1..=1, numbers::ceil),
+    builtin("contains", 2..=2),
+    builtin(DEFAULT, 2..=2),
+    builtin("double", 1..=1),
+    builtin("duration", 1..=1),
+    builtin("endsWith", 2..=2),
+    own("epochSeconds", 1..=1, times::epoch_seconds),
+    own("first", 1..=1, lists::first),
+    own("flatten", 1..=1, lists::flatten),
+    own("floor", 1..=1, numbers::floor),
+    own("formatTime", 2..=3, times::format_time),
+    own("fromEpochSeconds", 1..=1, times::from_epoch_seconds),
+    builtin("getDate", 1..=2),
+    builtin("getDayOfWeek", 1..=2),
+    builtin("getFullYear", 1..=2),
+    builtin("getHours", 1..=2),
+    builtin("getMinutes", 1..=2),
+    builtin("getMonth", 1..=2),
+    builtin("getSeconds", 1..=2),
+    builtin("int", 1..=1),
+    own("join", 2..=2, text::join),
+    own("json", 1..=1, json::json),
+    own("keys", 1..=1, json::keys),
+    own("last", 1..=1, lists::last),
+    own("lower", 1..=1, text::lower),
+    own(MATCHES, 2..=2, text::matches),
+    own("max", 1..=1, lists::max),
+    own("merge", 2..=2, json::merge),
+    own("min", 1..=1, lists::min),
+    own("padStart", 3..=3, text::pad_start),
+    own("parseTime", 2..=3, times::parse_time),
+    own("range", 1..=1, lists::range),
+    own("replace", 3..=3, text::replace),
+    own("round", 1..=2, numbers::round),
+    own("sha256", 1..=1, text::sha256),
+    builtin("size", 1..=1),
+    own("slice", 2..=3, lists::slice),
+    own("sort", 1..=1, lists::sort),
+    own("split", 2..=2, text::split),
+    builtin("startsWith", 2..=2),
+    builtin("string", 1..=1),
+    own("substring", 2..=3, text::substring),
+    own("sum", 1..=1, lists::sum),
+    builtin("timestamp", 1..=1),
+    own("toJson", 1..=1, json::to_json),
+    own("trim", 1..=1, text::trim),
+    builtin("uint", 1..=1),
+    own("unique", 1..=1, lists::unique),
+    own("upper", 1..=1, text::upper),
+    own("urlEncode", 1..=1, text::url_encode),
+    own("values", 1..=1, json::values),
 ];
 
 const OPERATORS: [&str; 17] = [
@@ -95,36 +156,14 @@ const OPERATORS: [&str; 17] = [
     operators::SUBSTRACT,
 ];
 
-const OWN: [&str; 10] = [
-    CHARGE_INDEX,
-    "join",
-    "json",
-    "lower",
-    OWN_MATCHES,
-    "replace",
-    "split",
-    "toJson",
-    "trim",
-    "upper",
-];
-
-type Result<T> = std::result::Result<T, ExecutionError>;
-type Function = Box<
-    dyn for<'context, 'call> Fn(
-            &mut FunctionContext<'context, 'call>,
-        ) -> Result<CowVal<'context, 'call>>
-        + Send
-        + Sync,
->;
-
 /// Refuses calls of anything that is not in the list, and with other numbers of operands.
-pub(super) fn check(call: &CallExpr) -> std::result::Result<(), String> {
+pub(super) fn check(call: &CallExpr) -> Result<(), String> {
     let name = call.func_name.as_str();
     let generated = [operators::NEGATE, operators::NOT_STRICTLY_FALSE];
     if OPERATORS.contains(&name) || generated.contains(&name) {
         return Ok(());
     }
-    let Some((_, operands)) = CALLABLE.iter().find(|(callable, _)| *callable == name) else {
+    let Some(Callable { operands, .. }) = CALLABLE.iter().find(|row| row.name == name) else {
         return Err(format!("there is no function `{name}`"));
     };
     let found = call.args.len() + usize::from(call.target.is_some());
@@ -154,178 +193,89 @@ pub(super) fn spelled(implementation: &str) -> &str {
 
 /// Whether a function is defined here: its messages hold no values.
 pub(super) fn is_own(implementation: &str) -> bool {
-    OWN.contains(&implementation)
+    let name = spelled(implementation);
+    let is_in_table = |row: &Callable| row.name == name && row.apply.is_some();
+    implementation == CHARGE_INDEX || CALLABLE.iter().any(is_in_table)
 }
 
 /// The key of `x["key"]`.
 pub(super) fn literal_key(index: &CallExpr) -> Option<&str> {
-    match index.args.get(1).map(|key| &key.expr) {
-        Some(Expr::Literal(LiteralValue::String(key))) if index.func_name == operators::INDEX => {
-            Some(key.inner())
-        }
+    match literal_index(index) {
+        Some(LiteralValue::String(key)) => Some(key.inner()),
         _ => None,
     }
 }
 
-/// Makes the functions of this module callable.
-pub(super) fn install(
-    context: &mut Context<'_, '_>,
-    meter: &Meter,
-) -> std::result::Result<(), DeclarationError> {
-    let (charge, charge_index, patterns) = (meter.clone(), meter.clone(), Patterns::default());
-    let functions: [(&str, Function); 11] = [
-        (CHARGE, Box::new(move |call| charge.charge(call))),
-        (
-            CHARGE_INDEX,
-            Box::new(move |call| charge_index.charge_index(call)),
-        ),
-        (
-            OWN_MATCHES,
-            metered(meter, move |call, meter| matches(call, meter, &patterns)),
-        ),
-        ("split", metered(meter, |call, _| split(call))),
-        ("join", metered(meter, |call, _| join(call))),
-        ("replace", metered(meter, |call, _| replace(call))),
-        ("json", metered(meter, json)),
-        ("toJson", metered(meter, |call, _| to_json(call))),
-        (
-            "lower",
-            metered(meter, |call, _| Ok(text(call.text(0)?.to_lowercase()))),
-        ),
-        (
-            "upper",
-            metered(meter, |call, _| Ok(text(call.text(0)?.to_uppercase()))),
-        ),
-        (
-            "trim",
-            metered(meter, |call, _| Ok(text(call.text(0)?.trim().to_owned()))),
-        ),
-    ];
-    functions
-        .into_iter()
-        .try_for_each(|(name, function)| context.add_function(name, function))
+/// The index of `x[0]` or `x["key"]`.
+pub(super) fn literal_index(index: &CallExpr) -> Option<&LiteralValue> {
+    match index.args.get(1).map(|key| &key.expr) {
+        Some(Expr::Literal(literal)) if index.func_name == operators::INDEX => Some(literal),
+        _ => None,
+    }
 }
 
-type Owned = Box<dyn Val + 'static>;
-
-/// The operands of a call, the receiver first.
-struct Operands<'c>(Vec<&'c dyn Val>, &'c str);
-
-impl Operands<'_> {
-    fn value(&self, position: usize) -> Result<&dyn Val> {
-        let value = self.0.get(position).copied();
-        value.ok_or_else(ExecutionError::missing_argument_or_target)
-    }
-
-    fn text(&self, position: usize) -> Result<&str> {
-        match self.value(position)?.downcast_ref::<CelString>() {
-            Some(text) => Ok(text.inner()),
-            None => Err(self.error("needs a text")),
+/// Makes the functions of this module callable, with the [`Session`] of the evaluation.
+pub(super) fn install(context: &mut Context<'_, '_>) -> Result<(), DeclarationError> {
+    context.add_function(
+        CHARGE,
+        in_context(|call| Session::of(call)?.meter.charge(call)),
+    )?;
+    context.add_function(
+        CHARGE_INDEX,
+        in_context(|call| Session::of(call)?.meter.charge_index(call)),
+    )?;
+    for row in CALLABLE {
+        if let Some(apply) = row.apply {
+            let name = implementation(row.name.to_owned());
+            context.add_function(&name, in_context(move |call| metered(call, apply)))?;
         }
     }
+    Ok(())
+}
 
-    fn error(&self, problem: &str) -> ExecutionError {
-        ExecutionError::function_error(self.1, problem)
+/// Every name in source text.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    CALLABLE.iter().map(|row| row.name)
+}
+
+const fn own(name: &'static str, operands: RangeInclusive<usize>, apply: Apply) -> Callable {
+    Callable {
+        name,
+        operands,
+        apply: Some(apply),
     }
 }
 
-fn metered(
-    meter: &Meter,
-    function: impl Fn(&Operands<'_>, &Meter) -> Result<Owned> + Send + Sync + 'static,
-) -> Function {
-    let meter = meter.clone();
-    Box::new(move |call| {
-        let receiver = call.this.iter();
-        let operands = receiver
-            .chain(&call.args)
-            .map(|operand| &**operand as &dyn Val);
-        let operands = Operands(operands.collect(), call.name);
-        let result = function(&operands, &meter)?;
-        meter.spend_for(result.as_ref())?;
-        Ok(CowVal::Owned(result))
-    })
-}
-
-fn matches(call: &Operands<'_>, meter: &Meter, patterns: &Patterns) -> Result<Owned> {
-    let is_match = patterns.is_match(call.text(0)?, call.text(1)?, meter)?;
-    is_match
-        .map(|is_match| Box::new(CelBool::from(is_match)) as Owned)
-        .map_err(|problem| call.error(problem))
-}
-
-fn split(call: &Operands<'_>) -> Result<Owned> {
-    let separator = call.text(1)?;
-    if separator.is_empty() {
-        return Err(call.error("the separator is empty"));
+const fn builtin(name: &'static str, operands: RangeInclusive<usize>) -> Callable {
+    Callable {
+        name,
+        operands,
+        apply: None,
     }
-    let parts: Vec<&str> = call.text(0)?.split(separator).take(MAX_PARTS + 1).collect();
-    if parts.len() > MAX_PARTS {
-        return Err(call.error("more than 10,000 parts"));
-    }
-    let parts: Vec<Owned> = parts
-        .into_iter()
-        .map(|part| text(part.to_owned()))
-        .collect();
-    Ok(Box::new(CelList::from(parts)))
 }
 
-fn join(call: &Operands<'_>) -> Result<Owned> {
-    let separator = call.text(1)?;
-    let Some(list) = call.value(0)?.downcast_ref::<CelList>() else {
-        return Err(call.error("needs a list"));
-    };
-    let mut joined = String::new();
-    for (position, item) in list.inner().iter().enumerate() {
-        let Some(item) = item.downcast_ref::<CelString>() else {
-            return Err(call.error("needs a list of texts"));
-        };
-        if position > 0 {
-            joined.push_str(separator);
-        }
-        joined.push_str(item.inner());
-        if joined.len() > MAX_RESULT_BYTES {
-            return Err(call.error("the result is too long"));
-        }
-    }
-    Ok(text(joined))
+/// Fixes the type of a closure.
+fn in_context<F>(function: F) -> Function
+where
+    F: for<'context, 'call> Fn(
+            &mut FunctionContext<'context, 'call>,
+        ) -> Result<CowVal<'context, 'call>, ExecutionError>
+        + Send
+        + Sync
+        + 'static,
+{
+    Box::new(function)
 }
 
-fn replace(call: &Operands<'_>) -> Result<Owned> {
-    let (source, wanted, replacement) = (call.text(0)?, call.text(1)?, call.text(2)?);
-    if wanted.is_empty() {
-        return Err(call.error("the text to replace is empty"));
-    }
-    let added = source
-        .matches(wanted)
-        .count()
-        .saturating_mul(replacement.len());
-    if source.len().saturating_add(added) > MAX_RESULT_BYTES {
-        return Err(call.error("the result is too long"));
-    }
-    Ok(text(source.replace(wanted, replacement)))
-}
-
-fn json(call: &Operands<'_>, meter: &Meter) -> Result<Owned> {
-    let source = call.text(0)?;
-    if source.len() > MAX_RESULT_BYTES {
-        return Err(call.error("the text is longer than 256 KiB"));
-    }
-    let bytes = u64::try_from(source.len()).unwrap_or(u64::MAX);
-    meter.spend(bytes / JSON_BYTES_PER_UNIT)?;
-    let json: serde_json::Value =
-        serde_json::from_str(source).map_err(|_| call.error("the text is not JSON"))?;
-    Ok(value::owned(&json))
-}
-
-fn to_json(call: &Operands<'_>) -> Result<Owned> {
-    let mut budget = MAX_RESULT_BYTES;
-    let json = value::to_json(call.value(0)?, &mut budget)
-        .map_err(|_| call.error("the value is too large or not JSON"))?;
-    Ok(text(json.to_string()))
-}
-
-fn text(text: String) -> Owned {
-    Box::new(CelString::from(text))
+fn metered<'context, 'call>(
+    context: &FunctionContext<'context, 'call>,
+    apply: Apply,
+) -> Result<CowVal<'context, 'call>, ExecutionError> {
+    let session = Session::of(context)?;
+    let result = apply(&Call::new(context, session))?;
+    session.meter.spend_for(result.as_ref())?;
+    Ok(CowVal::Owned(result))
 }
 
 /// Whether it is a variable or a field of a path.

@@ -7,10 +7,7 @@
 //! loop runs. Functions pay for their results. No render does more than a constant times [`FUEL`]
 //! steps, those for errors that `||` or `exists` absorb included.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cel::{
     ExecutionError, FunctionContext,
@@ -33,16 +30,16 @@ pub(super) const CHARGE_INDEX: &str = "@index";
 const BYTES_PER_UNIT: usize = 16;
 
 /// What is left of the budget.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Meter {
-    fuel: Arc<AtomicU64>,
+    fuel: AtomicU64,
 }
 
 impl Meter {
     /// A full budget.
     pub(super) fn full() -> Self {
         Self {
-            fuel: Arc::new(AtomicU64::new(FUEL)),
+            fuel: AtomicU64::new(FUEL),
         }
     }
 

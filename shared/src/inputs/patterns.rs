@@ -15,7 +15,7 @@ const FUEL_PER_PATTERN: u64 = 10_000;
 const FUEL_PER_BYTE: u64 = 2;
 
 /// The regular expressions of one evaluation, each compiled and paid for once.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Patterns {
     compiled: Mutex<HashMap<String, Option<Regex>>>,
 }

@@ -5,6 +5,7 @@ use super::{
     Error, Expression, MAX_RESULT_BYTES,
     error::excerpt,
     evaluation::Evaluation,
+    paths::Paths,
     value::{self, Unfit},
 };
 
@@ -12,6 +13,15 @@ const OPENING: &str = "${";
 
 const MAX_EXPRESSIONS: usize = 200;
 const MAX_DEPTH: usize = 64;
+
+/// The expressions of one template.
+#[derive(Debug, Default)]
+pub(super) struct Expressions {
+    /// In the order of the template.
+    pub(super) list: Vec<Expression>,
+    /// What they read.
+    pub(super) paths: Paths,
+}
 
 /// A piece of a template; expressions are positions in the template's list.
 #[derive(Clone, Debug)]
@@ -38,8 +48,8 @@ pub(super) enum Segment {
 }
 
 impl Part {
-    /// Compiles a value, adding its expressions to the list.
-    pub(super) fn compile(value: &Value, expressions: &mut Vec<Expression>) -> Result<Self, Error> {
+    /// Compiles a value, adding its expressions to the others.
+    pub(super) fn compile(value: &Value, expressions: &mut Expressions) -> Result<Self, Error> {
         compile(value, expressions, MAX_DEPTH)
     }
 
@@ -47,13 +57,10 @@ impl Part {
     pub(super) fn render(
         &self,
         expressions: &[Expression],
-        evaluation: &mut Evaluation<'_>,
+        evaluation: &mut Evaluation<'_, '_>,
     ) -> Result<Value, Error> {
         match self {
-            Self::Literal(value) => {
-                evaluation.spend(value.to_string().len())?;
-                Ok(value.clone())
-            }
+            Self::Literal(value) => evaluation.literal(value),
             Self::Value(position) => evaluation.value_at(expressions, *position),
             Self::Text(segments) => render_text(segments, expressions, evaluation),
             Self::List(parts) => parts
@@ -101,14 +108,14 @@ pub(super) fn too_large() -> Error {
     }
 }
 
-fn compile(value: &Value, expressions: &mut Vec<Expression>, levels: usize) -> Result<Part, Error> {
+fn compile(value: &Value, expressions: &mut Expressions, levels: usize) -> Result<Part, Error> {
     let Some(levels) = levels.checked_sub(1) else {
         return Err(Error::Template {
             text: "…".to_owned(),
             problem: "nested deeper than 64 levels",
         });
     };
-    let first = expressions.len();
+    let first = expressions.list.len();
     let part = match value {
         Value::String(text) => compile_text(text, expressions)?,
         Value::Array(items) => {
@@ -123,7 +130,7 @@ fn compile(value: &Value, expressions: &mut Vec<Expression>, levels: usize) -> R
         }
         _ => Part::Literal(value.clone()),
     };
-    let is_plain = expressions.len() == first && !matches!(part, Part::Literal(_));
+    let is_plain = expressions.list.len() == first && !matches!(part, Part::Literal(_));
     Ok(if is_plain { literal(part) } else { part })
 }
 
@@ -143,7 +150,7 @@ fn literal(part: Part) -> Part {
     Part::Literal(value(part))
 }
 
-fn compile_text(text: &str, expressions: &mut Vec<Expression>) -> Result<Part, Error> {
+fn compile_text(text: &str, expressions: &mut Expressions) -> Result<Part, Error> {
     let malformed = |problem| Error::Template {
         text: excerpt(text),
         problem,
@@ -161,12 +168,14 @@ fn compile_text(text: &str, expressions: &mut Vec<Expression>) -> Result<Part, E
         literal.push_str(&rest[..position]);
         let inner = &rest[position + OPENING.len()..];
         let length = expression_length(inner).ok_or_else(|| malformed("`${` has no `}`"))?;
-        if expressions.len() >= MAX_EXPRESSIONS {
+        if expressions.list.len() >= MAX_EXPRESSIONS {
             return Err(malformed("more than 200 expressions in one value"));
         }
         segments.push(Segment::Literal(std::mem::take(&mut literal)));
-        segments.push(Segment::Expression(expressions.len()));
-        expressions.push(Expression::compile(inner[..length].trim())?);
+        segments.push(Segment::Expression(expressions.list.len()));
+        let source = inner[..length].trim();
+        let expression = Expression::compile(source, &mut expressions.paths)?;
+        expressions.list.push(expression);
         rest = &inner[length + 1..];
     }
     literal.push_str(rest);
@@ -207,7 +216,7 @@ fn expression_length(source: &str) -> Option<usize> {
 fn render_text(
     segments: &[Segment],
     expressions: &[Expression],
-    evaluation: &mut Evaluation<'_>,
+    evaluation: &mut Evaluation<'_, '_>,
 ) -> Result<Value, Error> {
     let mut text = String::new();
     for segment in segments {

@@ -1,3 +1,5 @@
+mod documents;
+mod functions;
 mod limits;
 mod loops;
 mod payloads;

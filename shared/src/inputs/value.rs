@@ -38,6 +38,11 @@ pub(super) fn position(index: usize) -> Box<dyn Val + 'static> {
     Box::new(CelInt::from(i64::try_from(index).unwrap_or(i64::MAX)))
 }
 
+/// A CEL boolean.
+pub(super) fn boolean(holds: bool) -> Box<dyn Val + 'static> {
+    Box::new(CelBool::from(holds))
+}
+
 /// A CEL map with text keys.
 pub(super) fn object<'v, K>(
     entries: impl IntoIterator<Item = (K, Box<dyn Val + 'v>)>,
@@ -56,12 +61,24 @@ pub(super) fn to_json(value: &dyn Val, budget: &mut usize) -> Result<Value, Unfi
     nested_to_json(value, budget, MAX_DEPTH)
 }
 
+/// A copy, with the limits of [`to_json`].
+pub(super) fn copy(json: &Value, budget: &mut usize) -> Result<Value, Unfit> {
+    spend_for_copy(json, budget, MAX_DEPTH)?;
+    Ok(json.clone())
+}
+
 /// A string as it is, anything else as compact JSON.
 pub(super) fn into_text(value: Value) -> String {
     match value {
         Value::String(text) => text,
         other => other.to_string(),
     }
+}
+
+/// The text of a key.
+pub(super) fn key_text(key: &CelMapKey<'_>) -> Result<String, Unfit> {
+    let mut unlimited = usize::MAX;
+    nested_to_json(key.inner(), &mut unlimited, 0).map(into_text)
 }
 
 /// What a JSON value is, for messages.
@@ -125,6 +142,26 @@ fn nested_to_json(value: &dyn Val, budget: &mut usize, levels: usize) -> Result<
     scalar_to_json(value)
 }
 
+fn spend_for_copy(json: &Value, budget: &mut usize, levels: usize) -> Result<(), Unfit> {
+    match json {
+        Value::Array(items) => {
+            let levels = below(levels)?;
+            spend(budget, 2 + items.len())?;
+            let mut items = items.iter();
+            items.try_for_each(|item| spend_for_copy(item, budget, levels))
+        }
+        Value::Object(entries) => {
+            let levels = below(levels)?;
+            entries.iter().try_for_each(|(key, value)| {
+                spend(budget, key.len() + 4)?;
+                spend_for_copy(value, budget, levels)
+            })
+        }
+        Value::String(text) => spend(budget, text.len() + 2),
+        _ => spend(budget, 1),
+    }
+}
+
 fn scalar_to_json(value: &dyn Val) -> Result<Value, Unfit> {
     if value.downcast_ref::<CelNull>().is_some() {
         Ok(Value::Null)
@@ -166,11 +203,6 @@ fn map_to_json(map: &CelMap<'_>, budget: &mut usize, levels: usize) -> Result<Va
         entries.insert(key, nested_to_json(value.as_ref(), budget, levels)?);
     }
     Ok(Value::Object(entries.into_iter().collect()))
-}
-
-fn key_text(key: &CelMapKey<'_>) -> Result<String, Unfit> {
-    let mut unlimited = usize::MAX;
-    nested_to_json(key.inner(), &mut unlimited, 0).map(into_text)
 }
 
 fn below(levels: usize) -> Result<usize, Unfit> {

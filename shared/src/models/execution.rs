@@ -161,6 +161,9 @@ pub struct Lease {
     pub owner: Option<String>,
     /// Rises with each claim.
     pub fence: i64,
+    /// Rises with each commit of a holder: each changes the document, and with it its version.
+    #[serde(default)]
+    pub revision: i64,
     /// When the lease ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,

@@ -30,6 +30,15 @@ pub struct Call {
     pub request: ChatRequest,
 }
 
+/// What a model answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The answer.
+    pub response: ChatResponse,
+    /// What it cost, in micro-dollars.
+    pub cost_micro_usd: i64,
+}
+
 /// The only way from a function to a model: reserve, call, settle.
 ///
 /// The ledger entry is known by organization and idempotency key. A repeat of a call under way
@@ -69,12 +78,16 @@ impl MeteredLlm {
     /// # Errors
     /// Returns [`Error::Exhausted`] and [`Error::UnknownModel`] before the model is asked,
     /// [`Error::Llm`] when it does not answer, [`Error::Store`] when the call cannot be booked.
-    pub async fn chat(&self, call: &Call) -> Result<ChatResponse, Error> {
+    pub async fn chat(&self, call: &Call) -> Result<Answer, Error> {
         let admission = commit_contended(&self.store, || self.admit(call)).await?;
         match self.provider.chat(&call.request).await {
             Ok(response) => {
                 self.book(&admission, Some(response.usage)).await?;
-                Ok(response)
+                let cost_micro_usd = admission.price.cost_micro_usd(&response.usage);
+                Ok(Answer {
+                    response,
+                    cost_micro_usd,
+                })
             }
             Err(error) => {
                 if error.is_unused()

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use google_cloud_auth::credentials::Credentials;
-use google_cloud_storage::client::Storage;
+use google_cloud_storage::client::{Storage, StorageControl};
 use tokio::sync::OnceCell;
 
 use super::{Bucket, Created, Error};
@@ -12,6 +12,7 @@ pub struct CloudStorage {
     bucket: String,
     endpoint: Option<(String, Credentials)>,
     client: OnceCell<Storage>,
+    control: OnceCell<StorageControl>,
 }
 
 impl CloudStorage {
@@ -22,6 +23,7 @@ impl CloudStorage {
             bucket: format!("projects/_/buckets/{name}"),
             endpoint: None,
             client: OnceCell::new(),
+            control: OnceCell::new(),
         }
     }
 
@@ -45,6 +47,21 @@ impl CloudStorage {
             builder.build().await.map_err(unavailable)
         };
         self.client.get_or_try_init(connect).await
+    }
+
+    async fn control(&self) -> Result<&StorageControl, Error> {
+        let connect = || async {
+            let builder = StorageControl::builder();
+            let builder = match self.endpoint.clone() {
+                Some((url, credentials)) => {
+                    builder.with_endpoint(url).with_credentials(credentials)
+                }
+                None => builder,
+            };
+            let unavailable = |error| Error::Unavailable(Box::new(error));
+            builder.build().await.map_err(unavailable)
+        };
+        self.control.get_or_try_init(connect).await
     }
 }
 
@@ -76,12 +93,37 @@ impl Bucket for CloudStorage {
         }
         Ok(Some(content.into()))
     }
+
+    async fn delete(&self, name: &str) -> Result<(), Error> {
+        let control = self.control().await?;
+        let request = control
+            .delete_object()
+            .set_bucket(&self.bucket)
+            .set_object(name);
+        match request.send().await {
+            Err(error) if code(&error) == Some("NOT_FOUND") => Ok(()),
+            result => result.map_err(from_api),
+        }
+    }
 }
 
 fn from_api(error: google_cloud_storage::Error) -> Error {
-    match error.http_status_code() {
-        Some(408 | 429) => Error::Unavailable(Box::new(error)),
-        Some(400..=499) => Error::Refused(Box::new(error)),
-        _ => Error::Unavailable(Box::new(error)),
+    let is_refused = match error.http_status_code() {
+        Some(408 | 429) => false,
+        Some(400..=499) => true,
+        _ => matches!(
+            code(&error),
+            Some("INVALID_ARGUMENT" | "PERMISSION_DENIED" | "UNAUTHENTICATED")
+        ),
+    };
+    if is_refused {
+        Error::Refused(Box::new(error))
+    } else {
+        Error::Unavailable(Box::new(error))
     }
+}
+
+/// The name of the gRPC code (<https://cloud.google.com/apis/design/errors#handling_errors>).
+fn code(error: &google_cloud_storage::Error) -> Option<&'static str> {
+    error.status().map(|status| status.code.name())
 }

@@ -42,6 +42,16 @@ impl Bucket for Directory {
             Err(error) => Err(Error::Refused(Box::new(error))),
         }
     }
+
+    async fn delete(&self, name: &str) -> Result<(), Error> {
+        let path = self.root.join(name);
+        match run(move || std::fs::remove_file(path)).await? {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Error::Refused(Box::new(error)))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {

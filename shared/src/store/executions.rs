@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write, decode,
-    document_db::{Comparison, Document, Order, Precondition, Query},
+    document_db::{
+        Comparison, Document, Operation, Order, Precondition, Query, ValueType, value as wire_value,
+    },
     position,
 };
 use crate::{
@@ -97,6 +99,26 @@ impl Store {
         }
         executions.truncate(limit as usize);
         Ok(executions)
+    }
+
+    /// The workflow's executions that have not begun, the oldest first.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_queued_executions(
+        &self,
+        org_id: &OrgId,
+        workflow_id: &WorkflowId,
+        limit: u32,
+    ) -> Result<Vec<Execution>, Error> {
+        let query = Query::new("executions", limit)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("workflowId", Comparison::Equal, workflow_id.as_str())
+            .filter("status", Comparison::Equal, "queued")
+            .order(Order::Ascending("startedAt"));
+        let executions: Vec<Versioned<Execution>> = self.list(&query).await?;
+        let executions = executions.into_iter();
+        Ok(executions.map(|execution| execution.value).collect())
     }
 
     /// The whole journal of the organization's execution.
@@ -206,8 +228,20 @@ pub fn save_progress(execution: &Versioned<Execution>) -> Result<Write, Error> {
         waiting_since: value.waiting_since,
         has_slot: value.has_slot,
     };
-    let precondition = Precondition::Version(execution.version);
-    super::merge(path(&value.id), &progress, precondition)
+    let path = path(&value.id);
+    let mut fields = super::encode(&path, &progress)?;
+    for field in Progress::OPTIONAL {
+        let null = || wire_value(ValueType::NullValue(0));
+        fields.entry(field.to_owned()).or_insert_with(null);
+    }
+    Ok(Write {
+        path,
+        operation: Operation::Merge {
+            fields,
+            increments: Vec::new(),
+        },
+        precondition: Precondition::Version(execution.version),
+    })
 }
 
 /// Replaces the execution, if nobody changed it meanwhile.
@@ -265,7 +299,6 @@ pub fn delete_log_line(id: &ExecutionId, seq: i64) -> Write {
     super::delete(path(id).child("logs", &log_id(seq)), Precondition::None)
 }
 
-/// Absent values are written as `null`, so that they replace earlier ones.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Progress<'a> {
@@ -280,6 +313,12 @@ struct Progress<'a> {
     resume_at: Option<Timestamp>,
     waiting_since: Option<Timestamp>,
     has_slot: bool,
+}
+
+impl Progress<'_> {
+    /// Written as `null` when absent, so that they replace earlier values.
+    const OPTIONAL: [&'static str; 5] =
+        ["finishedAt", "output", "error", "resumeAt", "waitingSince"];
 }
 
 fn path(id: &ExecutionId) -> DocumentPath {

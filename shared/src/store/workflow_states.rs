@@ -31,11 +31,10 @@ impl Store {
         &self,
         _caller: &SystemPrincipal,
         limit: u32,
-    ) -> Result<Vec<WorkflowState>, Error> {
+    ) -> Result<Vec<Versioned<WorkflowState>>, Error> {
         let query =
             Query::new("workflow_states", limit).filter("hasQueue", Comparison::Equal, true);
-        let states: Vec<Versioned<WorkflowState>> = self.list(&query).await?;
-        Ok(states.into_iter().map(|state| state.value).collect())
+        self.list(&query).await
     }
 }
 

@@ -347,6 +347,7 @@ pub(crate) fn execution() -> Execution {
         lease: Lease {
             owner: Some("worker".to_owned()),
             fence: 3,
+            revision: 4,
             until: Some(time()),
         },
         attempts: 1,

@@ -1,5 +1,6 @@
 //! `agent`: a deployed agent thinks about a prompt.
 
+use async_trait::async_trait;
 use serde_json::json;
 use shared::{
     graph::AgentData,
@@ -10,7 +11,7 @@ use shared::{
 };
 
 use super::{
-    Call, Failure, Outcome, Prepared, Stop,
+    Call, Effect, Failure, Outcome, Prepared, Stop,
     llm::{self, LlmCall},
 };
 use crate::AppState;
@@ -29,16 +30,24 @@ pub(crate) struct AgentCall {
 pub(super) fn prepare(data: &AgentData, bindings: &Bindings) -> Result<Prepared, Failure> {
     let agent_id = AgentId::parse(data.agent_id.render_text(bindings)?)
         .map_err(|error| Failure::permanent("invalid_argument", format!("`agentId`: {error}")))?;
-    Ok(Prepared::Effect(super::Effect::Agent(AgentCall {
+    Ok(Prepared::Effect(Box::new(AgentCall {
         agent_id,
         prompt: data.prompt.render_text(bindings)?,
         max_tokens: data.max_tokens.unwrap_or(llm::DEFAULT_MAX_TOKENS),
     })))
 }
 
-impl AgentCall {
-    pub(super) async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
-        let agent = state.store.find_agent(&call.org_id, &self.agent_id).await?;
+#[async_trait]
+impl Effect for AgentCall {
+    fn request_hash(&self) -> String {
+        fingerprint(&["agent", self.agent_id.as_str(), &self.prompt])
+    }
+
+    async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
+        let agent = state
+            .store
+            .find_agent(&call.execution.org_id, &self.agent_id)
+            .await?;
         let agent = agent
             .ok_or_else(|| Failure::permanent("not_found", "no such agent"))?
             .value;
@@ -56,8 +65,8 @@ impl AgentCall {
             json: false,
             agent_id: Some(agent.id.clone()),
         };
-        let response = question.ask(state, call).await?;
-        let tokens = response.usage.total();
+        let answer = question.ask(state, call).await?;
+        let response = answer.response;
         let thought: String = response.content.chars().take(MAX_THOUGHT_CHARS).collect();
         let thoughts = vec![format!("{}: {thought}", agent.name)];
         let output = json!({
@@ -66,15 +75,11 @@ impl AgentCall {
             "agentId": agent.id,
         });
         Ok(Outcome {
-            output,
-            tokens,
             thoughts,
-            ..Outcome::default()
+            tokens: response.usage.total(),
+            cost_micro_usd: answer.cost_micro_usd,
+            ..Outcome::of(output)
         })
-    }
-
-    pub(super) fn request_hash(&self) -> String {
-        fingerprint(&["agent", self.agent_id.as_str(), &self.prompt])
     }
 }
 

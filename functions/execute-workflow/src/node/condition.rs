@@ -11,8 +11,5 @@ use super::{Failure, Outcome, Prepared};
 pub(super) fn prepare(data: &ConditionData, bindings: &Bindings) -> Result<Prepared, Failure> {
     let holds = data.expression.evaluate(bindings)?;
     let handle = if holds { handle::TRUE } else { handle::FALSE };
-    Ok(Prepared::Done(Outcome {
-        handle,
-        ..Outcome::of(json!(holds))
-    }))
+    Ok(Prepared::Done(Outcome::at(handle, json!(holds))))
 }

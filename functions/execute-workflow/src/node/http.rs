@@ -1,18 +1,24 @@
 //! `http`: a request to the outside, through the egress guard.
 
-use std::{collections::BTreeMap, time::Duration};
+mod answer;
+mod body;
+mod pages;
+mod stored;
 
-use ::http::{Method, StatusCode};
-use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::http::Method;
+use async_trait::async_trait;
 use shared::{
-    egress::{EgressRequest, EgressResponse, Error, MAX_TIMEOUT},
-    graph::HttpData,
+    egress::{EgressRequest, EgressResponse, Error, MAX_TIMEOUT, Unanswered},
+    graph::{HttpData, Pagination, ResponseFormat},
     ids::fingerprint,
-    inputs::{Bindings, MAX_RESULT_BYTES, Template},
+    inputs::{Bindings, Template},
     retry::Transient,
 };
 
-use super::{Call, Failure, Outcome, Prepared, Stop};
+use self::body::Body;
+use super::{Call, Effect, Failure, Outcome, Prepared, Stop};
 use crate::AppState;
 
 /// Makes a repeat of the request harmless at services that know the header
@@ -20,80 +26,116 @@ use crate::AppState;
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const CONTENT_TYPE: &str = "content-type";
 
-/// A request with its expressions resolved.
-#[derive(Clone, Debug)]
+/// A request with its expressions resolved. It holds credentials: it cannot be logged.
 pub(crate) struct HttpCall {
     method: Method,
-    url: String,
+    target: Target,
     /// By lower-case name.
     headers: BTreeMap<String, String>,
+    body: Option<Body>,
+    response: ResponseFormat,
+    success_codes: Option<BTreeSet<u16>>,
+    pagination: Option<Pagination>,
+}
+
+/// Where a request goes.
+#[derive(Clone)]
+struct Target {
+    url: String,
+    /// Added to the query of the URL.
     query: BTreeMap<String, String>,
-    body: Option<Vec<u8>>,
 }
 
 pub(super) fn prepare(data: &HttpData, bindings: &Bindings) -> Result<Prepared, Failure> {
     let method = Method::from_bytes(data.method.as_str().as_bytes());
-    let headers = render_texts(&data.headers, bindings)?;
-    let mut call = HttpCall {
-        method: method.map_err(|_| invalid("`method` is unknown"))?,
-        url: data.url.render_text(bindings)?,
-        headers: headers
-            .into_iter()
-            .map(|(name, value)| (name.to_lowercase(), value))
-            .collect(),
-        query: render_texts(&data.query, bindings)?,
-        body: None,
-    };
-    if let Some(body) = &data.body {
-        call.set_body(body.render(bindings)?);
+    let mut headers: BTreeMap<String, String> = render_texts(&data.headers, bindings)?
+        .into_iter()
+        .map(|(name, value)| (name.to_lowercase(), value))
+        .collect();
+    if let Some(auth) = &data.auth {
+        headers.insert(
+            "authorization".to_owned(),
+            body::authorization(auth, bindings)?,
+        );
     }
-    Ok(Prepared::Effect(super::Effect::Http(call)))
+    let body = data.body.as_ref();
+    let call = HttpCall {
+        method: method.map_err(|_| invalid("`method` is unknown"))?,
+        target: Target {
+            url: data.url.render_text(bindings)?,
+            query: render_texts(&data.query, bindings)?,
+        },
+        headers,
+        body: body.map(|body| Body::render(body, bindings)).transpose()?,
+        response: data.response,
+        success_codes: data.success_codes.clone(),
+        pagination: data.pagination.clone(),
+    };
+    Ok(Prepared::Effect(Box::new(call)))
 }
 
-impl HttpCall {
-    /// A string is sent as it is, anything else as JSON.
-    fn set_body(&mut self, body: Value) {
-        let (content_type, body) = match body {
-            Value::String(text) => ("text/plain; charset=utf-8", text.into_bytes()),
-            other => ("application/json", other.to_string().into_bytes()),
-        };
-        let header = self.headers.entry(CONTENT_TYPE.to_owned());
-        header.or_insert_with(|| content_type.to_owned());
-        self.body = Some(body);
-    }
-
-    pub(super) async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
-        let mut headers = self.headers.clone();
-        let key = headers.entry(IDEMPOTENCY_KEY.to_owned());
-        key.or_insert_with(|| call.idempotency_key.clone());
-        let request = EgressRequest {
-            method: self.method.clone(),
-            url: self.url.clone(),
-            headers,
-            query: self.query.clone(),
-            body: self.body.clone(),
-            timeout: MAX_TIMEOUT,
-        };
-        let response = state.egress.send(request).await.map_err(to_failure)?;
-        if let Some(failure) = failure_of(&response) {
-            return Err(failure.into());
-        }
-        Ok(Outcome::of(to_output(&response)?))
-    }
-
-    pub(super) fn request_hash(&self) -> String {
-        let body = self
-            .body
-            .as_deref()
-            .map(String::from_utf8_lossy)
-            .unwrap_or_default();
+#[async_trait]
+impl Effect for HttpCall {
+    fn request_hash(&self) -> String {
+        let body = self.body.as_ref().map(Body::fingerprint);
         fingerprint(&[
             "http",
             self.method.as_str(),
-            &self.url,
-            &format!("{:?}", self.query),
-            &body,
+            &self.target.url,
+            &format!("{:?}", self.target.query),
+            &body.unwrap_or_default(),
         ])
+    }
+
+    async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
+        let output = match &self.pagination {
+            Some(pagination) => pages::collect(self, pagination, state, call).await?,
+            None => {
+                let key = self.key(call);
+                let response = self.ask(state, call, self.target.clone(), key).await?;
+                answer::output(self.response, response, state, call).await?
+            }
+        };
+        Ok(Outcome::of(output))
+    }
+}
+
+impl HttpCall {
+    /// The node's own key, if it has one.
+    fn key(&self, call: &Call) -> String {
+        let own = self.headers.get(IDEMPOTENCY_KEY);
+        own.unwrap_or(&call.idempotency_key).clone()
+    }
+
+    /// One request. A status that is not asked for fails the node, so that its policy decides
+    /// what happens next.
+    async fn ask(
+        &self,
+        state: &AppState,
+        call: &Call,
+        target: Target,
+        key: String,
+    ) -> Result<EgressResponse, Failure> {
+        let mut headers = self.headers.clone();
+        headers.insert(IDEMPOTENCY_KEY.to_owned(), key);
+        let mut content = None;
+        if let Some(body) = &self.body {
+            let (content_type, bytes) = body.load(state, call).await?;
+            let header = headers.entry(CONTENT_TYPE.to_owned());
+            header.or_insert(content_type);
+            content = Some(bytes);
+        }
+        let request = EgressRequest {
+            method: self.method.clone(),
+            url: target.url,
+            headers,
+            query: target.query,
+            body: content,
+            timeout: MAX_TIMEOUT,
+        };
+        let response = state.egress.send(request).await.map_err(to_failure)?;
+        let failure = answer::failure_of(&response, self.success_codes.as_ref(), &state.clock);
+        failure.map_or(Ok(response), Err)
     }
 }
 
@@ -106,74 +148,59 @@ fn render_texts(
     templates.iter().map(render).collect()
 }
 
-/// An error status fails the node, so that its policy decides what happens next.
-fn failure_of(response: &EgressResponse) -> Option<Failure> {
-    let status = StatusCode::from_u16(response.status).ok()?;
-    if status.is_success() || status.is_redirection() {
-        return None;
-    }
-    let message = format!("the server answered {status}");
-    let may_help = status.is_server_error()
-        || matches!(
-            status,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
-        );
-    if !may_help {
-        return Some(Failure::permanent("failed_precondition", message));
-    }
-    let seconds = response
-        .headers
-        .get("retry-after")
-        .and_then(|value| value.parse().ok());
-    let retry_after = seconds.map(Duration::from_secs);
-    Some(Failure::transient("unavailable", message).with_retry_after(retry_after))
-}
-
-/// `{ status, headers, body }`: the body parsed when it is JSON, text otherwise.
-fn to_output(response: &EgressResponse) -> Result<Value, Failure> {
-    let Ok(text) = std::str::from_utf8(&response.body) else {
-        return Err(Failure::permanent(
-            "failed_precondition",
-            "the answer is not text",
-        ));
+fn to_failure(error: Unanswered) -> Failure {
+    let code = match error.reason {
+        Error::BodyTooLarge | Error::HeadersTooLarge => "limit_exceeded",
+        _ if error.is_transient() => "unavailable",
+        _ => "failed_precondition",
     };
-    if text.len() > MAX_RESULT_BYTES {
-        let message = format!("the answer is larger than {MAX_RESULT_BYTES} bytes");
-        return Err(Failure::permanent("limit_exceeded", message));
-    }
-    Ok(json!({
-        "status": response.status,
-        "headers": response.headers,
-        "body": if is_json(response) { parse(text)? } else { Value::from(text) },
-    }))
-}
-
-fn is_json(response: &EgressResponse) -> bool {
-    let content_type = response.headers.get(CONTENT_TYPE);
-    let essence = content_type
-        .and_then(|value| value.split(';').next())
-        .unwrap_or_default()
-        .trim();
-    essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json")
-}
-
-fn parse(text: &str) -> Result<Value, Failure> {
-    if text.trim().is_empty() {
-        return Ok(Value::Null);
-    }
-    let refuse = |_| Failure::permanent("failed_precondition", "the answer is not valid JSON");
-    serde_json::from_str(text).map_err(refuse)
-}
-
-fn to_failure(error: Error) -> Failure {
-    let message = error.to_string();
-    if error.is_transient() {
-        Failure::transient("unavailable", message)
+    let failure = if error.is_transient() {
+        Failure::transient(code, error.to_string())
     } else {
-        Failure::permanent("failed_precondition", message)
+        Failure::permanent(code, error.to_string())
+    };
+    if error.may_have_reached {
+        failure.perhaps_done()
+    } else {
+        failure
     }
 }
 
 fn invalid(message: impl Into<String>) -> Failure {
     Failure::permanent("invalid_argument", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_tells_whether_the_request_may_have_arrived() {
+        for may_have_reached in [false, true] {
+            let reason = Error::TimedOut;
+            let failure = to_failure(Unanswered {
+                reason,
+                may_have_reached,
+            });
+            assert_eq!(failure.may_have_happened, may_have_reached);
+            assert!(failure.is_transient());
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_too_large_has_a_code_of_its_own() {
+        for (reason, code) in [
+            (Error::BodyTooLarge, "limit_exceeded"),
+            (Error::HeadersTooLarge, "limit_exceeded"),
+            (Error::TooManyRedirects, "failed_precondition"),
+            (Error::TimedOut, "unavailable"),
+        ] {
+            let may_have_reached = true;
+            let failure = to_failure(Unanswered {
+                reason,
+                may_have_reached,
+            });
+            assert_eq!(failure.code, code);
+        }
+    }
 }

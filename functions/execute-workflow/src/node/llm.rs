@@ -1,16 +1,17 @@
 //! `llm`: one question to a language model.
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use shared::{
     graph::LlmData,
     ids::{AgentId, fingerprint},
     inputs::Bindings,
-    llm::{ChatRequest, ChatResponse, Message},
-    quota,
+    llm::{ChatRequest, Message},
+    quota::{self, Answer},
     retry::Transient,
 };
 
-use super::{Call, Failure, Outcome, Prepared, Stop};
+use super::{Call, Effect, Failure, Outcome, Prepared, Stop};
 use crate::AppState;
 
 /// Tokens an answer may take unless the node says otherwise.
@@ -37,7 +38,7 @@ pub(super) fn prepare(data: &LlmData, bindings: &Bindings) -> Result<Prepared, F
         .as_ref()
         .map(|system| system.render_text(bindings))
         .transpose()?;
-    Ok(Prepared::Effect(super::Effect::Llm(LlmCall {
+    Ok(Prepared::Effect(Box::new(LlmCall {
         model: data.model.clone(),
         system,
         prompt: data.prompt.render_text(bindings)?,
@@ -48,28 +49,41 @@ pub(super) fn prepare(data: &LlmData, bindings: &Bindings) -> Result<Prepared, F
     })))
 }
 
-impl LlmCall {
-    pub(super) async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
-        let response = self.ask(state, call).await?;
-        let tokens = response.usage.total();
+#[async_trait]
+impl Effect for LlmCall {
+    fn request_hash(&self) -> String {
+        let model = self.model.as_deref().unwrap_or_default();
+        fingerprint(&[
+            "llm",
+            model,
+            self.system.as_deref().unwrap_or_default(),
+            &self.prompt,
+        ])
+    }
+
+    async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
+        let answer = self.ask(state, call).await?;
+        let response = answer.response;
         let mut output = json!({ "text": response.content, "model": response.model });
         if self.json {
             output["json"] = parse_answer(&response.content)?;
         }
         Ok(Outcome {
-            output,
-            tokens,
-            ..Outcome::default()
+            tokens: response.usage.total(),
+            cost_micro_usd: answer.cost_micro_usd,
+            ..Outcome::of(output)
         })
     }
+}
 
-    pub(super) async fn ask(&self, state: &AppState, call: &Call) -> Result<ChatResponse, Stop> {
+impl LlmCall {
+    pub(super) async fn ask(&self, state: &AppState, call: &Call) -> Result<Answer, Stop> {
         let system = self.system.clone().map(Message::system);
         let request = ChatRequest {
             model: self
                 .model
                 .clone()
-                .unwrap_or_else(|| state.default_model.clone()),
+                .unwrap_or_else(|| state.settings.default_model.clone()),
             messages: system
                 .into_iter()
                 .chain([Message::user(self.prompt.clone())])
@@ -80,23 +94,13 @@ impl LlmCall {
             idempotency_key: call.idempotency_key.clone(),
         };
         let metered = quota::Call {
-            org_id: call.org_id.clone(),
+            org_id: call.execution.org_id.clone(),
             agent_id: self.agent_id.clone(),
-            workflow_id: Some(call.workflow_id.clone()),
-            execution_id: Some(call.execution_id.clone()),
+            workflow_id: Some(call.execution.workflow_id.clone()),
+            execution_id: Some(call.execution.id.clone()),
             request,
         };
         state.llm.chat(&metered).await.map_err(to_stop)
-    }
-
-    pub(super) fn request_hash(&self) -> String {
-        let model = self.model.as_deref().unwrap_or_default();
-        fingerprint(&[
-            "llm",
-            model,
-            self.system.as_deref().unwrap_or_default(),
-            &self.prompt,
-        ])
     }
 }
 
@@ -107,6 +111,7 @@ fn parse_answer(text: &str) -> Result<Value, Failure> {
 
 fn to_stop(error: quota::Error) -> Stop {
     let (is_transient, retry_after) = (error.is_transient(), error.retry_after());
+    let may_have_happened = matches!(&error, quota::Error::Llm(error) if !error.is_unused());
     let (code, message) = match error {
         quota::Error::Store(error) => return Stop::Database(error),
         quota::Error::Exhausted { .. } => ("resource_exhausted", error.to_string()),
@@ -127,5 +132,9 @@ fn to_stop(error: quota::Error) -> Stop {
     } else {
         Failure::permanent(code, message)
     };
-    failure.with_retry_after(retry_after).into()
+    let failure = failure.with_retry_after(retry_after);
+    match may_have_happened {
+        true => failure.perhaps_done().into(),
+        false => failure.into(),
+    }
 }

@@ -1,10 +1,7 @@
 //! `output`: what the run gives back.
 
-use serde_json::{Map, Value};
-use shared::{
-    graph::{Graph, Node, OutputData},
-    inputs::Bindings,
-};
+use serde_json::Value;
+use shared::{graph::OutputData, inputs::Bindings};
 
 use super::{Failure, Outcome, Prepared};
 
@@ -12,29 +9,27 @@ use super::{Failure, Outcome, Prepared};
 /// nodes before have one.
 pub(super) fn prepare(
     data: &OutputData,
-    node: &Node,
-    graph: &Graph,
+    before: Vec<(&str, &Value)>,
     bindings: &Bindings,
 ) -> Result<Prepared, Failure> {
     let output = match &data.value {
         Some(value) => value.render(bindings)?,
-        None => {
-            let sources = graph.incoming(&node.id).map(|edge| edge.source.as_str());
-            let outputs = sources.filter_map(|id| Some((id, bindings.output(id)?)));
-            join(outputs.collect())
-        }
+        None => join(&before),
     };
     Ok(Prepared::Done(Outcome::of(output)))
 }
 
-fn join(outputs: Vec<(&str, &Value)>) -> Value {
-    match outputs.as_slice() {
-        [(_, only)] => (*only).clone(),
-        _ => {
-            let entries = outputs
-                .into_iter()
-                .map(|(id, value)| (id.to_owned(), value.clone()));
-            Value::Object(entries.collect::<Map<_, _>>())
-        }
+/// A single output as it is, several as an object by node id.
+pub(crate) fn join(outputs: &[(&str, &Value)]) -> Value {
+    if let [(_, only)] = outputs {
+        return (*only).clone();
     }
+    by_id(outputs)
+}
+
+/// Outputs as an object by node id.
+pub(crate) fn by_id(outputs: &[(&str, &Value)]) -> Value {
+    let entries = outputs.iter();
+    let entries = entries.map(|(id, value)| ((*id).to_owned(), (*value).clone()));
+    Value::Object(entries.collect())
 }

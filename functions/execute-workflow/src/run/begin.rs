@@ -1,17 +1,24 @@
-//! Beginning a node: skip it, end it at once, let it wait, or carry out its side effect.
+//! Giving a node its turn: skip it, end it at once, let it wait, or carry out its side effect.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use serde_json::Value;
 use shared::{
-    graph::{Node, NodeKind},
-    models::{ExecutionError, LogKind, LogLevel, StepStatus, Timestamp},
+    graph::{Node, NodeData, NodeKind, handle},
+    models::{ExecutionError, LogKind, LogLevel, Step, StepStatus},
     retry::{self, retry},
 };
 
-use super::{Decision, Run, label, settle::step_result};
+use super::{
+    Run, label,
+    plan::{Place, Rounds},
+    settle::step_result,
+};
 use crate::{
     AppState,
-    node::{self, Call, Effect, Failure, Outcome, Prepared, Stop},
+    fault_points::{Flaw, is_broken},
+    journal::StepKey,
+    node::{self, Call, Effect, Failure, Outcome, Prepared, Stop, usual_handle},
 };
 
 /// No side effect is started later than this in one request: its retries and a last attempt of
@@ -26,129 +33,275 @@ const RETRY_BUDGET: Duration = Duration::from_secs(150);
 
 /// A side effect that has come to an end.
 pub(super) struct Finished {
-    pub(super) node_id: String,
+    pub(super) place: Place,
+    pub(super) iteration: String,
     pub(super) result: Result<Outcome, Stop>,
     pub(super) duration_ms: i64,
 }
 
-impl<'a> Run<'a> {
-    pub(super) fn skip(&mut self, node: &Node) {
-        self.journal
-            .begin(&node.id, node.kind().as_str(), String::new(), None);
-        let result = step_result(Outcome::default(), 0, self.journal.now(), None);
-        self.journal.finish(&node.id, StepStatus::Skipped, result);
-        let message = format!("{} skipped", label(node));
-        self.journal.log(
-            Some(&node.id),
-            LogLevel::Info,
-            LogKind::NodeSkipped,
-            message,
-        );
-        self.decided.insert(node.id.clone(), Decision::Skipped);
-    }
+/// What the journal says of a node that has its turn.
+enum Past {
+    /// It has not begun.
+    None,
+    /// It has ended.
+    Ended(Step),
+    /// An earlier worker began it and did not end it.
+    Begun,
+    /// It waits, and its time has come or may have.
+    Waiting,
+    /// It waits.
+    NotDue,
+}
 
-    pub(super) fn start(
+impl<'a> Run<'a> {
+    /// Runs a node, or takes over what it has come to before.
+    pub(super) fn run(
         &mut self,
-        node: &Node,
+        place: Place,
     ) -> Result<Option<impl Future<Output = Finished> + use<'a>>, ExecutionError> {
-        self.check_budget(node)?;
-        let resumed = self
-            .journal
-            .step(&node.id)
-            .is_some_and(|s| s.intent.resume_at.is_some());
-        let prepared = if resumed {
-            Ok(Prepared::Done(Outcome::default()))
-        } else {
-            node::prepare(node, &self.graph, &self.bindings)
-        };
-        match prepared {
-            Ok(Prepared::Effect(effect)) => Ok(self.start_effect(node, effect)),
-            Ok(Prepared::Wait { duration }) => {
-                self.start_wait(node, duration);
+        let graph = Arc::clone(&self.graph);
+        let node = graph.node_at(place.node);
+        let iteration = self.plan.iteration(place.frame).to_owned();
+        match self.past(node, &iteration) {
+            Past::Ended(step) => self.replay(place, step).map(|()| None),
+            Past::NotDue => Ok(None),
+            _ if self.is_replaying && node.kind() != NodeKind::Loop => {
+                self.unrecorded.push(place);
                 Ok(None)
             }
+            Past::Begun if node.policy.at_most_once => {
+                let message =
+                    "an earlier attempt may have had its effect, and must be the only one";
+                let failure = Failure::permanent("unknown", message).perhaps_done();
+                self.settle(place, &iteration, Err(failure), 0)
+                    .map(|()| None)
+            }
+            Past::Waiting if node.kind() == NodeKind::Wait => {
+                let outcome = Ok(Outcome::default());
+                self.settle(place, &iteration, outcome, 0).map(|()| None)
+            }
+            past => self.start(place, &iteration, matches!(past, Past::None)),
+        }
+    }
+
+    /// Records that no edge led to the node, unless that is on record.
+    pub(super) fn skip(&mut self, place: Place) {
+        let graph = Arc::clone(&self.graph);
+        let node = graph.node_at(place.node);
+        let iteration = self.plan.iteration(place.frame).to_owned();
+        let key = StepKey {
+            node_id: &node.id,
+            iteration: &iteration,
+        };
+        if self.journal.step(key).is_none() {
+            let result = step_result(Outcome::default(), 0, self.journal.now(), None);
+            self.journal.skip(key, node.kind().as_str(), result);
+            let (level, kind) = (LogLevel::Info, LogKind::NodeSkipped);
+            let message = format!("{} skipped", label(node));
+            self.journal.log(Some(&node.id), level, kind, message);
+        }
+        self.plan.skip(place);
+    }
+
+    /// Ends a loop, all items of which are done.
+    pub(super) fn close_loop(&mut self, place: Place) -> Result<(), ExecutionError> {
+        let iteration = self.plan.iteration(place.frame).to_owned();
+        let results = self.plan.end_loop(place);
+        let outcome = Outcome::at(handle::DONE, results.into());
+        let started_at = self.step_of(place, &iteration).map(|step| step.intent.at);
+        let elapsed = started_at.map_or(0, |started_at| {
+            let elapsed = self
+                .journal
+                .now()
+                .instant()
+                .duration_since(started_at.instant());
+            i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+        });
+        self.settle(place, &iteration, Ok(outcome), elapsed)
+    }
+
+    fn step_of(&self, place: Place, iteration: &str) -> Option<&Step> {
+        let node_id = &self.graph.node_at(place.node).id;
+        self.journal.step(StepKey { node_id, iteration })
+    }
+
+    fn past(&self, node: &Node, iteration: &str) -> Past {
+        let key = StepKey {
+            node_id: &node.id,
+            iteration,
+        };
+        match self.journal.step(key) {
+            None => Past::None,
+            Some(step) if step.result.is_some() => Past::Ended(step.clone()),
+            Some(step) if step.status == StepStatus::Waiting => {
+                let is_due = step
+                    .intent
+                    .resume_at
+                    .is_some_and(|due| due <= self.journal.now());
+                match node.kind() {
+                    NodeKind::Wait if !is_due => Past::NotDue,
+                    _ => Past::Waiting,
+                }
+            }
+            Some(_) => Past::Begun,
+        }
+    }
+
+    fn start(
+        &mut self,
+        place: Place,
+        iteration: &str,
+        is_new: bool,
+    ) -> Result<Option<impl Future<Output = Finished> + use<'a>>, ExecutionError> {
+        let graph = Arc::clone(&self.graph);
+        let node = graph.node_at(place.node);
+        if is_new {
+            self.check_budget(node)?;
+        }
+        match self.prepare(place) {
+            Ok(Prepared::Effect(effect)) => {
+                return Ok(self.start_effect(place, iteration, effect));
+            }
+            Ok(Prepared::Wait { duration }) => {
+                self.begin(node, iteration, String::new());
+                let resume_at = self.journal.now().plus(duration);
+                let node_id = &node.id;
+                self.journal
+                    .wait(StepKey { node_id, iteration }, Some(resume_at));
+                self.log_start(node);
+            }
+            Ok(Prepared::Items(items)) => {
+                if is_new {
+                    self.begin(node, iteration, String::new());
+                    self.log_start(node);
+                }
+                if let NodeData::Loop(data) = &node.data {
+                    self.plan.begin_loop(place, Rounds::new(data, items));
+                }
+            }
             Ok(Prepared::Done(outcome)) => {
-                self.begin(node, String::new(), None);
-                self.settle(node, Ok(outcome), 0).map(|()| None)
+                self.begin(node, iteration, String::new());
+                self.settle(place, iteration, Ok(outcome), 0)?;
             }
             Err(failure) => {
-                self.begin(node, String::new(), None);
-                self.settle(node, Err(failure), 0).map(|()| None)
+                self.begin(node, iteration, String::new());
+                self.settle(place, iteration, Err(failure), 0)?;
             }
         }
+        Ok(None)
     }
 
-    pub(super) fn start_effect(
+    fn prepare(&self, place: Place) -> Result<Prepared, Failure> {
+        let node = self.graph.node_at(place.node);
+        if let Some(mock) = self.mocks.get(&node.id) {
+            let output = mock.output.clone();
+            return Ok(Prepared::Done(match &mock.handle {
+                Some(handle) => Outcome::at(handle.clone(), output),
+                None => Outcome::at(mocked_handle(node.kind(), &output), output),
+            }));
+        }
+        match self.plan.bindings(place.frame) {
+            Some(bindings) => node::prepare(&self.graph, place.node, bindings),
+            None => Ok(Prepared::Done(Outcome::default())),
+        }
+    }
+
+    fn start_effect(
         &mut self,
-        node: &Node,
-        effect: Effect,
+        place: Place,
+        iteration: &str,
+        effect: Box<dyn Effect>,
     ) -> Option<impl Future<Output = Finished> + use<'a>> {
         let window_ends = self.claimed_at.plus_seconds(START_WINDOW_SECS);
-        if self.journal.now() > window_ends {
+        if self.journal.now() > window_ends || self.state.shutdown.has_begun() {
+            self.is_cut_short = true;
             return None;
         }
-        self.begin(node, effect.request_hash(), None);
-        let execution = self.journal.execution();
-        let call = Call {
-            org_id: execution.org_id.clone(),
-            workflow_id: execution.workflow_id.clone(),
-            execution_id: execution.id.clone(),
-            idempotency_key: self.journal.idempotency_key(&node.id),
+        let graph = Arc::clone(&self.graph);
+        let node = graph.node_at(place.node);
+        let key = StepKey {
+            node_id: &node.id,
+            iteration,
         };
-        Some(perform(self.state, node.clone(), effect, call))
-    }
-
-    pub(super) fn start_wait(&mut self, node: &Node, duration: Duration) {
-        let resume_at = self.journal.now().plus(duration);
-        self.begin(node, String::new(), Some(resume_at));
-    }
-
-    pub(super) fn begin(
-        &mut self,
-        node: &Node,
-        request_hash: String,
-        resume_at: Option<Timestamp>,
-    ) {
-        if self
+        // What waits for an answer from outside has begun once and for all.
+        let is_waiting = self
             .journal
-            .step(&node.id)
-            .is_some_and(|step| step.intent.resume_at.is_some())
-        {
-            return;
+            .step(key)
+            .is_some_and(|step| step.status == StepStatus::Waiting);
+        if !is_waiting {
+            self.begin(node, iteration, effect.request_hash());
+            self.log_start(node);
         }
-        self.journal
-            .begin(&node.id, node.kind().as_str(), request_hash, resume_at);
+        let call = Call {
+            execution: Arc::new(self.journal.execution().clone()),
+            node_id: node.id.clone(),
+            iteration: iteration.to_owned(),
+            idempotency_key: self.journal.idempotency_key(key),
+        };
+        Some(perform(self.state, place, node.clone(), effect, call))
+    }
+
+    fn begin(&mut self, node: &Node, iteration: &str, request_hash: String) {
+        let node_id = &node.id;
+        let key = StepKey { node_id, iteration };
+        self.journal.begin(key, node.kind().as_str(), request_hash);
+    }
+
+    fn log_start(&mut self, node: &Node) {
+        let (level, kind) = (LogLevel::Info, LogKind::NodeStarted);
         let message = format!("{} started", label(node));
-        self.journal.log(
-            Some(&node.id),
-            LogLevel::Info,
-            LogKind::NodeStarted,
-            message,
-        );
+        self.journal.log(Some(&node.id), level, kind, message);
     }
 }
 
 /// Carries out a side effect by the node's policy for retries and time.
-async fn perform(state: &AppState, node: Node, effect: Effect, call: Call) -> Finished {
+async fn perform(
+    state: &AppState,
+    place: Place,
+    node: Node,
+    effect: Box<dyn Effect>,
+    call: Call,
+) -> Finished {
     let started_at = state.clock.now();
     let timeout = timeout_of(&node);
     let result = retry(retry_policy(&node), async || {
-        let attempt = Box::pin(effect.perform(state, &call));
-        match tokio::time::timeout(timeout, attempt).await {
+        let attempt = effect.perform(state, &call);
+        let result = match tokio::time::timeout(timeout, attempt).await {
             Ok(result) => result,
             Err(_) => {
                 let message = "the node took too long";
-                Err(Failure::transient("deadline_exceeded", message).into())
+                let failure = Failure::transient("deadline_exceeded", message);
+                Err(failure.perhaps_done().into())
             }
-        }
+        };
+        result.map_err(insist_if_broken)
     })
     .await;
     let elapsed = state.clock.now().duration_since(started_at).as_millis();
-    let duration_ms = i64::try_from(elapsed).unwrap_or(i64::MAX);
     Finished {
-        node_id: node.id,
+        place,
+        iteration: call.iteration,
         result,
-        duration_ms,
+        duration_ms: i64::try_from(elapsed).unwrap_or(i64::MAX),
+    }
+}
+
+/// Where a node that is given goes on, unless that is given as well.
+fn mocked_handle(kind: NodeKind, output: &Value) -> &'static str {
+    match kind {
+        NodeKind::Approval => handle::APPROVED,
+        NodeKind::Condition if *output == Value::Bool(true) => handle::TRUE,
+        kind => usual_handle(kind),
+    }
+}
+
+/// A flaw of the fault tests: what is refused for good is tried again.
+fn insist_if_broken(stop: Stop) -> Stop {
+    match stop {
+        Stop::Failed(failure) if is_broken(Flaw::RetryOn400) => {
+            Failure::transient(failure.code, failure.message).into()
+        }
+        stop => stop,
     }
 }
 
@@ -163,7 +316,10 @@ fn timeout_of(node: &Node) -> Duration {
 /// The node's policy; without one, a single attempt.
 fn retry_policy(node: &Node) -> retry::Policy {
     let Some(policy) = node.policy.retry else {
-        return retry::Policy::NEVER;
+        return match is_broken(Flaw::RetryOn400) {
+            true => retry::Policy::REMOTE_CALL,
+            false => retry::Policy::NEVER,
+        };
     };
     let (first, longest) = (policy.first_delay_ms, policy.max_delay_ms);
     let (first, longest) = (Duration::from_millis(first), Duration::from_millis(longest));

@@ -1,41 +1,37 @@
-use std::collections::BTreeMap;
-
-use serde_json::{Map, Value};
+use serde_json::Value;
 use shared::{
-    graph::{Graph, Node, NodeKind},
-    inputs::{Bindings, MAX_RESULT_BYTES},
-    models::ExecutionError,
+    graph::{Graph, NodeIndex, NodeKind},
+    inputs::MAX_RESULT_BYTES,
+    models::{ExecutionError, JsonText},
 };
 
-use super::{Decision, error};
+use super::{Plan, error};
+use crate::{
+    extent::Extent,
+    node::{by_id, join},
+};
 
 /// The run's output: that of the `output` node that was reached, an object by node id when there
 /// are several, or the outputs of the last nodes when there is none.
-pub(super) fn collect(
-    graph: &Graph,
-    decided: &BTreeMap<String, Decision>,
-    bindings: &Bindings,
-) -> Result<Value, ExecutionError> {
-    let reached = |node: &&Node| matches!(decided.get(&node.id), Some(Decision::Taken(_)));
-    let outputs: Vec<&Node> = graph
-        .nodes()
-        .iter()
-        .filter(|node| node.kind() == NodeKind::Output)
-        .filter(reached)
-        .collect();
-    let value = |node: &Node| bindings.output(&node.id).cloned().unwrap_or_default();
-    let by_id = |nodes: Vec<&Node>| -> Value {
-        let entries = nodes.into_iter().map(|node| (node.id.clone(), value(node)));
-        Value::Object(entries.collect::<Map<_, _>>())
-    };
+pub(super) fn collect(graph: &Graph, plan: &Plan) -> Result<JsonText, ExecutionError> {
+    let nodes = graph.nodes().iter().enumerate();
+    let outputs = nodes.filter(|(_, node)| node.kind() == NodeKind::Output);
+    let outputs = outputs.map(|(position, _)| position);
+    let outputs: Vec<NodeIndex> = outputs.filter(|node| plan.has_run(*node)).collect();
     let output = match outputs.as_slice() {
-        [only] => value(only),
-        [] => by_id(graph.leaves().filter(reached).collect()),
-        _ => by_id(outputs),
+        [] => by_id(&values(graph, plan, &plan.leaves())),
+        reached => join(&values(graph, plan, reached)),
     };
-    if output.to_string().len() > MAX_RESULT_BYTES {
+    if Extent::of(&output).bytes > MAX_RESULT_BYTES {
         let message = format!("the output is larger than {MAX_RESULT_BYTES} bytes");
         return Err(error("limit_exceeded", message, None));
     }
-    Ok(output)
+    Ok(JsonText(output))
+}
+
+fn values<'r>(graph: &'r Graph, plan: &'r Plan, nodes: &[NodeIndex]) -> Vec<(&'r str, &'r Value)> {
+    let bindings = plan.bindings(Plan::RUN);
+    let ids = nodes.iter().map(|node| graph.node_at(*node).id.as_str());
+    let value = |id| Some((id, bindings?.output(id)?));
+    ids.filter_map(value).collect()
 }

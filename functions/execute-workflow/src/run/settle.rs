@@ -1,16 +1,24 @@
 //! Ending a node: its policy for failures, the journal, what later nodes see.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use shared::{
     graph::{Node, OnError, handle},
     inputs::MAX_RESULT_BYTES,
-    models::{ExecutionError, JsonText, LogKind, LogLevel, StepResult, StepStatus, Timestamp},
+    models::{
+        ExecutionError, JsonText, LogKind, LogLevel, Step, StepResult, StepStatus, Timestamp,
+    },
 };
 
-use super::{Decision, Run, error, label};
+use super::{
+    Run, error, label,
+    plan::{Bearer, Place},
+};
 use crate::{
     extent::Extent,
-    node::{Failure, Outcome},
+    journal::StepKey,
+    node::{Failure, Outcome, usual_handle},
 };
 
 /// `serde_json` reads at most 127 levels: a deeper output could not be read back.
@@ -20,49 +28,88 @@ impl Run<'_> {
     /// Records what a node came to, by its policy for failures.
     pub(super) fn settle(
         &mut self,
-        node: &Node,
+        place: Place,
+        iteration: &str,
         result: Result<Outcome, Failure>,
         duration_ms: i64,
     ) -> Result<(), ExecutionError> {
-        let (outcome, failure) = match result.and_then(within_limits) {
-            Ok(outcome) => (outcome, None),
+        let graph = Arc::clone(&self.graph);
+        let node = graph.node_at(place.node);
+        let (outcome, failure, status) = match result.and_then(within_limits) {
+            Ok(outcome) => (outcome, None, StepStatus::Succeeded),
             Err(failure) => {
+                let status = status_of(node, &failure);
                 let error = error(failure.code, failure.message, Some(&node.id));
-                (after_failure(node, &error), Some(error))
+                (after_failure(node, &error), Some(error), status)
             }
         };
         self.log_end(node, &outcome, failure.as_ref(), duration_ms);
-        let status = if failure.is_some() {
-            StepStatus::Failed
-        } else {
-            StepStatus::Succeeded
-        };
-        self.bindings
-            .set_output(node.id.clone(), outcome.output.clone());
-        self.decided
-            .insert(node.id.clone(), Decision::Taken(outcome.handle.to_owned()));
+        let (handle, output) = (outcome.handle.clone(), outcome.output.clone());
         let result = step_result(outcome, duration_ms, self.journal.now(), failure.clone());
-        self.journal.finish(&node.id, status, result);
-        match failure {
-            Some(error) if node.policy.on_error == OnError::Fail => Err(error),
-            _ => Ok(()),
+        let node_id = &node.id;
+        self.journal
+            .finish(StepKey { node_id, iteration }, status, result);
+        self.conclude(place, node, &handle, output, failure)
+    }
+
+    /// Takes over what the journal holds: a recorded result is never made again.
+    pub(super) fn replay(&mut self, place: Place, step: Step) -> Result<(), ExecutionError> {
+        let graph = Arc::clone(&self.graph);
+        let node = graph.node_at(place.node);
+        match (step.status, step.result) {
+            (StepStatus::Skipped, _) | (_, None) => {
+                self.plan.skip(place);
+                Ok(())
+            }
+            (_, Some(result)) => {
+                self.conclude(place, node, &result.handle, result.output.0, result.error)
+            }
         }
     }
 
-    pub(super) fn log_end(
+    /// What follows from a node's end.
+    fn conclude(
+        &mut self,
+        place: Place,
+        node: &Node,
+        handle: &str,
+        output: serde_json::Value,
+        failure: Option<ExecutionError>,
+    ) -> Result<(), ExecutionError> {
+        match failure {
+            Some(error) if node.policy.on_error == OnError::Fail => self.bear(place, error),
+            _ => {
+                self.plan.take(place, handle, output);
+                Ok(())
+            }
+        }
+    }
+
+    /// A node has failed what is around it: an item, a loop, or the run.
+    fn bear(&mut self, place: Place, error: ExecutionError) -> Result<(), ExecutionError> {
+        match self.plan.fail(place.frame, &error) {
+            Bearer::Run => Err(error),
+            Bearer::Item => Ok(()),
+            Bearer::Loop(around) => {
+                let iteration = self.plan.iteration(around.frame).to_owned();
+                let message = format!("an item failed: {}", error.message);
+                let failure = Failure::permanent("failed_precondition", message);
+                self.settle(around, &iteration, Err(failure), 0)
+            }
+        }
+    }
+
+    fn log_end(
         &mut self,
         node: &Node,
         outcome: &Outcome,
         failure: Option<&ExecutionError>,
         duration_ms: i64,
     ) {
+        let node_id = Some(node.id.as_str());
         for thought in &outcome.thoughts {
-            self.journal.log(
-                Some(&node.id),
-                LogLevel::Info,
-                LogKind::Thought,
-                thought.clone(),
-            );
+            let (level, kind) = (LogLevel::Info, LogKind::Thought);
+            self.journal.log(node_id, level, kind, thought.clone());
         }
         let (level, message) = match failure {
             None => (
@@ -75,7 +122,16 @@ impl Run<'_> {
             ),
         };
         self.journal
-            .log(Some(&node.id), level, LogKind::NodeFinished, message);
+            .log(node_id, level, LogKind::NodeFinished, message);
+    }
+}
+
+/// What must not happen twice and may have happened has no known end.
+fn status_of(node: &Node, failure: &Failure) -> StepStatus {
+    if node.policy.at_most_once && failure.may_have_happened {
+        StepStatus::Unknown
+    } else {
+        StepStatus::Failed
     }
 }
 
@@ -87,10 +143,10 @@ pub(super) fn step_result(
 ) -> StepResult {
     StepResult {
         output: JsonText(outcome.output),
-        handle: outcome.handle.to_owned(),
+        handle: outcome.handle.into_owned(),
         error,
         tokens: outcome.tokens,
-        cost_micro_usd: 0,
+        cost_micro_usd: outcome.cost_micro_usd,
         duration_ms,
         at,
     }
@@ -112,14 +168,11 @@ fn within_limits(outcome: Outcome) -> Result<Outcome, Failure> {
 /// What the nodes after a failed one get to see.
 fn after_failure(node: &Node, error: &ExecutionError) -> Outcome {
     match &node.policy.on_error {
-        OnError::Fail | OnError::Continue => Outcome::default(),
-        OnError::Default(value) => Outcome::of(value.clone()),
+        OnError::Fail | OnError::Continue => Outcome::at(usual_handle(node.kind()), json!(null)),
+        OnError::Default(value) => Outcome::at(usual_handle(node.kind()), value.clone()),
         OnError::Branch => {
             let details = json!({ "error": { "code": error.code, "message": error.message } });
-            Outcome {
-                handle: handle::ERROR,
-                ..Outcome::of(details)
-            }
+            Outcome::at(handle::ERROR, details)
         }
     }
 }

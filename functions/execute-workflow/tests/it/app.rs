@@ -1,7 +1,12 @@
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
-use execute_workflow::{AppState, Ports, router};
+use execute_workflow::{AppState, Ports, Settings, router};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use shared::{
@@ -15,14 +20,15 @@ use shared::{
         Trigger, TriggerSource, TriggerType, Workflow,
     },
     shutdown::Shutdown,
+    storage::Bucket,
     store::{
         Store,
-        document_db::{DocumentDb, Operation},
+        document_db::{Document as StoredDocument, DocumentDb, Operation},
         organizations, triggers, workflows,
     },
     testing::{
-        FixedClock, MemoryDb, RecordingAccounts, RecordingMailer, RecordingQueue, invitation_links,
-        trail,
+        FixedClock, MemoryDb, RecordingAccounts, RecordingMailer, RecordingQueue, ScriptedLlm,
+        invitation_links, trail,
     },
 };
 use tower::ServiceExt;
@@ -38,6 +44,13 @@ pub(crate) struct App {
     pub(crate) accounts: Arc<RecordingAccounts>,
     pub(crate) queue: Arc<RecordingQueue>,
     pub(crate) shutdown: Shutdown,
+}
+
+/// What `http` nodes reach.
+#[derive(Default)]
+pub(crate) struct Outside {
+    pub(crate) hosts: HashMap<String, SocketAddr>,
+    pub(crate) artifacts: Option<Arc<dyn Bucket>>,
 }
 
 impl App {
@@ -60,12 +73,30 @@ impl App {
         faulty: Option<Arc<dyn DocumentDb>>,
         provider: SharedProvider,
     ) -> Self {
+        Self::outside(callers, db, faulty, provider, Outside::default()).await
+    }
+
+    /// The function where `http` nodes reach `outside`.
+    pub(crate) async fn reaching(outside: Outside) -> Self {
+        let provider = Arc::new(ScriptedLlm::answering("x"));
+        let db = Arc::new(MemoryDb::new());
+        Self::outside(ServiceCallers::unchecked(), db, None, provider, outside).await
+    }
+
+    async fn outside(
+        callers: ServiceCallers,
+        db: Arc<MemoryDb>,
+        faulty: Option<Arc<dyn DocumentDb>>,
+        provider: SharedProvider,
+        outside: Outside,
+    ) -> Self {
         let clock = FixedClock::at(NOW);
         let store = db.store();
         let organization = organizations::create(&organization()).unwrap();
         store.commit(vec![organization]).await.unwrap();
         let egress = Egress::new(EgressConfig {
-            host_overrides: HashMap::new(),
+            host_overrides: outside.hosts,
+            ..EgressConfig::default()
         })
         .unwrap();
         let accounts = Arc::new(RecordingAccounts::new());
@@ -78,13 +109,14 @@ impl App {
             accounts: accounts.clone(),
             egress,
             queue: queue.shared(),
+            artifacts: outside.artifacts,
         };
         let function_store = faulty.map_or_else(|| db.store(), Store::new);
-        let model = "gpt-4.1-mini".to_owned();
+        let settings = Settings::new("gpt-4.1-mini".to_owned());
         let state = AppState::with_ports(
             function_store,
             ports,
-            model,
+            settings,
             clock.shared(),
             callers,
             shutdown.clone(),
@@ -102,7 +134,13 @@ impl App {
 
     /// Saves workflow `w1`.
     pub(crate) async fn save(&self, nodes: Value, edges: Value) {
-        let workflow = workflow(nodes, edges);
+        self.save_as("w1", nodes, edges).await;
+    }
+
+    /// Saves a workflow.
+    pub(crate) async fn save_as(&self, id: &str, nodes: Value, edges: Value) {
+        let mut workflow = workflow(nodes, edges);
+        workflow.id = id.parse().unwrap();
         self.store
             .commit(vec![workflows::create(&workflow).unwrap()])
             .await
@@ -111,9 +149,14 @@ impl App {
 
     /// Writes `trigger`, unless it is there, and delivers its event.
     pub(crate) async fn deliver(&self, trigger: &Trigger) -> StatusCode {
+        self.fire(trigger).await;
+        self.deliver_again(trigger).await
+    }
+
+    /// Writes `trigger`, unless it is there.
+    pub(crate) async fn fire(&self, trigger: &Trigger) {
         let write = triggers::create(trigger).unwrap();
         let _ = self.store.commit(vec![write]).await;
-        self.deliver_again(trigger).await
     }
 
     /// Delivers the event of `trigger`, whether or not its document is still there.
@@ -137,9 +180,11 @@ impl App {
         }
     }
 
-    /// A tick of the sweeper.
+    /// A tick of the sweeper, and what it hands in.
     pub(crate) async fn tick(&self) -> StatusCode {
-        self.post("/sweep", Vec::new(), Vec::new()).await
+        let status = self.post("/sweep", Vec::new(), Vec::new()).await;
+        self.drain().await;
+        status
     }
 
     pub(crate) async fn post(
@@ -166,20 +211,60 @@ impl App {
     }
 
     pub(crate) async fn execution(&self) -> Execution {
-        let execution = self.store.find_execution(&org_id(), &execution_id()).await;
+        self.execution_of("t1").await
+    }
+
+    pub(crate) async fn execution_of(&self, id: &str) -> Execution {
+        let id = id.parse().unwrap();
+        let execution = self.store.find_execution(&org_id(), &id).await;
         execution.unwrap().unwrap().value
     }
 
+    /// Starts a run of workflow `w1` by a trigger of its own.
+    pub(crate) async fn start(&self, id: &str, payload: Value) -> Execution {
+        let mut trigger = trigger(payload);
+        trigger.id = id.parse().unwrap();
+        assert_eq!(self.deliver(&trigger).await, StatusCode::NO_CONTENT);
+        self.execution_of(id).await
+    }
+
+    /// Delivers what is due, and the events of wakeups and of triggers that runs have written, until
+    /// there is nothing any more.
+    pub(crate) async fn settle(&self) {
+        let mut known = HashSet::new();
+        loop {
+            self.drain().await;
+            let written = ["triggers", "wakeups"].map(|collection| self.db.documents(collection));
+            let mut written = written.into_iter().flatten();
+            let Some(document) = written.find(|document| known.insert(document.path.clone()))
+            else {
+                return;
+            };
+            let (path, id) = (document.path.to_string(), document.path.id().to_owned());
+            let body = encode_written(Some(wire(&document)), None);
+            let mut headers = event_headers();
+            headers.retain(|(name, _)| !["ce-subject", "ce-document", "ce-id"].contains(name));
+            let subject = format!("documents/{path}");
+            headers.extend([
+                ("ce-subject", &*subject),
+                ("ce-document", &*path),
+                ("ce-id", &*id),
+            ]);
+            self.post("/", headers, body).await;
+        }
+    }
+
     pub(crate) async fn step(&self, node_id: &str) -> Step {
-        let steps = self
-            .store
-            .list_steps(&org_id(), &execution_id())
-            .await
-            .unwrap();
+        self.steps_of(node_id).await.remove(0)
+    }
+
+    /// The steps of a node, by iteration.
+    pub(crate) async fn steps_of(&self, node_id: &str) -> Vec<Step> {
+        let steps = self.store.list_steps(&org_id(), &execution_id()).await;
+        let mut steps = steps.unwrap();
+        steps.retain(|step| step.node_id == node_id);
+        steps.sort_by(|one, other| one.iteration.cmp(&other.iteration));
         steps
-            .into_iter()
-            .find(|step| step.node_id == node_id)
-            .unwrap()
     }
 
     pub(crate) async fn log(&self) -> Vec<LogLine> {
@@ -220,7 +305,7 @@ pub(crate) fn trigger(payload: Value) -> Trigger {
     }
 }
 
-pub(crate) fn event_headers() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn event_headers<'h>() -> Vec<(&'h str, &'h str)> {
     vec![
         ("ce-specversion", "1.0"),
         ("ce-id", "e1"),
@@ -247,6 +332,15 @@ pub(crate) fn trigger_document(trigger: &Trigger) -> Document {
     Document {
         name: format!("projects/p/databases/(default)/documents/{}", write.path),
         fields,
+        create_time: None,
+        update_time: Some(Default::default()),
+    }
+}
+
+fn wire(document: &StoredDocument) -> Document {
+    Document {
+        name: format!("projects/p/databases/(default)/documents/{}", document.path),
+        fields: document.fields.clone(),
         create_time: None,
         update_time: Some(Default::default()),
     }

@@ -4,13 +4,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use serde_json::json;
-use shared::{
-    models::ExecutionStatus,
-    queue::{Queue, Task},
-    testing::ScriptedLlm,
-};
+use shared::{models::ExecutionStatus, testing::ScriptedLlm};
 
-use crate::app::{App, edge, execution_id, node, org_id};
+use crate::app::{App, edge, node};
 
 /// A run that waits for an hour, whose continuation is in the queue.
 async fn waiting() -> App {
@@ -24,13 +20,6 @@ async fn waiting() -> App {
         .await;
     let execution = app.run(json!({})).await;
     assert_eq!(execution.status, ExecutionStatus::Waiting);
-    let task = Task {
-        name: "t1-pause".to_owned(),
-        org_id: org_id(),
-        execution_id: execution_id(),
-        due_at: execution.resume_at,
-    };
-    app.queue.enqueue(&task).await.unwrap();
     app
 }
 

@@ -4,10 +4,19 @@
 
 mod agents;
 mod app;
+mod at_most_once;
+mod branches;
 mod continuations;
 mod edge;
 mod erasures;
 mod events;
 mod failures;
+mod http;
+mod kills;
+mod loops;
 mod recovery;
+mod reruns;
 mod runs;
+mod sharing;
+mod stopping;
+mod waiting;

@@ -231,8 +231,8 @@ async fn a_worker_whose_lease_was_taken_over_cannot_write() {
 #[tokio::test(start_paused = true)]
 async fn a_run_under_a_fresh_lease_is_left_alone() {
     let llm = Arc::new(ScriptedLlm::answering("done"));
-    let (app, _) = app_failing_at(2, OUTAGES[1], false, llm.clone()).await;
-    // The worker fails at its second commit and leaves a lease behind.
+    let (app, _) = app_failing_at(1, OUTAGES[1], false, llm.clone()).await;
+    // The worker fails at its next commit and leaves a lease behind.
     assert_eq!(
         app.deliver(&trigger(json!({}))).await,
         StatusCode::SERVICE_UNAVAILABLE
@@ -253,7 +253,7 @@ async fn a_run_under_a_fresh_lease_is_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_keeps_killing_its_workers_is_quarantined() {
     let llm = Arc::new(ScriptedLlm::answering("done"));
-    let (app, _) = app_failing_at(2, OUTAGES[1], false, llm).await;
+    let (app, _) = app_failing_at(1, OUTAGES[1], false, llm).await;
     app.deliver(&trigger(json!({}))).await;
     let found = app.store.find_execution(&org_id(), &execution_id()).await;
     let mut execution = found.unwrap().unwrap();

@@ -1,5 +1,11 @@
 use super::MAX_TOKENS;
-use crate::{graph::fields::Fields, inputs::Template};
+use crate::{
+    graph::{
+        fields::Fields,
+        schema::{self, Settings},
+    },
+    inputs::Template,
+};
 
 /// Settings of an agent.
 #[derive(Clone, Debug)]
@@ -22,5 +28,13 @@ impl AgentData {
             prompt: prompt?,
             max_tokens,
         })
+    }
+
+    pub(super) fn schema() -> Settings {
+        let tokens = schema::integer(1..=MAX_TOKENS, "Limit of the answer, in tokens.");
+        Settings::new("Agent", "Asks an agent of the organization.")
+            .required("agentId", schema::text("The agent."))
+            .required("prompt", schema::text("What it is asked."))
+            .optional("maxTokens", tokens)
     }
 }

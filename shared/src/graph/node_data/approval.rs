@@ -5,7 +5,11 @@ use serde_json::Value;
 
 use super::form::{self, FieldType};
 use crate::{
-    graph::{Invalid, fields::Fields},
+    graph::{
+        Invalid,
+        fields::Fields,
+        schema::{self, Settings},
+    },
     inputs::Template,
 };
 
@@ -66,6 +70,23 @@ impl ApprovalData {
             allow_self,
             expires_after_secs,
         })
+    }
+
+    pub(super) fn schema() -> Settings {
+        let form = form::schema("What an approver has to fill in, with the types.");
+        let roles = schema::choices(&["admin", "user"], "Who may decide.");
+        let about = "Approvals by different people that it takes.";
+        let required = schema::integer(1..=MAX_REQUIRED, about);
+        let about = "Time to decide; at its end, the handle `expired` is followed.";
+        let expiry = schema::integer(MIN_EXPIRY_SECS..=MAX_EXPIRY_SECS, about);
+        let about = "Whether the one who started the run may decide.";
+        Settings::new("Approval", "Asks people, and waits for them.")
+            .required("message", schema::text("What is asked."))
+            .optional("fields", form)
+            .optional("roles", schema::with_default(roles, ["admin"]))
+            .optional("required", schema::with_default(required, 1))
+            .optional("allowSelf", schema::flag(about))
+            .optional("expiresAfterSecs", expiry)
     }
 }
 

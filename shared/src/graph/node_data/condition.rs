@@ -1,4 +1,10 @@
-use crate::{graph::fields::Fields, inputs::Condition};
+use crate::{
+    graph::{
+        fields::Fields,
+        schema::{self, Settings},
+    },
+    inputs::Condition,
+};
 
 /// Settings of a condition.
 #[derive(Clone, Debug)]
@@ -11,5 +17,11 @@ impl ConditionData {
     pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let expression = fields.condition("expression")?;
         Some(Self { expression })
+    }
+
+    pub(super) fn schema() -> Settings {
+        let about = "Follows `true` if it holds, `false` otherwise.";
+        Settings::new("Condition", "Chooses one of two branches.")
+            .required("expression", schema::condition(about))
     }
 }

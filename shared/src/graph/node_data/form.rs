@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::graph::{Invalid, Problem};
+use crate::graph::{Invalid, Problem, schema};
 
 /// The type of a payload's field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,9 +44,14 @@ pub(super) fn check(
     Invalid::unless_empty(&mut problems)
 }
 
+/// The schema of the fields themselves.
+pub(super) fn schema(description: &str) -> Value {
+    let kind = schema::words(&FieldType::ALL.map(FieldType::as_str));
+    schema::record(kind, description)
+}
+
 impl FieldType {
-    /// All types.
-    pub(super) const ALL: [Self; 6] = [
+    const ALL: [Self; 6] = [
         Self::String,
         Self::Number,
         Self::Boolean,
@@ -56,7 +61,7 @@ impl FieldType {
     ];
 
     /// The type as in the graph.
-    pub(super) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::String => "string",
             Self::Number => "number",

@@ -1,5 +1,13 @@
+use serde_json::json;
+
 use super::MAX_TOKENS;
-use crate::{graph::fields::Fields, inputs::Template};
+use crate::{
+    graph::{
+        fields::Fields,
+        schema::{self, Settings},
+    },
+    inputs::Template,
+};
 
 /// Settings of a model call.
 #[derive(Clone, Debug)]
@@ -37,5 +45,23 @@ impl LlmData {
             max_tokens,
             json,
         })
+    }
+
+    pub(super) fn schema() -> Settings {
+        let mut system = schema::text("The system prompt.");
+        system["minLength"] = json!(0);
+        let temperature = schema::number(0..=2, "How freely the model chooses its words.");
+        let tokens = schema::integer(1..=MAX_TOKENS, "Limit of the answer, in tokens.");
+        let model = schema::plain("The model; without it, that of the default route.");
+        Settings::new("Model", "Asks a language model.")
+            .optional("model", model)
+            .optional("system", system)
+            .required("prompt", schema::text("What the model is asked."))
+            .optional("temperature", temperature)
+            .optional("maxTokens", tokens)
+            .optional(
+                "json",
+                schema::flag("Whether the answer is parsed as JSON."),
+            )
     }
 }

@@ -1,7 +1,13 @@
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{graph::fields::Fields, inputs::Template};
+use crate::{
+    graph::{
+        fields::Fields,
+        schema::{self, Settings},
+    },
+    inputs::Template,
+};
 
 const MAX_ITEMS: u32 = 1000;
 const DEFAULT_MAX_ITEMS: u32 = 100;
@@ -47,6 +53,31 @@ impl LoopData {
             parallelism: parallelism.unwrap_or(1),
             on_item_error: on_item_error.unwrap_or_default(),
         })
+    }
+
+    pub(super) fn schema() -> Settings {
+        let items = json!({
+            "type": ["array", "string"],
+            "pattern": r"\$\{",
+            "description": "The list to go through, or text with an expression for it.",
+            "x-expression": true,
+        });
+        let max_items = schema::integer(1..=MAX_ITEMS, "A longer list fails the node.");
+        let about = "Items that are under way at the same time.";
+        let parallelism = schema::integer(1..=MAX_PARALLELISM, about);
+        let about = "What happens when the body fails for an item: the loop fails, or goes on.";
+        let on_item_error = schema::choice(&["fail", "continue"], about);
+        Settings::new(
+            "Loop",
+            "Runs the nodes after `each` once for every item of a list.",
+        )
+        .required("items", items)
+        .optional(
+            "maxItems",
+            schema::with_default(max_items, DEFAULT_MAX_ITEMS),
+        )
+        .optional("parallelism", schema::with_default(parallelism, 1))
+        .optional("onItemError", schema::with_default(on_item_error, "fail"))
     }
 }
 

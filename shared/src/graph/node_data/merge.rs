@@ -1,6 +1,9 @@
 use serde::Deserialize;
 
-use crate::graph::fields::Fields;
+use crate::graph::{
+    fields::Fields,
+    schema::{self, Settings},
+};
 
 /// Settings of a merge.
 #[derive(Clone, Copy, Debug)]
@@ -26,5 +29,12 @@ impl MergeData {
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
         let mode = fields.optional("mode").unwrap_or_default();
         Self { mode }
+    }
+
+    pub(super) fn schema() -> Settings {
+        let about = "What it waits for: all edges taken, all decided and any taken, or the first.";
+        let mode = schema::choice(&["all", "any", "first"], about);
+        Settings::new("Merge", "Brings branches together.")
+            .optional("mode", schema::with_default(mode, "any"))
     }
 }

@@ -1,7 +1,13 @@
 use std::{collections::HashSet, ops::RangeInclusive};
 
+use serde_json::json;
+
 use crate::{
-    graph::{fields::Fields, handle},
+    graph::{
+        fields::Fields,
+        handle,
+        schema::{self, Settings},
+    },
     inputs::Condition,
 };
 
@@ -44,6 +50,21 @@ impl SwitchData {
             })
         })?;
         Some(Self { cases })
+    }
+
+    pub(super) fn schema() -> Settings {
+        let handle = json!({
+            "type": "string",
+            "pattern": "^[A-Za-z0-9_-]{1,64}$",
+            "not": { "enum": TAKEN },
+            "description": "The handle of the case, unique in the switch.",
+        });
+        let case = Settings::new("Case", "One way out of the switch.")
+            .required("handle", handle)
+            .required("when", schema::condition("Chooses the case if it holds."));
+        let about = "The first that holds is followed; if none does, the handle `default`.";
+        Settings::new("Switch", "Chooses one of several branches.")
+            .required("cases", schema::list(case, CASES, about))
     }
 }
 

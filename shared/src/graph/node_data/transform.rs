@@ -1,4 +1,10 @@
-use crate::{graph::fields::Fields, inputs::Template};
+use crate::{
+    graph::{
+        fields::Fields,
+        schema::{self, Settings},
+    },
+    inputs::Template,
+};
 
 /// Settings of a transformation.
 #[derive(Clone, Debug)]
@@ -11,5 +17,10 @@ impl TransformData {
     pub(super) fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let value = fields.template("value")?;
         Some(Self { value })
+    }
+
+    pub(super) fn schema() -> Settings {
+        Settings::new("Transform", "Computes a value.")
+            .required("value", schema::any("The output."))
     }
 }

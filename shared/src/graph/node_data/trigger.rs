@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::form::{self, FieldType};
-use crate::graph::{Invalid, fields::Fields, settings::RunSettings};
+use crate::graph::{Invalid, fields::Fields, schema::Settings, settings::RunSettings};
 
 /// Settings of a trigger.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,13 @@ impl TriggerData {
             fields: fields.optional("fields").unwrap_or_default(),
             settings: RunSettings::read(fields, "settings"),
         }
+    }
+
+    pub(super) fn schema() -> Settings {
+        let about = "Fields that the payload must have, with their types; it may have more.";
+        Settings::new("Trigger", "Begins every run; its output is the payload.")
+            .optional("fields", form::schema(about))
+            .optional("settings", RunSettings::schema().into_field())
     }
 
     /// Checks a payload against the fields.

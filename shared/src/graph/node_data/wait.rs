@@ -1,8 +1,11 @@
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{graph::fields::Fields, inputs::Template};
+use crate::{
+    graph::{fields::Fields, schema::Settings},
+    inputs::Template,
+};
 
 const MAX_WAIT_SECS: f64 = 30.0 * 24.0 * 60.0 * 60.0;
 
@@ -41,5 +44,17 @@ impl WaitData {
             return None;
         }
         Some(Self { seconds })
+    }
+
+    pub(super) fn schema() -> Settings {
+        let seconds = json!({
+            "type": ["number", "string"],
+            "minimum": 0,
+            "maximum": MAX_WAIT_SECS,
+            "pattern": r"^\s*\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$|\$\{",
+            "description": "Seconds, or text with an expression for them; at most 30 days.",
+            "x-expression": true,
+        });
+        Settings::new("Wait", "Lets time pass.").required("seconds", seconds)
     }
 }

@@ -1,5 +1,9 @@
 use crate::{
-    graph::{fields::Fields, settings::RunLimits},
+    graph::{
+        fields::Fields,
+        schema::{self, Settings},
+        settings::RunLimits,
+    },
     inputs::Template,
 };
 
@@ -24,5 +28,16 @@ impl WorkflowData {
             payload,
             limits,
         })
+    }
+
+    pub(super) fn schema() -> Settings {
+        let payload = schema::any("Its payload; without it, an empty one.");
+        Settings::new(
+            "Workflow",
+            "Runs another workflow; its output is that of the run.",
+        )
+        .required("workflowId", schema::text("The workflow."))
+        .optional("payload", payload)
+        .optional("limits", RunLimits::schema().into_field())
     }
 }

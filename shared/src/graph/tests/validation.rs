@@ -9,16 +9,6 @@ fn problems(change: impl FnOnce(&mut Vec<Value>, &mut Vec<Value>)) -> Vec<String
     found(&nodes, &edges)
 }
 
-fn found(nodes: &[Value], edges: &[Value]) -> Vec<String> {
-    let Err(invalid) = Graph::parse(nodes, edges) else {
-        return Vec::new();
-    };
-    let problems = invalid.problems.iter();
-    problems
-        .map(|problem| format!("{}: {}", problem.field, problem.message))
-        .collect()
-}
-
 fn with_data(node: usize, data: Value) -> Vec<String> {
     problems(|nodes, _| nodes[node]["data"] = data)
 }

@@ -226,10 +226,13 @@ fn large_results_are_refused() {
 #[test]
 fn large_data_is_refused() {
     let bindings = Bindings::new(json!({ "text": "a".repeat(5_000_000), "a": 1 }));
-    let result = Condition::compile("trigger.a == 1")
-        .unwrap()
-        .evaluate(&bindings);
+    let evaluate = |source: &str| Condition::compile(source).unwrap().evaluate(&bindings);
+    let result = evaluate("trigger.text == 'b'");
     assert!(matches!(result, Err(Error::TooLarge { .. })), "{result:?}");
+    let absorbed = evaluate("trigger.text == 'b' || true");
+    assert!(matches!(absorbed, Err(Error::TooLarge { .. })));
+    assert!(evaluate("trigger.a == 1").unwrap(), "the text is not used");
+    assert!(evaluate("trigger.a == 1 || trigger.text == 'b'").unwrap());
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn there_is_no_item_outside_of_a_loop() {
         ),
         (
             "loops.parts.item",
-            "`loops.parts.item` failed: there is no `parts`",
+            "`loops.parts.item` failed: there is no loop `parts` around",
         ),
     ];
     for (expression, message) in cases {

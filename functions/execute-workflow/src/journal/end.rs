@@ -1,0 +1,166 @@
+//! Letting go of an execution: it has ended, waits, or goes on elsewhere.
+
+use serde_json::json;
+use shared::{
+    ids::TriggerId,
+    models::{
+        Execution, ExecutionError, ExecutionStatus, JsonText, LogKind, LogLevel, StartOptions,
+        Timestamp, Trigger, TriggerSource, TriggerType,
+    },
+    runs,
+    store::{self, Write, triggers},
+};
+
+use super::{Error, Journal};
+use crate::CALLER;
+
+/// Tries of an end that others get in the way of, by ending runs of the same workflow.
+const MAX_TRIES: usize = 64;
+
+/// How a worker lets go of an execution.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It has its output, or the reason why it failed.
+    Closed(Result<JsonText, ExecutionError>),
+    /// The run around it is over.
+    Abandoned,
+    /// It waits, at the latest until an instant.
+    Suspended(Option<Timestamp>),
+    /// Another request goes on.
+    HandedOver,
+}
+
+impl Journal {
+    /// Lets go of the execution, and tells what has become of it.
+    ///
+    /// # Errors
+    /// Returns [`Error::Superseded`] when the execution is not ours any more.
+    pub(crate) async fn let_go(mut self, end: End) -> Result<Execution, Error> {
+        match end {
+            End::Closed(result) => self.close(result),
+            End::Abandoned => self.abandon(),
+            End::Suspended(resume_at) => self.suspend(resume_at),
+            End::HandedOver => self.execution.value.lease.until = Some(self.now()),
+        }
+        let execution = &mut self.execution.value;
+        execution.lease.owner = None;
+        execution.attempts = 0;
+        if execution.status.is_terminal() {
+            self.write_end().await?;
+        } else {
+            self.write(Vec::new()).await?;
+        }
+        Ok(self.execution.value)
+    }
+
+    fn close(&mut self, result: Result<JsonText, ExecutionError>) {
+        let (level, message) = match &result {
+            Ok(_) => (LogLevel::Info, "execution succeeded".to_owned()),
+            Err(error) => (
+                LogLevel::Error,
+                format!("execution failed: {}", error.message),
+            ),
+        };
+        self.log(None, level, LogKind::Execution, message);
+        let finished_at = self.now();
+        let execution = &mut self.execution.value;
+        execution.finished_at = Some(finished_at);
+        execution.lease.until = None;
+        match result {
+            Ok(output) => {
+                execution.status = ExecutionStatus::Succeeded;
+                execution.output = Some(output);
+            }
+            Err(error) => {
+                execution.status = ExecutionStatus::Failed;
+                execution.error = Some(error);
+            }
+        }
+    }
+
+    fn abandon(&mut self) {
+        let message = "execution cancelled: the run that it is a part of has ended";
+        self.log(None, LogLevel::Warn, LogKind::Execution, message);
+        let finished_at = self.now();
+        let execution = &mut self.execution.value;
+        execution.finished_at = Some(finished_at);
+        execution.lease.until = None;
+        execution.status = ExecutionStatus::Cancelled;
+    }
+
+    fn suspend(&mut self, resume_at: Option<Timestamp>) {
+        let message = match resume_at {
+            Some(resume_at) => format!("execution waits until {resume_at}"),
+            None => "execution waits".to_owned(),
+        };
+        self.log(None, LogLevel::Info, LogKind::Execution, message);
+        let now = self.now();
+        let execution = &mut self.execution.value;
+        execution.status = ExecutionStatus::Waiting;
+        execution.resume_at = resume_at;
+        execution.waiting_since = Some(now);
+        execution.lease.until = None;
+    }
+
+    /// Commits the end with all that goes with it. What the runs of a workflow share may change
+    /// meanwhile: as long as the execution itself is still ours, this tries again.
+    async fn write_end(&mut self) -> Result<(), Error> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let others = self.writes_at_end().await?;
+            match self.write(others).await {
+                Err(Error::Superseded) if tries < MAX_TRIES && self.is_still_ours().await? => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn writes_at_end(&self) -> Result<Vec<Write>, store::Error> {
+        let execution = &self.execution.value;
+        let mut writes = runs::writes_at_end(&self.store, execution, self.now()).await?;
+        writes.extend(
+            error_trigger(execution, self.now())
+                .as_ref()
+                .map(triggers::create)
+                .transpose()?,
+        );
+        Ok(writes)
+    }
+
+    async fn is_still_ours(&self) -> Result<bool, store::Error> {
+        let ours = &self.execution;
+        let (org_id, id) = (&ours.value.org_id, &ours.value.id);
+        let found = self.store.find_execution(org_id, id).await?;
+        Ok(found.is_some_and(|found| found.version == ours.version))
+    }
+}
+
+/// Starts the workflow that is there for failures; a failure of its own starts nothing.
+fn error_trigger(execution: &Execution, now: Timestamp) -> Option<Trigger> {
+    let error = execution.error.as_ref()?;
+    let workflow_id = execution.error_workflow_id.clone()?;
+    if execution.trigger.kind == TriggerType::OnExecutionFailed {
+        return None;
+    }
+    let id = TriggerId::derive(&["onExecutionFailed", execution.id.as_str()]);
+    Some(Trigger {
+        dedupe_key: id.to_string(),
+        id,
+        org_id: execution.org_id.clone(),
+        workflow_id,
+        kind: TriggerType::OnExecutionFailed,
+        payload: JsonText(json!({
+            "executionId": execution.id,
+            "workflowId": execution.workflow_id,
+            "workflowName": execution.workflow_name,
+            "error": error,
+        })),
+        source: TriggerSource {
+            function: CALLER.function.to_owned(),
+            uid: None,
+        },
+        created_at: now,
+        options: StartOptions::default(),
+    })
+}

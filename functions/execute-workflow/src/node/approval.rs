@@ -1,0 +1,148 @@
+//! `approval`: people decide. The run sleeps until enough of them have, or the time is over.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde_json::json;
+use shared::{
+    graph::{ApprovalData, ApproverRole, handle},
+    ids::{RecordId, Uid, fingerprint},
+    inputs::Bindings,
+    models::{Approval, ApprovalStatus, Execution, Role, Timestamp},
+    store::{Error, Versioned, Write, approvals, commit_contended},
+};
+
+use super::{Call, Effect, Failure, Outcome, Prepared, Stop};
+use crate::AppState;
+
+/// What is asked, with its expressions resolved.
+struct Question {
+    message: String,
+    fields: BTreeMap<String, String>,
+    roles: Vec<Role>,
+    required: i64,
+    allow_self: bool,
+    expires_after_secs: Option<i64>,
+}
+
+pub(super) fn prepare(data: &ApprovalData, bindings: &Bindings) -> Result<Prepared, Failure> {
+    let fields = data.fields.iter();
+    let fields = fields.map(|(name, kind)| (name.clone(), kind.as_str().to_owned()));
+    Ok(Prepared::Effect(Box::new(Question {
+        message: data.message.render_text(bindings)?,
+        fields: fields.collect(),
+        roles: data.roles.iter().map(|role| role_of(*role)).collect(),
+        required: data.required.into(),
+        allow_self: data.allow_self,
+        expires_after_secs: data.expires_after_secs.map(i64::from),
+    })))
+}
+
+#[async_trait]
+impl Effect for Question {
+    fn request_hash(&self) -> String {
+        fingerprint(&["approval", &self.message])
+    }
+
+    /// Asks, unless it has asked before, and looks whether there is a decision.
+    async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
+        let approval = commit_contended(&state.store, || self.ask(state, call)).await?;
+        let decided = |handle| {
+            let output = json!({
+                "decision": handle,
+                "approvals": approval.decisions.iter().filter(|one| one.approves).count(),
+                "values": approval.decisions.last().map(|last| &last.values.0),
+            });
+            Ok(Outcome::at(handle, output))
+        };
+        match approval.status {
+            ApprovalStatus::Pending => Err(Stop::Pending(approval.expires_at)),
+            ApprovalStatus::Approved => decided(handle::APPROVED),
+            ApprovalStatus::Rejected => decided(handle::REJECTED),
+            ApprovalStatus::Expired => decided(handle::EXPIRED),
+            ApprovalStatus::Cancelled => {
+                Err(Failure::permanent("cancelled", "the approval was withdrawn").into())
+            }
+        }
+    }
+}
+
+impl Question {
+    async fn ask(&self, state: &AppState, call: &Call) -> Result<(Vec<Write>, Approval), Error> {
+        let execution = &call.execution;
+        let id = Approval::id_of(&execution.id, &call.node_id, &call.iteration);
+        let now = Timestamp::from(state.clock.now());
+        match state.store.find_approval(&execution.org_id, &id).await? {
+            Some(found) => expire(found, now),
+            None => {
+                let excluded = match self.allow_self {
+                    true => None,
+                    false => starter(state, execution).await?,
+                };
+                let approval = self.approval(call, id, excluded.as_ref(), now);
+                Ok((vec![approvals::create(&approval)?], approval))
+            }
+        }
+    }
+
+    fn approval(
+        &self,
+        call: &Call,
+        id: RecordId,
+        excluded: Option<&Uid>,
+        now: Timestamp,
+    ) -> Approval {
+        let execution = &call.execution;
+        Approval {
+            excluded: excluded.map(|uid| Approval::decider(&id, uid)),
+            id,
+            org_id: execution.org_id.clone(),
+            workflow_id: execution.workflow_id.clone(),
+            execution_id: execution.id.clone(),
+            node_id: call.node_id.clone(),
+            iteration: call.iteration.clone(),
+            message: self.message.clone(),
+            fields: self.fields.clone(),
+            roles: self.roles.clone(),
+            required: self.required,
+            status: ApprovalStatus::Pending,
+            decisions: Vec::new(),
+            created_at: now,
+            expires_at: self.expires_after_secs.map(|secs| now.plus_seconds(secs)),
+        }
+    }
+}
+
+/// Ends an approval whose time is over.
+fn expire(
+    mut approval: Versioned<Approval>,
+    now: Timestamp,
+) -> Result<(Vec<Write>, Approval), Error> {
+    let is_over = approval.value.expires_at.is_some_and(|end| end <= now);
+    if approval.value.status != ApprovalStatus::Pending || !is_over {
+        return Ok((Vec::new(), approval.value));
+    }
+    approval.value.status = ApprovalStatus::Expired;
+    Ok((vec![approvals::replace(&approval)?], approval.value))
+}
+
+/// Who started the run, or the one that it is a part of; none for a clock or another service.
+async fn starter(state: &AppState, execution: &Execution) -> Result<Option<Uid>, Error> {
+    let (store, org_id) = (&state.store, &execution.org_id);
+    let mut first = execution.clone();
+    while let Some(parent) = &first.parent {
+        match store.find_execution(org_id, &parent.execution_id).await? {
+            Some(found) => first = found.value,
+            None => return Ok(None),
+        }
+    }
+    let trigger = store.find_trigger(org_id, &first.trigger.id).await?;
+    Ok(trigger.and_then(|trigger| trigger.source.uid))
+}
+
+fn role_of(role: ApproverRole) -> Role {
+    match role {
+        ApproverRole::Admin => Role::Admin,
+        ApproverRole::User => Role::User,
+    }
+}
