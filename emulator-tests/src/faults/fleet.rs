@@ -33,6 +33,7 @@ struct Worker {
 
 /// A worker that nobody else kills, stops or starts meanwhile.
 pub struct Hold<'a> {
+    number: usize,
     worker: &'a Worker,
     process: MutexGuard<'a, WorkerProcess>,
     http: &'a reqwest::Client,
@@ -83,6 +84,7 @@ impl Fleet {
             .get(number)
             .context("there is no such worker")?;
         Ok(Hold {
+            number,
             worker,
             process: worker.process.lock().await,
             http: &self.http,
@@ -101,6 +103,7 @@ impl Fleet {
                 && let Ok(process) = worker.process.try_lock()
             {
                 return Ok(Hold {
+                    number,
                     worker,
                     process,
                     http: &self.http,
@@ -116,11 +119,12 @@ impl Fleet {
     /// When one of them does not start.
     pub async fn revive(&self) -> Result<usize> {
         let mut revived = 0;
-        for worker in self.workers.iter() {
+        for (number, worker) in self.workers.iter().enumerate() {
             let Ok(process) = worker.process.try_lock() else {
                 continue;
             };
             let mut hold = Hold {
+                number,
                 worker,
                 process,
                 http: &self.http,
@@ -146,6 +150,12 @@ impl Worker {
 }
 
 impl Hold<'_> {
+    /// Which worker it is.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
     /// Where it is reached.
     #[must_use]
     pub fn url(&self) -> String {

@@ -10,8 +10,9 @@ use indicatif::ProgressBar;
 use tokio::sync::Semaphore;
 
 use super::chance::Chance;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Hold};
 use super::pause::pause;
+use super::sinks::{Caller, Moment, Sinks, Trap};
 use super::size::Size;
 
 /// Workers that may be down at the same time.
@@ -43,6 +44,8 @@ pub struct Toll {
 pub struct Killer<'a> {
     /// Whom.
     pub fleet: &'a Fleet,
+    /// What they wait for when they die after a request was sent.
+    pub sinks: &'a Sinks,
     /// When.
     pub chance: Chance,
     /// What takes a permit from here is spread over all kills.
@@ -106,18 +109,34 @@ impl Killer<'_> {
     /// Makes one kill, and tells what became of it.
     async fn kill(&self, kill: Kill) -> Result<Kill> {
         pause(self.chance.millis(300..1_700)).await;
-        let nth = 1 + u32::from(self.chance.happens(300));
         let mut worker = self.fleet.hold_any().await?;
-        let mut made = kill;
-        if let Kill::At(point) = kill
-            && !worker.kill_at(point, nth, REACH_PATIENCE).await?
-        {
-            made = Kill::Whenever;
-        }
+        let made = match kill {
+            Kill::At(point) if self.is_at(point, &mut worker).await? => kill,
+            _ => Kill::Whenever,
+        };
         worker.kill().await?;
         worker.restart().await?;
         self.progress.inc(1);
         Ok(made)
+    }
+
+    /// Waits until a worker is at a point, or has died there.
+    async fn is_at(&self, point: KillPoint, worker: &mut Hold<'_>) -> Result<bool> {
+        if point == KillPoint::AfterSend {
+            // Between request and answer it is the sink that knows.
+            let moment = match self.chance.happens(500) {
+                true => Moment::BeforeEffect,
+                false => Moment::AfterEffect,
+            };
+            let of = Caller::Worker(worker.number());
+            let sprung = self.sinks.set(Trap { moment, of });
+            let sprung = tokio::time::timeout(REACH_PATIENCE, sprung).await;
+            // Before the call is let go.
+            worker.kill().await?;
+            return Ok(sprung.is_ok());
+        }
+        let nth = 1 + u32::from(self.chance.happens(300));
+        worker.kill_at(point, nth, REACH_PATIENCE).await
     }
 
     /// Hands out the part of the load that is due after `made` of `all` kills.

@@ -65,6 +65,19 @@ impl Plan {
         Self::around(name, effect("work", sink))
     }
 
+    /// The same with another effect before it, which is recorded when `work` begins.
+    #[must_use]
+    pub fn two_effects(name: &'static str, sink: &str) -> Self {
+        let mut plan = Self::one_effect(name, sink);
+        plan.nodes.push(effect("first", "keyed"));
+        plan.edges = vec![
+            edge("start", "first"),
+            edge("first", "work"),
+            edge("work", "end"),
+        ];
+        plan
+    }
+
     /// A trigger, a node with the id `work`, an output.
     #[must_use]
     pub fn around(name: &'static str, work: Value) -> Self {

@@ -64,9 +64,11 @@ impl WorkerProcess {
         let _ = self.input.write_all(line.as_bytes()).await;
     }
 
-    /// Sends a signal, unless it has died.
+    /// Sends a signal, unless it is known to have died: its id may be another's by then.
     pub fn signal(&self, signal: Signal) {
-        let _ = kill_process(self.pid, signal);
+        if self.child.id().is_some() {
+            let _ = kill_process(self.pid, signal);
+        }
     }
 
     /// How it ended, if it has.

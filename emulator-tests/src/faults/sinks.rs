@@ -21,7 +21,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use self::{book::Book, trap::Traps};
 pub use self::{
     book::{Call, Effect, SinkKind},
-    trap::{Moment, Sprung, Trap},
+    trap::{Caller, Moment, Sprung, Trap},
 };
 use super::chance::Chance;
 use super::pause::pause;

@@ -65,7 +65,6 @@ fn state(env: &Env, config: Config, shutdown: Shutdown) -> Result<AppState> {
     let key = config.mac.key();
     let emulator_host = config.auth.emulator_host.as_deref();
     let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
-    let default_model = config.openai.default_model.clone();
     let queue = CloudTasks::new(config.queue, client()?, clock.clone());
     let ports = Ports {
         provider: Arc::new(OpenAi::new(config.openai, client()?)),
@@ -81,7 +80,7 @@ fn state(env: &Env, config: Config, shutdown: Shutdown) -> Result<AppState> {
     Ok(AppState::with_ports(
         store,
         ports,
-        default_model,
+        config.settings,
         clock,
         callers,
         shutdown,

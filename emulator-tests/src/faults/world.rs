@@ -277,7 +277,12 @@ fn found(org_id: &OrgId, plans: &[Plan]) -> Result<Vec<shared::store::Write>> {
     Ok(writes)
 }
 
-fn launches(setup: &Setup, sinks: &Sinks, proxy: &FaultProxy, outside: &Outside) -> Result<Vec<Launch>> {
+fn launches(
+    setup: &Setup,
+    sinks: &Sinks,
+    proxy: &FaultProxy,
+    outside: &Outside,
+) -> Result<Vec<Launch>> {
     let logs = Env::from_process()
         .optional("FAULT_LOGS")
         .map(PathBuf::from);

@@ -6,13 +6,14 @@ use anyhow::{Context, Result};
 
 use crate::faults::events::Event;
 use crate::faults::pause::pause;
-use crate::faults::sinks::{Moment, SinkKind, Sprung, Trap};
+use crate::faults::proxy::Network;
+use crate::faults::sinks::{Caller, Moment, Sprung, Trap};
 use crate::faults::world::World;
 
 /// For a call to reach its sink.
 const CALL_PATIENCE: Duration = Duration::from_secs(30);
 /// For an execution to end once another worker may take it.
-const END_PATIENCE: Duration = Duration::from_secs(30);
+const END_PATIENCE: Duration = Duration::from_secs(15);
 /// For a zombie to do what harm it can.
 const AFTERLIFE: Duration = Duration::from_millis(400);
 
@@ -20,7 +21,7 @@ const AFTERLIFE: Duration = Duration::from_millis(400);
 pub(super) async fn kill_at_call(
     world: &World,
     event: &Event,
-    kind: SinkKind,
+    node: &'static str,
     moment: Moment,
 ) -> Result<()> {
     let disturb = async |sprung: Sprung| {
@@ -28,12 +29,12 @@ pub(super) async fn kill_at_call(
         worker.kill().await?;
         worker.restart().await
     };
-    disturb_call(world, event, kind, moment, disturb).await
+    disturb_call(world, event, node, moment, disturb).await
 }
 
 /// Freezes a worker while it waits for the answer of a call, lets another one end the execution,
 /// and then lets the first one go on with its answer.
-pub(super) async fn freeze_at_call(world: &World, event: &Event, kind: SinkKind) -> Result<()> {
+pub(super) async fn freeze_at_call(world: &World, event: &Event, node: &'static str) -> Result<()> {
     let disturb = async |sprung: Sprung| {
         let worker = world.fleet.hold(sprung.worker).await?;
         worker.freeze();
@@ -45,13 +46,16 @@ pub(super) async fn freeze_at_call(world: &World, event: &Event, kind: SinkKind)
         pause(AFTERLIFE).await;
         anyhow::Ok(())
     };
-    disturb_call(world, event, kind, Moment::AfterEffect, disturb).await
+    disturb_call(world, event, node, Moment::AfterEffect, disturb).await
 }
 
-/// Has a worker die as soon as it has acknowledged an event, or could not.
+/// Delivers an event once to a worker that does not reach the store, and has the worker die as
+/// soon as it has answered.
 pub(super) async fn kill_after_ack(world: &World, event: &Event) -> Result<()> {
     let mut worker = world.fleet.hold_any().await?;
+    world.proxy.set(Network::Refusing);
     world.deliverer.deliver_once(&worker.url(), event).await;
+    world.proxy.set(Network::Up);
     worker.kill().await?;
     worker.restart().await
 }
@@ -59,14 +63,16 @@ pub(super) async fn kill_after_ack(world: &World, event: &Event) -> Result<()> {
 async fn disturb_call(
     world: &World,
     event: &Event,
-    kind: SinkKind,
+    node: &'static str,
     moment: Moment,
     disturb: impl AsyncFnOnce(Sprung) -> Result<()>,
 ) -> Result<()> {
     let sprung = world.sinks.set(Trap {
-        kind,
-        execution: event.id.clone(),
         moment,
+        of: Caller::Node {
+            execution: event.id.clone(),
+            node,
+        },
     });
     let disturbing = async {
         let sprung = tokio::time::timeout(CALL_PATIENCE, sprung).await;

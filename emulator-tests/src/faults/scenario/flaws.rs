@@ -10,7 +10,7 @@ use super::{Ground, Outcome, drill, judge};
 use crate::faults::checker::{Rule, Verdict};
 use crate::faults::events::Event;
 use crate::faults::plan::Plan;
-use crate::faults::sinks::{Moment, SinkKind};
+use crate::faults::sinks::Moment;
 use crate::faults::size::Size;
 use crate::faults::world::{Setup, World};
 
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 enum Drill {
     /// A worker is frozen past its lease.
     Freeze,
-    /// A worker dies as soon as it has acknowledged an event.
+    /// A worker gets an event without a store, and dies as soon as it has answered.
     KillAfterAck,
     /// A worker dies while it waits for an answer.
     KillAtCall,
@@ -36,7 +36,7 @@ enum Drill {
 pub async fn run(ground: &Ground, size: &Size, flaw: Flaw) -> Result<Outcome> {
     let started = Instant::now();
     let (drill, sink) = drill_of(flaw);
-    let plan = Plan::one_effect("one-effect", sink);
+    let plan = Plan::two_effects("two-effects", sink);
     let setup = Setup {
         flaw: Some(flaw),
         ..ground.setup(vec![plan.clone()])
@@ -70,7 +70,7 @@ pub async fn run(ground: &Ground, size: &Size, flaw: Flaw) -> Result<Outcome> {
 pub async fn run_sound(ground: &Ground) -> Result<Outcome> {
     let started = Instant::now();
     let plans: Vec<Plan> = [("keyed", "keyed"), ("bad", "bad")]
-        .map(|(name, sink)| Plan::one_effect(name, sink))
+        .map(|(name, sink)| Plan::two_effects(name, sink))
         .into();
     let world = World::start(ground.setup(plans.clone())).await?;
     for flaw in Flaw::ALL {
@@ -96,9 +96,9 @@ pub async fn run_sound(ground: &Ground) -> Result<Outcome> {
 
 fn drill_of(flaw: Flaw) -> (Drill, &'static str) {
     match flaw {
-        Flaw::NoFence | Flaw::LastResultWins => (Drill::Freeze, "keyed"),
+        Flaw::NoFence => (Drill::Freeze, "keyed"),
         Flaw::AckFirst => (Drill::KillAfterAck, "keyed"),
-        Flaw::AttemptInKey | Flaw::NoIntent => (Drill::KillAtCall, "keyed"),
+        Flaw::AttemptInKey | Flaw::NoIntent | Flaw::LastResultWins => (Drill::KillAtCall, "keyed"),
         Flaw::RetryOn400 => (Drill::Nothing, "bad"),
     }
 }
@@ -117,10 +117,10 @@ fn rules_against(flaw: Flaw) -> &'static [Rule] {
 
 async fn go_through(drill: Drill, world: &World, event: &Event) -> Result<()> {
     match drill {
-        Drill::Freeze => drill::freeze_at_call(world, event, SinkKind::Keyed).await,
+        Drill::Freeze => drill::freeze_at_call(world, event, "work").await,
         Drill::KillAtCall => {
             let moment = Moment::AfterEffect;
-            drill::kill_at_call(world, event, SinkKind::Keyed, moment).await
+            drill::kill_at_call(world, event, "work", moment).await
         }
         Drill::KillAfterAck => drill::kill_after_ack(world, event).await,
         Drill::Nothing => {

@@ -32,6 +32,7 @@ pub async fn run(ground: &Ground, size: &Size) -> Result<Outcome> {
     let kills = schedule(size, &chance);
     let killer = Killer {
         fleet: &world.fleet,
+        sinks: &world.sinks,
         chance,
         pace: &pace,
         load: events.len(),

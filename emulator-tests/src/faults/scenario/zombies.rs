@@ -7,7 +7,6 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::{Ground, Outcome, drill, judge};
 use crate::faults::plan::Plan;
-use crate::faults::sinks::SinkKind;
 use crate::faults::size::Size;
 use crate::faults::world::World;
 
@@ -25,7 +24,7 @@ pub async fn run(ground: &Ground, size: &Size) -> Result<Outcome> {
     let events = world.record(&plan, 0, size.zombies).await?;
     futures::stream::iter(&events)
         .map(async |event| {
-            let drilled = drill::freeze_at_call(&world, event, SinkKind::Keyed).await;
+            let drilled = drill::freeze_at_call(&world, event, "work").await;
             ground.progress.inc(1);
             drilled
         })

@@ -67,9 +67,11 @@ async fn a_flaky_sink_fails_once_a_key_and_a_bad_one_always() {
 async fn a_trap_holds_one_call_and_tells_whose_it_is() {
     let stand = start().await;
     let sprung = stand.sinks.set(Trap {
-        kind: SinkKind::Keyed,
-        execution: "e1".to_owned(),
         moment: Moment::AfterEffect,
+        of: Caller::Node {
+            execution: "e1".to_owned(),
+            node: "n1",
+        },
     });
     let (answer, worker) = tokio::join!(stand.call(1, "keyed/e1/n1", "k1"), async {
         let sprung = sprung.await.unwrap();

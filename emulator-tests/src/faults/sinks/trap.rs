@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::{Call, SinkKind};
+use super::Call;
 
 /// When a trap springs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +18,34 @@ pub enum Moment {
 /// Which call to catch.
 #[derive(Clone, Debug)]
 pub struct Trap {
-    /// At which sink.
-    pub kind: SinkKind,
-    /// Of which execution.
-    pub execution: String,
     /// When.
     pub moment: Moment,
+    /// Whose.
+    pub of: Caller,
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// Any node that this worker runs.
+    Worker(usize),
+    /// A node of an execution, whoever runs it.
+    Node {
+        /// The execution.
+        execution: String,
+        /// The node.
+        node: &'static str,
+    },
+}
+
+impl Trap {
+    fn fits(&self, call: &Call, moment: Moment) -> bool {
+        let is_caller = match &self.of {
+            Caller::Worker(worker) => *worker == call.worker,
+            Caller::Node { execution, node } => *execution == call.execution && *node == call.node,
+        };
+        is_caller && self.moment == moment
+    }
 }
 
 /// A call that was caught. It goes on when this is dropped.
@@ -66,10 +88,8 @@ impl Traps {
 
     fn take(&self, call: &Call, moment: Moment) -> Option<oneshot::Sender<Sprung>> {
         let mut set = self.lock();
-        let fits = |trap: &Trap| {
-            trap.kind == call.kind && trap.execution == call.execution && trap.moment == moment
-        };
-        let index = set.iter().position(|(trap, _)| fits(trap))?;
+        set.retain(|(_, sender)| !sender.is_closed());
+        let index = set.iter().position(|(trap, _)| trap.fits(call, moment))?;
         Some(set.swap_remove(index).1)
     }
 
