@@ -93,13 +93,16 @@ impl Killer<'_> {
         self.pace.add_permits(HEAD_START.min(self.load));
         let (kills, toll) = (Mutex::new(kills), Mutex::new(Toll::default()));
         let kill_on = || async {
-            while let Some(kill) = lock(&kills).pop() {
+            loop {
+                // Let go before the kill: the other killer waits for it.
+                let Some(kill) = lock(&kills).pop() else {
+                    return anyhow::Ok(());
+                };
                 let made = self.kill(kill).await?;
                 let mut toll = lock(&toll);
                 toll.count(made);
                 self.release(toll.sum(), all);
             }
-            anyhow::Ok(())
         };
         let killers = (0..AT_ONCE).map(|_| kill_on());
         futures::future::try_join_all(killers).await?;
