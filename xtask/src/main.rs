@@ -2,6 +2,7 @@
 
 mod command;
 mod docs;
+mod faults;
 mod lint;
 mod setup;
 mod suites;
@@ -22,6 +23,8 @@ enum Task {
     Test,
     /// Writes the documents that are made from the code.
     Docs,
+    /// Kills workers, and looks whether anything is lost, doubled or stuck.
+    Faults(faults::FaultArguments),
     /// Checks format, lints, the floor plan and dependencies.
     Lint,
 }
@@ -30,6 +33,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Test => suites::run(),
         Task::Docs => docs::run(),
+        Task::Faults(arguments) => faults::run(&arguments),
         Task::Lint => lint::run(),
     }
 }
