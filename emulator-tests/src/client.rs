@@ -121,6 +121,15 @@ impl Client {
             .require_success()
     }
 
+    /// Reads what is no JSON from the REST API, up to its end.
+    ///
+    /// # Errors
+    /// Returns a failed connection or an error status.
+    pub async fn get_text(&self, path: &str) -> Result<String> {
+        let response = self.request(Method::GET, path).send().await?;
+        Ok(response.error_for_status()?.text().await?)
+    }
+
     /// Writes through the REST API.
     ///
     /// # Errors

@@ -1,7 +1,5 @@
 //! The demo: sign up, deploy an agent, run a workflow, see its output.
 
-mod picture;
-
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -80,10 +78,9 @@ pub async fn run(
     let status = text(&execution, "status")?.to_owned();
     step(&progress, tell, &format!("execution {status}"));
     progress.finish_and_clear();
-    let steps = client
-        .get(&format!("/executions/{execution_id}/steps"))
+    let picture = client
+        .get_text(&format!("/executions/{execution_id}/graph.mmd"))
         .await?;
-    let picture = picture::draw(workflow, &steps);
     let output = execution.get("output").cloned().unwrap_or_default();
     if status != "succeeded" {
         tell(&format!("error: {}", execution["error"]));

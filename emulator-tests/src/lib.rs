@@ -1,5 +1,6 @@
 //! The whole product on one machine: what `cargo dev` runs and what the suites run against.
 
+pub mod bench;
 pub mod client;
 mod delivery;
 pub mod demo;

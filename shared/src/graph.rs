@@ -104,17 +104,6 @@ pub struct Graph {
     trigger: NodeIndex,
 }
 
-/// Whether a node can run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readiness {
-    /// An incoming edge is not decided.
-    Undecided,
-    /// It runs.
-    Ready,
-    /// No incoming edge is taken.
-    Skipped,
-}
-
 impl GraphLimits {
     /// `DESIGN.md` section 3.
     pub const DEFAULT: Self = Self {
@@ -207,19 +196,6 @@ impl Graph {
     pub fn outgoing(&self, id: &str) -> impl Iterator<Item = &Edge> {
         let edges = self.index_of(id).map(|node| self.outgoing_of(node));
         edges.into_iter().flatten().map(|edge| &self.edges[*edge])
-    }
-
-    /// Whether a node can run, given which edges are taken (`Some(true)`), not taken
-    /// (`Some(false)`) or not decided yet (`None`). The trigger always can.
-    pub fn readiness(&self, id: &str, taken: impl Fn(&Edge) -> Option<bool>) -> Readiness {
-        let decisions: Vec<_> = self.incoming(id).map(taken).collect();
-        if decisions.contains(&None) {
-            Readiness::Undecided
-        } else if decisions.is_empty() || decisions.contains(&Some(true)) {
-            Readiness::Ready
-        } else {
-            Readiness::Skipped
-        }
     }
 
     /// Checks the payload of a run against the fields that the trigger node declares.

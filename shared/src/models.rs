@@ -23,7 +23,7 @@ pub use approval::{Approval, ApprovalStatus, Decision, Wakeup};
 pub use audit_log::{AuditAction, AuditHead, AuditLog};
 pub use bookkeeping::{
     IdempotencyRecord, OAuthState, OutboxMessage, OutboxRow, OutboxState, ProcessedEvent,
-    StripeCustomer, StripeEvent, StripeEventState, UsageEntry, UsageState,
+    ScheduleTick, StripeCustomer, StripeEvent, StripeEventState, UsageEntry, UsageState,
 };
 pub use execution::{
     Budget, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger, Lease,

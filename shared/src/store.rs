@@ -8,6 +8,7 @@ pub mod approvals;
 pub mod audit_logs;
 mod codec;
 mod contention;
+mod database_clock;
 pub mod document_db;
 pub mod executions;
 pub mod firestore;
@@ -18,6 +19,8 @@ pub mod oauth_states;
 pub mod organizations;
 pub mod outbox;
 mod position;
+pub mod schedule_ticks;
+pub mod steps;
 pub mod stripe_customers;
 pub mod stripe_events;
 pub mod triggers;
@@ -35,6 +38,7 @@ use self::document_db::{Document, DocumentDb, Operation, Precondition, Query};
 pub use self::{
     codec::{decode, document_from_wire, encode},
     contention::{commit_contended, commit_versioned},
+    database_clock::DatabaseClock,
     document_db::{DocumentPath, Error, Write},
     position::is_position,
 };

@@ -1,8 +1,10 @@
 //! `cargo xtask`: set-up and checks, for people and CI alike.
 
+mod bench;
 mod command;
 mod docs;
 mod faults;
+mod fuzz;
 mod lint;
 mod setup;
 mod suites;
@@ -27,6 +29,17 @@ enum Task {
     Faults(faults::FaultArguments),
     /// Checks format, lints, the floor plan and dependencies.
     Lint,
+    /// Measures, and prints tables.
+    Bench {
+        /// What to measure: `engine`.
+        subject: String,
+    },
+    /// Fuzzes graphs, expressions and URLs; needs a nightly compiler.
+    Fuzz {
+        /// For each of the three.
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -35,5 +48,7 @@ fn main() -> anyhow::Result<()> {
         Task::Docs => docs::run(),
         Task::Faults(arguments) => faults::run(&arguments),
         Task::Lint => lint::run(),
+        Task::Bench { subject } => bench::run(&subject),
+        Task::Fuzz { minutes } => fuzz::run(minutes),
     }
 }

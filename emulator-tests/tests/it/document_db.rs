@@ -45,6 +45,7 @@ conformance! {
     an_increment_adds_and_counts_from_zero
     documents_of_equal_fields_are_ordered_by_id
     filters_compare_within_one_type
+    filters_for_one_of_several_values_keep_the_order
     filters_must_all_hold
     increments_of_parallel_callers_all_count
     parallel_creators_make_one_document

@@ -13,7 +13,7 @@ use std::{
 use async_trait::async_trait;
 use shared::{
     ids::{OrgId, Uid, WorkflowId},
-    models::{AuditAction, SystemPrincipal, Timestamp},
+    models::{AuditAction, ExecutionStatus, SystemPrincipal, Timestamp, TriggerType},
     store::{
         Page, Store, Write,
         audit_logs::{AuditFilter, Naming},
@@ -97,26 +97,22 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 28;
+const STORE_QUERIES: usize = 35;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
     let org_id = OrgId::derive(&["o"]);
     let page = Page::first(10);
     let execution_id = samples::execution().id;
-    let any = ExecutionFilter::default();
-    let of_workflow = ExecutionFilter {
-        workflow_id: Some(WorkflowId::derive(&["w"])),
-    };
     store.list_agents(&org_id, &page).await?;
     store.list_workflows(&org_id, &page).await?;
     store.list_active_workflows(&caller, &page).await?;
-    store.list_executions(&org_id, &any, &page).await?;
-    store.list_executions(&org_id, &of_workflow, &page).await?;
+    ask_for_executions(store, &org_id, &page).await?;
     store
         .list_due_executions(&caller, samples::time(), 10)
         .await?;
     store.list_steps(&org_id, &execution_id).await?;
+    store.page_steps(&org_id, &execution_id, &page).await?;
     store.list_log_lines(&org_id, &execution_id, 0, 10).await?;
     store
         .list_due_outbox_rows(&caller, samples::time(), 10)
@@ -127,11 +123,57 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     store
         .list_active_google_integrations(&caller, &page)
         .await?;
+    ask_about_waits(store, &caller, &org_id, &page).await?;
     ask_for_audit_records(store, &caller, &org_id, &page).await?;
     ask_for_a_user(store, &caller, &page).await?;
     ask_about_members(store, &caller, &org_id, &page).await?;
     let customer = store.find_organization_by_stripe_customer(&caller, "cus_1");
     customer.await.map(|_| ())
+}
+
+async fn ask_for_executions(store: &Store, org_id: &OrgId, page: &Page) -> Result<(), Error> {
+    let workflow_id = Some(WorkflowId::derive(&["w"]));
+    let statuses = vec![ExecutionStatus::Failed, ExecutionStatus::Cancelled];
+    for (workflow_id, statuses, trigger_type) in [
+        (None, Vec::new(), None),
+        (workflow_id.clone(), Vec::new(), None),
+        (None, statuses.clone(), None),
+        (workflow_id, statuses, None),
+        (None, Vec::new(), Some(TriggerType::Schedule)),
+    ] {
+        let filter = ExecutionFilter {
+            workflow_id,
+            statuses,
+            trigger_type,
+            from: Some(samples::time()),
+            to: Some(samples::time()),
+        };
+        store.list_executions(org_id, &filter, page).await?;
+    }
+    Ok(())
+}
+
+/// What runs wait for: people, each other, and their turn.
+async fn ask_about_waits(
+    store: &Store,
+    caller: &SystemPrincipal,
+    org_id: &OrgId,
+    page: &Page,
+) -> Result<(), Error> {
+    let execution_id = samples::execution().id;
+    store.list_pending_approvals(org_id, page).await?;
+    store.list_approvals_of(org_id, &execution_id).await?;
+    store
+        .list_child_executions(org_id, &execution_id, page)
+        .await?;
+    store
+        .list_missed_wakeups(caller, samples::time(), 10)
+        .await?;
+    let workflow_id = WorkflowId::derive(&["w"]);
+    store
+        .list_queued_executions(org_id, &workflow_id, 10)
+        .await?;
+    store.list_queueing_workflows(caller, 10).await.map(|_| ())
 }
 
 async fn ask_for_audit_records(

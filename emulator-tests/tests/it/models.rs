@@ -88,6 +88,7 @@ round_trips! {
     Organization "organizations/o1" samples::organization();
     OutboxRow "outbox/r1" samples::outbox_row();
     ProcessedEvent "idempotency/k2" samples::processed_event();
+    ScheduleTick "schedule_ticks/last" samples::schedule_tick();
     Session "agents/a1/sessions/r1" samples::session();
     Stats "organizations/o1/stats/current" samples::stats();
     Step "executions/e1/steps/n2#0" samples::step();

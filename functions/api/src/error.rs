@@ -63,6 +63,9 @@ pub(crate) enum Refusal {
     /// There are as many as may be.
     #[error("{0}")]
     Exhausted(&'static str),
+    /// Nothing proves who has sent it.
+    #[error("{0}")]
+    Unproven(&'static str),
 }
 
 impl Refusal {
@@ -71,6 +74,9 @@ impl Refusal {
     /// The idempotency key belongs to another request.
     pub(crate) const KEY_REUSED: Self =
         Self::AlreadyExists("this `Idempotency-Key` was used for another request");
+    /// The request to a webhook is not signed as it has to be.
+    pub(crate) const UNSIGNED: Self =
+        Self::Unproven("a valid signature in `webhook-signature` is required");
 }
 
 impl From<members::Error> for Error {

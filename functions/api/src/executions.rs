@@ -1,36 +1,17 @@
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::{
     audit::{Entry, Trail},
-    ids::{ExecutionId, TriggerId, WorkflowId},
+    ids::{ExecutionId, TriggerId},
     models::{
-        AuditAction, Execution, ExecutionStatus, Lease, LogKind, LogLevel, LogLine, Principal,
-        StartOptions, Step, Timestamp, Trigger, TriggerSource, TriggerType,
+        AuditAction, Execution, ExecutionStatus, LogLine, Principal, Step, Timestamp, Trigger,
     },
-    store::{self, Store, Versioned, commit_contended},
+    store::{self, Listing, Page, Store, Versioned, Write, commit_contended},
 };
 
-use crate::{
-    error::{Error, Problem, Refusal},
-    graph_check,
-    idempotency::{Done, Once},
-    workflows,
-};
+use crate::error::Error;
 
-/// Longest payload of a trigger as JSON, in bytes: with input and output an execution must fit
-/// into a document of 1 MiB (<https://firebase.google.com/docs/firestore/quotas>).
-const MAX_PAYLOAD_BYTES: usize = 256_000;
-
-/// Journal and log documents deleted in one commit.
+/// Documents of an execution deleted in one commit.
 const DELETE_BATCH: u32 = 400;
-
-/// An execution that was asked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Started {
-    pub(crate) execution_id: ExecutionId,
-    pub(crate) status: ExecutionStatus,
-}
 
 /// An execution, however far it has come.
 #[derive(Debug)]
@@ -46,39 +27,13 @@ pub(crate) enum Run {
     },
 }
 
-impl Started {
-    fn by(trigger: &Trigger) -> Self {
-        Self {
-            execution_id: trigger.id.clone().into(),
-            status: ExecutionStatus::Queued,
+impl Run {
+    pub(crate) fn status(&self) -> ExecutionStatus {
+        match self {
+            Self::Begun(execution) => execution.value.status,
+            Self::Queued { .. } => ExecutionStatus::Queued,
         }
     }
-}
-
-/// Starts the workflow by writing a trigger, whose id becomes the execution's.
-pub(crate) async fn start(
-    store: &Store,
-    principal: &Principal,
-    once: &Once,
-    workflow_id: &WorkflowId,
-    payload: &Value,
-    now: Timestamp,
-) -> Result<Done<Started>, Error> {
-    require_size(payload)?;
-    if let Some(value) = find_started(store, principal, once, workflow_id, payload).await? {
-        let is_replay = true;
-        return Ok(Done { value, is_replay });
-    }
-    once.commit(store, || async move {
-        let workflow = workflows::find(store, principal, workflow_id).await?;
-        graph_check::check_start(&workflow.value, payload)?;
-        let trigger_id = once.trigger_id().cloned();
-        let id = trigger_id.unwrap_or_else(TriggerId::generate);
-        let trigger = trigger(id, principal, workflow_id, payload, now);
-        let started = Started::by(&trigger);
-        Ok((vec![store::triggers::create(&trigger)?], started))
-    })
-    .await
 }
 
 /// The caller's execution.
@@ -99,14 +54,15 @@ pub(crate) async fn find(
     })
 }
 
-/// The journal of the caller's execution.
+/// A part of the journal of the caller's execution.
 pub(crate) async fn list_steps(
     store: &Store,
     principal: &Principal,
     id: &ExecutionId,
-) -> Result<Vec<Step>, Error> {
+    page: &Page,
+) -> Result<Listing<Step>, Error> {
     find(store, principal, id).await?;
-    Ok(store.list_steps(&principal.org_id, id).await?)
+    Ok(store.page_steps(&principal.org_id, id, page).await?)
 }
 
 /// The log of the caller's execution after line `after`.
@@ -122,33 +78,7 @@ pub(crate) async fn list_log_lines(
     Ok(store.list_log_lines(org_id, id, after, limit).await?)
 }
 
-/// Stops the execution: its worker's next write is refused.
-pub(crate) async fn cancel(
-    store: &Store,
-    trail: &Trail,
-    principal: &Principal,
-    id: &ExecutionId,
-    now: Timestamp,
-) -> Result<Execution, Error> {
-    commit_contended(store, || async move {
-        let mut execution = find_begun(store, principal, id).await?;
-        if execution.value.status.is_terminal() {
-            return Err(Error::Precondition("the execution has ended"));
-        }
-        end_cancelled(&mut execution.value, now);
-        let line = cancel_line(&execution.value, now);
-        let entry = entry(principal, AuditAction::ExecutionCancel, id);
-        let mut writes = trail.append(entry, now).await?;
-        writes.extend([
-            store::executions::replace(&execution)?,
-            store::executions::create_log_line(id, &line)?,
-        ]);
-        Ok((writes, execution.value))
-    })
-    .await
-}
-
-/// Deletes an ended execution with journal, log and trigger, and records it. The execution goes
+/// Deletes an ended execution with journal, log, approvals and trigger, and records it. The execution goes
 /// last: after a crash between the commits the request can be repeated.
 pub(crate) async fn delete(
     store: &Store,
@@ -160,6 +90,7 @@ pub(crate) async fn delete(
     require_ended(&find_begun(store, principal, id).await?.value)?;
     delete_log(store, principal, id).await?;
     delete_journal(store, principal, id).await?;
+    delete_approvals(store, principal, id).await?;
     commit_contended(store, || async move {
         let execution = find_begun(store, principal, id).await?;
         let entry = entry(principal, AuditAction::ExecutionDelete, id);
@@ -173,65 +104,14 @@ pub(crate) async fn delete(
     .await
 }
 
-fn require_size(payload: &Value) -> Result<(), Error> {
-    if payload.to_string().len() <= MAX_PAYLOAD_BYTES {
-        return Ok(());
-    }
-    let message = format!("must be at most {MAX_PAYLOAD_BYTES} bytes as JSON");
-    Err(Error::Invalid(vec![Problem::new("payload", message)]))
-}
-
-/// What an earlier request under the same key has started: its trigger stays when the kept answer
-/// is gone.
-async fn find_started(
-    store: &Store,
-    principal: &Principal,
-    once: &Once,
-    workflow_id: &WorkflowId,
-    payload: &Value,
-) -> Result<Option<Started>, Error> {
-    let Some(id) = once.trigger_id() else {
-        return Ok(None);
-    };
-    let Some(trigger) = store.find_trigger(&principal.org_id, id).await? else {
-        return Ok(None);
-    };
-    if trigger.workflow_id != *workflow_id || trigger.payload.0 != *payload {
-        return Err(Refusal::KEY_REUSED.into());
-    }
-    Ok(Some(Started::by(&trigger)))
-}
-
-fn trigger(
-    id: TriggerId,
-    principal: &Principal,
-    workflow_id: &WorkflowId,
-    payload: &Value,
-    now: Timestamp,
-) -> Trigger {
-    Trigger {
-        dedupe_key: id.to_string(),
-        id,
-        org_id: principal.org_id.clone(),
-        workflow_id: workflow_id.clone(),
-        kind: TriggerType::Manual,
-        payload: payload.clone().into(),
-        source: TriggerSource {
-            function: "api".to_owned(),
-            uid: Some(principal.uid.clone()),
-        },
-        created_at: now,
-        options: StartOptions::default(),
-    }
-}
-
 /// An execution and the trigger that starts it have the same id, so that an execution can be
 /// asked for before the engine has made its document.
 fn trigger_id(id: &ExecutionId) -> Result<TriggerId, Error> {
     TriggerId::parse(id.as_str()).map_err(|_| Error::NotFound("execution"))
 }
 
-async fn find_begun(
+/// The caller's execution, if the engine has taken it up.
+pub(crate) async fn find_begun(
     store: &Store,
     principal: &Principal,
     id: &ExecutionId,
@@ -244,36 +124,12 @@ async fn find_begun(
     }
 }
 
-fn require_ended(execution: &Execution) -> Result<(), Error> {
+/// Whether nothing happens to the execution any more.
+pub(crate) fn require_ended(execution: &Execution) -> Result<(), Error> {
     if execution.status.is_terminal() {
         return Ok(());
     }
     Err(Error::Precondition("the execution has not ended"))
-}
-
-fn end_cancelled(execution: &mut Execution, now: Timestamp) {
-    execution.status = ExecutionStatus::Cancelled;
-    execution.finished_at = Some(now);
-    execution.resume_at = None;
-    execution.log_seq += 1;
-    execution.lease = Lease {
-        owner: None,
-        fence: execution.lease.fence + 1,
-        revision: execution.lease.revision,
-        until: None,
-    };
-}
-
-fn cancel_line(execution: &Execution, now: Timestamp) -> LogLine {
-    LogLine {
-        seq: execution.log_seq,
-        ts: now,
-        node_id: None,
-        level: LogLevel::Warn,
-        kind: LogKind::Execution,
-        message: "execution cancelled".to_owned(),
-        org_id: execution.org_id.clone(),
-    }
 }
 
 async fn delete_log(store: &Store, principal: &Principal, id: &ExecutionId) -> Result<(), Error> {
@@ -304,6 +160,20 @@ async fn delete_journal(
         }
         store.commit(deletions).await?;
     }
+}
+
+async fn delete_approvals(
+    store: &Store,
+    principal: &Principal,
+    id: &ExecutionId,
+) -> Result<(), Error> {
+    let asked = store.list_approvals_of(&principal.org_id, id).await?;
+    for batch in asked.chunks(DELETE_BATCH as usize) {
+        let deletions = batch.iter();
+        let deletions = deletions.map(|approval| store::approvals::delete(&approval.value.id));
+        store.commit(deletions.collect::<Vec<Write>>()).await?;
+    }
+    Ok(())
 }
 
 fn entry(principal: &Principal, action: AuditAction, id: &ExecutionId) -> Entry {

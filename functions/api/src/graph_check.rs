@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use shared::{
-    graph::{self, Graph},
-    models::Workflow,
+    graph::{self, Graph, NodeKind},
+    models::{Mock, Workflow},
 };
 
 use crate::{
@@ -19,11 +21,43 @@ pub(crate) fn check(workflow: &Workflow) -> Result<(), Error> {
     Err(Error::Invalid(problems))
 }
 
-/// Whether the workflow can run with this payload.
-pub(crate) fn check_start(workflow: &Workflow, payload: &Value) -> Result<(), Error> {
-    Graph::parse(&workflow.nodes, &workflow.edges)
-        .and_then(|graph| graph.check_payload(payload))
-        .map_err(|invalid| Error::Invalid(to_problems(invalid)))
+/// Whether the workflow can run with this payload and these mocks.
+pub(crate) fn check_start(
+    workflow: &Workflow,
+    payload: &Value,
+    mocks: &BTreeMap<String, Mock>,
+) -> Result<(), Error> {
+    let graph = Graph::parse(&workflow.nodes, &workflow.edges);
+    let graph = graph.map_err(|invalid| Error::Invalid(to_problems(invalid)))?;
+    let invalid = graph.check_payload(payload).err();
+    let mut problems = invalid.map(to_problems).unwrap_or_default();
+    let mocks = mocks.iter();
+    problems.extend(mocks.filter_map(|(node_id, mock)| mock_problem(&graph, node_id, mock)));
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Invalid(problems)),
+    }
+}
+
+/// Why a node cannot come to this.
+fn mock_problem(graph: &Graph, node_id: &str, mock: &Mock) -> Option<Problem> {
+    let field = format!("mocks.{node_id}");
+    let Some(node) = graph.node(node_id) else {
+        return Some(Problem::new(field, "there is no such node"));
+    };
+    if node.kind() == NodeKind::Trigger {
+        let message = "the output of the trigger node is the payload";
+        return Some(Problem::new(field, message));
+    }
+    let (handle, handles) = (mock.handle.as_deref()?, node.handles());
+    if handles.contains(&handle) {
+        return None;
+    }
+    let message = match handles.is_empty() {
+        true => "nothing can follow an output node".to_owned(),
+        false => format!("must be one of `{}`", handles.join("`, `")),
+    };
+    Some(Problem::new(format!("{field}.handle"), message))
 }
 
 /// What is wrong with a graph, by node and field. What cannot be stored is told first: the graph

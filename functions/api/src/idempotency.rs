@@ -1,6 +1,6 @@
 use serde::{Serialize, de::DeserializeOwned};
 use shared::{
-    ids::{OrgId, TriggerId, fingerprint},
+    ids::{OrgId, TriggerId, WorkflowId, fingerprint},
     models::{IdempotencyRecord, Principal, Timestamp},
     store::{Store, Write, commit_contended, idempotency},
 };
@@ -79,6 +79,31 @@ impl Once {
             ..principal.clone()
         };
         Self::new(endpoint, &account, key, request, now)
+    }
+
+    /// A request to a webhook, whose key is the sender's own.
+    pub(crate) fn of_hook<T: Serialize>(
+        org_id: &OrgId,
+        workflow_id: &WorkflowId,
+        hook_id: &str,
+        key: Option<&str>,
+        request: &T,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let request = serde_json::to_string(request)?;
+        let key = key.map(|key| {
+            let parts = ["webhook", workflow_id.as_str(), hook_id, key];
+            Key {
+                record: fingerprint(&parts),
+                trigger_id: TriggerId::derive(&parts),
+                request_hash: fingerprint(&[&request]),
+            }
+        });
+        Ok(Self {
+            org_id: org_id.clone(),
+            now,
+            key,
+        })
     }
 
     /// The id of the trigger, if the client has sent a key: the same for every repeat.

@@ -3,12 +3,15 @@
 mod account;
 mod account_export;
 mod agents;
+mod approvals;
 mod audit_trail;
+mod cancellation;
 mod changes;
 mod config;
 mod departure;
 mod document_limits;
 mod error;
+mod execution_stream;
 mod executions;
 mod google_consent;
 mod graph_check;
@@ -19,9 +22,13 @@ mod members;
 mod organization;
 mod page;
 mod presence;
+mod rerun;
 mod routes;
+mod run_picture;
+mod start;
 mod trigger_declaration;
 mod usage_report;
+mod webhooks;
 mod workflows;
 
 use std::sync::Arc;
@@ -38,9 +45,10 @@ use shared::{
     store::{Store, firestore::Firestore},
 };
 
+use crate::webhooks::HookKeys;
 pub use crate::{
     config::{Config, GoogleClient},
-    routes::{ROUTES, Route},
+    routes::{PUBLIC_ROUTES, ROUTES, Route},
 };
 
 /// Acts for itself when what refers to a user may lie in organizations that it has left.
@@ -53,6 +61,7 @@ pub struct AppState {
     trail: Trail,
     accounts: Arc<dyn Accounts>,
     tokens: Tokens,
+    hook_keys: HookKeys,
     clock: SharedClock,
     authenticator: Authenticator,
     default_model: String,
@@ -97,6 +106,7 @@ impl AppState {
             store,
             trail,
             accounts,
+            hook_keys: HookKeys::new(key.clone()),
             tokens: Tokens::new(key),
             clock,
             authenticator,
@@ -121,5 +131,16 @@ impl FromRef<AppState> for Authenticator {
 pub fn router(state: AppState) -> Router {
     let edge_config = state.edge.clone();
     let api = Router::new().nest(routes::PREFIX, routes::routes());
+    let hooks = edge(routes::hooks().with_state(state.clone()), &hook_edge());
+    // Added last: what the edge does for pages is not done here.
     edge(api.with_state(state), &edge_config)
+        .nest_service(&format!("{}{}", routes::PREFIX, routes::HOOKS), hooks)
+}
+
+/// Servers call there, and no pages.
+fn hook_edge() -> EdgeConfig {
+    EdgeConfig {
+        max_body_bytes: routes::MAX_HOOK_BODY_BYTES,
+        ..EdgeConfig::default()
+    }
 }

@@ -34,6 +34,16 @@ pub(crate) fn parse_by_time(
     limit: Option<u32>,
     token: Option<&str>,
 ) -> Result<Page, Error> {
+    parse_by(is_position, listing, limit, token)
+}
+
+/// The same for a listing whose positions can be told from others.
+pub(crate) fn parse_by(
+    is_position: fn(&str) -> bool,
+    listing: &str,
+    limit: Option<u32>,
+    token: Option<&str>,
+) -> Result<Page, Error> {
     let page = parse(listing, limit, token)?;
     match &page.after {
         Some(position) if !is_position(position) => Err(foreign_token()),

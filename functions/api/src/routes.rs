@@ -4,17 +4,23 @@ mod account;
 mod agents;
 mod analytics;
 mod answer;
+mod approvals;
 mod audit;
 mod etag;
+mod execution_lists;
 mod executions;
 mod idempotency_key;
 mod integrations;
 mod invitations;
 mod lines;
 mod members;
+mod nodes;
 mod optional_json;
 mod organization;
 mod patch;
+mod pictures;
+mod stream;
+mod webhooks;
 mod workflows;
 
 use axum::{
@@ -33,8 +39,13 @@ use crate::{
     error::{Error, Refusal},
 };
 
+pub(crate) use webhooks::MAX_BODY_BYTES as MAX_HOOK_BODY_BYTES;
+
 /// Where all routes begin.
 pub(crate) const PREFIX: &str = "/api/v1";
+
+/// Where all routes that need no sign-in begin, below [`PREFIX`].
+pub(crate) const HOOKS: &str = "/hooks";
 
 /// One route of the API.
 pub struct Route {
@@ -42,12 +53,14 @@ pub struct Route {
     pub method: Method,
     /// The path below `/api/v1`, with `{id}` for an id.
     pub path: &'static str,
-    /// What the caller must be allowed to do; none for what everybody may do with their own.
+    /// What the caller must be allowed to do; none for what everybody may do with their own, and
+    /// without a sign-in.
     pub action: Option<Action>,
     handler: fn() -> MethodRouter<AppState>,
 }
 
-/// Every route of the API: the router is made of it, the documents and the tests read it.
+/// Every route for those who are signed in: the router is made of it, the documents and the tests
+/// read it.
 pub const ROUTES: &[&[Route]] = &[
     ACCOUNT,
     ORGANIZATION,
@@ -56,9 +69,17 @@ pub const ROUTES: &[&[Route]] = &[
     AGENTS,
     WORKFLOWS,
     EXECUTIONS,
+    APPROVALS,
     INTEGRATIONS,
     AUDIT,
 ];
+
+/// Every route that needs no sign-in: its address is what proves that somebody may call it.
+pub const PUBLIC_ROUTES: &[Route] = &[own(
+    Method::POST,
+    "/hooks/{workflowId}/{hookId}/{token}",
+    || post(webhooks::receive_webhook),
+)];
 
 const ACCOUNT: &[Route] = &[
     own(Method::GET, "/me", || get(organization::get_me)),
@@ -175,6 +196,9 @@ const AGENTS: &[Route] = &[
 ];
 
 const WORKFLOWS: &[Route] = &[
+    route(Method::GET, "/nodes", Action::ReadWorkflows, || {
+        get(nodes::list_nodes)
+    }),
     route(Method::GET, "/workflows", Action::ReadWorkflows, || {
         get(workflows::list_workflows)
     }),
@@ -203,16 +227,34 @@ const WORKFLOWS: &[Route] = &[
         || delete(workflows::delete_workflow),
     ),
     route(
+        Method::GET,
+        "/workflows/{id}/graph.svg",
+        Action::ReadWorkflows,
+        || get(pictures::get_workflow_svg),
+    ),
+    route(
+        Method::GET,
+        "/workflows/{id}/graph.mmd",
+        Action::ReadWorkflows,
+        || get(pictures::get_workflow_mermaid),
+    ),
+    route(
         Method::POST,
         "/workflows/trigger/{id}",
         Action::TriggerWorkflow,
         || post(executions::trigger_workflow),
     ),
+    route(
+        Method::GET,
+        "/workflows/{id}/webhooks",
+        Action::ReadWebhooks,
+        || get(webhooks::list_webhooks),
+    ),
 ];
 
 const EXECUTIONS: &[Route] = &[
     route(Method::GET, "/executions", Action::ReadExecutions, || {
-        get(executions::list_executions)
+        get(execution_lists::list_executions)
     }),
     route(Method::POST, "/executions", Action::TriggerWorkflow, || {
         post(executions::create_execution)
@@ -239,13 +281,55 @@ const EXECUTIONS: &[Route] = &[
         Method::GET,
         "/executions/{id}/steps",
         Action::ReadExecutions,
-        || get(executions::list_steps),
+        || get(execution_lists::list_steps),
     ),
     route(
         Method::GET,
         "/executions/{id}/logs",
         Action::ReadExecutions,
         || get(executions::list_log_lines),
+    ),
+    route(
+        Method::GET,
+        "/executions/{id}/stream",
+        Action::ReadExecutions,
+        || get(stream::stream_execution),
+    ),
+    route(
+        Method::GET,
+        "/executions/{id}/graph.svg",
+        Action::ReadExecutions,
+        || get(pictures::get_execution_svg),
+    ),
+    route(
+        Method::GET,
+        "/executions/{id}/graph.mmd",
+        Action::ReadExecutions,
+        || get(pictures::get_execution_mermaid),
+    ),
+    route(
+        Method::POST,
+        "/executions/{id}/rerun",
+        Action::TriggerWorkflow,
+        || post(executions::rerun_execution),
+    ),
+];
+
+const APPROVALS: &[Route] = &[
+    route(Method::GET, "/approvals", Action::ReadApprovals, || {
+        get(approvals::list_approvals)
+    }),
+    route(
+        Method::GET,
+        "/approvals/{id}",
+        Action::ReadApprovals,
+        || get(approvals::get_approval),
+    ),
+    route(
+        Method::POST,
+        "/approvals/{id}/decisions",
+        Action::DecideApproval,
+        || post(approvals::decide_approval),
     ),
 ];
 
@@ -256,11 +340,19 @@ const INTEGRATIONS: &[Route] = &[route(
     || post(integrations::begin_google_consent),
 )];
 
-/// The router of all routes, below [`PREFIX`].
+/// The router of all routes for those who are signed in, below [`PREFIX`].
 pub(crate) fn routes() -> Router<AppState> {
     let routes = ROUTES.iter().copied().flatten();
     routes.fold(Router::new(), |router, route| {
         router.route(route.path, (route.handler)())
+    })
+}
+
+/// The router of all routes that need no sign-in, below [`PREFIX`] and [`HOOKS`].
+pub(crate) fn hooks() -> Router<AppState> {
+    PUBLIC_ROUTES.iter().fold(Router::new(), |router, route| {
+        let path = route.path.trim_start_matches(HOOKS);
+        router.route(path, (route.handler)())
     })
 }
 
@@ -278,7 +370,7 @@ const fn route(
     }
 }
 
-/// A route for what everybody may do with their own account.
+/// A route that asks for no role.
 const fn own(method: Method, path: &'static str, handler: fn() -> MethodRouter<AppState>) -> Route {
     Route {
         method,
@@ -316,6 +408,7 @@ impl From<Refusal> for ApiError {
             Refusal::Denied(message) => Self::new(Code::PermissionDenied, message),
             Refusal::AlreadyExists(message) => Self::new(Code::AlreadyExists, message),
             Refusal::Exhausted(message) => Self::new(Code::ResourceExhausted, message),
+            Refusal::Unproven(message) => Self::new(Code::Unauthenticated, message),
         }
     }
 }

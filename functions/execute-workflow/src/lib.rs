@@ -34,7 +34,7 @@ use shared::{
     quota::MeteredLlm,
     shutdown::Shutdown,
     storage::Bucket,
-    store::{Store, firestore::Firestore},
+    store::{self, DatabaseClock, Store, firestore::Firestore},
 };
 
 pub use crate::{config::Config, settings::Settings};
@@ -53,6 +53,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(590);
 pub struct AppState {
     store: Store,
     clock: SharedClock,
+    database_clock: Option<Arc<DatabaseClock>>,
     llm: MeteredLlm,
     egress: Arc<Egress>,
     queue: SharedQueue,
@@ -70,8 +71,9 @@ impl AppState {
     /// # Errors
     /// Returns an error when an HTTP client cannot be built.
     pub fn new(config: Config, shutdown: Shutdown) -> Result<Self, StartError> {
-        let clock = SystemClock::shared();
-        let store = Store::new(Arc::new(Firestore::new(&config.service)));
+        let firestore = Arc::new(Firestore::new(&config.service));
+        let database = Arc::new(DatabaseClock::new(firestore, SystemClock::shared()));
+        let (store, clock) = (Store::new(database.clone()), database.clone());
         let key = config.mac.key();
         let emulator_host = config.auth.emulator_host.as_deref();
         let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
@@ -87,14 +89,27 @@ impl AppState {
             artifacts: config.artifacts.map(|artifacts| artifacts.bucket()),
         };
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
-        Ok(Self::with_ports(
-            store,
-            ports,
-            config.settings,
-            clock,
-            callers,
-            shutdown,
-        ))
+        Ok(
+            Self::with_ports(store, ports, config.settings, clock, callers, shutdown)
+                .with_database_clock(database),
+        )
+    }
+
+    /// The state with a clock that is to be set by the database before it is relied on.
+    #[must_use]
+    pub fn with_database_clock(self, clock: Arc<DatabaseClock>) -> Self {
+        Self {
+            database_clock: Some(clock),
+            ..self
+        }
+    }
+
+    /// Makes sure that the clock agrees with those of other workers.
+    async fn calibrate(&self) -> Result<(), store::Error> {
+        match &self.database_clock {
+            Some(clock) => clock.calibrate().await,
+            None => Ok(()),
+        }
     }
 
     /// The state on the caller's ports.
@@ -114,6 +129,7 @@ impl AppState {
         Self {
             store,
             clock,
+            database_clock: None,
             llm,
             egress,
             queue: ports.queue,

@@ -1,49 +1,123 @@
 //! Schedules: a due workflow gets a trigger document, whose id is the same for the same minute.
 
-use std::str::FromStr;
+mod calendar;
 
-use croner::Cron;
+use croner::{
+    Cron,
+    parser::{CronParser, Seconds, Year},
+};
 use serde::Deserialize;
 use serde_json::json;
 use shared::{
     ids::TriggerId,
-    models::{JsonText, StartOptions, Timestamp, Trigger, TriggerSource, TriggerType, Workflow},
-    store::{Error, Page, triggers},
+    models::{
+        JsonText, ScheduleTick, StartOptions, Timestamp, Trigger, TriggerSource, TriggerType,
+        Workflow,
+    },
+    store::{Error, Page, commit_contended, schedule_ticks, triggers},
 };
 
+use self::calendar::is_occurrence;
 use crate::{AppState, CALLER};
 
 /// Workflows read at once.
 const PAGE: u32 = 200;
 
+const MINUTE_SECS: i64 = 60;
+
+/// How late a missed schedule is made up for, unless it tells, and at most.
+const DEFAULT_CATCH_UP_SECS: i64 = 3_600;
+const MAX_CATCH_UP_SECS: i64 = 86_400;
+
 /// A declared trigger that a clock fires.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ScheduleTrigger {
     /// Five fields: minute, hour, day of month, month, day of week.
     cron: String,
     /// An IANA time zone; UTC when absent.
     timezone: Option<String>,
+    /// What to do about minutes that nobody has looked at.
+    #[serde(default)]
+    missed: Missed,
+    /// How late it is made up for, in seconds.
+    max_catch_up_secs: Option<i64>,
 }
 
-/// Fires every schedule that is due in the minute of `due_at`; tells how many new ones there were.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Missed {
+    /// Nothing.
+    #[default]
+    Skip,
+    /// Fire for the last one, unless it is due now.
+    Once,
+    /// Fire for each.
+    All,
+}
+
+/// The minutes that a tick looks at: those after `after`, up to and with `now`.
+#[derive(Clone, Copy)]
+struct Window {
+    after: Timestamp,
+    now: Timestamp,
+}
+
+/// Fires every schedule that is due in the minute of `due_at`, and makes up for minutes since the
+/// last tick that nobody has looked at; tells how many new ones there were.
 ///
 /// # Errors
 /// Returns the database's error; what was fired is not fired again by the next call.
 pub(crate) async fn fire_due(state: &AppState, due_at: Timestamp) -> Result<usize, Error> {
+    let window = window(state, start_of_minute(due_at)).await?;
     let mut page = Page::first(PAGE);
     let mut fired = 0;
     loop {
         let workflows = state.store.list_active_workflows(&CALLER, &page).await?;
         for workflow in &workflows.items {
-            for cron in due_schedules(workflow, due_at) {
-                fired += usize::from(fire(state, workflow, &cron, due_at).await?);
+            for (cron, minute) in due_schedules(workflow, window) {
+                fired += usize::from(fire(state, workflow, &cron, minute).await?);
             }
         }
         if workflows.next.is_none() {
-            return Ok(fired);
+            break;
         }
         page.after = workflows.next;
     }
+    keep_tick(state, window.now).await?;
+    Ok(fired)
+}
+
+/// A tick that comes late, or again, looks at its own minute only.
+async fn window(state: &AppState, now: Timestamp) -> Result<Window, Error> {
+    let before = now.plus_seconds(-MINUTE_SECS);
+    let last = state.store.find_schedule_tick(&CALLER).await?;
+    let last = last.map_or(before, |last| last.value.minute);
+    let earliest = now.plus_seconds(-MAX_CATCH_UP_SECS - MINUTE_SECS);
+    Ok(Window {
+        after: last.clamp(earliest, before),
+        now,
+    })
+}
+
+/// Kept last: after a crash the next tick looks at this minute again. It is never moved back, nor
+/// ahead of the clock, or the minutes until then would count as looked at.
+async fn keep_tick(state: &AppState, now: Timestamp) -> Result<(), Error> {
+    let clock = start_of_minute(state.clock.now().into());
+    let minute = now.min(clock);
+    commit_contended(&state.store, || async move {
+        let last = state.store.find_schedule_tick(&CALLER).await?;
+        if last
+            .as_ref()
+            .is_some_and(|last| last.value.minute >= minute)
+        {
+            return Ok((Vec::new(), ()));
+        }
+        let version = last.map(|last| last.version);
+        let write = schedule_ticks::set(&ScheduleTick { minute }, version)?;
+        Ok((vec![write], ()))
+    })
+    .await
 }
 
 /// Writes the trigger document, unless an earlier call has; tells whether it is new.
@@ -51,9 +125,9 @@ async fn fire(
     state: &AppState,
     workflow: &Workflow,
     cron: &str,
-    due_at: Timestamp,
+    minute: Timestamp,
 ) -> Result<bool, Error> {
-    let minute = minute_of(due_at);
+    let minute = minute.to_string();
     let parts = [
         "schedule",
         workflow.org_id.as_str(),
@@ -83,80 +157,79 @@ async fn fire(
     }
 }
 
-fn due_schedules(workflow: &Workflow, due_at: Timestamp) -> Vec<String> {
+/// The schedules that are to be fired, each with its minute, the earliest first.
+fn due_schedules(workflow: &Workflow, window: Window) -> Vec<(String, Timestamp)> {
     let schedules = workflow
         .triggers
         .iter()
         .filter(|trigger| trigger["type"] == "schedule");
     let parsed = schedules.filter_map(|trigger| ScheduleTrigger::deserialize(trigger).ok());
-    parsed
-        .filter(|schedule| is_due(schedule, due_at))
-        .map(|schedule| schedule.cron)
-        .collect()
+    let due = parsed.flat_map(|schedule| {
+        let minutes = schedule.minutes(workflow.updated_at, window);
+        minutes
+            .into_iter()
+            .map(move |minute| (schedule.cron.clone(), minute))
+    });
+    due.collect()
 }
 
-/// A malformed schedule or unknown time zone is never due: the API refuses both when it saves.
-fn is_due(schedule: &ScheduleTrigger, due_at: Timestamp) -> bool {
-    let Ok(cron) = Cron::from_str(&schedule.cron) else {
-        return false;
-    };
-    let timezone = schedule.timezone.as_deref().unwrap_or("UTC");
-    let Ok(local) = start_of_minute(due_at).in_tz(timezone) else {
-        return false;
-    };
-    cron.is_time_matching(&local).unwrap_or(false)
+impl ScheduleTrigger {
+    /// The minutes to fire for. What was due before the workflow was last changed is not made up
+    /// for: it may not have been asked for then.
+    fn minutes(&self, changed_at: Option<Timestamp>, window: Window) -> Vec<Timestamp> {
+        let Some(cron) = parse(&self.cron) else {
+            return Vec::new();
+        };
+        let after = changed_at.map_or(window.after, |changed_at| changed_at.max(window.after));
+        let catch_up_secs = self.max_catch_up_secs.unwrap_or(DEFAULT_CATCH_UP_SECS);
+        let earliest = match self.missed {
+            Missed::Skip => window.now,
+            Missed::Once | Missed::All => window
+                .now
+                .plus_seconds(-catch_up_secs.clamp(0, MAX_CATCH_UP_SECS)),
+        };
+        let is_due = |minute: &Timestamp| {
+            let is_asked = *minute == window.now || (*minute > after && *minute >= earliest);
+            is_asked && self.is_due(&cron, *minute)
+        };
+        let mut minutes: Vec<Timestamp> = window.minutes().filter(is_due).collect();
+        if self.missed == Missed::Once {
+            minutes.drain(..minutes.len().saturating_sub(1));
+        }
+        minutes
+    }
+
+    /// An unknown time zone is never due: the API refuses it when it saves.
+    fn is_due(&self, cron: &Cron, minute: Timestamp) -> bool {
+        let timezone = self.timezone.as_deref().unwrap_or("UTC");
+        let local = minute.instant().in_tz(timezone);
+        local.is_ok_and(|local| is_occurrence(cron, &local))
+    }
 }
 
-fn start_of_minute(instant: Timestamp) -> jiff::Timestamp {
+impl Window {
+    /// At most those of a day and one more.
+    fn minutes(self) -> impl Iterator<Item = Timestamp> {
+        let first = start_of_minute(self.after).plus_seconds(MINUTE_SECS);
+        let next = |minute: &Timestamp| Some(minute.plus_seconds(MINUTE_SECS));
+        std::iter::successors(Some(first), next).take_while(move |minute| *minute <= self.now)
+    }
+}
+
+/// None for a malformed schedule, which is never due: the API refuses it when it saves.
+fn parse(cron: &str) -> Option<Cron> {
+    let parser = CronParser::builder()
+        .seconds(Seconds::Disallowed)
+        .year(Year::Disallowed)
+        .build();
+    parser.parse(cron).ok()
+}
+
+fn start_of_minute(instant: Timestamp) -> Timestamp {
     let seconds = instant.instant().as_second();
-    jiff::Timestamp::from_second(seconds - seconds.rem_euclid(60)).unwrap_or_default()
-}
-
-fn minute_of(instant: Timestamp) -> String {
-    start_of_minute(instant).to_string()
+    let minute = jiff::Timestamp::from_second(seconds - seconds.rem_euclid(MINUTE_SECS));
+    minute.unwrap_or_default().into()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn is_due_at(cron: &str, timezone: Option<&str>, instant: &str) -> bool {
-        let schedule = ScheduleTrigger {
-            cron: cron.to_owned(),
-            timezone: timezone.map(str::to_owned),
-        };
-        let instant: jiff::Timestamp = instant.parse().unwrap();
-        is_due(&schedule, instant.into())
-    }
-
-    #[test]
-    fn a_schedule_is_due_in_any_second_of_its_minute() {
-        assert!(is_due_at("30 9 * * *", None, "2026-11-23T09:30:00Z"));
-        assert!(is_due_at("30 9 * * *", None, "2026-11-23T09:30:59.9Z"));
-        assert!(!is_due_at("30 9 * * *", None, "2026-11-23T09:31:00Z"));
-    }
-
-    #[test]
-    fn a_schedule_follows_its_time_zone() {
-        assert!(is_due_at(
-            "30 9 * * *",
-            Some("Europe/Berlin"),
-            "2026-11-23T08:30:00Z"
-        ));
-        assert!(is_due_at(
-            "30 9 * * *",
-            Some("Europe/Berlin"),
-            "2026-07-23T07:30:00Z"
-        ));
-    }
-
-    #[test]
-    fn a_malformed_schedule_is_never_due() {
-        assert!(!is_due_at("every day", None, "2026-11-23T09:30:00Z"));
-        assert!(!is_due_at(
-            "* * * * *",
-            Some("Mars/Olympus"),
-            "2026-11-23T09:30:00Z"
-        ));
-    }
-}
+mod tests;

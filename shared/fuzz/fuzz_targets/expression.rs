@@ -21,24 +21,94 @@ const LEVELS: u32 = 5;
 const ESCAPED: usize = 6;
 
 const LEAVES: [&str; 24] = [
-    "trigger", "trigger.a", "trigger.a.b", "trigger[0]", "trigger[\"a\"][1]", "nodes.n.output",
-    "nodes.n.output.a", "nodes.none.output", "item", "index", "loops.l.item.a", "e", "e.a", "1",
-    "-1", "9223372036854775807", "1.5", "2u", "''", "'a,b'", "'%Y-%m-%d'", "true", "null",
+    "trigger",
+    "trigger.a",
+    "trigger.a.b",
+    "trigger[0]",
+    "trigger[\"a\"][1]",
+    "nodes.n.output",
+    "nodes.n.output.a",
+    "nodes.none.output",
+    "item",
+    "index",
+    "loops.l.item.a",
+    "e",
+    "e.a",
+    "1",
+    "-1",
+    "9223372036854775807",
+    "1.5",
+    "2u",
+    "''",
+    "'a,b'",
+    "'%Y-%m-%d'",
+    "true",
+    "null",
     "execution.startedAt",
 ];
 
 /// `@` and `#` are expressions.
 const SHAPES: [&str; 60] = [
-    "(@)+(#)", "(@)-(#)", "(@)*(#)", "(@)/(#)", "(@)%(#)", "(@)==(#)", "(@)<(#)", "(@)&&(#)",
-    "(@)||(#)", "(@)in(#)", "(@)[#]", "(@)?(#):(@)", "!(@)", "-(@)", "[@,#]", "{'a':@,'b':#}",
-    "(@).map(e,#)", "(@).filter(e,#)", "(@).all(e,#)", "(@).exists(e,#)", "has((@).a)",
-    "default(trigger.a.b,@)", "size(@)", "lower(@)", "trim(@)", "(@).split(#)", "(@).join(#)",
-    "(@).replace(#,@)", "(@).matches(#)", "(@).contains(#)", "substring(@,#,@)",
-    "padStart(@,#,@)", "urlEncode(@)", "base64Encode(@)", "base64Decode(@)", "sha256(@)",
-    "first(@)", "last(@)", "min(@)", "max(@)", "sum(@)", "sort(@)", "unique(@)", "flatten(@)",
-    "slice(@,#)", "slice(@,#,@)", "range(@)", "keys(@)", "values(@)", "merge(@,#)", "json(@)",
-    "toJson(@)", "round(@,#)", "floor(@)", "string(@)", "int(@)", "formatTime(@,#)",
-    "parseTime(@,#)", "addDays(@,#)", "fromEpochSeconds(@)",
+    "(@)+(#)",
+    "(@)-(#)",
+    "(@)*(#)",
+    "(@)/(#)",
+    "(@)%(#)",
+    "(@)==(#)",
+    "(@)<(#)",
+    "(@)&&(#)",
+    "(@)||(#)",
+    "(@)in(#)",
+    "(@)[#]",
+    "(@)?(#):(@)",
+    "!(@)",
+    "-(@)",
+    "[@,#]",
+    "{'a':@,'b':#}",
+    "(@).map(e,#)",
+    "(@).filter(e,#)",
+    "(@).all(e,#)",
+    "(@).exists(e,#)",
+    "has((@).a)",
+    "default(trigger.a.b,@)",
+    "size(@)",
+    "lower(@)",
+    "trim(@)",
+    "(@).split(#)",
+    "(@).join(#)",
+    "(@).replace(#,@)",
+    "(@).matches(#)",
+    "(@).contains(#)",
+    "substring(@,#,@)",
+    "padStart(@,#,@)",
+    "urlEncode(@)",
+    "base64Encode(@)",
+    "base64Decode(@)",
+    "sha256(@)",
+    "first(@)",
+    "last(@)",
+    "min(@)",
+    "max(@)",
+    "sum(@)",
+    "sort(@)",
+    "unique(@)",
+    "flatten(@)",
+    "slice(@,#)",
+    "slice(@,#,@)",
+    "range(@)",
+    "keys(@)",
+    "values(@)",
+    "merge(@,#)",
+    "json(@)",
+    "toJson(@)",
+    "round(@,#)",
+    "floor(@)",
+    "string(@)",
+    "int(@)",
+    "formatTime(@,#)",
+    "parseTime(@,#)",
+    "addDays(@,#)",
+    "fromEpochSeconds(@)",
 ];
 
 fuzz_target!(|bytes: &[u8]| {
@@ -64,7 +134,10 @@ fn expression(choices: &mut Unstructured<'_>, levels: u32) -> Result<String> {
         return Ok((*choices.choose(&LEAVES)?).to_owned());
     }
     let shape = *choices.choose(&SHAPES)?;
-    let (a, b) = (expression(choices, levels - 1)?, expression(choices, levels - 1)?);
+    let (a, b) = (
+        expression(choices, levels - 1)?,
+        expression(choices, levels - 1)?,
+    );
     Ok(shape.replace('#', &b).replace('@', &a))
 }
 
@@ -76,9 +149,16 @@ fn data(choices: &mut Unstructured<'_>, levels: u32) -> Result<Value> {
         1 => json!(choices.arbitrary::<i64>()?),
         2 => json!(choices.arbitrary::<f64>()?),
         3 => json!(choices.arbitrary::<&str>()?),
-        4 => length.map(|_| data(choices, levels - 1)).collect::<Result<_>>()?,
+        4 => length
+            .map(|_| data(choices, levels - 1))
+            .collect::<Result<_>>()?,
         _ => {
-            let fields = length.map(|n| Ok((["a", "b", "c", "d"][n].to_owned(), data(choices, levels - 1)?)));
+            let fields = length.map(|n| {
+                Ok((
+                    ["a", "b", "c", "d"][n].to_owned(),
+                    data(choices, levels - 1)?,
+                ))
+            });
             Value::Object(fields.collect::<Result<_>>()?)
         }
     })
@@ -90,7 +170,11 @@ fn check(source: &str, data: &Value) {
         .with_workflow("w", "Name");
     bindings.set_output("n", data.clone());
     let bindings = bindings.with_loop("l", Arc::new(data.clone()), 1);
-    for template in [format!("${{{source}}}"), format!("a ${{{source}}} b"), source.to_owned()] {
+    for template in [
+        format!("${{{source}}}"),
+        format!("a ${{{source}}} b"),
+        source.to_owned(),
+    ] {
         if let Ok(template) = Template::compile(&Value::from(template)) {
             let (first, second) = (template.render(&bindings), template.render(&bindings));
             assert_eq!(outcome(&first), outcome(&second), "{source}");
@@ -107,7 +191,10 @@ fn outcome(result: &std::result::Result<Value, Error>) -> String {
     match result {
         Ok(value) => {
             let text = value.to_string();
-            assert!(text.len() <= MAX_RESULT_BYTES * ESCAPED, "the result is too large");
+            assert!(
+                text.len() <= MAX_RESULT_BYTES * ESCAPED,
+                "the result is too large"
+            );
             text
         }
         Err(Error::Evaluator(error)) => panic!("the evaluator failed: {error}"),
@@ -118,7 +205,9 @@ fn outcome(result: &std::result::Result<Value, Error>) -> String {
 fn stays_data(data: &Value, bindings: &Bindings) {
     let template = Template::compile(&json!(["${trigger}", "<${trigger}>"])).expect("it is valid");
     if let Ok(rendered) = template.render(bindings) {
-        let text = data.as_str().map_or_else(|| data.to_string(), str::to_owned);
+        let text = data
+            .as_str()
+            .map_or_else(|| data.to_string(), str::to_owned);
         assert_eq!(rendered, json!([data, format!("<{text}>")]));
     }
 }

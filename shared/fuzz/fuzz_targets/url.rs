@@ -11,7 +11,7 @@ use std::{
 };
 
 use libfuzzer_sys::{
-    arbitrary::{self, Arbitrary},
+    arbitrary::{Result, Unstructured},
     fuzz_target,
 };
 use shared::{
@@ -28,7 +28,7 @@ enum Input<'b> {
     Address(Spelled),
 }
 
-#[derive(Arbitrary, Debug)]
+#[derive(Debug)]
 struct Spelled {
     is_tls: bool,
     address: IpAddr,
@@ -36,7 +36,7 @@ struct Spelled {
     port: Option<u16>,
 }
 
-#[derive(Arbitrary, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Spelling {
     Usual,
     Number,
@@ -46,6 +46,16 @@ enum Spelling {
     Mapped,
     Trailing,
 }
+
+const SPELLINGS: [Spelling; 7] = [
+    Spelling::Usual,
+    Spelling::Number,
+    Spelling::Hex,
+    Spelling::Octal,
+    Spelling::TwoParts,
+    Spelling::Mapped,
+    Spelling::Trailing,
+];
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let mut builder = Builder::new_current_thread();
@@ -64,7 +74,11 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     assert_eq!(check_url(&url), Ok(()), "{url}");
-    assert_eq!(parse_url(url.as_str()).as_ref(), Ok(&url), "it changes when read again");
+    assert_eq!(
+        parse_url(url.as_str()).as_ref(),
+        Ok(&url),
+        "it changes when read again"
+    );
     if url.host().is_some_and(|host| is_inside(&host)) {
         is_refused(&url);
     }
@@ -74,11 +88,21 @@ fn read(bytes: &[u8]) -> Option<Input<'_>> {
     if bytes.first().is_some_and(u8::is_ascii_alphabetic) {
         return std::str::from_utf8(bytes).ok().map(Input::Text);
     }
-    let mut choices = arbitrary::Unstructured::new(bytes);
-    choices.arbitrary().ok().map(Input::Address)
+    Spelled::choose(&mut Unstructured::new(bytes))
+        .ok()
+        .map(Input::Address)
 }
 
 impl Spelled {
+    fn choose(choices: &mut Unstructured<'_>) -> Result<Self> {
+        Ok(Self {
+            is_tls: choices.arbitrary()?,
+            spelling: *choices.choose(&SPELLINGS)?,
+            address: choices.arbitrary()?,
+            port: choices.arbitrary()?,
+        })
+    }
+
     fn url(&self) -> String {
         let scheme = if self.is_tls { "https" } else { "http" };
         let host = match self.address {
@@ -150,5 +174,8 @@ fn is_refused(url: &Url) {
         timeout: Duration::from_secs(1),
     };
     let result = RUNTIME.block_on(EGRESS.send(request));
-    assert!(matches!(result, Err(Error::Forbidden { .. })), "{url}: {result:?}");
+    assert!(
+        matches!(result, Err(Error::Forbidden { .. })),
+        "{url}: {result:?}"
+    );
 }

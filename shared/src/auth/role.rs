@@ -63,6 +63,12 @@ actions! {
     CancelExecution: EDITORS;
     /// Remove an execution's record.
     DeleteExecution: EDITORS;
+    /// See what runs ask people.
+    ReadApprovals: MEMBERS;
+    /// Approve or reject what a run asks one's own role.
+    DecideApproval: EDITORS;
+    /// See the addresses and the signing secrets of webhooks.
+    ReadWebhooks: EDITORS;
     /// Connect or disconnect an outside service.
     ConnectIntegration: EDITORS;
     /// See usage and limits.
@@ -114,6 +120,9 @@ mod tests {
         (Action::ReadExecutions, [true, true, true]),
         (Action::CancelExecution, [true, true, false]),
         (Action::DeleteExecution, [true, true, false]),
+        (Action::ReadApprovals, [true, true, true]),
+        (Action::DecideApproval, [true, true, false]),
+        (Action::ReadWebhooks, [true, true, false]),
         (Action::ConnectIntegration, [true, true, false]),
         (Action::ReadUsage, [true, true, true]),
         (Action::ReadOrganization, [true, true, true]),

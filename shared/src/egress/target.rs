@@ -56,7 +56,7 @@ pub(super) fn check(url: &Url, config: &EgressConfig) -> Result<(), Error> {
 }
 
 fn local_name(name: &str) -> Option<&'static str> {
-    let name = name.strip_suffix('.').unwrap_or(name);
+    let name = name.trim_end_matches('.');
     let is_below = |suffix: &&str| {
         let rest = name.strip_suffix(*suffix);
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))

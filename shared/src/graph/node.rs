@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{NodeData, Policy, handle};
+use super::{NodeData, OnError, Policy, handle};
 
 /// A valid node.
 #[derive(Clone, Debug)]
@@ -51,6 +51,15 @@ impl Node {
     /// What the node does.
     pub fn kind(&self) -> NodeKind {
         self.data.kind()
+    }
+
+    /// The source handles that edges of the node may have.
+    pub fn handles(&self) -> Vec<&str> {
+        let mut handles = self.data.handles();
+        if self.policy.on_error == OnError::Branch {
+            handles.push(handle::ERROR);
+        }
+        handles
     }
 }
 

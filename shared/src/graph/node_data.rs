@@ -45,7 +45,7 @@ pub enum NodeData {
     /// Asks a model.
     Llm(LlmData),
     /// Calls a URL.
-    Http(HttpData),
+    Http(Box<HttpData>),
     /// Chooses one of two branches.
     Condition(ConditionData),
     /// Chooses one of several branches.
@@ -73,7 +73,7 @@ impl NodeData {
             NodeKind::Trigger => Some(Self::Trigger(TriggerData::read(fields))),
             NodeKind::Agent => AgentData::read(fields).map(Self::Agent),
             NodeKind::Llm => LlmData::read(fields).map(Self::Llm),
-            NodeKind::Http => HttpData::read(fields).map(Self::Http),
+            NodeKind::Http => HttpData::read(fields).map(|data| Self::Http(Box::new(data))),
             NodeKind::Condition => ConditionData::read(fields).map(Self::Condition),
             NodeKind::Switch => SwitchData::read(fields).map(Self::Switch),
             NodeKind::Loop => LoopData::read(fields).map(Self::Loop),

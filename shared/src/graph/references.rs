@@ -9,9 +9,6 @@ const NO_LOOP: &str = "`item` and `index` are there in the body of a loop only";
 /// Nodes whose followers are found at the same time: one bit each.
 const BATCH: usize = 64;
 
-/// Edges that are looked through for a single reference.
-const MAX_LOOK: usize = 8;
-
 /// The outputs that expressions use are those of nodes that run before, in the same body or
 /// around it; the items are those of loops around.
 pub(super) fn check(
@@ -86,12 +83,12 @@ fn connected(pairs: &[(usize, usize)], topology: &Topology, node_count: usize) -
     for (rank, node) in topology.order().iter().enumerate() {
         ranks[*node] = rank;
     }
+    let tree = Tree::of(topology, node_count);
     let mut is_connected = vec![false; pairs.len()];
     let mut far = Vec::new();
     for (position, (first, second)) in pairs.iter().copied().enumerate() {
-        let mut near = topology.before(second).take(MAX_LOOK);
-        if near.any(|before| before == first) {
-            is_connected[position] = true;
+        if tree.leads(first, second) {
+            is_connected[position] = first != second;
         } else if ranks[first] < ranks[second] {
             far.push(Pair::new(position, first, second));
         }
@@ -105,6 +102,42 @@ fn connected(pairs: &[(usize, usize)], topology: &Topology, node_count: usize) -
         }
     }
     is_connected
+}
+
+/// Every node with one of those right before it: what leads to what in the tree is known at once,
+/// and that is most of it.
+struct Tree {
+    /// A node's place, right before those of all that it leads to.
+    places: Vec<usize>,
+    /// How many nodes it leads to, itself included.
+    sizes: Vec<usize>,
+}
+
+impl Tree {
+    fn of(topology: &Topology, node_count: usize) -> Self {
+        let mut sizes = vec![1; node_count];
+        for node in topology.order().iter().rev() {
+            if let Some(parent) = topology.before(*node).next() {
+                sizes[parent] += sizes[*node];
+            }
+        }
+        let mut places = vec![0; node_count];
+        let mut free_places = vec![0; node_count];
+        let mut free_place = 0;
+        for node in topology.order() {
+            let parent = topology.before(*node).next();
+            let free = parent.map_or(&mut free_place, |parent| &mut free_places[parent]);
+            places[*node] = *free;
+            *free += sizes[*node];
+            free_places[*node] = places[*node] + 1;
+        }
+        Self { places, sizes }
+    }
+
+    fn leads(&self, first: usize, second: usize) -> bool {
+        let place = self.places[first];
+        (place..place + self.sizes[first]).contains(&self.places[second])
+    }
 }
 
 /// Two nodes of which it is not clear yet whether the first leads to the second.

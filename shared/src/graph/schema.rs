@@ -67,7 +67,7 @@ pub(super) struct Settings {
     properties: Map<String, Value>,
     order: Vec<&'static str>,
     required: Vec<&'static str>,
-    never_together: Option<Value>,
+    never_together: Vec<Value>,
 }
 
 impl Settings {
@@ -79,7 +79,7 @@ impl Settings {
             properties: Map::new(),
             order: Vec::new(),
             required: Vec::new(),
-            never_together: None,
+            never_together: Vec::new(),
         }
     }
 
@@ -96,7 +96,7 @@ impl Settings {
 
     /// With a combination of fields, as a schema, that is refused.
     pub(super) fn never(mut self, combination: Value) -> Self {
-        self.never_together = Some(combination);
+        self.never_together.push(combination);
         self
     }
 
@@ -111,8 +111,8 @@ impl Settings {
             "additionalProperties": false,
             "x-order": self.order,
         });
-        if let Some(combination) = self.never_together {
-            schema["not"] = combination;
+        if !self.never_together.is_empty() {
+            schema["not"] = json!({ "anyOf": self.never_together });
         }
         schema
     }

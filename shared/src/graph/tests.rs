@@ -139,17 +139,6 @@ fn order_puts_every_node_after_those_before_it() {
 }
 
 #[test]
-fn a_node_joins_its_incoming_edges() {
-    let graph = graph();
-    let readiness = |e3, e5| graph.readiness("done", |edge| if edge.id == "e3" { e3 } else { e5 });
-    assert_eq!(readiness(Some(true), None), Readiness::Undecided);
-    assert_eq!(readiness(Some(true), Some(false)), Readiness::Ready);
-    assert_eq!(readiness(Some(false), Some(true)), Readiness::Ready);
-    assert_eq!(readiness(Some(false), Some(false)), Readiness::Skipped);
-    assert_eq!(graph.readiness("start", |_| None), Readiness::Ready);
-}
-
-#[test]
 fn a_payload_must_have_the_declared_fields() {
     let graph = graph();
     assert!(

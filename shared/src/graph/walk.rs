@@ -51,6 +51,11 @@ impl Graph {
         self.scopes.loop_of(node)
     }
 
+    /// The number of loops around a node.
+    pub fn loops_around(&self, node: NodeIndex) -> usize {
+        std::iter::successors(self.loop_of(node), |outer| self.loop_of(*outer)).count()
+    }
+
     /// The nodes of a loop's body, each after all those before it, with the loops in it but
     /// without their bodies.
     pub fn body_of(&self, node: NodeIndex) -> &[NodeIndex] {

@@ -158,6 +158,13 @@ impl ApiError {
         self
     }
 
+    /// Answers with another status than that of the code: HTTP has a finer one.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
     /// The code.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -174,11 +181,6 @@ impl ApiError {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
-    }
-
-    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
-        self.status = status;
-        self
     }
 
     fn respond(self, body: Value) -> Response {

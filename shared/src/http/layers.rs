@@ -94,7 +94,8 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
     let request_headers = [AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH]
         .into_iter()
         .chain(callable_headers.map(HeaderName::from_static))
-        .chain([HeaderName::from_static("idempotency-key"), REQUEST_ID]);
+        .chain(["idempotency-key", "last-event-id"].map(HeaderName::from_static))
+        .chain([REQUEST_ID]);
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins.iter().cloned()))
         .allow_methods([

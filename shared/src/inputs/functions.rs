@@ -43,7 +43,7 @@ use cel::{
 };
 
 use super::{
-    meter::{CHARGE, CHARGE_INDEX},
+    meter::{CHARGE, CHARGE_ADDEND, CHARGE_INDEX},
     session::Session,
 };
 use call::Call;
@@ -195,7 +195,7 @@ pub(super) fn spelled(implementation: &str) -> &str {
 pub(super) fn is_own(implementation: &str) -> bool {
     let name = spelled(implementation);
     let is_in_table = |row: &Callable| row.name == name && row.apply.is_some();
-    implementation == CHARGE_INDEX || CALLABLE.iter().any(is_in_table)
+    [CHARGE_ADDEND, CHARGE_INDEX].contains(&implementation) || CALLABLE.iter().any(is_in_table)
 }
 
 /// The key of `x["key"]`.
@@ -209,7 +209,11 @@ pub(super) fn literal_key(index: &CallExpr) -> Option<&str> {
 /// The index of `x[0]` or `x["key"]`.
 pub(super) fn literal_index(index: &CallExpr) -> Option<&LiteralValue> {
     match index.args.get(1).map(|key| &key.expr) {
-        Some(Expr::Literal(literal)) if index.func_name == operators::INDEX => Some(literal),
+        Some(Expr::Literal(literal @ (LiteralValue::String(_) | LiteralValue::Int(_))))
+            if index.func_name == operators::INDEX =>
+        {
+            Some(literal)
+        }
         _ => None,
     }
 }
@@ -223,6 +227,10 @@ pub(super) fn install(context: &mut Context<'_, '_>) -> Result<(), DeclarationEr
     context.add_function(
         CHARGE_INDEX,
         in_context(|call| Session::of(call)?.meter.charge_index(call)),
+    )?;
+    context.add_function(
+        CHARGE_ADDEND,
+        in_context(|call| Session::of(call)?.meter.charge_addend(call)),
     )?;
     for row in CALLABLE {
         if let Some(apply) = row.apply {
@@ -286,7 +294,7 @@ fn is_path(expr: &Expr) -> bool {
         let parent = match expr {
             Expr::Ident(_) => return steps > 0,
             Expr::Select(select) if !select.test => Some(&*select.operand),
-            Expr::Call(index) if literal_key(index).is_some() => index.args.first(),
+            Expr::Call(call) if literal_index(call).is_some() => call.args.first(),
             _ => None,
         };
         let Some(parent) = parent else {

@@ -27,6 +27,10 @@ pub(super) const CHARGE: &str = "@charge";
 /// The function that pays for an index and lets no fraction pass.
 pub(super) const CHARGE_INDEX: &str = "@index";
 
+/// The function that pays for what is added, and lets no object pass: the evaluator would add its
+/// keys, in an order that changes.
+pub(super) const CHARGE_ADDEND: &str = "@add";
+
 const BYTES_PER_UNIT: usize = 16;
 
 /// What is left of the budget.
@@ -64,18 +68,34 @@ impl Meter {
         self.spend(weight(value, left))
     }
 
-    /// [`CHARGE`]: hands its first argument back. The second one is the cost of each element.
+    /// [`CHARGE`]: hands its first argument back. The second one is the cost of each element that a
+    /// loop goes over: of the keys, in order, where it is an object.
     pub(super) fn charge<'context, 'call>(
         &self,
         call: &mut FunctionContext<'context, 'call>,
     ) -> Result<CowVal<'context, 'call>, ExecutionError> {
         let per_element = call.args.pop().map_or(0, |cost| natural(cost.as_ref()));
         let value = only_argument(call)?;
-        if per_element > 0 {
-            self.spend(per_element.saturating_mul(length(value.as_ref())))?;
-        }
         self.spend_for(value.as_ref())?;
-        Ok(value)
+        if per_element == 0 {
+            return Ok(value);
+        }
+        self.spend(per_element.saturating_mul(length(value.as_ref())))?;
+        Ok(in_order(value))
+    }
+
+    /// [`CHARGE_ADDEND`]: hands its argument back.
+    pub(super) fn charge_addend<'context, 'call>(
+        &self,
+        call: &mut FunctionContext<'context, 'call>,
+    ) -> Result<CowVal<'context, 'call>, ExecutionError> {
+        let addend = only_argument(call)?;
+        if addend.downcast_ref::<CelMap>().is_some() {
+            let problem = "an object cannot be added: use merge";
+            return Err(ExecutionError::function_error(CHARGE_ADDEND, problem));
+        }
+        self.spend_for(addend.as_ref())?;
+        Ok(addend)
     }
 
     /// [`CHARGE_INDEX`]: hands its argument back.
@@ -109,6 +129,17 @@ pub(super) fn json_weight(value: &serde_json::Value, limit: u64) -> u64 {
         }),
         _ => 1,
     }
+}
+
+/// A map hands its keys out as they lie in memory, which differs from run to run.
+fn in_order<'context, 'call>(range: CowVal<'context, 'call>) -> CowVal<'context, 'call> {
+    let Some(map) = range.downcast_ref::<CelMap>() else {
+        return range;
+    };
+    let mut keys: Vec<_> = map.inner().keys().collect();
+    keys.sort_unstable();
+    let keys = keys.into_iter().map(|key| key.inner().clone_as_boxed());
+    CowVal::owned(CelList::from(keys.collect::<Vec<_>>()))
 }
 
 fn only_argument<'context, 'call>(

@@ -3,14 +3,13 @@
 use cel::{
     IdedExpr,
     common::ast::{
-        CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue, SelectExpr,
-        operators,
+        CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue, operators,
     },
 };
 
 use super::{
     functions,
-    meter::{CHARGE, CHARGE_INDEX},
+    meter::{CHARGE, CHARGE_ADDEND, CHARGE_INDEX},
 };
 
 /// The program with its charges.
@@ -51,12 +50,14 @@ fn metered_call(mut call: CallExpr) -> IdedExpr {
         return metered(with_default(call));
     }
     let is_index = call.func_name == operators::INDEX;
+    let is_sum = call.func_name == operators::ADD && !is_accumulation(&call);
     let is_free = is_constant_work(&call.func_name) || is_accumulation(&call);
     let arguments = call.args.into_iter().enumerate();
     call.args = arguments
         .map(|(position, argument)| match position {
             0 if is_index => metered(argument),
             1 if is_index => index(argument),
+            1 if is_sum => addend(argument),
             _ if is_free => metered(argument),
             _ => charged(argument),
         })
@@ -84,6 +85,13 @@ fn index(argument: IdedExpr) -> IdedExpr {
     match argument.expr {
         Expr::Literal(LiteralValue::Int(_) | LiteralValue::String(_)) => argument,
         _ => call(CHARGE_INDEX, vec![metered(argument)]),
+    }
+}
+
+fn addend(argument: IdedExpr) -> IdedExpr {
+    match argument.expr {
+        Expr::Literal(_) => argument,
+        _ => call(CHARGE_ADDEND, vec![metered(argument)]),
     }
 }
 
@@ -135,41 +143,17 @@ fn is_generated(expression: &IdedExpr) -> bool {
     matches!(&expression.expr, Expr::Ident(name) if name.starts_with('@'))
 }
 
-/// `default(a.b.c, d)` is `has(a.b) && has(a.b.c) && a.b.c != null ? a.b.c : d`.
+/// `default(a.b, d)` is `a.b != null ? a.b : d`, where the condition is false if it fails: the
+/// operand is a path, and fails only when it leads nowhere.
 fn with_default(mut default: CallExpr) -> IdedExpr {
     let fallback = default.args.pop().unwrap_or_default();
     let wanted = default.args.pop().unwrap_or_default();
-    let is_set = call(
-        operators::NOT_EQUALS,
-        vec![wanted.clone(), node(Expr::Literal(LiteralValue::Null))],
-    );
-    let mut condition = is_set;
-    let mut path = &wanted;
-    while let Some((test, parent)) = presence(path) {
-        condition = call(operators::LOGICAL_AND, vec![test, condition]);
-        path = parent;
-    }
+    let null = node(Expr::Literal(LiteralValue::Null));
+    let is_set = call(operators::NOT_EQUALS, vec![wanted.clone(), null]);
+    let is_missing = call(operators::LOGICAL_NOT, vec![is_set]);
+    let is_missing_or_fails = call(operators::NOT_STRICTLY_FALSE, vec![is_missing]);
+    let condition = call(operators::LOGICAL_NOT, vec![is_missing_or_fails]);
     call(operators::CONDITIONAL, vec![condition, wanted, fallback])
-}
-
-/// The test for the last step of a path, and the path before it.
-fn presence(path: &IdedExpr) -> Option<(IdedExpr, &IdedExpr)> {
-    match &path.expr {
-        Expr::Select(select) => Some((has(&select.operand, &select.field), &select.operand)),
-        Expr::Call(index) => match (index.args.first(), functions::literal_key(index)) {
-            (Some(container), Some(key)) => Some((has(container, key), container)),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn has(container: &IdedExpr, field: &str) -> IdedExpr {
-    node(Expr::Select(SelectExpr {
-        operand: Box::new(container.clone()),
-        field: field.to_owned(),
-        test: true,
-    }))
 }
 
 fn children(expression: &IdedExpr) -> Vec<&IdedExpr> {

@@ -67,6 +67,14 @@ fn functions_do_what_the_list_says() {
         ("has(trigger.subject) && !has(trigger.missing)", json!(true)),
         ("default(trigger.missing, 'x')", json!("x")),
         ("default(trigger.none, 'x')", json!("x")),
+        ("default(trigger.none.deeper, 'x')", json!("x")),
+        ("default(trigger.subject.deeper, 'x')", json!("x")),
+        ("default(trigger.items[1].name, 'x')", json!("b")),
+        ("default(trigger.items[2].name, 'x')", json!("x")),
+        (
+            "trigger.items.map(i, default(i.name.deeper, 'x'))",
+            json!(["x", "x"]),
+        ),
         ("default(trigger.missing.deeper.still, 'x')", json!("x")),
         ("default(trigger.subject, 'x')", json!("Refund")),
         ("default(nodes.skipped.output.text, 'x')", json!("x")),
@@ -110,6 +118,15 @@ fn functions_do_what_the_list_says() {
     for (expression, expected) in cases {
         assert_eq!(evaluate(expression), expected, "{expression}");
     }
+}
+
+#[test]
+fn a_loop_goes_over_the_keys_of_an_object_in_order() {
+    let keys: Vec<String> = (10..40).map(|n| format!("k{n}")).collect();
+    let fields = keys.iter().map(|key| (key.clone(), json!(1)));
+    let bindings = Bindings::new(Value::Object(fields.collect()));
+    let template = Template::compile(&json!("${trigger.map(k, k)}")).unwrap();
+    assert_eq!(template.render(&bindings).unwrap(), json!(keys));
 }
 
 #[test]

@@ -47,10 +47,14 @@ pub enum AuditAction {
     WorkflowUpdate,
     /// A workflow was deleted.
     DeleteWorkflow,
+    /// An execution was repeated in part.
+    ExecutionRerun,
     /// An execution was cancelled.
     ExecutionCancel,
     /// An execution was deleted.
     ExecutionDelete,
+    /// Somebody approved or rejected what an execution asked.
+    ApprovalDecide,
     /// Masked metadata of a credential was looked at.
     KeyView,
     /// The trail was read.
@@ -84,8 +88,10 @@ impl AuditAction {
             Self::WorkflowCreate => "WORKFLOW_CREATE",
             Self::WorkflowUpdate => "WORKFLOW_UPDATE",
             Self::DeleteWorkflow => "DELETE_WORKFLOW",
+            Self::ExecutionRerun => "EXECUTION_RERUN",
             Self::ExecutionCancel => "EXECUTION_CANCEL",
             Self::ExecutionDelete => "EXECUTION_DELETE",
+            Self::ApprovalDecide => "APPROVAL_DECIDE",
             Self::KeyView => "KEY_VIEW",
             Self::AuditRead => "AUDIT_READ",
             Self::AuditExport => "AUDIT_EXPORT",

@@ -178,6 +178,14 @@ pub struct StripeCustomer {
     pub updated_at: Timestamp,
 }
 
+/// `schedule_ticks/last`: how far the schedules have been looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleTick {
+    /// The last minute whose schedules have been fired.
+    pub minute: Timestamp,
+}
+
 /// `usage_ledger/{id}`: one LLM call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

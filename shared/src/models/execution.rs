@@ -107,6 +107,19 @@ pub enum ExecutionStatus {
 }
 
 impl ExecutionStatus {
+    /// The stored name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether the execution has ended for good.
     #[must_use]
     pub fn is_terminal(self) -> bool {

@@ -176,6 +176,22 @@ pub enum TriggerType {
     Rerun,
 }
 
+impl TriggerType {
+    /// The stored name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Schedule => "schedule",
+            Self::OnEmailReceived => "onEmailReceived",
+            Self::Webhook => "webhook",
+            Self::OnExecutionFailed => "onExecutionFailed",
+            Self::Workflow => "workflow",
+            Self::Rerun => "rerun",
+        }
+    }
+}
+
 /// Who or what caused a trigger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt};
 
 use async_trait::async_trait;
-pub use gcloud_sdk::google::firestore::v1::{Value, value::ValueType};
+pub use gcloud_sdk::google::firestore::v1::{ArrayValue, Value, value::ValueType};
 
 use crate::{models::Timestamp, retry::Transient};
 
@@ -165,6 +165,8 @@ pub enum Comparison {
     LessOrEqual,
     /// Greater than or equal.
     GreaterOrEqual,
+    /// Equal to one of the values of an array.
+    In,
 }
 
 /// A condition on one field.
@@ -264,6 +266,13 @@ pub struct QueryValue(Value);
 impl From<&str> for QueryValue {
     fn from(text: &str) -> Self {
         Self(value(ValueType::StringValue(text.to_owned())))
+    }
+}
+
+impl From<Vec<&str>> for QueryValue {
+    fn from(texts: Vec<&str>) -> Self {
+        let values = texts.into_iter().map(|text| Self::from(text).0).collect();
+        Self(value(ValueType::ArrayValue(ArrayValue { values })))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     ids::{ExecutionId, OrgId, WorkflowId},
     models::{
         Budget, Execution, ExecutionError, ExecutionStatus, JsonText, Lease, LogLine, Step,
-        StepPage, SystemPrincipal, Timestamp, WorkflowVersion,
+        StepPage, SystemPrincipal, Timestamp, TriggerType, WorkflowVersion,
     },
 };
 
@@ -22,11 +22,19 @@ const STEPS_PAGE: u32 = 1_000;
 /// Documents of a journal that are deleted at once.
 const DELETE_BATCH: usize = 400;
 
-/// Which executions to list.
+/// Which executions to list. A trigger type has no index together with a workflow or a status.
 #[derive(Clone, Debug, Default)]
 pub struct ExecutionFilter {
     /// Only those of this workflow.
     pub workflow_id: Option<WorkflowId>,
+    /// Only those that are as far as one of these; all when there is none.
+    pub statuses: Vec<ExecutionStatus>,
+    /// Only those that something of this type has started.
+    pub trigger_type: Option<TriggerType>,
+    /// Only those from this instant on.
+    pub from: Option<Timestamp>,
+    /// Only those up to this instant.
+    pub to: Option<Timestamp>,
 }
 
 impl Store {
@@ -53,12 +61,7 @@ impl Store {
         filter: &ExecutionFilter,
         page: &Page,
     ) -> Result<Listing<Execution>, Error> {
-        let mut query = Query::new("executions", page.limit.saturating_add(1))
-            .filter("orgId", Comparison::Equal, org_id.as_str())
-            .order(Order::Descending("startedAt"));
-        if let Some(workflow_id) = &filter.workflow_id {
-            query = query.filter("workflowId", Comparison::Equal, workflow_id.as_str());
-        }
+        let mut query = filter.query(org_id, page.limit.saturating_add(1));
         query.after = page.after.as_deref().and_then(position::parse);
         let documents = self.db.query(&query).await?;
         let mut items: Vec<Execution> = documents.iter().map(decode).collect::<Result<_, _>>()?;
@@ -119,6 +122,22 @@ impl Store {
         let executions: Vec<Versioned<Execution>> = self.list(&query).await?;
         let executions = executions.into_iter();
         Ok(executions.map(|execution| execution.value).collect())
+    }
+
+    /// Executions that nodes of the organization's execution have started, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for one that cannot be read.
+    pub async fn list_child_executions(
+        &self,
+        org_id: &OrgId,
+        parent: &ExecutionId,
+        page: &Page,
+    ) -> Result<Listing<Versioned<Execution>>, Error> {
+        let query = Query::new("executions", page.limit)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("parent.executionId", Comparison::Equal, parent.as_str());
+        self.strict_page_by_id(query, page).await
     }
 
     /// The whole journal of the organization's execution.
@@ -199,6 +218,31 @@ impl Store {
     }
 }
 
+impl ExecutionFilter {
+    fn query(&self, org_id: &OrgId, limit: u32) -> Query {
+        let mut query = Query::new("executions", limit)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .order(Order::Descending("startedAt"));
+        if let Some(workflow_id) = &self.workflow_id {
+            query = query.filter("workflowId", Comparison::Equal, workflow_id.as_str());
+        }
+        if !self.statuses.is_empty() {
+            let statuses = self.statuses.iter().map(|status| status.as_str());
+            query = query.filter("status", Comparison::In, statuses.collect::<Vec<_>>());
+        }
+        if let Some(trigger_type) = self.trigger_type {
+            query = query.filter("trigger.type", Comparison::Equal, trigger_type.as_str());
+        }
+        if let Some(from) = self.from {
+            query = query.filter("startedAt", Comparison::GreaterOrEqual, from);
+        }
+        if let Some(to) = self.to {
+            query = query.filter("startedAt", Comparison::LessOrEqual, to);
+        }
+        query
+    }
+}
+
 /// Creates the execution together with the version it is pinned to.
 ///
 /// # Errors
@@ -206,6 +250,14 @@ impl Store {
 pub fn create(execution: &Execution, version: &WorkflowVersion) -> Result<Vec<Write>, Error> {
     let execution = super::create(path(&execution.id), execution)?;
     Ok(vec![execution, super::workflows::keep_version(version)?])
+}
+
+/// Creates an execution that ends before it has begun, and so is pinned to no version.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn create_ended(execution: &Execution) -> Result<Write, Error> {
+    super::create(path(&execution.id), execution)
 }
 
 /// Writes what a worker changes of its execution, if nobody else changed it meanwhile. The input,

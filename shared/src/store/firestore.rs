@@ -231,6 +231,7 @@ fn to_wire_filter(query: &Query) -> Option<sq::Filter> {
             Comparison::Equal => field_filter::Operator::Equal,
             Comparison::LessOrEqual => field_filter::Operator::LessThanOrEqual,
             Comparison::GreaterOrEqual => field_filter::Operator::GreaterThanOrEqual,
+            Comparison::In => field_filter::Operator::In,
         };
         let field_filter = sq::FieldFilter {
             field: Some(field_reference(filter.field)),

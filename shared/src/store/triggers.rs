@@ -64,6 +64,15 @@ pub fn forget_user(trigger: &Trigger) -> Result<Write, Error> {
     super::merge(path(&trigger.id), &field, Precondition::Exists)
 }
 
+/// Changes nothing, but has the commit fail when the trigger is not there any more.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn require(trigger: &Trigger) -> Result<Write, Error> {
+    let field = BTreeMap::from([("dedupeKey", &trigger.dedupe_key)]);
+    super::merge(path(&trigger.id), &field, Precondition::Exists)
+}
+
 /// Deletes the trigger; the write starts nothing.
 #[must_use]
 pub fn delete(id: &TriggerId) -> Write {

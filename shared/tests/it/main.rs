@@ -6,6 +6,7 @@
 mod audit;
 mod contract;
 mod crypto;
+mod database_clock;
 mod edge;
 mod erasure;
 mod identity;

@@ -39,6 +39,14 @@ async fn a_second_user_gets_404_for_everything_of_the_first() {
             format!("/executions/{}/logs", text(execution_id)),
         ),
         (
+            Method::GET,
+            format!("/executions/{}/stream", text(execution_id)),
+        ),
+        (
+            Method::GET,
+            format!("/executions/{}/graph.svg", text(execution_id)),
+        ),
+        (
             Method::DELETE,
             format!("/executions/{}", text(execution_id)),
         ),

@@ -66,6 +66,36 @@ async fn http_transform_fetches_and_reshapes() {
 }
 
 #[tokio::test]
+async fn a_run_is_watched_to_its_end_and_drawn() {
+    let harness = start().await;
+    let client = Client::sign_up(harness.endpoints()).await.unwrap();
+    let node = json!({ "id": "work", "type": "transform", "position": { "x": 0, "y": 0 },
+        "data": { "value": "${trigger.x}" } });
+    let saved = client.post("/workflows", &workflow_of(node)).await.unwrap();
+    let path = format!("/workflows/trigger/{}", saved["id"].as_str().unwrap());
+    let started = client.post(&path, &json!({ "payload": { "x": 1 } })).await;
+    let path = format!(
+        "/executions/{}",
+        started.unwrap()["executionId"].as_str().unwrap()
+    );
+    let stream = client.get_text(&format!("{path}/stream")).await.unwrap();
+    assert!(
+        stream.ends_with("event: end\ndata: {\"status\":\"succeeded\"}\n\n"),
+        "{stream}"
+    );
+    let ids = stream.lines().filter_map(|line| line.strip_prefix("id: "));
+    let ids: Vec<usize> = ids.map(|id| id.parse().unwrap()).collect();
+    assert!(!ids.is_empty());
+    assert_eq!(ids, (1..=ids.len()).collect::<Vec<_>>());
+    let svg = client.get_text(&format!("{path}/graph.svg")).await.unwrap();
+    assert!(
+        svg.starts_with("<svg ") && svg.contains(">succeeded · "),
+        "{svg}"
+    );
+    harness.stop().await;
+}
+
+#[tokio::test]
 async fn a_failed_node_fails_the_run_and_names_itself() {
     let harness = start().await;
     let client = Client::sign_up(harness.endpoints()).await.unwrap();

@@ -54,9 +54,9 @@ impl Listing {
         Self {
             collection: name(&query.collection),
             is_group: query.is_group,
-            equal: with(|comparison| comparison == Comparison::Equal),
+            equal: with(is_equality),
             contained: Vec::new(),
-            ranges: with(|comparison| comparison != Comparison::Equal),
+            ranges: with(|comparison| !is_equality(comparison)),
             order,
         }
     }
@@ -111,6 +111,11 @@ impl Listing {
             fields,
         }
     }
+}
+
+/// One of several values is looked up in the index of a single one.
+fn is_equality(comparison: Comparison) -> bool {
+    matches!(comparison, Comparison::Equal | Comparison::In)
 }
 
 /// The collection's name in its path.

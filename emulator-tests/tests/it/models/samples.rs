@@ -554,6 +554,10 @@ pub(crate) fn stripe_customer() -> StripeCustomer {
     }
 }
 
+pub(crate) fn schedule_tick() -> ScheduleTick {
+    ScheduleTick { minute: time() }
+}
+
 pub(crate) fn usage_entry() -> UsageEntry {
     UsageEntry {
         id: record_id(),

@@ -1,27 +1,31 @@
-mod response;
+pub(super) mod response;
+
+use std::collections::BTreeMap;
 
 use axum::{Json as Body, extract::State, response::Response};
 use garde::Validate;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use shared::{
-    http::{Allowed, ApiError, Json, Path, Query, can},
+    http::{Allowed, ApiError, Json, Path, Query, can, object},
     ids::{ExecutionId, WorkflowId},
-    models::Principal,
-    store::{Listing, executions::ExecutionFilter},
+    models::{Mock, Principal},
 };
 
-use self::response::{ExecutionResponse, ExecutionSummary, LogResponse, StepsResponse};
-use super::{
-    answer::{ListResponse, made},
-    idempotency_key::IdempotencyKey,
-    optional_json::OptionalJson,
+use self::response::{ExecutionResponse, LogResponse};
+use super::{answer::made, idempotency_key::IdempotencyKey, optional_json::OptionalJson};
+use crate::{
+    AppState, cancellation, executions,
+    idempotency::Once,
+    page,
+    rerun::{self, Place},
+    start::{self, Start},
 };
-use crate::{AppState, executions, idempotency::Once, page};
 
 /// Both ways to start a workflow: a key used on one is known to the other.
 const START_EXECUTION: &str = "executions.start";
+const RERUN_EXECUTION: &str = "executions.rerun";
 
 /// What a triggered workflow works with.
 #[derive(Deserialize, Validate)]
@@ -29,6 +33,8 @@ const START_EXECUTION: &str = "executions.start";
 #[garde(allow_unvalidated)]
 pub(super) struct TriggerWorkflowRequest {
     payload: Value,
+    #[serde(deserialize_with = "mocks")]
+    mocks: BTreeMap<String, Mock>,
 }
 
 /// Which workflow to start, and what it works with.
@@ -39,6 +45,13 @@ pub(super) struct CreateExecutionRequest {
     workflow_id: WorkflowId,
     #[serde(default = "empty_payload")]
     payload: Value,
+    /// For a test run: what nodes come to without being run, by node.
+    #[serde(
+        default,
+        deserialize_with = "mocks",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    mocks: BTreeMap<String, Mock>,
 }
 
 /// The one change that a client can make.
@@ -56,13 +69,12 @@ enum RequestedStatus {
     Cancelled,
 }
 
-/// Which executions to list.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct ListExecutionsQuery {
-    workflow_id: Option<WorkflowId>,
-    limit: Option<u32>,
-    page_token: Option<String>,
+/// From where to repeat an execution.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RerunExecutionQuery {
+    from: String,
+    iteration: Option<String>,
 }
 
 /// Which log lines to list.
@@ -83,6 +95,7 @@ pub(super) async fn trigger_workflow(
     let request = CreateExecutionRequest {
         workflow_id,
         payload: request.payload,
+        mocks: request.mocks,
     };
     start(&state, &caller.0, key.as_deref(), &request).await
 }
@@ -96,24 +109,6 @@ pub(super) async fn create_execution(
     start(&state, &caller.0, key.as_deref(), &request).await
 }
 
-pub(super) async fn list_executions(
-    State(state): State<AppState>,
-    caller: Allowed<can::ReadExecutions>,
-    Query(query): Query<ListExecutionsQuery>,
-) -> Result<Body<ListResponse<ExecutionSummary>>, ApiError> {
-    let page = page::parse_by_time("executions", query.limit, query.page_token.as_deref())?;
-    let filter = ExecutionFilter {
-        workflow_id: query.workflow_id,
-    };
-    let org_id = &caller.0.org_id;
-    let listing = state.store.list_executions(org_id, &filter, &page).await?;
-    let listing = Listing {
-        items: listing.items.into_iter().map(Into::into).collect(),
-        next: listing.next,
-    };
-    Ok(Body(ListResponse::new("executions", listing)))
-}
-
 pub(super) async fn get_execution(
     State(state): State<AppState>,
     caller: Allowed<can::ReadExecutions>,
@@ -121,15 +116,6 @@ pub(super) async fn get_execution(
 ) -> Result<Body<ExecutionResponse>, ApiError> {
     let run = executions::find(&state.store, &caller.0, &id).await?;
     Ok(Body(run.into()))
-}
-
-pub(super) async fn list_steps(
-    State(state): State<AppState>,
-    caller: Allowed<can::ReadExecutions>,
-    Path(id): Path<ExecutionId>,
-) -> Result<Body<StepsResponse>, ApiError> {
-    let steps = executions::list_steps(&state.store, &caller.0, &id).await?;
-    Ok(Body(steps.into()))
 }
 
 pub(super) async fn list_log_lines(
@@ -151,8 +137,29 @@ pub(super) async fn update_execution(
     Json(_): Json<UpdateExecutionRequest>,
 ) -> Result<Body<ExecutionResponse>, ApiError> {
     let execution =
-        executions::cancel(&state.store, &state.trail, &caller.0, &id, state.now()).await?;
+        cancellation::cancel(&state.store, &state.trail, &caller.0, &id, state.now()).await?;
     Ok(Body(execution.into()))
+}
+
+pub(super) async fn rerun_execution(
+    State(state): State<AppState>,
+    caller: Allowed<can::TriggerWorkflow>,
+    Path(id): Path<ExecutionId>,
+    IdempotencyKey(key): IdempotencyKey,
+    Query(query): Query<RerunExecutionQuery>,
+) -> Result<Response, ApiError> {
+    let (principal, now) = (&caller.0, state.now());
+    let request = (&id, &query);
+    let once = Once::new(RERUN_EXECUTION, principal, key.as_deref(), &request, now)?;
+    let place = Place {
+        execution_id: &id,
+        node_id: &query.from,
+        iteration: query.iteration.as_deref(),
+    };
+    let (store, trail) = (&state.store, &state.trail);
+    let done = rerun::rerun(store, trail, principal, &once, &place, now).await?;
+    let path = format!("/executions/{}", done.value.execution_id);
+    made(StatusCode::ACCEPTED, &path, &done)
 }
 
 pub(super) async fn delete_execution(
@@ -168,6 +175,7 @@ impl Default for TriggerWorkflowRequest {
     fn default() -> Self {
         Self {
             payload: empty_payload(),
+            mocks: BTreeMap::new(),
         }
     }
 }
@@ -180,13 +188,27 @@ async fn start(
 ) -> Result<Response, ApiError> {
     let now = state.now();
     let once = Once::new(START_EXECUTION, principal, key, request, now)?;
-    let CreateExecutionRequest {
-        workflow_id,
-        payload,
-    } = request;
-    let done = executions::start(&state.store, principal, &once, workflow_id, payload, now).await?;
+    let start = Start {
+        workflow_id: &request.workflow_id,
+        payload: &request.payload,
+        mocks: &request.mocks,
+    };
+    let done = start::start(&state.store, principal, &once, &start, now).await?;
     let path = format!("/executions/{}", done.value.execution_id);
     made(StatusCode::ACCEPTED, &path, &done)
+}
+
+/// Reads mocks, each an object: a derived `Deserialize` would take an array as well.
+fn mocks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Mock>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Read(#[serde(deserialize_with = "object")] Mock);
+
+    let mocks: BTreeMap<String, Read> = BTreeMap::deserialize(deserializer)?;
+    Ok(mocks
+        .into_iter()
+        .map(|(id, Read(mock))| (id, mock))
+        .collect())
 }
 
 fn empty_payload() -> Value {

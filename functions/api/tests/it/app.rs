@@ -4,6 +4,7 @@ use api::{AppState, Config, router};
 use axum::{
     Router,
     body::{Body, Bytes},
+    response::Response,
 };
 use http::{
     HeaderMap, Method, Request, StatusCode,
@@ -16,7 +17,7 @@ use shared::{
     auth::Claims,
     config::Env,
     ids::{OrgId, Uid},
-    models::{AuditAction, AuditLog, Role, SubscriptionTier, User},
+    models::{AuditAction, AuditLog, Role, SubscriptionTier, Trigger, User},
     store::Store,
     testing::{FixedClock, MemoryDb, RecordingAccounts, TestVerifier, claims, memory_store},
 };
@@ -101,8 +102,13 @@ impl TestApp {
         self.store.commit(writes).await.unwrap();
     }
 
+    /// An answer whose body is still to be read.
+    pub(crate) async fn open(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.open(request).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Answer {
@@ -147,6 +153,15 @@ impl TestApp {
         let write = seeds::user(uid, org_id, role);
         self.store.commit(vec![write]).await.unwrap();
         self.verifier.accept(uid, claims(&Uid::parse(uid).unwrap()));
+    }
+
+    /// What starts the execution of `o1` that was asked for.
+    pub(crate) async fn trigger_of(&self, answer: &Answer) -> Trigger {
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        let id = answer.body["executionId"].as_str().unwrap();
+        let (org_id, id) = (OrgId::parse("o1").unwrap(), id.parse().unwrap());
+        let trigger = self.store.find_trigger(&org_id, &id).await;
+        trigger.unwrap().unwrap()
     }
 
     /// A user's document.

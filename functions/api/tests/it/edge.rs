@@ -136,6 +136,21 @@ async fn wrong_query_parameters_are_refused_by_name() {
         ("/agents?offset=1", "offset"),
         ("/workflows?orgId=o2", "orgId"),
         ("/executions?status=x", "status"),
+        ("/executions?status=", "status"),
+        ("/executions?status=failed,", "status"),
+        ("/executions?triggerType=x", "triggerType"),
+        ("/executions?startedAfter=yesterday", "startedAfter"),
+        ("/executions?startedBefore=2026-11-26", "startedBefore"),
+        (
+            "/executions?triggerType=manual&workflowId=w1",
+            "triggerType",
+        ),
+        (
+            "/executions?triggerType=manual&status=failed",
+            "triggerType",
+        ),
+        ("/executions/running/steps?limit=0", "limit"),
+        ("/executions/running/stream?lastEventId=-1", "lastEventId"),
         ("/executions?limit=1&workflowId=a%2Fb", "workflowId"),
         ("/executions/running/logs?after=-1", "after"),
         ("/analytics/usage?orgId=o2", "orgId"),
@@ -170,7 +185,7 @@ async fn allowed_pages_may_call_and_others_may_not() {
             .header("access-control-request-method", "POST")
             .header(
                 "access-control-request-headers",
-                "authorization,content-type,idempotency-key",
+                "authorization,content-type,idempotency-key,last-event-id",
             )
             .body(Body::empty())
             .unwrap()
@@ -181,7 +196,9 @@ async fn allowed_pages_may_call_and_others_may_not() {
     let headers = allowed.headers["access-control-allow-headers"]
         .to_str()
         .unwrap();
-    assert!(headers.contains("idempotency-key"), "{headers}");
+    for header in ["idempotency-key", "last-event-id"] {
+        assert!(headers.contains(header), "{headers}");
+    }
     assert_security_headers(&allowed.headers, "preflight");
     let denied = app.send(preflight("https://evil.example")).await;
     assert!(!denied.headers.contains_key("access-control-allow-origin"));

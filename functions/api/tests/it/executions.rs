@@ -2,7 +2,8 @@ use http::{Method, header::LOCATION};
 use serde_json::{Value, json};
 use shared::{
     ids::{OrgId, TriggerId},
-    models::{ExecutionStatus, TriggerType},
+    models::{Approval, ApprovalStatus, ExecutionStatus, TriggerType},
+    store::approvals,
 };
 
 use crate::{
@@ -199,7 +200,7 @@ async fn a_cancelled_execution_has_a_new_fence_and_no_worker() {
     app.patch("admin", "/executions/running", &cancel).await;
     let document = &app.db.documents("executions/running")[0];
     let execution: Value = shared::store::decode(document).unwrap();
-    assert_eq!(execution["lease"], json!({ "fence": 2 }));
+    assert_eq!(execution["lease"], json!({ "fence": 2, "revision": 0 }));
 }
 
 #[tokio::test]
@@ -214,24 +215,26 @@ async fn other_states_cannot_be_asked_for() {
 }
 
 #[tokio::test]
-async fn an_execution_that_has_not_begun_can_neither_be_cancelled_nor_deleted() {
+async fn an_execution_that_has_not_begun_cannot_be_deleted() {
     let app = seeded_app().await;
     app.store
         .commit(vec![seeds::trigger("queued")])
         .await
         .unwrap();
-    let cancel = json!({ "status": "cancelled" });
-    for answer in [
-        app.patch("admin", "/executions/queued", &cancel).await,
-        app.delete("admin", "/executions/queued").await,
-    ] {
-        assert_eq!(answer.refusal(), (400, "failed_precondition"));
-    }
+    let answer = app.delete("admin", "/executions/queued").await;
+    assert_eq!(answer.refusal(), (400, "failed_precondition"));
 }
 
 #[tokio::test]
 async fn only_an_ended_execution_can_be_deleted_with_all_its_parts() {
     let app = seeded_app().await;
+    let decided = Approval {
+        status: ApprovalStatus::Approved,
+        ..seeds::approval_model("q2", "ended")
+    };
+    let decided = approvals::create(&decided).unwrap();
+    let asked = vec![seeds::approval("q1", "ended"), decided];
+    app.store.commit(asked).await.unwrap();
     let running = app.delete("admin", "/executions/running").await;
     assert_eq!(running.refusal(), (400, "failed_precondition"));
     assert_eq!(app.delete("admin", "/executions/ended").await.status, 204);
@@ -243,6 +246,12 @@ async fn only_an_ended_execution_can_be_deleted_with_all_its_parts() {
         "its trigger must not stand for it"
     );
     assert_eq!(app.audited(), ["EXECUTION_DELETE"]);
+    assert!(app.db.documents("approvals/q").is_empty(), "decided or not");
+    assert_eq!(
+        app.db.documents("approvals/p1").len(),
+        1,
+        "of another execution"
+    );
     assert!(!app.db.documents("executions/running/logs").is_empty());
 }
 

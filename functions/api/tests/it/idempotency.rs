@@ -168,7 +168,7 @@ async fn both_ways_to_start_a_workflow_know_the_same_keys() {
 }
 
 /// Takes the kept answers away, as Firestore does after their time.
-async fn expire_answers(app: &TestApp) {
+pub(crate) async fn expire_answers(app: &TestApp) {
     let records = app.db.documents("idempotency/").into_iter();
     let delete = |record: Document| Write {
         path: record.path,

@@ -1,7 +1,10 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use shared::models::ExecutionStatus;
+use shared::{
+    models::{ExecutionStatus, TriggerType},
+    store,
+};
 
 use crate::{app::TestApp, seeds};
 
@@ -67,6 +70,69 @@ async fn executions_are_listed_from_the_newest() {
     let app = app_with_many().await;
     let ids = walk(&app, "/executions?", 4).await;
     assert_eq!((ids[0].as_str(), ids[24].as_str()), ("e01", "e24"));
+}
+
+/// Twelve executions of `o1` that differ in workflow, status and age, and one by a schedule.
+async fn app_with_differences() -> TestApp {
+    let app = TestApp::new().await;
+    let statuses = [
+        ExecutionStatus::Succeeded,
+        ExecutionStatus::Failed,
+        ExecutionStatus::Running,
+    ];
+    for number in 0..12_i64 {
+        let place = usize::try_from(number).unwrap();
+        let workflow = ["w1", "w2"][place % 2];
+        let (id, status) = (format!("e{number:02}"), statuses[place % 3]);
+        let writes = seeds::execution_of(workflow, &id, status, number * 60);
+        app.store.commit(writes).await.unwrap();
+    }
+    let mut execution = seeds::execution_model("timed", ExecutionStatus::Failed, 3_600);
+    execution.trigger.kind = TriggerType::Schedule;
+    let document = store::executions::create(&execution, &seeds::version(&execution)).unwrap();
+    app.store.commit(document).await.unwrap();
+    app
+}
+
+#[tokio::test]
+async fn executions_are_filtered_by_workflow_state_trigger_and_time() {
+    let app = app_with_differences().await;
+    let table = [
+        ("", 13),
+        ("workflowId=w2&", 6),
+        ("status=failed&", 5),
+        ("status=failed,running&", 9),
+        ("status=failed,failed&", 5),
+        (
+            "status=queued,running,waiting,succeeded,failed,cancelled&",
+            13,
+        ),
+        ("workflowId=w2&status=failed&", 2),
+        ("triggerType=schedule&", 1),
+        ("triggerType=manual&", 12),
+        ("triggerType=webhook&", 0),
+        ("startedAfter=2026-11-23T11:58:00Z&", 3),
+        ("startedBefore=2026-11-23T11:58:00Z&", 11),
+        (
+            "startedAfter=2026-11-23T11:58:00Z&startedBefore=2026-11-23T13:58:00%2B02:00&",
+            1,
+        ),
+        ("status=failed&startedBefore=2026-11-23T11:50:00Z&", 2),
+        ("triggerType=manual&startedBefore=2026-11-23T11:50:00Z&", 2),
+    ];
+    for (filter, count) in table {
+        for limit in [1, 4, 100] {
+            let ids = match count {
+                0 => Vec::new(),
+                _ => walk(&app, &format!("/executions?{filter}"), limit).await,
+            };
+            let distinct: BTreeSet<_> = ids.iter().collect();
+            assert_eq!((ids.len(), distinct.len()), (count, count), "{filter}");
+            assert!(ids.is_sorted(), "the newest first: {ids:?}");
+        }
+    }
+    let none = app.get("viewer", "/executions?triggerType=webhook").await;
+    assert_eq!(none.body, serde_json::json!({ "items": [] }));
 }
 
 #[tokio::test]

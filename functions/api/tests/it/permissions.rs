@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, fs, path::PathBuf};
 
-use api::ROUTES;
+use api::{PUBLIC_ROUTES, ROUTES};
 use shared::{
     auth::{Action, is_allowed},
     config::Env,
@@ -51,6 +51,10 @@ fn document() -> String {
             route.method, route.path
         )
         .unwrap();
+    }
+    text.push_str("\nWithout a sign-in, for whoever knows the address:\n\n");
+    for route in PUBLIC_ROUTES {
+        writeln!(text, "- `{} {}`", route.method, route.path).unwrap();
     }
     text
 }

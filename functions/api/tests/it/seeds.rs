@@ -2,22 +2,22 @@ use serde_json::{Value, json};
 use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
     models::{
-        Agent, AgentKind, AgentStatus, Budget, DeployState, Execution, ExecutionStatus,
-        ExecutionTrigger, Industry, Integration, IntegrationService, IntegrationStatus, Invitation,
-        Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth, Organization, Personality,
-        Presence, Role, StartOptions, Step, StepIntent, StepResult, StepStatus, SubscriptionTier,
-        Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry, UsageState, User, VoiceConfig,
-        Workflow, WorkflowVersion,
+        Agent, AgentKind, AgentStatus, Approval, ApprovalStatus, Budget, DeployState, Execution,
+        ExecutionStatus, ExecutionTrigger, Industry, Integration, IntegrationService,
+        IntegrationStatus, Invitation, Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth,
+        Organization, Personality, Presence, Role, StartOptions, Step, StepIntent, StepResult,
+        StepStatus, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry,
+        UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
     },
     store::{
-        Write, agents,
+        Write, agents, approvals,
         document_db::{Operation, ValueType, value},
         executions, integrations, invitations, organizations, triggers, usage_ledger, users,
         workflows,
     },
 };
 
-use crate::app::NOW;
+use crate::{app::NOW, table::FOREIGN};
 
 pub(crate) fn now() -> Timestamp {
     let now: jiff::Timestamp = NOW.parse().unwrap();
@@ -150,13 +150,18 @@ pub(crate) fn edges() -> Value {
 
 pub(crate) fn workflow(id: &str) -> Write {
     let list = |value: Value| value.as_array().unwrap().clone();
+    workflow_of(id, list(nodes()), list(edges()))
+}
+
+/// A workflow of this graph.
+pub(crate) fn workflow_of(id: &str, nodes: Vec<Value>, edges: Vec<Value>) -> Write {
     let workflow = Workflow {
         id: WorkflowId::parse(id).unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
         name: "Triage".to_owned(),
         description: String::new(),
-        nodes: list(nodes()),
-        edges: list(edges()),
+        nodes,
+        edges,
         triggers: Vec::new(),
         active: false,
         created_at: Some(now()),
@@ -167,15 +172,21 @@ pub(crate) fn workflow(id: &str) -> Write {
 
 /// An execution of `w1` that began `age` seconds ago, with its trigger, one step and two lines.
 pub(crate) fn execution(id: &str, status: ExecutionStatus, age: i64) -> Vec<Write> {
-    let execution = execution_model(id, status, age);
-    let version = WorkflowVersion {
-        hash: "v1".to_owned(),
-        org_id: execution.org_id.clone(),
-        workflow_id: execution.workflow_id.clone(),
-        nodes: nodes().into(),
-        edges: edges().into(),
-        created_at: now(),
+    execution_of("w1", id, status, age)
+}
+
+/// The same of another workflow.
+pub(crate) fn execution_of(
+    workflow_id: &str,
+    id: &str,
+    status: ExecutionStatus,
+    age: i64,
+) -> Vec<Write> {
+    let execution = Execution {
+        workflow_id: WorkflowId::parse(workflow_id).unwrap(),
+        ..execution_model(id, status, age)
     };
+    let version = version(&execution);
     let mut writes = executions::create(&execution, &version).unwrap();
     writes.push(trigger(id));
     writes.push(executions::set_step(&execution.id, &step()).unwrap());
@@ -184,11 +195,23 @@ pub(crate) fn execution(id: &str, status: ExecutionStatus, age: i64) -> Vec<Writ
     writes
 }
 
+/// The version that it is pinned to.
+pub(crate) fn version(execution: &Execution) -> WorkflowVersion {
+    WorkflowVersion {
+        hash: execution.workflow_version.clone(),
+        org_id: execution.org_id.clone(),
+        workflow_id: execution.workflow_id.clone(),
+        nodes: nodes().into(),
+        edges: edges().into(),
+        created_at: now(),
+    }
+}
+
 pub(crate) fn trigger(id: &str) -> Write {
     let trigger = Trigger {
         id: TriggerId::parse(id).unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
-        workflow_id: WorkflowId::parse("w1").unwrap(),
+        workflow_id: workflow_id_of(id),
         kind: TriggerType::Manual,
         payload: json!({ "list": [[1]] }).into(),
         dedupe_key: id.to_owned(),
@@ -221,11 +244,42 @@ pub(crate) fn usage(id: &str, day: &str, model: &str) -> Write {
     usage_ledger::create(&entry).unwrap()
 }
 
-fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Execution {
+/// An approval that waits, by one of two roles.
+pub(crate) fn approval(id: &str, execution_id: &str) -> Write {
+    approvals::create(&approval_model(id, execution_id)).unwrap()
+}
+
+pub(crate) fn approval_model(id: &str, execution_id: &str) -> Approval {
+    Approval {
+        id: RecordId::parse(id).unwrap(),
+        org_id: OrgId::parse("o1").unwrap(),
+        workflow_id: workflow_id_of(id),
+        execution_id: ExecutionId::parse(execution_id).unwrap(),
+        node_id: "ask".to_owned(),
+        iteration: "0".to_owned(),
+        message: "Refund?".to_owned(),
+        fields: [].into(),
+        roles: vec![Role::Admin, Role::User],
+        required: 1,
+        excluded: None,
+        status: ApprovalStatus::Pending,
+        decisions: Vec::new(),
+        created_at: now(),
+        expires_at: None,
+    }
+}
+
+/// The workflow in the organization of what has this id.
+fn workflow_id_of(id: &str) -> WorkflowId {
+    let prefix = if id.starts_with(FOREIGN) { FOREIGN } else { "" };
+    WorkflowId::parse(format!("{prefix}w1")).unwrap()
+}
+
+pub(crate) fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Execution {
     Execution {
         id: ExecutionId::parse(id).unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
-        workflow_id: WorkflowId::parse("w1").unwrap(),
+        workflow_id: workflow_id_of(id),
         workflow_name: "Triage".to_owned(),
         workflow_version: "v1".to_owned(),
         status,
@@ -251,6 +305,7 @@ fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Execution {
         lease: Lease {
             owner: Some("worker".to_owned()),
             fence: 1,
+            revision: 0,
             until: Some(now().plus_seconds(60)),
         },
         attempts: 1,
@@ -265,7 +320,7 @@ fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Execution {
     }
 }
 
-fn step() -> Step {
+pub(crate) fn step() -> Step {
     Step {
         node_id: "start".to_owned(),
         iteration: "0".to_owned(),

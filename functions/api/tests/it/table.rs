@@ -17,6 +17,7 @@ pub(crate) struct Route {
     /// With `{id}` for the id of something in `o1`.
     path: &'static str,
     id: &'static str,
+    query: &'static str,
     pub(crate) body: Option<Value>,
     pub(crate) status: u16,
 }
@@ -54,6 +55,9 @@ pub(crate) fn routes() -> Vec<Route> {
         ),
         write(Method::PATCH, "/workflows/{id}", "w1", name, 200),
         delete("/workflows/{id}", "w1"),
+        get("/workflows/{id}/graph.svg", "w1"),
+        get("/workflows/{id}/graph.mmd", "w1"),
+        get("/nodes", ""),
         write(
             Method::POST,
             "/workflows/trigger/{id}",
@@ -66,6 +70,10 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/executions/{id}", "running"),
         get("/executions/{id}/steps", "running"),
         get("/executions/{id}/logs", "running"),
+        // A stream lasts as long as the execution.
+        get("/executions/{id}/stream", "ended"),
+        get("/executions/{id}/graph.svg", "running"),
+        get("/executions/{id}/graph.mmd", "running"),
         write(Method::PATCH, "/executions/{id}", "running", cancel, 200),
         delete("/executions/{id}", "ended"),
         write(
@@ -78,8 +86,25 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/analytics/usage", ""),
     ]
     .into_iter()
+    .chain(steering_routes())
     .chain(membership_routes())
     .collect()
+}
+
+fn steering_routes() -> Vec<Route> {
+    let approve = json!({ "decision": "approve" });
+    let decide = "/approvals/{id}/decisions";
+    let rerun = without_body(Method::POST, "/executions/{id}/rerun", "ended", 202);
+    vec![
+        Route {
+            query: "?from=start",
+            ..rerun
+        },
+        get("/workflows/{id}/webhooks", "w1"),
+        get("/approvals", ""),
+        get("/approvals/{id}", "p1"),
+        write(Method::POST, decide, "p1", approve, 200),
+    ]
 }
 
 /// `admin` is the only admin of `o1`, so it can neither leave nor have another organization.
@@ -136,12 +161,12 @@ impl Route {
     }
 
     pub(crate) fn path_with(&self, id: &str) -> String {
-        self.path.replace("{id}", id)
+        format!("{}{}", self.path.replace("{id}", id), self.query)
     }
 }
 
 /// What the id of another organization's thing begins with.
-const FOREIGN: &str = "foreign-";
+pub(crate) const FOREIGN: &str = "foreign-";
 
 /// The id of the same kind of thing in organization `o2`.
 pub(crate) fn foreign(id: &str) -> String {
@@ -158,17 +183,14 @@ pub(crate) async fn seeded_app() -> TestApp {
             seeds::workflow(&id("w1")),
             seeds::user(&id("m1"), org_id, Role::User),
             seeds::invitation(&id("i1"), org_id),
+            seeds::approval(&id("p1"), &id("running")),
         ];
-        writes.extend(seeds::execution(
-            &id("running"),
-            ExecutionStatus::Running,
-            1,
-        ));
-        writes.extend(seeds::execution(
-            &id("ended"),
-            ExecutionStatus::Succeeded,
-            2,
-        ));
+        for (name, status, age) in [
+            ("running", ExecutionStatus::Running, 1),
+            ("ended", ExecutionStatus::Succeeded, 2),
+        ] {
+            writes.extend(seeds::execution_of(&id("w1"), &id(name), status, age));
+        }
         for write in writes {
             // One at a time: both executions keep the version that they share.
             let write = seeds::of_organization(org_id, write);
@@ -191,6 +213,7 @@ fn without_body(method: Method, path: &'static str, id: &'static str, status: u1
         method,
         path,
         id,
+        query: "",
         body: None,
         status,
     }
@@ -201,6 +224,7 @@ fn write(method: Method, path: &'static str, id: &'static str, body: Value, stat
         method,
         path,
         id,
+        query: "",
         body: Some(body),
         status,
     }

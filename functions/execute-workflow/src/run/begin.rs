@@ -44,7 +44,7 @@ enum Past {
     /// It has not begun.
     None,
     /// It has ended.
-    Ended(Step),
+    Ended(Box<Step>),
     /// An earlier worker began it and did not end it.
     Begun,
     /// It waits, and its time has come or may have.
@@ -63,7 +63,7 @@ impl<'a> Run<'a> {
         let node = graph.node_at(place.node);
         let iteration = self.plan.iteration(place.frame).to_owned();
         match self.past(node, &iteration) {
-            Past::Ended(step) => self.replay(place, step).map(|()| None),
+            Past::Ended(step) => self.replay(place, *step).map(|()| None),
             Past::NotDue => Ok(None),
             _ if self.is_replaying && node.kind() != NodeKind::Loop => {
                 self.unrecorded.push(place);
@@ -133,7 +133,7 @@ impl<'a> Run<'a> {
         match self.journal.step(key) {
             None => Past::None,
             Some(step) if step.result.is_some() && !is_broken(Flaw::LastResultWins) => {
-                Past::Ended(step.clone())
+                Past::Ended(Box::new(step.clone()))
             }
             Some(step) if step.status == StepStatus::Waiting => {
                 let is_due = step

@@ -17,6 +17,7 @@ mod loops;
 mod recovery;
 mod reruns;
 mod runs;
+mod schedules;
 mod sharing;
 mod stopping;
 mod waiting;

@@ -168,7 +168,7 @@ pub(super) const V6: [(&str, bool); 77] = [
 ];
 
 /// Hosts that are refused before any look-up.
-pub(super) const INSIDE_HOSTS: [&str; 103] = [
+pub(super) const INSIDE_HOSTS: [&str; 106] = [
     "127.0.0.1",
     "127.1",
     "127.0.1",
@@ -213,6 +213,9 @@ pub(super) const INSIDE_HOSTS: [&str; 103] = [
     "localhost",
     "LOCALHOST",
     "localhost.",
+    "localhost..",
+    "metadata.google.internal..",
+    "..",
     "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ",
     "demo.localhost",
     "metadata",

@@ -72,7 +72,8 @@ impl FieldType {
         }
     }
 
-    fn fits(self, value: &Value) -> bool {
+    /// Whether the value is of the type.
+    pub fn fits(self, value: &Value) -> bool {
         match self {
             Self::String => value.is_string(),
             Self::Number => value.is_number(),

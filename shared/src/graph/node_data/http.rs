@@ -1,10 +1,14 @@
+mod auth;
+mod body;
 mod pagination;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
+pub use auth::HttpAuth;
+pub use body::HttpBody;
 pub use pagination::{NextPage, Pagination, ResponseExpression};
 
 use crate::{
@@ -15,8 +19,6 @@ use crate::{
     },
     inputs::Template,
 };
-
-const AUTHORIZATION: &str = "authorization";
 
 /// <https://www.rfc-editor.org/rfc/rfc9110#name-status-codes>, the final ones.
 const STATUS_CODES: std::ops::RangeInclusive<u16> = 200..=599;
@@ -62,34 +64,6 @@ pub enum HttpMethod {
     Head,
 }
 
-/// What is sent.
-#[derive(Clone, Debug)]
-pub enum HttpBody {
-    /// `body`: a string as it is, anything else as JSON.
-    Value(Template),
-    /// `form`: values by name, as `application/x-www-form-urlencoded`.
-    Form(BTreeMap<String, Template>),
-    /// `bodyFrom`: the `stored` of another node's output in the same run.
-    Stored(Template),
-}
-
-/// Who asks.
-#[derive(Clone, Debug)]
-pub enum HttpAuth {
-    /// <https://www.rfc-editor.org/rfc/rfc7617>
-    Basic {
-        /// Without a colon.
-        username: Template,
-        /// Any text.
-        password: Template,
-    },
-    /// <https://www.rfc-editor.org/rfc/rfc6750>
-    Bearer {
-        /// The token.
-        token: Template,
-    },
-}
-
 /// What becomes of an answer's body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -103,13 +77,6 @@ pub enum ResponseFormat {
     Text,
     /// Stored.
     Binary,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum AuthType {
-    Basic,
-    Bearer,
 }
 
 impl HttpMethod {
@@ -149,73 +116,47 @@ impl HttpData {
             pagination,
         })
     }
-}
 
-impl HttpData {
     pub(super) fn schema() -> Settings {
         let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
+        let formats = ["auto", "json", "text", "binary"];
         let values = || schema::any("Text, or a value that becomes text.");
-        Settings::new("HTTP request", "Calls a URL.")
+        let about = "JSON by content type and else text or stored, parsed, text, or stored.";
+        let response = schema::with_default(schema::choice(&formats, about), "auto");
+        let settings = Settings::new("HTTP request", "Calls a URL.")
             .required("method", schema::choice(&methods, "The method."))
             .required("url", schema::text("The URL."))
             .optional(
                 "headers",
                 schema::record(values(), "Header values by name."),
             )
-            .optional("query", schema::record(values(), "Query values by name."))
-            .optional("body", schema::any("Text as it is, anything else as JSON."))
+            .optional("query", schema::record(values(), "Query values by name."));
+        HttpBody::describe(settings)
+            .optional("auth", HttpAuth::schema())
+            .optional("response", response)
+            .optional("successCodes", success_codes_schema())
+            .optional("pagination", Pagination::schema())
+            .never(given(
+                json!({ "pagination": null, "method": { "not": { "const": "GET" } } }),
+            ))
+            .never(given(
+                json!({ "pagination": null, "response": { "const": "binary" } }),
+            ))
     }
 }
 
-impl HttpBody {
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let is_given = |fields: &Fields<'_>, name| fields.peek(name).is_some_and(|v| !v.is_null());
-        let names = ["body", "form", "bodyFrom"];
-        let given = names.map(|name| is_given(fields, name));
-        let mut given = names.into_iter().zip(given).filter(|(_, given)| *given);
-        let (first, second) = (given.next(), given.next());
-        if let Some((name, _)) = second {
-            fields.refuse(
-                name,
-                "only one of `body`, `form` and `bodyFrom` may be given",
-            );
-        }
-        let body = fields.optional_template("body").map(Self::Value);
-        let form = fields.templates("form");
-        let stored = fields.optional_template("bodyFrom").map(Self::Stored);
-        match first?.0 {
-            "form" => Some(Self::Form(form)),
-            "bodyFrom" => stored,
-            _ => body,
-        }
-    }
-}
-
-impl HttpAuth {
-    fn read(fields: &mut Fields<'_>, headers: &BTreeMap<String, Template>) -> Option<Self> {
-        let auth = fields.object("auth", |fields| match fields.required("type")? {
-            AuthType::Basic => {
-                let username = fields.text("username");
-                let password = fields.optional_text("password");
-                if password.is_none() {
-                    fields.refuse("password", "missing field");
-                }
-                Some(Self::Basic {
-                    username: username?,
-                    password: password?,
-                })
-            }
-            AuthType::Bearer => Some(Self::Bearer {
-                token: fields.text("token")?,
-            }),
-        });
-        let mut names = headers.keys();
-        let authorization = names.find(|name| name.eq_ignore_ascii_case(AUTHORIZATION));
-        if let (Some(_), Some(name)) = (&auth, authorization) {
-            fields.refuse(&format!("headers.{name}"), "`auth` sets this header");
-        }
-        auth.flatten()
-    }
+/// Fields that are all there and not `null`; of those with a schema, the schema holds.
+fn given(fields: Value) -> Value {
+    let fields = fields.as_object().cloned().unwrap_or_default();
+    let names: Vec<String> = fields.keys().cloned().collect();
+    let properties: Map<String, Value> = fields
+        .into_iter()
+        .map(|(name, schema)| match schema {
+            Value::Null => (name, json!({ "not": { "type": "null" } })),
+            schema => (name, schema),
+        })
+        .collect();
+    json!({ "required": names, "properties": properties })
 }
 
 fn read_url(fields: &mut Fields<'_>) -> Option<Template> {
@@ -246,4 +187,13 @@ fn read_success_codes(fields: &mut Fields<'_>) -> Option<BTreeSet<u16>> {
         fields.refuse("successCodes", "must name status codes from 200 to 599");
     }
     Some(codes)
+}
+
+fn success_codes_schema() -> Value {
+    json!({
+        "type": "array",
+        "items": schema::integer(STATUS_CODES, "A status code."),
+        "minItems": 1,
+        "description": "The status codes that do not fail the node; 200 to 399 without it.",
+    })
 }

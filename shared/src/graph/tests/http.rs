@@ -36,6 +36,11 @@ fn a_request_has_one_body_at_most() {
     ] {
         assert!(is_valid("POST", body));
     }
+    let literal = json!({ "bodyFrom": "executions/o1/e1/a#0/body" });
+    assert_eq!(
+        problems("POST", literal),
+        ["bodyFrom: must be an expression for a stored body"]
+    );
     let both = json!({ "body": "a", "form": {} });
     assert_eq!(
         problems("POST", both),
@@ -111,6 +116,11 @@ fn pages_that_do_not_end_are_refused() {
         refused(json!({ "type": "cursor" })),
         ["pagination.next: must be an expression over `response`"]
     );
+    let nameless = json!({ "type": "cursor", "next": "response.body", "parameter": "" });
+    assert_eq!(
+        refused(nameless),
+        ["pagination.parameter: must not be empty"]
+    );
     for pages in [0, 51] {
         assert_eq!(
             refused(json!({ "type": "link_header", "maxPages": pages })),
@@ -168,6 +178,9 @@ fn a_path_that_an_answer_has_not_is_null() {
         json!({}),
         json!({ "meta": {} }),
         json!({ "meta": { "next": null } }),
+        json!({ "meta": null }),
+        json!("text"),
+        json!(null),
     ] {
         let next = evaluate("response.body.meta.next", body.clone());
         assert_eq!(next.unwrap(), Value::Null, "{body}");

@@ -44,13 +44,37 @@ fn complete() -> Vec<(NodeKind, Value)> {
             complete.push((kind, once));
         }
     }
+    complete.extend(requests().map(|data| (NodeKind::Http, data)));
     complete
+}
+
+/// The fields of requests that are not together in one.
+fn requests() -> impl Iterator<Item = Value> {
+    let basic = json!({ "type": "basic", "username": "${trigger.x}", "password": "p" });
+    let bearer = json!({ "type": "bearer", "token": "t" });
+    let rows = "response.body.rows";
+    let requests = [
+        json!({ "method": "POST", "form": { "a": "${trigger.x}" }, "auth": basic,
+            "response": "binary", "successCodes": [200, 404] }),
+        json!({ "method": "PUT", "bodyFrom": "${trigger.x}", "auth": bearer }),
+        json!({ "method": "GET", "response": "json",
+            "pagination": { "type": "link_header", "items": rows, "maxPages": 20 } }),
+        json!({ "method": "GET", "pagination": { "type": "cursor", "next": "response.body.next",
+            "parameter": "after", "items": rows, "maxPages": 20 } }),
+        json!({ "method": "GET", "pagination": { "type": "page", "parameter": "page", "start": 0,
+            "items": rows, "maxPages": 20 } }),
+    ];
+    requests.into_iter().map(|mut request| {
+        request["url"] = json!("https://example.com/");
+        request
+    })
 }
 
 /// All words with a meaning, and some without.
 const WORDS: &str = "
-    admin all any branch continue default error fail first user GET HEAD PATCH PUT DELETE array
-    boolean object string number true 5 ä .. __a__ ${trigger.x} https://example.com
+    admin all any auto basic bearer binary branch continue cursor default error fail first
+    link_header page text user GET HEAD PATCH PUT DELETE array boolean object string number true 5 ä
+    .. __a__ ${trigger.x} https://example.com
 ";
 
 /// Around every limit.
@@ -146,6 +170,7 @@ fn inexpressible() -> Vec<(NodeKind, &'static str, Value)> {
         (NodeKind::Switch, "/cases", json!([a(), a()])),
         (NodeKind::Http, "/url", json!("true")),
         (NodeKind::Http, "/headers", json!({ "host": "a" })),
+        (NodeKind::Http, "/body", json!("${1 +}")),
         (NodeKind::Wait, "/seconds", json!("2592001")),
         (
             NodeKind::Wait,
@@ -175,6 +200,9 @@ fn is_inexpressible(pointer: &str, value: &Value) -> bool {
             .as_str()
             .is_some_and(|text| Condition::compile(text).is_err() && !text.is_empty()),
         "/cases/0/handle" => value == "b",
+        "/pagination/items" | "/pagination/next" => value
+            .as_str()
+            .is_some_and(|text| ResponseExpression::compile(text).is_err() && !text.is_empty()),
         "/retry/firstDelayMs" => value.as_u64().is_some_and(|it| it > 1000),
         "/query/q/0" => value.is_array(),
         _ => false,

@@ -43,7 +43,7 @@ pub(super) fn keys<'v>(call: &Call<'_, 'v>) -> Made<'v> {
 /// In the order of [`keys`].
 pub(super) fn values<'v>(call: &Call<'_, 'v>) -> Made<'v> {
     let values = sorted(call)?.into_iter();
-    let values: Vec<Box<dyn Val + 'v>> = values.map(|(_, value)| value.clone()).collect();
+    let values: Vec<Box<dyn Val + 'v>> = values.map(|(_, value)| value.clone_as_boxed()).collect();
     Ok(Box::new(CelList::from(values)))
 }
 
@@ -63,12 +63,12 @@ pub(super) fn text_of(call: &Call<'_, '_>, of: &dyn Val) -> Result<String, Execu
     Ok(json.to_string())
 }
 
-type Field<'c, 'v> = (String, &'c Box<dyn Val + 'v>);
+type Field<'c, 'v> = (String, &'c (dyn Val + 'v));
 
 fn sorted<'c, 'v>(call: &Call<'c, 'v>) -> Result<Vec<Field<'c, 'v>>, ExecutionError> {
     let fields = call.object(0)?.iter().map(|(key, value)| {
         let key = value::key_text(key).map_err(|_| call.error("a key is not a text"))?;
-        Ok((key, value))
+        Ok((key, value.as_ref()))
     });
     let mut fields = fields.collect::<Result<Vec<Field<'c, 'v>>, ExecutionError>>()?;
     fields.sort_by(|(a, _), (b, _)| a.cmp(b));

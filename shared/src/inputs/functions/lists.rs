@@ -29,11 +29,11 @@ impl Rank<'_> {
 }
 
 pub(super) fn first<'v>(call: &Call<'_, 'v>) -> Made<'v> {
-    Ok(copy_or_null(call.list(0)?.first()))
+    Ok(copy_or_null(call.list(0)?.first().map(AsRef::as_ref)))
 }
 
 pub(super) fn last<'v>(call: &Call<'_, 'v>) -> Made<'v> {
-    Ok(copy_or_null(call.list(0)?.last()))
+    Ok(copy_or_null(call.list(0)?.last().map(AsRef::as_ref)))
 }
 
 pub(super) fn min<'v>(call: &Call<'_, 'v>) -> Made<'v> {
@@ -107,16 +107,16 @@ type Ranked<'c, 'v> = (Rank<'c>, &'c (dyn Val + 'v));
 
 fn ranks<'c, 'v>(call: &Call<'c, 'v>) -> Result<Vec<Ranked<'c, 'v>>, ExecutionError> {
     let list = call.list(0)?;
-    let number = |item: &'c Box<dyn Val + 'v>| {
-        Number::of(item.as_ref()).map(|number| (Rank::Number(number), item.as_ref()))
-    };
-    let text = |item: &'c Box<dyn Val + 'v>| {
+    let number =
+        |item: &'c (dyn Val + 'v)| Number::of(item).map(|number| (Rank::Number(number), item));
+    let text = |item: &'c (dyn Val + 'v)| {
         let text = item.downcast_ref::<CelString>()?;
-        Some((Rank::Text(text.inner()), item.as_ref()))
+        Some((Rank::Text(text.inner()), item))
     };
-    let numbers: Option<Vec<_>> = list.iter().map(number).collect();
+    let items = || list.iter().map(AsRef::as_ref);
+    let numbers: Option<Vec<_>> = items().map(number).collect();
     numbers
-        .or_else(|| list.iter().map(text).collect())
+        .or_else(|| items().map(text).collect())
         .ok_or_else(|| call.error("needs a list of numbers or one of texts"))
 }
 
@@ -127,8 +127,11 @@ fn chosen<'v>(call: &Call<'_, 'v>, found: Option<&Ranked<'_, 'v>>) -> Made<'v> {
     }
 }
 
-fn copy_or_null<'v>(item: Option<&Box<dyn Val + 'v>>) -> Box<dyn Val + 'v> {
-    item.map_or_else(|| Box::new(CelNull) as Box<dyn Val + 'v>, Clone::clone)
+fn copy_or_null<'v>(item: Option<&(dyn Val + 'v)>) -> Box<dyn Val + 'v> {
+    match item {
+        Some(item) => item.clone_as_boxed(),
+        None => Box::new(CelNull),
+    }
 }
 
 fn copies<'c, 'v: 'c>(items: impl Iterator<Item = &'c (dyn Val + 'v)>) -> Box<dyn Val + 'v> {

@@ -4,7 +4,7 @@
 
 use super::*;
 
-const PAYLOADS: [&str; 40] = [
+const PAYLOADS: [&str; 50] = [
     "(function(){ return this.process.mainModule.require('child_process').execSync('id') })()",
     "this.constructor.constructor('return process')().env",
     "$json.constructor.constructor('return process')()",
@@ -45,6 +45,16 @@ const PAYLOADS: [&str; 40] = [
     "config.items()",
     "env.get('HOME')",
     "optional.of(1).value()",
+    "$json.x.constructor['constructor']('return global')().process.env",
+    "[].map.constructor('return process')().mainModule.require('fs')",
+    "with(function(){}.constructor){ return this('process') }",
+    "DateTime.now().constructor.constructor('return process')()",
+    "$('Webhook').item.json.body",
+    "$input.all()[0].json",
+    "$evaluateExpression('process.env')",
+    "$fromAI('x', 'y')",
+    "Object.defineProperty(Error, 'prepareStackTrace', { value: e => e })",
+    "new Proxy({}, { get: () => process })",
 ];
 
 #[test]
@@ -55,19 +65,101 @@ fn escape_payloads_reach_nothing() {
     }
 }
 
+/// What workflow engines and template engines evaluate, `@` being the payload.
+const MARKERS: [&str; 28] = [
+    "@",
+    "${@}",
+    "$${@}",
+    "$$${@}",
+    "${ @ }",
+    "${@",
+    "@}",
+    "${${@}}",
+    "${'${@}'}",
+    "a ${@} b ${@} c",
+    "{{@}}",
+    "{{ @ }}",
+    "={{ @ }}",
+    "={{@}}{{@}}",
+    "=@",
+    "${{@}}",
+    "#{@}",
+    "@{@}",
+    "*{@}",
+    "[[@]]",
+    "<%= @ %>",
+    "{% @ %}",
+    "{%- @ -%}",
+    "$(@)",
+    "`@`",
+    "{\"a\": \"${@}\"}",
+    "\\u0024{@}",
+    "'} ${@} {'",
+];
+
+/// Ways for data through expressions that give it back.
+const WAYS: [&str; 12] = [
+    "trigger.text",
+    "nodes.fetch.output.list[0]",
+    "item.text",
+    "loops.l.item.text",
+    "default(trigger.text, '')",
+    "json(toJson(trigger)).text",
+    "[trigger.text].map(t, t)[0]",
+    "trigger.text.split(trigger.text).join(trigger.text)",
+    "first(sort([trigger.text]))",
+    "keys({trigger.text: 1})[0]",
+    "base64Decode(base64Encode(trigger.text))",
+    "'' + trigger.text",
+];
+
+fn marked() -> Vec<String> {
+    let own = [
+        "execution.id",
+        "toJson(trigger)",
+        "1 + 1",
+        "nodes.fetch.output",
+    ];
+    let payloads: Vec<&str> = PAYLOADS.into_iter().chain(own).collect();
+    let marked = MARKERS.iter().flat_map(|marker| {
+        let payloads = payloads.iter();
+        payloads.map(|payload| marker.replace('@', payload))
+    });
+    marked.collect()
+}
+
+fn with_text(text: &str) -> Bindings {
+    let mut bindings = Bindings::new(json!({ "text": text })).with_execution("e-1", "");
+    bindings.set_output("fetch", json!({ "list": [text], text: 1 }));
+    bindings.with_loop("l", std::sync::Arc::new(json!({ "text": text })), 0)
+}
+
 #[test]
-fn payloads_in_data_stay_data() {
-    for payload in PAYLOADS {
-        for text in [
-            payload.to_owned(),
-            format!("${{{payload}}}"),
-            format!("{{{{{payload}}}}}"),
-        ] {
-            let bindings = Bindings::new(json!({ "text": text }));
-            let template = Template::compile(&json!("<${trigger.text}>")).unwrap();
-            let rendered = template.render(&bindings).unwrap();
-            assert_eq!(rendered, json!(format!("<{text}>")));
-        }
+fn a_thousand_payloads_in_data_stay_data() {
+    let payloads = marked();
+    assert!(payloads.len() > 1_000);
+    let whole = json!(WAYS.map(|way| format!("${{{way}}}")));
+    let inside = json!(WAYS.map(|way| format!("<${{{way}}}>")));
+    let whole = Template::compile(&whole).unwrap();
+    let inside = Template::compile(&inside).unwrap();
+    for text in payloads {
+        let bindings = with_text(&text);
+        assert_eq!(whole.render(&bindings).unwrap(), json!(WAYS.map(|_| &text)));
+        let expected = json!(WAYS.map(|_| format!("<{text}>")));
+        assert_eq!(inside.render(&bindings).unwrap(), expected);
+    }
+}
+
+#[test]
+fn what_a_node_made_of_a_payload_is_data_for_the_next() {
+    let first = Template::compile(&json!({ "${trigger.text}": "${trigger.text}" })).unwrap();
+    let second = Template::compile(&json!("${nodes.first.output}")).unwrap();
+    for text in marked() {
+        let mut bindings = with_text(&text);
+        let output = first.render(&bindings).unwrap();
+        assert_eq!(output, json!({ "${trigger.text}": text }));
+        bindings.set_output("first", output.clone());
+        assert_eq!(second.render(&bindings).unwrap(), output);
     }
 }
 

@@ -21,7 +21,8 @@ pub(super) fn select<'a>(
     documents: impl Iterator<Item = &'a Document>,
     query: &Query,
 ) -> Result<Vec<Document>, Error> {
-    let is_range = |filter: &Filter| filter.comparison != Comparison::Equal;
+    let is_range =
+        |filter: &Filter| !matches!(filter.comparison, Comparison::Equal | Comparison::In);
     if query.order == Order::ById && query.filters.iter().any(is_range) {
         return Err(Error::Rejected(Box::new(RangeById)));
     }
@@ -43,13 +44,25 @@ pub(super) fn select<'a>(
 
 /// A document without the field, or with a value of another type, never matches.
 fn holds(filter: &Filter, fields: &Fields) -> bool {
-    let Some(value) = find(fields, filter.field).filter(|value| is_same_type(value, &filter.value))
-    else {
+    let Some(value) = find(fields, filter.field) else {
         return false;
     };
-    let ordering = compare(value, &filter.value);
-    match filter.comparison {
-        Comparison::Equal => ordering.is_eq(),
+    match (&filter.comparison, &filter.value.value_type) {
+        (Comparison::In, Some(ValueType::ArrayValue(wanted))) => {
+            let mut wanted = wanted.values.iter();
+            wanted.any(|wanted| compares(value, Comparison::Equal, wanted))
+        }
+        (comparison, _) => compares(value, *comparison, &filter.value),
+    }
+}
+
+fn compares(value: &Value, comparison: Comparison, other: &Value) -> bool {
+    if !is_same_type(value, other) {
+        return false;
+    }
+    let ordering = compare(value, other);
+    match comparison {
+        Comparison::Equal | Comparison::In => ordering.is_eq(),
         Comparison::LessOrEqual => ordering.is_le(),
         Comparison::GreaterOrEqual => ordering.is_ge(),
     }

@@ -78,7 +78,8 @@ impl Fixture {
     }
 
     async fn chat(&self, key: &str) -> Result<ChatResponse, Error> {
-        self.llm.chat(&self.call(key)).await
+        let answer = self.llm.chat(&self.call(key)).await?;
+        Ok(answer.response)
     }
 
     fn calls(&self) -> usize {

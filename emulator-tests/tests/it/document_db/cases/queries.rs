@@ -73,6 +73,34 @@ pub(crate) async fn filters_must_all_hold(db: &dyn DocumentDb) {
     assert_eq!(ids(db, &query).await, ["b"]);
 }
 
+pub(crate) async fn filters_for_one_of_several_values_keep_the_order(db: &dyn DocumentDb) {
+    for (id, status, day) in [
+        ("a", "open", "2026-11-03"),
+        ("b", "done", "2026-11-01"),
+        ("c", "late", "2026-11-02"),
+        ("d", "open", "2026-11-02"),
+        ("e", "done", "2026-11-03"),
+    ] {
+        put(db, id, [("status", text(status)), ("day", text(day))]).await;
+    }
+    put(db, "f", [("status", int(1)), ("day", text("2026-11-03"))]).await;
+    let query = |statuses: Vec<&str>| {
+        let query = all().filter("status", Comparison::In, statuses);
+        query.order(Order::Descending("day"))
+    };
+    assert_eq!(
+        ids(db, &query(vec!["open", "done"])).await,
+        ["e", "a", "d", "b"]
+    );
+    assert_eq!(ids(db, &query(vec!["late"])).await, ["c"]);
+    let mut rest = query(vec!["done", "late"]);
+    rest.after = Some((Some(text("2026-11-03")), "e".to_owned()));
+    assert_eq!(ids(db, &rest).await, ["c", "b"]);
+    let ranged = query(vec!["open", "late"]);
+    let ranged = ranged.filter("day", Comparison::LessOrEqual, "2026-11-02");
+    assert_eq!(ids(db, &ranged).await, ["d", "c"]);
+}
+
 /// Firestore would order by the compared field after the id.
 pub(crate) async fn a_range_in_the_order_of_ids_is_rejected(db: &dyn DocumentDb) {
     let query = filtered("v", Comparison::LessOrEqual, int(1)).order(Order::ById);

@@ -40,15 +40,10 @@ pub(crate) struct ExecutionSummary {
     log_seq: i64,
 }
 
-/// The journal of an execution.
-#[derive(Serialize)]
-pub(crate) struct StepsResponse {
-    items: Vec<StepResponse>,
-}
-
+/// What is kept of one node in one iteration.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct StepResponse {
+pub(crate) struct StepResponse {
     node_id: String,
     iteration: String,
     kind: String,
@@ -88,6 +83,15 @@ impl From<Execution> for ExecutionResponse {
             input: std::mem::take(&mut execution.input).0,
             output: execution.output.take().map(json),
             summary: execution.into(),
+        }
+    }
+}
+
+impl From<Run> for ExecutionSummary {
+    fn from(run: Run) -> Self {
+        match run {
+            Run::Begun(execution) => execution.value.into(),
+            Run::Queued { id, trigger } => Self::queued(id, *trigger),
         }
     }
 }
@@ -143,14 +147,6 @@ impl ExecutionSummary {
             budget: None,
             attempts: 0,
             log_seq: 0,
-        }
-    }
-}
-
-impl From<Vec<Step>> for StepsResponse {
-    fn from(steps: Vec<Step>) -> Self {
-        Self {
-            items: steps.into_iter().map(Into::into).collect(),
         }
     }
 }

@@ -99,7 +99,7 @@ impl Page {
             }
             NextPage::Page { .. } if is_empty => Ok(None),
             NextPage::Page { parameter, start } => {
-                let number = start.saturating_add(pages.into());
+                let number = start.saturating_add(pages);
                 Ok(Some(with_query(first, parameter, number.to_string())))
             }
         }

@@ -5,13 +5,17 @@ use serde_json::{Value, json};
 
 use super::{HttpMethod, ResponseFormat};
 use crate::{
-    graph::fields::Fields,
+    graph::{
+        fields::Fields,
+        schema::{self, Settings},
+    },
     inputs::{Bindings, Error, Template},
 };
 
 const MAX_PAGES: RangeInclusive<u32> = 1..=50;
 const DEFAULT_MAX_PAGES: u32 = 10;
-const FIRST_PAGE: i64 = 1;
+const START: RangeInclusive<u32> = 0..=1_000_000;
+const DEFAULT_START: u32 = 1;
 
 /// How an answer goes on in further ones; for `GET` only.
 #[derive(Clone, Debug)]
@@ -41,7 +45,7 @@ pub enum NextPage {
         /// `parameter`: the number's name in the query.
         parameter: String,
         /// `start`: the first page's number; 1 by default.
-        start: i64,
+        start: u32,
     },
 }
 
@@ -85,6 +89,42 @@ impl Pagination {
         }
         pagination.flatten()
     }
+
+    pub(super) fn schema() -> Value {
+        let items =
+            || schema::condition("The list in `response`; without it, each body is one item.");
+        let max_pages = || {
+            let about = "Where it ends at the latest.";
+            schema::with_default(schema::integer(MAX_PAGES, about), DEFAULT_MAX_PAGES)
+        };
+        let start = schema::integer(START, "The first page's number.");
+        let link_header = Settings::new("Links", "The header `Link` leads to the next page.")
+            .required("type", schema::words(&["link_header"]))
+            .optional("items", items())
+            .optional("maxPages", max_pages());
+        let next =
+            schema::condition("The cursor or URL in `response`; the end when there is none.");
+        let about = "The cursor's name in the query; without it, `next` is a URL.";
+        let cursor = Settings::new("Cursor", "Each answer says where the next page is.")
+            .required("type", schema::words(&["cursor"]))
+            .required("next", next)
+            .optional("parameter", schema::plain(about))
+            .optional("items", items())
+            .optional("maxPages", max_pages());
+        let page = Settings::new("Numbers", "By number, until a page is empty.")
+            .required("type", schema::words(&["page"]))
+            .required(
+                "parameter",
+                schema::plain("The number's name in the query."),
+            )
+            .optional("start", schema::with_default(start, DEFAULT_START))
+            .required("items", items())
+            .optional("maxPages", max_pages());
+        json!({
+            "description": "How the answer goes on; for `GET` only.",
+            "anyOf": [link_header.into_field(), cursor.into_field(), page.into_field()],
+        })
+    }
 }
 
 impl NextPage {
@@ -100,20 +140,23 @@ impl NextPage {
                 if next.is_none() {
                     fields.refuse("next", "must be an expression over `response`");
                 }
+                let parameter = fields.optional("parameter");
+                refuse_empty(fields, parameter.as_deref());
                 Some(Self::Cursor {
-                    parameter: fields.optional("parameter"),
                     next: next?,
+                    parameter,
                 })
             }
             PaginationType::Page => {
                 if !has_items {
                     fields.refuse("items", "must tell when a page is empty");
                 }
-                let parameter = fields.required("parameter");
-                let start = fields.optional("start").unwrap_or(FIRST_PAGE);
+                let parameter: Option<String> = fields.required("parameter");
+                refuse_empty(fields, parameter.as_deref());
+                let start = fields.within("start", START);
                 Some(Self::Page {
                     parameter: parameter?,
-                    start,
+                    start: start.unwrap_or(DEFAULT_START),
                 })
             }
         }
@@ -200,4 +243,10 @@ fn read_expression(fields: &mut Fields<'_>, name: &str) -> Option<ResponseExpres
     ResponseExpression::compile(&source)
         .map_err(|error| fields.refuse(name, error.to_string()))
         .ok()
+}
+
+fn refuse_empty(fields: &mut Fields<'_>, parameter: Option<&str>) {
+    if parameter.is_some_and(str::is_empty) {
+        fields.refuse("parameter", "must not be empty");
+    }
 }

@@ -1,0 +1,228 @@
+//! Ending executions before they have come to their end.
+
+use serde_json::{Value, json};
+use shared::{
+    audit::{Entry, Trail},
+    ids::ExecutionId,
+    models::{
+        AuditAction, Budget, Execution, ExecutionStatus, ExecutionTrigger, Lease, LogKind,
+        LogLevel, LogLine, Principal, Timestamp, Trigger,
+    },
+    runs,
+    store::{self, Page, Store, Versioned, Write, commit_contended},
+};
+
+use crate::{
+    error::Error,
+    executions::{self, Run},
+};
+
+/// Executions in executions at most, as the engine allows them.
+const MAX_DEPTH: usize = 5;
+
+/// Executions read at once.
+const PAGE_SIZE: u32 = 100;
+
+/// How an execution came to its end.
+enum Ending {
+    /// By this request.
+    Now(Box<Execution>),
+    /// Before it.
+    Before(ExecutionStatus),
+}
+
+/// Stops the execution, whose worker's next write is refused, and what its nodes have started, and
+/// records it. One that has not begun never will.
+pub(crate) async fn cancel(
+    store: &Store,
+    trail: &Trail,
+    principal: &Principal,
+    id: &ExecutionId,
+    now: Timestamp,
+) -> Result<Execution, Error> {
+    match end(store, trail, principal, id, now).await? {
+        Ending::Now(execution) => {
+            cancel_below(store, trail, principal, id, now).await?;
+            Ok(*execution)
+        }
+        Ending::Before(status) => {
+            // A crash may have left what is below it: the request can be repeated.
+            if status == ExecutionStatus::Cancelled {
+                cancel_below(store, trail, principal, id, now).await?;
+            }
+            Err(Error::Precondition("the execution has ended"))
+        }
+    }
+}
+
+/// What is above is cancelled first: it starts no others.
+async fn cancel_below(
+    store: &Store,
+    trail: &Trail,
+    principal: &Principal,
+    id: &ExecutionId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut parents = vec![id.clone()];
+    for _ in 0..MAX_DEPTH {
+        let mut children = Vec::new();
+        for parent in &parents {
+            children.extend(find_children(store, principal, parent).await?);
+        }
+        for (child, status) in &children {
+            if !status.is_terminal() {
+                end(store, trail, principal, child, now).await?;
+            }
+        }
+        parents = children.into_iter().map(|(child, _)| child).collect();
+    }
+    Ok(())
+}
+
+/// The executions that a node of this one has started and that are under way or were cancelled.
+async fn find_children(
+    store: &Store,
+    principal: &Principal,
+    parent: &ExecutionId,
+) -> Result<Vec<(ExecutionId, ExecutionStatus)>, Error> {
+    let mut page = Page::first(PAGE_SIZE);
+    let mut children = Vec::new();
+    loop {
+        let listing = store.list_child_executions(&principal.org_id, parent, &page);
+        let listing = listing.await?;
+        let found = listing.items.into_iter().map(|child| child.value);
+        let found = found.map(|child| (child.id, child.status));
+        children.extend(found.filter(|(_, status)| {
+            !matches!(status, ExecutionStatus::Succeeded | ExecutionStatus::Failed)
+        }));
+        if listing.next.is_none() {
+            return Ok(children);
+        }
+        page.after = listing.next;
+    }
+}
+
+async fn end(
+    store: &Store,
+    trail: &Trail,
+    principal: &Principal,
+    id: &ExecutionId,
+    now: Timestamp,
+) -> Result<Ending, Error> {
+    commit_contended(store, || async move {
+        let (writes, execution) = match executions::find(store, principal, id).await? {
+            Run::Begun(execution) if execution.value.status.is_terminal() => {
+                return Ok((Vec::new(), Ending::Before(execution.value.status)));
+            }
+            Run::Begun(execution) => end_begun(store, *execution, now).await?,
+            Run::Queued { trigger, .. } => end_queued(store, &trigger, now).await?,
+        };
+        let line = store::executions::create_log_line(id, &line(&execution, now))?;
+        let mut all = trail.append(entry(principal, &execution), now).await?;
+        all.extend(writes);
+        all.push(line);
+        Ok((all, Ending::Now(Box::new(execution))))
+    })
+    .await
+}
+
+async fn end_begun(
+    store: &Store,
+    mut execution: Versioned<Execution>,
+    now: Timestamp,
+) -> Result<(Vec<Write>, Execution), Error> {
+    let value = &mut execution.value;
+    value.status = ExecutionStatus::Cancelled;
+    value.finished_at = Some(now);
+    value.resume_at = None;
+    value.waiting_since = None;
+    value.log_seq += 1;
+    value.lease = Lease {
+        owner: None,
+        fence: value.lease.fence + 1,
+        revision: value.lease.revision,
+        until: None,
+    };
+    let mut writes = runs::writes_at_end(store, value, now).await?;
+    value.has_slot = false;
+    writes.push(store::executions::replace(&execution)?);
+    Ok((writes, execution.value))
+}
+
+/// The engine makes no execution that is there already; when it was faster, this one is decided
+/// anew. The trigger must still be there, or a deletion would be undone.
+async fn end_queued(
+    store: &Store,
+    trigger: &Trigger,
+    now: Timestamp,
+) -> Result<(Vec<Write>, Execution), Error> {
+    let workflow = store.find_workflow(&trigger.org_id, &trigger.workflow_id);
+    let name = workflow.await?.map(|workflow| workflow.value.name);
+    let execution = never_begun(trigger, name.unwrap_or_default(), now);
+    let writes = vec![
+        store::executions::create_ended(&execution)?,
+        store::triggers::require(trigger)?,
+    ];
+    Ok((writes, execution))
+}
+
+fn never_begun(trigger: &Trigger, workflow_name: String, now: Timestamp) -> Execution {
+    Execution {
+        id: trigger.id.clone().into(),
+        org_id: trigger.org_id.clone(),
+        workflow_id: trigger.workflow_id.clone(),
+        workflow_name,
+        workflow_version: String::new(),
+        status: ExecutionStatus::Cancelled,
+        started_at: trigger.created_at,
+        finished_at: Some(now),
+        trigger: ExecutionTrigger {
+            id: trigger.id.clone(),
+            kind: trigger.kind,
+        },
+        input: trigger.payload.clone(),
+        output: None,
+        error: None,
+        budget: Budget {
+            max_steps: 0,
+            max_tokens: 0,
+            max_seconds: 0,
+            used_steps: 0,
+            used_tokens: 0,
+            max_cost_micro_usd: None,
+            used_cost_micro_usd: 0,
+            waited_seconds: 0,
+        },
+        lease: Lease::default(),
+        attempts: 0,
+        log_seq: 1,
+        resume_at: None,
+        waiting_since: None,
+        parent: None,
+        concurrency: None,
+        has_slot: false,
+        error_workflow_id: None,
+        options: trigger.options.clone(),
+    }
+}
+
+fn line(execution: &Execution, now: Timestamp) -> LogLine {
+    LogLine {
+        seq: execution.log_seq,
+        ts: now,
+        node_id: None,
+        level: LogLevel::Warn,
+        kind: LogKind::Execution,
+        message: "execution cancelled".to_owned(),
+        org_id: execution.org_id.clone(),
+    }
+}
+
+fn entry(principal: &Principal, execution: &Execution) -> Entry {
+    let mut context = json!({ "executionId": execution.id });
+    if let Some(parent) = &execution.parent {
+        context["parentExecutionId"] = Value::from(parent.execution_id.as_str());
+    }
+    let (org_id, actor_id) = (&principal.org_id, principal.uid.as_str());
+    Entry::new(org_id, actor_id, AuditAction::ExecutionCancel, context)
+}

@@ -1,0 +1,160 @@
+//! A run as it goes on, for those who watch it.
+
+use std::{future::Future, time::Duration};
+
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use shared::{
+    ids::ExecutionId,
+    models::{ExecutionStatus, LogLine, Principal},
+    store::Store,
+};
+use tokio::time::{Instant, Interval, interval};
+
+use crate::{
+    error::Error,
+    executions::{self, Run},
+};
+
+/// Pause after something has happened; it doubles as long as nothing does.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+/// Log lines that are read at once.
+const LINES: u32 = 200;
+/// How long one stream lasts: less than the edge gives an answer, though it does not measure
+/// bodies, so that no proxy cuts one off in the middle of an event.
+const MAX_DURATION: Duration = Duration::from_secs(50);
+/// A member who may not watch any more is noticed within 30 s, slow reads included.
+const RECHECK: Duration = Duration::from_secs(15);
+
+/// What is seen of a run.
+#[derive(Debug)]
+pub(crate) enum Sight {
+    /// It has come further than what was seen of it, or is seen for the first time.
+    Status(Box<Run>),
+    /// The next line of its log.
+    Line(LogLine),
+    /// It has ended, and this was its whole log.
+    End(ExecutionStatus),
+}
+
+/// The caller's execution from the line after `after` on. The stream ends with [`Sight::End`], or
+/// without it: after a while, when the execution is deleted, and when `may_watch` says so.
+pub(crate) fn watch<F, A>(
+    store: Store,
+    principal: Principal,
+    id: ExecutionId,
+    after: i64,
+    may_watch: F,
+) -> impl Stream<Item = Result<Sight, Error>> + Send
+where
+    F: Fn() -> A + Send + Sync,
+    A: Future<Output = bool> + Send,
+{
+    let now = Instant::now();
+    let watch = Watch {
+        store,
+        principal,
+        id,
+        after,
+        status: None,
+        is_over: false,
+        may_watch,
+        started: now,
+        checked: now,
+        pause: FIRST_PAUSE,
+        interval: interval(FIRST_PAUSE),
+    };
+    let looks = stream::try_unfold(watch, Watch::next);
+    looks
+        .map_ok(|sights| stream::iter(sights).map(Ok))
+        .try_flatten()
+}
+
+struct Watch<F> {
+    store: Store,
+    principal: Principal,
+    id: ExecutionId,
+    /// The last line that was seen.
+    after: i64,
+    /// The status that was seen.
+    status: Option<ExecutionStatus>,
+    is_over: bool,
+    may_watch: F,
+    started: Instant,
+    checked: Instant,
+    pause: Duration,
+    interval: Interval,
+}
+
+impl<F, A> Watch<F>
+where
+    F: Fn() -> A + Send + Sync,
+    A: Future<Output = bool> + Send,
+{
+    async fn next(mut self) -> Result<Option<(Vec<Sight>, Self)>, Error> {
+        if self.is_over {
+            return Ok(None);
+        }
+        self.interval.tick().await;
+        if !self.may_go_on().await {
+            return Ok(None);
+        }
+        match self.look().await {
+            Ok(sights) => Ok(Some((sights, self))),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn may_go_on(&mut self) -> bool {
+        if self.started.elapsed() >= MAX_DURATION {
+            return false;
+        }
+        if self.checked.elapsed() < RECHECK {
+            return true;
+        }
+        self.checked = Instant::now();
+        (self.may_watch)().await
+    }
+
+    /// The status is read first: the last lines are committed together with it.
+    async fn look(&mut self) -> Result<Vec<Sight>, Error> {
+        let run = executions::find(&self.store, &self.principal, &self.id).await?;
+        let lines = self.read_lines(&run).await?;
+        let status = run.status();
+        let is_all = lines.len() < LINES as usize;
+        let mut sights = Vec::new();
+        if self.status.replace(status) != Some(status) {
+            sights.push(Sight::Status(Box::new(run)));
+        }
+        if let Some(last) = lines.last() {
+            self.after = last.seq;
+        }
+        sights.extend(lines.into_iter().map(Sight::Line));
+        if status.is_terminal() && is_all {
+            sights.push(Sight::End(status));
+            self.is_over = true;
+        }
+        self.plan(!sights.is_empty(), is_all);
+        Ok(sights)
+    }
+
+    async fn read_lines(&self, run: &Run) -> Result<Vec<LogLine>, Error> {
+        let Run::Begun(execution) = run else {
+            return Ok(Vec::new());
+        };
+        let (org_id, id) = (&execution.value.org_id, &execution.value.id);
+        let lines = self.store.list_log_lines(org_id, id, self.after, LINES);
+        Ok(lines.await?)
+    }
+
+    /// When to look next: soon after news, and at once when there is more to read.
+    fn plan(&mut self, is_news: bool, is_all: bool) {
+        self.pause = match (is_all, is_news) {
+            (false, _) => Duration::ZERO,
+            (true, true) => FIRST_PAUSE,
+            (true, false) => (self.pause * 2).clamp(FIRST_PAUSE, MAX_PAUSE),
+        };
+        self.interval.reset_after(self.pause);
+    }
+}

@@ -1,0 +1,140 @@
+use std::collections::BTreeMap;
+
+use axum::{Json as Body, extract::State};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use shared::{
+    http::{Allowed, ApiError, Json, Path, Query, can},
+    ids::{ExecutionId, RecordId, WorkflowId},
+    models::{Approval, ApprovalStatus, Principal, Role, Timestamp},
+    store::Listing,
+};
+
+use super::answer::ListResponse;
+use crate::{
+    AppState,
+    approvals::{self, Answer},
+    page,
+};
+
+/// What somebody decides.
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub(super) struct DecisionRequest {
+    decision: Verdict,
+    #[serde(default)]
+    values: Map<String, Value>,
+    #[garde(length(chars, max = 1_000))]
+    comment: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Approve,
+    Reject,
+}
+
+/// Which approvals to list.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ListApprovalsQuery {
+    limit: Option<u32>,
+    page_token: Option<String>,
+}
+
+/// An approval as a member sees it: of the others only how many they are.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ApprovalResponse {
+    id: RecordId,
+    workflow_id: WorkflowId,
+    execution_id: ExecutionId,
+    node_id: String,
+    iteration: String,
+    message: String,
+    /// The form that goes with an approval: the type of each field.
+    fields: BTreeMap<String, String>,
+    roles: Vec<Role>,
+    status: ApprovalStatus,
+    /// How many have to approve, and how many have.
+    required: i64,
+    approvals: i64,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    /// Whether the caller may decide, and what it has decided.
+    can_decide: bool,
+    own_decision: Option<Verdict>,
+}
+
+pub(super) async fn list_approvals(
+    State(state): State<AppState>,
+    caller: Allowed<can::ReadApprovals>,
+    Query(query): Query<ListApprovalsQuery>,
+) -> Result<Body<ListResponse<ApprovalResponse>>, ApiError> {
+    let page = page::parse("approvals", query.limit, query.page_token.as_deref())?;
+    let (principal, now) = (&caller.0, state.now());
+    let listing = approvals::list(&state.store, principal, &page).await?;
+    let items = listing.items.into_iter();
+    let items = items.map(|approval| ApprovalResponse::new(approval, principal, now));
+    let listing = Listing {
+        items: items.collect(),
+        next: listing.next,
+    };
+    Ok(Body(ListResponse::new("approvals", listing)))
+}
+
+pub(super) async fn get_approval(
+    State(state): State<AppState>,
+    caller: Allowed<can::ReadApprovals>,
+    Path(id): Path<RecordId>,
+) -> Result<Body<ApprovalResponse>, ApiError> {
+    let (principal, now) = (&caller.0, state.now());
+    let approval = approvals::find(&state.store, principal, &id).await?;
+    Ok(Body(ApprovalResponse::new(approval.value, principal, now)))
+}
+
+pub(super) async fn decide_approval(
+    State(state): State<AppState>,
+    caller: Allowed<can::DecideApproval>,
+    Path(id): Path<RecordId>,
+    Json(request): Json<DecisionRequest>,
+) -> Result<Body<ApprovalResponse>, ApiError> {
+    let (principal, now) = (&caller.0, state.now());
+    let (store, trail) = (&state.store, &state.trail);
+    let answer = Answer {
+        approves: matches!(request.decision, Verdict::Approve),
+        values: request.values,
+        comment: request.comment,
+    };
+    let approval = approvals::decide(store, trail, principal, &id, &answer, now).await?;
+    Ok(Body(ApprovalResponse::new(approval, principal, now)))
+}
+
+impl ApprovalResponse {
+    fn new(approval: Approval, principal: &Principal, now: Timestamp) -> Self {
+        let own = approvals::own_decision(&approval, principal);
+        Self {
+            approvals: approvals::approvals(&approval),
+            can_decide: approvals::can_decide(&approval, principal, now),
+            own_decision: own.map(|decision| match decision.approves {
+                true => Verdict::Approve,
+                false => Verdict::Reject,
+            }),
+            id: approval.id,
+            workflow_id: approval.workflow_id,
+            execution_id: approval.execution_id,
+            node_id: approval.node_id,
+            iteration: approval.iteration,
+            message: approval.message,
+            fields: approval.fields,
+            roles: approval.roles,
+            status: approval.status,
+            required: approval.required,
+            created_at: approval.created_at,
+            expires_at: approval.expires_at,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A run as server-sent events
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
+
+use std::time::Duration;
+
+use axum::{
+    extract::{FromRequestParts, State},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures::{Stream, StreamExt, stream};
+use http::{HeaderMap, request::Parts};
+use serde::Deserialize;
+use serde_json::json;
+use shared::{
+    http::{Allowed, ApiError, Path, Query, can},
+    ids::ExecutionId,
+    models::Principal,
+};
+
+use super::executions::response::ExecutionSummary;
+use crate::{
+    AppState,
+    error::Error,
+    execution_stream::{self, Sight},
+    executions,
+};
+
+/// The last line that a client has seen, as its `EventSource` tells when it comes again.
+const LAST_EVENT_ID: &str = "Last-Event-ID";
+/// Proxies close a connection on which nothing happens.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// When a client comes again after a stream without `end`.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// From where on to show the log.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct StreamQuery {
+    last_event_id: Option<u32>,
+}
+
+pub(super) async fn stream_execution(
+    State(state): State<AppState>,
+    caller: Allowed<can::ReadExecutions>,
+    Path(id): Path<ExecutionId>,
+    Query(query): Query<StreamQuery>,
+    parts: Parts,
+) -> Result<Response, ApiError> {
+    // The header is newer: a client that comes again sends the same query.
+    let after = last_event_id(&parts.headers)?.or(query.last_event_id);
+    let after = after.unwrap_or_default().into();
+    let (store, principal) = (state.store.clone(), caller.0);
+    executions::find(&store, &principal, &id).await?;
+    let watcher = principal.clone();
+    let may_watch = move || may_watch(state.clone(), parts.clone(), watcher.clone());
+    let sights = execution_stream::watch(store, principal, id, after, may_watch);
+    let events = until_failure(sights).map(event);
+    let keep_alive = KeepAlive::new().interval(HEARTBEAT);
+    Ok(Sse::new(events).keep_alive(keep_alive).into_response())
+}
+
+/// `EventSource` sends what the last `id` was.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<u32>, ApiError> {
+    let values: Vec<_> = headers.get_all(LAST_EVENT_ID).iter().collect();
+    let number = match values.as_slice() {
+        [] => return Ok(None),
+        [value] => value.to_str().ok().and_then(|text| text.parse().ok()),
+        _ => None,
+    };
+    match number {
+        Some(number) => Ok(Some(number)),
+        None => Err(ApiError::invalid_field(
+            LAST_EVENT_ID,
+            "must be the `id` of an event",
+        )),
+    }
+}
+
+/// The whole of what let the caller in, once more: token, session, membership and role.
+async fn may_watch(state: AppState, mut parts: Parts, watcher: Principal) -> bool {
+    let caller = Allowed::<can::ReadExecutions>::from_request_parts(&mut parts, &state).await;
+    caller.is_ok_and(|caller| caller.0.org_id == watcher.org_id)
+}
+
+/// What failed is told to nobody but the log: the client comes again and goes on where it was.
+fn until_failure(
+    sights: impl Stream<Item = Result<Sight, Error>> + Send,
+) -> impl Stream<Item = Sight> + Send {
+    let report = |error: &Error| {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(error, "stream of an execution cut off");
+    };
+    sights
+        .map(move |sight| sight.inspect_err(report).ok())
+        .take_while(|sight| std::future::ready(sight.is_some()))
+        .flat_map(stream::iter)
+}
+
+/// Only lines have an id, so that `Last-Event-ID` is always the number of one.
+fn event(sight: Sight) -> Result<Event, axum::Error> {
+    match sight {
+        Sight::Status(run) => Event::default()
+            .event("status")
+            .retry(RECONNECT)
+            .json_data(ExecutionSummary::from(*run)),
+        Sight::Line(line) => Event::default()
+            .id(line.seq.to_string())
+            .event("log")
+            .json_data(line),
+        Sight::End(status) => Event::default()
+            .event("end")
+            .json_data(json!({ "status": status })),
+    }
+}
