@@ -132,7 +132,9 @@ impl<'a> Run<'a> {
         };
         match self.journal.step(key) {
             None => Past::None,
-            Some(step) if step.result.is_some() => Past::Ended(Box::new(step.clone())),
+            Some(step) if step.result.is_some() && !is_broken(Flaw::LastResultWins) => {
+                Past::Ended(Box::new(step.clone()))
+            }
             Some(step) if step.status == StepStatus::Waiting => {
                 let is_due = step
                     .intent
