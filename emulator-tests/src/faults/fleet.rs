@@ -1,13 +1,13 @@
 //! The workers together: whoever is up takes the work.
 
 use std::process::ExitStatus;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use execute_workflow::fault_points::KillPoint;
 use rustix::process::Signal;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::MutexGuard;
 
 use super::chance::Chance;
 use super::process::{Launch, WorkerProcess};
@@ -16,19 +16,24 @@ use super::worker::Command;
 /// A process that got SIGKILL ends as soon as the machine gets to it.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How much goes to busy workers, out of 1,000.
+const BUSY_SHARE: u32 = 850;
+
 /// Workers by number. Clones share them.
 #[derive(Clone)]
 pub struct Fleet {
     workers: Arc<Vec<Worker>>,
     http: reqwest::Client,
     chance: Chance,
+    /// Most work goes to these, for as long as there are any.
+    busy: Arc<Mutex<Vec<usize>>>,
 }
 
 struct Worker {
     launch: Launch,
-    process: Mutex<WorkerProcess>,
+    process: tokio::sync::Mutex<WorkerProcess>,
     /// Its address for as long as it takes work.
-    address: RwLock<Option<String>>,
+    address: Mutex<Option<String>>,
 }
 
 /// A worker that nobody else kills, stops or starts meanwhile.
@@ -51,8 +56,8 @@ impl Fleet {
     ) -> Result<Self> {
         let start = launches.into_iter().map(|launch| async {
             let process = WorkerProcess::start(&launch, &http).await?;
-            let address = RwLock::new(Some(process.url()));
-            let process = Mutex::new(process);
+            let address = Mutex::new(Some(process.url()));
+            let process = tokio::sync::Mutex::new(process);
             anyhow::Ok(Worker {
                 launch,
                 process,
@@ -64,14 +69,33 @@ impl Fleet {
             workers: Arc::new(workers),
             http,
             chance,
+            busy: Arc::default(),
         })
     }
 
     /// The address of any worker that is up.
     #[must_use]
     pub fn any(&self) -> Option<String> {
-        let up: Vec<String> = self.workers.iter().filter_map(Worker::address).collect();
+        let busy = if self.chance.happens(BUSY_SHARE) {
+            lock(&self.busy).clone()
+        } else {
+            Vec::new()
+        };
+        let busy = busy.iter().filter_map(|number| self.workers.get(*number));
+        let mut up: Vec<String> = busy.filter_map(Worker::address).collect();
+        if up.is_empty() {
+            up = self.workers.iter().filter_map(Worker::address).collect();
+        }
         up.get(self.chance.below(up.len())).cloned()
+    }
+
+    /// Sends most work to a worker, or no more than its share.
+    pub fn set_busy(&self, number: usize, is_busy: bool) {
+        let mut busy = lock(&self.busy);
+        busy.retain(|other| *other != number);
+        if is_busy {
+            busy.push(number);
+        }
     }
 
     /// Holds a worker, once nobody else does.
@@ -140,12 +164,11 @@ impl Fleet {
 
 impl Worker {
     fn address(&self) -> Option<String> {
-        let address = self.address.read().unwrap_or_else(PoisonError::into_inner);
-        address.clone()
+        lock(&self.address).clone()
     }
 
     fn set_address(&self, url: Option<String>) {
-        *self.address.write().unwrap_or_else(PoisonError::into_inner) = url;
+        *lock(&self.address) = url;
     }
 }
 
@@ -227,4 +250,8 @@ impl Hold<'_> {
         let ended = self.process.end_within(patience).await?;
         Ok(ended.map(|status| (status, asked.elapsed())))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

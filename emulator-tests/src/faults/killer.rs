@@ -19,8 +19,6 @@ use super::size::Size;
 const AT_ONCE: usize = 2;
 /// A point that is not reached by then is not on the way of what runs: the worker dies anyway.
 const REACH_PATIENCE: Duration = Duration::from_secs(6);
-/// Executions that run before the first kill.
-const HEAD_START: usize = 6;
 
 /// A kill to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +87,7 @@ impl Killer<'_> {
     /// # Errors
     /// When a worker cannot be killed or started.
     pub async fn run(&self, kills: Vec<Kill>) -> Result<Toll> {
-        let all = kills.len();
-        self.pace.add_permits(HEAD_START.min(self.load));
+        let releases = Mutex::new(self.releases(&kills));
         let (kills, toll) = (Mutex::new(kills), Mutex::new(Toll::default()));
         let kill_on = || async {
             loop {
@@ -98,10 +95,9 @@ impl Killer<'_> {
                 let Some(kill) = lock(&kills).pop() else {
                     return anyhow::Ok(());
                 };
-                let made = self.kill(kill).await?;
-                let mut toll = lock(&toll);
-                toll.count(made);
-                self.release(toll.sum(), all);
+                let load = lock(&releases).pop().unwrap_or_default();
+                let made = self.kill(kill, load).await?;
+                lock(&toll).count(made);
             }
         };
         let killers = (0..AT_ONCE).map(|_| kill_on());
@@ -109,10 +105,11 @@ impl Killer<'_> {
         Ok(toll.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes one kill, and tells what became of it.
-    async fn kill(&self, kill: Kill) -> Result<Kill> {
+    /// Makes one kill while a part of the load begins, and tells what became of it.
+    async fn kill(&self, kill: Kill, load: usize) -> Result<Kill> {
         pause(self.chance.millis(300..1_700)).await;
         let mut worker = self.fleet.hold_any().await?;
+        self.pace.add_permits(load);
         let made = match kill {
             Kill::At(point) if self.is_at(point, &mut worker).await? => kill,
             _ => Kill::Whenever,
@@ -125,6 +122,14 @@ impl Killer<'_> {
 
     /// Waits until a worker is at a point, or has died there.
     async fn is_at(&self, point: KillPoint, worker: &mut Hold<'_>) -> Result<bool> {
+        let number = worker.number();
+        self.fleet.set_busy(number, true);
+        let is_at = self.lead_to(point, worker).await;
+        self.fleet.set_busy(number, false);
+        is_at
+    }
+
+    async fn lead_to(&self, point: KillPoint, worker: &mut Hold<'_>) -> Result<bool> {
         if point == KillPoint::AfterSend {
             // Between request and answer it is the sink that knows.
             let moment = match self.chance.happens(500) {
@@ -142,11 +147,21 @@ impl Killer<'_> {
         worker.kill_at(point, nth, REACH_PATIENCE).await
     }
 
-    /// Hands out the part of the load that is due after `made` of `all` kills.
-    fn release(&self, made: usize, all: usize) {
-        let rest = self.load.saturating_sub(HEAD_START);
-        let due = |made: usize| rest * made / all;
-        self.pace.add_permits(due(made) - due(made - 1));
+    /// How much of the load begins with each kill: one at each point, since some are only reached
+    /// by what is new, and the rest spread over the others.
+    fn releases(&self, kills: &[Kill]) -> Vec<usize> {
+        let at_points = kills.iter().filter(|kill| **kill != Kill::Whenever);
+        let rest = self.load.saturating_sub(at_points.count());
+        let all = kills.iter().filter(|kill| **kill == Kill::Whenever);
+        let (all, mut made) = (all.count(), 0);
+        let part = |kill: &Kill| match kill {
+            Kill::At(_) => 1,
+            Kill::Whenever => {
+                made += 1;
+                rest * made / all - rest * (made - 1) / all
+            }
+        };
+        kills.iter().map(part).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use execute_workflow::fault_points::KillPoint;
 use tokio::sync::Semaphore;
 
 use super::{Ground, Outcome, judge};
@@ -64,6 +65,10 @@ pub async fn run(ground: &Ground, size: &Size) -> Result<Outcome> {
             verdict.tally.executions, size.executions
         )
     });
+    for point in KillPoint::ALL.map(KillPoint::as_str) {
+        let is_met = toll.at_points.contains_key(point);
+        outcome.require(is_met, || format!("nobody died at {point}"));
+    }
     let enough = size.executions / 2;
     outcome.require(verdict.tally.succeeded >= enough, || {
         format!("only {} succeeded", verdict.tally.succeeded)
