@@ -20,7 +20,7 @@ use shared::{
     llm::OpenAi,
     queue::CloudTasks,
     shutdown::Shutdown,
-    store::{Store, firestore::Firestore},
+    store::{DatabaseClock, Store, firestore::Firestore},
 };
 
 pub use self::{
@@ -60,8 +60,9 @@ fn state(env: &Env, config: Config, shutdown: Shutdown) -> Result<AppState> {
     let chance = Chance::new(env.parsed(SEED, 0)?, "store");
     let rates: FaultRates = env.parsed(RATES, FaultRates::default())?;
     let db = FaultyDb::new(Arc::new(Firestore::new(&config.service)), rates, chance);
-    let store = Store::new(Arc::new(db));
-    let clock = SkewedClock::shared(env.parsed(CLOCK_SKEW, 0)?);
+    let local = SkewedClock::shared(env.parsed(CLOCK_SKEW, 0)?);
+    let database = Arc::new(DatabaseClock::new(Arc::new(db), local));
+    let (store, clock) = (Store::new(database.clone()), database.clone());
     let key = config.mac.key();
     let emulator_host = config.auth.emulator_host.as_deref();
     let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
@@ -77,12 +78,7 @@ fn state(env: &Env, config: Config, shutdown: Shutdown) -> Result<AppState> {
         artifacts: None,
     };
     let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
-    Ok(AppState::with_ports(
-        store,
-        ports,
-        config.settings,
-        clock,
-        callers,
-        shutdown,
-    ))
+    let settings = config.settings;
+    let state = AppState::with_ports(store, ports, settings, clock, callers, shutdown);
+    Ok(state.with_database_clock(database))
 }
