@@ -1,6 +1,8 @@
 //! How large a JSON value is.
 
-use serde_json::Value;
+use std::fmt::{self, Write};
+
+use serde_json::{Number, Value};
 
 /// Depth and size of a JSON value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,7 +18,10 @@ impl Extent {
     pub(crate) fn of(value: &Value) -> Self {
         match value {
             Value::Null | Value::Bool(_) => Self { depth: 0, bytes: 5 },
-            Value::Number(_) => Self { depth: 0, bytes: 8 },
+            Value::Number(number) => Self {
+                depth: 0,
+                bytes: number_len(number),
+            },
             Value::String(text) => Self {
                 depth: 0,
                 bytes: text_len(text) + 1,
@@ -38,6 +43,21 @@ impl Extent {
             bytes: whole.bytes + part.bytes,
         })
     }
+}
+
+/// The length of a number, written without being kept.
+fn number_len(number: &Number) -> usize {
+    struct Length(usize);
+    impl Write for Length {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 += text.len();
+            Ok(())
+        }
+    }
+    let mut length = Length(1);
+    // Counting does not fail.
+    let _ = write!(length, "{number}");
+    length.0
 }
 
 /// The length of text in quotes, as `serde_json` escapes it.
@@ -68,6 +88,13 @@ mod tests {
         let value = json!({ "name": "x".repeat(1_000), "list": [1, 2, null, true] });
         let (bytes, text) = (Extent::of(&value).bytes, value.to_string().len());
         assert!(bytes.abs_diff(text) < 50, "{bytes} for {text}");
+    }
+
+    #[test]
+    fn numbers_count_as_they_are_written() {
+        let value = json!([0.1234567890123456, -1e-300, 1, u64::MAX]);
+        let (bytes, text) = (Extent::of(&value).bytes, value.to_string().len());
+        assert!((text..text + 10).contains(&bytes), "{bytes} for {text}");
     }
 
     #[test]

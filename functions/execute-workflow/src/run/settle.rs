@@ -40,7 +40,12 @@ impl Run<'_> {
             Err(failure) => {
                 let status = status_of(node, &failure);
                 let error = error(failure.code, failure.message, Some(&node.id));
-                (after_failure(node, &error), Some(error), status)
+                let outcome = Outcome {
+                    tokens: failure.tokens,
+                    cost_micro_usd: failure.cost_micro_usd,
+                    ..after_failure(node, &error)
+                };
+                (outcome, Some(error), status)
             }
         };
         self.log_end(node, &outcome, failure.as_ref(), duration_ms);

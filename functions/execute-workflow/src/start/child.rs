@@ -25,6 +25,11 @@ pub(crate) struct Child {
     pub(crate) depth: i64,
 }
 
+/// The execution that a node's iteration starts.
+pub(crate) fn child_id(parent: &ExecutionId, node_id: &str, iteration: &str) -> ExecutionId {
+    ExecutionId::derive(&["child", parent.as_str(), node_id, iteration])
+}
+
 /// Makes the execution, unless it has been made, and hands it in. One that can never run is made as
 /// a failed one.
 ///
@@ -59,10 +64,8 @@ async fn writes(
     limits.max_seconds = least(limits.max_seconds, child.limits.max_seconds);
     limits.max_tokens = least(limits.max_tokens, child.limits.max_tokens);
     limits.max_cost_micro_usd = least(limits.max_cost_micro_usd, child.limits.max_cost_micro_usd);
-    if blueprint.settings.concurrency.is_some() && is_within(state, parent, child).await? {
-        // It would wait for the place of the very run that waits for it.
-        blueprint.settings.concurrency = None;
-    }
+    // A part waits for nobody's place: the run around it may have that very place.
+    blueprint.settings.concurrency = None;
     let above = Some(ExecutionParent {
         execution_id: parent.id.clone(),
         depth: child.depth,
@@ -80,24 +83,6 @@ async fn writes(
         writes.extend(shared::runs::writes_at_end(store, &execution, now).await?);
     }
     Ok((writes, Some(execution)))
-}
-
-/// Whether a run of the same workflow is above.
-async fn is_within(state: &AppState, parent: &Execution, child: &Child) -> Result<bool, Error> {
-    let mut above = parent.clone();
-    loop {
-        if above.workflow_id == child.workflow_id {
-            return Ok(true);
-        }
-        let Some(next) = &above.parent else {
-            return Ok(false);
-        };
-        let (org_id, id) = (&parent.org_id, &next.execution_id);
-        match state.store.find_execution(org_id, id).await? {
-            Some(found) => above = found.value,
-            None => return Ok(false),
-        }
-    }
 }
 
 /// A part of a run has no trigger document; this one says what it starts.
