@@ -115,6 +115,7 @@ mod tests {
     use std::time::Duration;
 
     use axum::{Router, routing::get};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
     use crate::emulators::{LocalServer, client};
@@ -148,11 +149,14 @@ mod tests {
     #[tokio::test]
     async fn a_cut_ends_open_connections_only() {
         let (_server, proxy, url) = start().await;
-        let http = client();
-        for _ in 0..2 {
-            assert!(http.get(&url).send().await.is_ok());
-            proxy.cut();
-        }
+        let mut open = TcpStream::connect(proxy.address()).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: target\r\n\r\n";
+        open.write_all(request).await.unwrap();
+        open.read_u8().await.unwrap();
+        proxy.cut();
+        let mut rest = Vec::new();
+        // It ends in one way or the other, where an open one would wait for ever.
+        let _ = open.read_to_end(&mut rest).await;
         assert!(client().get(&url).send().await.is_ok());
     }
 }

@@ -1,10 +1,7 @@
 use serde::Serialize;
 use serde_json::json;
 use shared::{
-    models::{
-        Budget, ExecutionTrigger, JsonText, Lease, LogKind, LogLevel, LogLine, StepIntent,
-        StepResult, TriggerType,
-    },
+    models::{LogKind, LogLevel, LogLine, Step},
     store::{self, DocumentPath, document_db::Document},
 };
 
@@ -38,69 +35,57 @@ fn plan() -> Plan {
     Plan::one_effect("one", "keyed")
 }
 
+/// From JSON, so that fields with defaults may be added to the models.
 fn execution(status: ExecutionStatus, fence: i64, owner: Option<&str>) -> Execution {
-    Execution {
-        id: ID.parse().unwrap(),
-        org_id: "o1".parse().unwrap(),
-        workflow_id: plan().id(),
-        workflow_name: String::new(),
-        workflow_version: "v".to_owned(),
-        status,
-        started_at: at(0),
-        finished_at: None,
-        trigger: ExecutionTrigger {
-            id: ID.parse().unwrap(),
-            kind: TriggerType::Manual,
+    let execution = json!({
+        "id": ID,
+        "orgId": "o1",
+        "workflowId": plan().id(),
+        "workflowVersion": "v",
+        "status": status,
+        "startedAt": at(0),
+        "trigger": { "id": ID, "type": "manual" },
+        "input": "{}",
+        "budget": {
+            "maxSteps": 1,
+            "maxTokens": 1,
+            "maxSeconds": 1,
+            "usedSteps": 0,
+            "usedTokens": 0,
         },
-        input: JsonText(json!({})),
-        output: None,
-        error: None,
-        budget: Budget {
-            max_steps: 1,
-            max_tokens: 1,
-            max_seconds: 1,
-            used_steps: 0,
-            used_tokens: 0,
-        },
-        lease: Lease {
-            owner: owner.map(str::to_owned),
-            fence,
-            until: Some(at(2)),
-        },
-        attempts: 0,
-        log_seq: 1,
-        resume_at: None,
-    }
+        "lease": { "owner": owner, "fence": fence, "until": at(2) },
+        "attempts": 0,
+        "logSeq": 1,
+    });
+    serde_json::from_value(execution).unwrap()
 }
 
 fn step(node: &str, output: Option<i64>) -> Step {
-    let result = output.map(|output| StepResult {
-        output: JsonText(json!(output)),
-        handle: "out".to_owned(),
-        error: None,
-        tokens: 0,
-        duration_ms: 1,
-        at: at(1),
+    let result = output.map(|output| {
+        json!({
+            "output": output.to_string(),
+            "handle": "out",
+            "tokens": 0,
+            "durationMs": 1,
+            "at": at(1),
+        })
     });
-    Step {
-        node_id: node.to_owned(),
-        iteration: "0".to_owned(),
-        kind: "http".to_owned(),
-        org_id: "o1".parse().unwrap(),
-        status: match output {
-            Some(_) => StepStatus::Succeeded,
-            None => StepStatus::Running,
+    let step = json!({
+        "nodeId": node,
+        "iteration": "0",
+        "kind": "http",
+        "orgId": "o1",
+        "status": if output.is_some() { "succeeded" } else { "running" },
+        "intent": {
+            "attempt": 1,
+            "idempotencyKey": "k1",
+            "requestHash": "",
+            "fence": 1,
+            "at": at(0),
         },
-        intent: StepIntent {
-            attempt: 1,
-            idempotency_key: "k1".to_owned(),
-            request_hash: String::new(),
-            fence: 1,
-            at: at(0),
-            resume_at: None,
-        },
-        result,
-    }
+        "result": result,
+    });
+    serde_json::from_value(step).unwrap()
 }
 
 fn step_version(position: usize, node: &str, output: Option<i64>) -> Version {
