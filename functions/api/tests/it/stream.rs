@@ -123,7 +123,9 @@ async fn set_status(app: &TestApp, execution: &str, status: ExecutionStatus) {
     app.store.commit(vec![write]).await.unwrap();
 }
 
-async fn change_user(app: &TestApp, uid: &str, change: fn(&mut Versioned<User>) -> Write) {
+type Change = fn(&mut Versioned<User>) -> Write;
+
+async fn change_user(app: &TestApp, uid: &str, change: Change) {
     let user = app.store.find_user(&Uid::parse(uid).unwrap()).await;
     let mut user = user.unwrap().unwrap();
     app.store.commit(vec![change(&mut user)]).await.unwrap();
@@ -276,7 +278,7 @@ async fn news_are_shown_within_two_seconds_after_a_long_silence() {
 
 #[tokio::test(start_paused = true)]
 async fn who_may_not_watch_any_more_is_cut_off_within_thirty_seconds() {
-    let changes: [(&str, fn(&mut Versioned<User>) -> Write); 3] = [
+    let changes: [(&str, Change); 3] = [
         ("disabled", |user| {
             user.value.disabled = true;
             users::set_membership(user).unwrap()

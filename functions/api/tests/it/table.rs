@@ -55,9 +55,6 @@ pub(crate) fn routes() -> Vec<Route> {
         ),
         write(Method::PATCH, "/workflows/{id}", "w1", name, 200),
         delete("/workflows/{id}", "w1"),
-        get("/workflows/{id}/graph.svg", "w1"),
-        get("/workflows/{id}/graph.mmd", "w1"),
-        get("/nodes", ""),
         write(
             Method::POST,
             "/workflows/trigger/{id}",
@@ -70,10 +67,6 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/executions/{id}", "running"),
         get("/executions/{id}/steps", "running"),
         get("/executions/{id}/logs", "running"),
-        // A stream lasts as long as the execution.
-        get("/executions/{id}/stream", "ended"),
-        get("/executions/{id}/graph.svg", "running"),
-        get("/executions/{id}/graph.mmd", "running"),
         write(Method::PATCH, "/executions/{id}", "running", cancel, 200),
         delete("/executions/{id}", "ended"),
         write(
@@ -87,6 +80,7 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
     .into_iter()
     .chain(steering_routes())
+    .chain(views())
     .chain(membership_routes())
     .collect()
 }
@@ -104,6 +98,19 @@ fn steering_routes() -> Vec<Route> {
         get("/approvals", ""),
         get("/approvals/{id}", "p1"),
         write(Method::POST, decide, "p1", approve, 200),
+    ]
+}
+
+/// What shows a graph or a run.
+fn views() -> Vec<Route> {
+    vec![
+        get("/nodes", ""),
+        get("/workflows/{id}/graph.svg", "w1"),
+        get("/workflows/{id}/graph.mmd", "w1"),
+        // A stream lasts as long as the execution.
+        get("/executions/{id}/stream", "ended"),
+        get("/executions/{id}/graph.svg", "running"),
+        get("/executions/{id}/graph.mmd", "running"),
     ]
 }
 
