@@ -11,6 +11,7 @@ mod json_text;
 mod knowledge;
 mod organization;
 mod principal;
+mod stored_body;
 mod timestamp;
 mod user;
 mod workflow;
@@ -37,6 +38,7 @@ pub use organization::{
     SubscriptionTier, TokenQuota,
 };
 pub use principal::{Principal, Role, SystemPrincipal};
+pub use stored_body::StoredBody;
 pub use timestamp::Timestamp;
 pub use user::{DeletedUser, ErasureState, User, UserSettings};
 pub use workflow::{

@@ -3,6 +3,7 @@
 mod edge;
 mod fixed_clock;
 mod invitation_links;
+mod memory_bucket;
 mod memory_db;
 mod recording_accounts;
 mod recording_mailer;
@@ -18,6 +19,7 @@ pub use edge::{
 };
 pub use fixed_clock::FixedClock;
 pub use invitation_links::{APP_URL, invitation_links};
+pub use memory_bucket::MemoryBucket;
 pub use memory_db::{MemoryDb, memory_store};
 pub use recording_accounts::{AccountCall, RecordingAccounts};
 pub use recording_mailer::RecordingMailer;

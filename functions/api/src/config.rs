@@ -5,6 +5,7 @@ use shared::{
     crypto::MacConfig,
     http::cors_origins,
     llm::providers::openai::DEFAULT_MODEL,
+    storage::BucketConfig,
 };
 use url::Url;
 
@@ -24,6 +25,9 @@ pub struct Config {
     pub default_model: String,
     /// How this application is known to Google, if it is.
     pub google: Option<GoogleClient>,
+    /// Where `execute-workflow` keeps answers that are too large for a document:
+    /// `ARTIFACTS_BUCKET`, or `ARTIFACTS_DIR` in development; if anywhere.
+    pub artifacts: Option<BucketConfig>,
 }
 
 /// How this application is known to Google's consent screen.
@@ -49,6 +53,7 @@ impl Config {
             cors_origins: cors_origins(env)?,
             default_model: env.parsed("LLM_DEFAULT_MODEL", DEFAULT_MODEL.to_owned())?,
             google: GoogleClient::load(env)?,
+            artifacts: BucketConfig::load_optional(env, "ARTIFACTS_BUCKET", "ARTIFACTS_DIR")?,
         })
     }
 }

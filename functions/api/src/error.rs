@@ -1,4 +1,6 @@
-use shared::{audit, erasure, members, quota, store};
+use shared::{audit, erasure, members, quota, storage, store};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +33,9 @@ pub(crate) enum Error {
     /// It is refused for a reason of its own.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// An answer cannot be kept, or read again.
-    #[error("the answer is not what this version writes")]
-    Answer(#[from] serde_json::Error),
-    /// No address can be made of the Google client.
-    #[error("the address of the consent screen cannot be made")]
-    ConsentUrl(#[from] url::ParseError),
+    /// An answer or an address cannot be made, or read again.
+    #[error("the answer or the address is not what this version writes")]
+    Form(#[source] BoxError),
     /// The plan does not allow it.
     #[error(transparent)]
     Quota(#[from] quota::Error),
@@ -46,6 +45,9 @@ pub(crate) enum Error {
     /// It cannot be recorded.
     #[error(transparent)]
     Audit(#[from] audit::Error),
+    /// The bucket failed, or an object is damaged.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -77,6 +79,18 @@ impl Refusal {
     /// The request to a webhook is not signed as it has to be.
     pub(crate) const UNSIGNED: Self =
         Self::Unproven("a valid signature in `webhook-signature` is required");
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Form(Box::new(error))
+    }
+}
+
+impl From<url::ParseError> for Error {
+    fn from(error: url::ParseError) -> Self {
+        Self::Form(Box::new(error))
+    }
 }
 
 impl From<members::Error> for Error {

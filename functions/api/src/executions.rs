@@ -5,10 +5,11 @@ use shared::{
     models::{
         AuditAction, Execution, ExecutionStatus, LogLine, Principal, Step, Timestamp, Trigger,
     },
+    storage::Bucket,
     store::{self, Listing, Page, Store, Versioned, Write, commit_contended},
 };
 
-use crate::error::Error;
+use crate::{error::Error, stored_bodies};
 
 /// Documents of an execution deleted in one commit.
 const DELETE_BATCH: u32 = 400;
@@ -78,16 +79,19 @@ pub(crate) async fn list_log_lines(
     Ok(store.list_log_lines(org_id, id, after, limit).await?)
 }
 
-/// Deletes an ended execution with journal, log, approvals and trigger, and records it. The execution goes
-/// last: after a crash between the commits the request can be repeated.
+/// Deletes an ended execution with stored bodies, journal, log, approvals and trigger, and records
+/// it. The execution goes last: after a crash between the commits the request can be repeated.
 pub(crate) async fn delete(
     store: &Store,
     trail: &Trail,
+    bucket: Option<&dyn Bucket>,
     principal: &Principal,
     id: &ExecutionId,
     now: Timestamp,
 ) -> Result<(), Error> {
-    require_ended(&find_begun(store, principal, id).await?.value)?;
+    let execution = find_begun(store, principal, id).await?.value;
+    require_ended(&execution)?;
+    stored_bodies::delete(store, bucket, &execution).await?;
     delete_log(store, principal, id).await?;
     delete_journal(store, principal, id).await?;
     delete_approvals(store, principal, id).await?;

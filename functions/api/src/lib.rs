@@ -26,6 +26,7 @@ mod rerun;
 mod routes;
 mod run_picture;
 mod start;
+mod stored_bodies;
 mod trigger_declaration;
 mod usage_report;
 mod webhooks;
@@ -42,6 +43,7 @@ use shared::{
     identity::{Accounts, IdentityToolkit},
     invitation::Tokens,
     models::{SystemPrincipal, Timestamp},
+    storage::{Bucket, BucketConfig},
     store::{Store, firestore::Firestore},
 };
 
@@ -66,6 +68,7 @@ pub struct AppState {
     authenticator: Authenticator,
     default_model: String,
     google: Option<GoogleClient>,
+    artifacts: Option<Arc<dyn Bucket>>,
     edge: EdgeConfig,
 }
 
@@ -82,7 +85,14 @@ impl AppState {
         let project_id = &config.auth.project_id;
         let accounts = IdentityToolkit::new(client()?, project_id, emulator_host);
         let accounts = Arc::new(accounts);
-        Ok(Self::with_ports(config, store, verifier, accounts, clock))
+        let artifacts = config.artifacts.as_ref().map(BucketConfig::bucket);
+        Ok(Self::with_ports(config, store, verifier, accounts, clock).with_artifacts(artifacts))
+    }
+
+    /// The state with the place where runs keep what is too large for a document, if there is one.
+    #[must_use]
+    pub fn with_artifacts(self, artifacts: Option<Arc<dyn Bucket>>) -> Self {
+        Self { artifacts, ..self }
     }
 
     /// The state on the caller's ports.
@@ -112,6 +122,7 @@ impl AppState {
             authenticator,
             default_model: config.default_model,
             google: config.google,
+            artifacts: None,
             edge,
         }
     }

@@ -6,6 +6,7 @@ mod analytics;
 mod answer;
 mod approvals;
 mod audit;
+mod error;
 mod etag;
 mod execution_lists;
 mod executions;
@@ -19,6 +20,7 @@ mod optional_json;
 mod organization;
 mod patch;
 mod pictures;
+mod stored_bodies;
 mod stream;
 mod webhooks;
 mod workflows;
@@ -28,16 +30,9 @@ use axum::{
     routing::{MethodRouter, delete, get, patch, post, put},
 };
 use http::Method;
-use shared::{
-    auth::Action,
-    http::{ApiError, Code, FieldProblem},
-    retry::Transient,
-};
+use shared::auth::Action;
 
-use crate::{
-    AppState,
-    error::{Error, Refusal},
-};
+use crate::AppState;
 
 pub(crate) use webhooks::MAX_BODY_BYTES as MAX_HOOK_BODY_BYTES;
 
@@ -285,6 +280,12 @@ const EXECUTIONS: &[Route] = &[
     ),
     route(
         Method::GET,
+        "/executions/{id}/steps/{nodeId}/body",
+        Action::ReadExecutions,
+        || get(stored_bodies::get_stored_body),
+    ),
+    route(
+        Method::GET,
         "/executions/{id}/logs",
         Action::ReadExecutions,
         || get(executions::list_log_lines),
@@ -377,38 +378,5 @@ const fn own(method: Method, path: &'static str, handler: fn() -> MethodRouter<A
         path,
         action: None,
         handler,
-    }
-}
-
-impl From<Error> for ApiError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::NotFound(what) => Self::not_found(what),
-            Error::Invalid(problems) => {
-                let problems = problems.into_iter().map(|problem| FieldProblem {
-                    field: problem.field,
-                    message: problem.message,
-                });
-                Self::invalid(problems.collect())
-            }
-            Error::Precondition(message) => Self::new(Code::FailedPrecondition, message),
-            Error::Refused(refusal) => refusal.into(),
-            Error::Quota(error) => error.into(),
-            Error::Account(error) if error.is_transient() => Self::unavailable(&error),
-            Error::Audit(error) => error.into(),
-            Error::Store(error) => error.into(),
-            Error::Account(_) | Error::Answer(_) | Error::ConsentUrl(_) => Self::internal(&error),
-        }
-    }
-}
-
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Denied(message) => Self::new(Code::PermissionDenied, message),
-            Refusal::AlreadyExists(message) => Self::new(Code::AlreadyExists, message),
-            Refusal::Exhausted(message) => Self::new(Code::ResourceExhausted, message),
-            Refusal::Unproven(message) => Self::new(Code::Unauthenticated, message),
-        }
     }
 }

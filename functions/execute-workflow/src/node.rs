@@ -20,7 +20,7 @@ use serde_json::Value;
 use shared::{
     graph::{Node, NodeData, NodeKind, handle},
     inputs::{self, Bindings},
-    models::{Execution, Timestamp},
+    models::{Execution, StoredBody, Timestamp},
     retry::Transient,
     store,
 };
@@ -146,14 +146,14 @@ pub(crate) fn usual_handle(kind: NodeKind) -> &'static str {
 impl Call {
     /// Where in the bucket the result of this call is kept when it is too large for a document.
     pub(crate) fn object_name(&self) -> String {
-        let (node_id, iteration) = (&self.node_id, &self.iteration);
-        format!("{}{node_id}#{iteration}/body", self.object_prefix())
+        let Execution { org_id, id, .. } = &*self.execution;
+        StoredBody::object_of(org_id, id, &self.node_id, &self.iteration)
     }
 
     /// How the names of this run's objects begin.
     pub(crate) fn object_prefix(&self) -> String {
         let Execution { org_id, id, .. } = &*self.execution;
-        format!("executions/{org_id}/{id}/")
+        StoredBody::prefix(org_id, id)
     }
 }
 

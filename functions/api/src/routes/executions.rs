@@ -167,7 +167,8 @@ pub(super) async fn delete_execution(
     caller: Allowed<can::DeleteExecution>,
     Path(id): Path<ExecutionId>,
 ) -> Result<StatusCode, ApiError> {
-    executions::delete(&state.store, &state.trail, &caller.0, &id, state.now()).await?;
+    let (store, trail, bucket) = (&state.store, &state.trail, state.artifacts.as_deref());
+    executions::delete(store, trail, bucket, &caller.0, &id, state.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -19,7 +19,9 @@ use shared::{
     ids::{OrgId, Uid},
     models::{AuditAction, AuditLog, Role, SubscriptionTier, Trigger, User},
     store::Store,
-    testing::{FixedClock, MemoryDb, RecordingAccounts, TestVerifier, claims, memory_store},
+    testing::{
+        FixedClock, MemoryBucket, MemoryDb, RecordingAccounts, TestVerifier, claims, memory_store,
+    },
 };
 use tower::ServiceExt;
 
@@ -37,6 +39,7 @@ pub(crate) struct TestApp {
     pub(crate) clock: FixedClock,
     pub(crate) verifier: Arc<TestVerifier>,
     pub(crate) accounts: Arc<RecordingAccounts>,
+    pub(crate) bucket: Arc<MemoryBucket>,
 }
 
 pub(crate) struct Answer {
@@ -78,13 +81,15 @@ impl TestApp {
             accounts.clone(),
             clock.shared(),
         );
+        let bucket = Arc::new(MemoryBucket::new());
         let app = Self {
-            router: router(state),
+            router: router(state.with_artifacts(Some(bucket.clone()))),
             store,
             db,
             clock,
             verifier,
             accounts,
+            bucket,
         };
         app.seed().await;
         app

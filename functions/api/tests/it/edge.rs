@@ -151,6 +151,7 @@ async fn wrong_query_parameters_are_refused_by_name() {
         ),
         ("/executions/running/steps?limit=0", "limit"),
         ("/executions/running/stream?lastEventId=-1", "lastEventId"),
+        ("/executions/running/steps/work/body?object=x", "object"),
         ("/executions?limit=1&workflowId=a%2Fb", "workflowId"),
         ("/executions/running/logs?after=-1", "after"),
         ("/analytics/usage?orgId=o2", "orgId"),

@@ -27,6 +27,7 @@ mod reruns;
 mod seeds;
 mod start;
 mod steps;
+mod stored_bodies;
 mod stream;
 mod table;
 mod usage;

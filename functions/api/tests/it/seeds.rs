@@ -6,8 +6,8 @@ use shared::{
         ExecutionStatus, ExecutionTrigger, Industry, Integration, IntegrationService,
         IntegrationStatus, Invitation, Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth,
         Organization, Personality, Presence, Role, StartOptions, Step, StepIntent, StepResult,
-        StepStatus, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry,
-        UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
+        StepStatus, StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType,
+        UsageEntry, UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
     },
     store::{
         Write, agents, approvals,
@@ -344,6 +344,32 @@ pub(crate) fn step() -> Step {
             duration_ms: 5,
             at: now(),
         }),
+    }
+}
+
+/// What [`stored_step`] keeps.
+pub(crate) const PAGE: &str = "<script>alert(document.domain)</script>";
+
+/// The step of an `http` node `work` whose body is stored, and the name of the object.
+pub(crate) fn stored_step(org_id: &str, execution_id: &str, content_type: &str) -> (Write, String) {
+    let (org_id, id) = (OrgId::parse(org_id).unwrap(), execution_id.parse().unwrap());
+    let object = StoredBody::object_of(&org_id, &id, "work", "0");
+    let body = StoredBody::new(object.clone(), PAGE.as_bytes(), content_type);
+    let write = executions::set_step(&id, &http_step(org_id, json!({ "stored": body }))).unwrap();
+    (write, object)
+}
+
+/// The step of an `http` node `work` with this body.
+pub(crate) fn http_step(org_id: OrgId, body: Value) -> Step {
+    let step = step();
+    let result = step.result.clone().unwrap();
+    let output = json!({ "status": 200, "headers": {}, "body": body }).into();
+    Step {
+        node_id: "work".to_owned(),
+        kind: "http".to_owned(),
+        org_id,
+        result: Some(StepResult { output, ..result }),
+        ..step
     }
 }
 

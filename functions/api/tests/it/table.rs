@@ -14,7 +14,7 @@ use crate::{
 /// A route with a request that `admin` may make.
 pub(crate) struct Route {
     pub(crate) method: Method,
-    /// With `{id}` for the id of something in `o1`.
+    /// With `{id}` for the id of something in `o1`, and perhaps the node of `seeds::stored_step`.
     path: &'static str,
     id: &'static str,
     query: &'static str,
@@ -111,6 +111,7 @@ fn views() -> Vec<Route> {
         get("/executions/{id}/stream", "ended"),
         get("/executions/{id}/graph.svg", "running"),
         get("/executions/{id}/graph.mmd", "running"),
+        get("/executions/{id}/steps/{nodeId}/body", "running"),
     ]
 }
 
@@ -168,7 +169,8 @@ impl Route {
     }
 
     pub(crate) fn path_with(&self, id: &str) -> String {
-        format!("{}{}", self.path.replace("{id}", id), self.query)
+        let path = self.path.replace("{id}", id).replace("{nodeId}", "work");
+        format!("{path}{}", self.query)
     }
 }
 
@@ -197,6 +199,9 @@ pub(crate) async fn seeded_app() -> TestApp {
             ("ended", ExecutionStatus::Succeeded, 2),
         ] {
             writes.extend(seeds::execution_of(&id("w1"), &id(name), status, age));
+            let (step, object) = seeds::stored_step(org_id, &id(name), "text/html");
+            app.bucket.put(&object, seeds::PAGE);
+            writes.push(step);
         }
         for write in writes {
             // One at a time: both executions keep the version that they share.

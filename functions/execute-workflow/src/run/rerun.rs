@@ -1,5 +1,7 @@
 //! Taking over what an earlier run has done, up to the node from which it is repeated.
 
+mod bodies;
+
 use std::collections::HashSet;
 
 use shared::{
@@ -17,6 +19,10 @@ impl Run<'_> {
         let Some(rerun) = execution.options.rerun.clone() else {
             return Ok(Ok(()));
         };
+        // All that is taken over becomes durable with the first step: the earlier run may go then.
+        if self.journal.steps().next().is_some() {
+            return Ok(Ok(()));
+        }
         let (store, org_id) = (&self.state.store, execution.org_id.clone());
         let earlier = store.find_execution(&org_id, &rerun.execution_id).await?;
         if earlier.is_none() {
@@ -28,8 +34,12 @@ impl Run<'_> {
         let kept = steps.into_iter().filter(|step| {
             step.result.is_some() && !fails_the_run(&self.graph, step) && !repeated.includes(step)
         });
-        self.journal.adopt(kept);
-        Ok(Ok(()))
+        let mut kept: Vec<Step> = kept.collect();
+        let copied = self.copy_bodies(&rerun.execution_id, &mut kept).await?;
+        if copied.is_ok() {
+            self.journal.adopt(kept);
+        }
+        Ok(copied)
     }
 }
 

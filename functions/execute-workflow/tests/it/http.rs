@@ -1,6 +1,7 @@
 //! `http` nodes against a server of this machine.
 
 mod answers;
+mod copies;
 mod pages;
 mod stored;
 

@@ -52,10 +52,9 @@ fn ask(id: &str, prompt: &str) -> Value {
 
 /// Twenty nodes: branches side by side, a loop with two calls for each item, a wait, a switch, a
 /// merge.
-async fn app(llm: Arc<ScriptedLlm>) -> App {
-    let app = App::new(llm).await;
+fn nodes() -> Value {
     let cases = json!([{ "handle": "long", "when": "size(nodes.each.output) > 2" }]);
-    let nodes = json!([
+    json!([
         node("start", "trigger", json!({})),
         ask("a1", "a1"),
         ask("a2", "a2 after ${nodes.a1.output.text}"),
@@ -92,7 +91,12 @@ async fn app(llm: Arc<ScriptedLlm>) -> App {
             "output",
             json!({ "value": { "each": "${nodes.each.output}", "last": "${nodes.last.output.text}" } })
         ),
-    ]);
+    ])
+}
+
+/// A run of them that is about to begin.
+async fn app(llm: Arc<ScriptedLlm>) -> App {
+    let app = App::new(llm).await;
     let edges = json!([
         edge("start", "a1"),
         edge("a1", "a2"),
@@ -118,7 +122,7 @@ async fn app(llm: Arc<ScriptedLlm>) -> App {
         edge("either", "last"),
         edge("last", "end"),
     ]);
-    app.save(nodes, edges).await;
+    app.save(nodes(), edges).await;
     app.fire(&trigger(payload())).await;
     app
 }

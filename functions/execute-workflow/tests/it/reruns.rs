@@ -60,7 +60,13 @@ async fn rerun(node_id: &str, iteration: Option<&str>) -> (Execution, Vec<String
     (execution, prompts.collect())
 }
 
-async fn repeat(app: &App, first: &Execution, node_id: &str, iteration: Option<&str>) -> Execution {
+/// Runs `t2`, which repeats another from a node on.
+pub(crate) async fn repeat(
+    app: &App,
+    first: &Execution,
+    node_id: &str,
+    iteration: Option<&str>,
+) -> Execution {
     let mut trigger = trigger(first.input.0.clone());
     trigger.id = "t2".parse().unwrap();
     trigger.kind = TriggerType::Rerun;

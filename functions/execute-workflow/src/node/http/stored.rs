@@ -1,10 +1,10 @@
 //! Bodies in the bucket, by reference.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use shared::{
+    models::StoredBody,
     retry::{Policy, Transient, retry},
     storage::{self, Bucket, Created},
 };
@@ -13,16 +13,6 @@ use super::{Call, Failure};
 use crate::AppState;
 
 const OCTET_STREAM: &str = "application/octet-stream";
-
-/// An object of the bucket.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Stored {
-    object: String,
-    bytes: usize,
-    content_type: String,
-    sha256: String,
-}
 
 /// Keeps the body of an answer and returns `{ stored }`. When a worker before this one has kept
 /// another body, that one stays and is what the output tells.
@@ -41,15 +31,10 @@ pub(super) async fn keep(
     let kept = retry(Policy::REMOTE_CALL, create).await;
     // The request is answered, but the answer is lost.
     let kept = kept.map_err(|error| to_failure(&error).perhaps_done())?;
+    // Of another body nothing is known but what it holds.
     let is_ours = kept == body;
-    let stored = Stored {
-        object,
-        bytes: kept.len(),
-        // Of another body nothing is known but what it holds.
-        content_type: if is_ours { content_type } else { OCTET_STREAM }.to_owned(),
-        sha256: hex::encode(Sha256::digest(&kept)),
-    };
-    Ok(json!({ "stored": stored }))
+    let content_type = if is_ours { content_type } else { OCTET_STREAM };
+    Ok(json!({ "stored": StoredBody::new(object, &kept, content_type) }))
 }
 
 /// The content type and the content of an object that a node of the same run has kept.
@@ -59,7 +44,7 @@ pub(super) async fn open(
     call: &Call,
 ) -> Result<(String, Vec<u8>), Failure> {
     let invalid = || Failure::permanent("invalid_argument", "`bodyFrom` is no stored body");
-    let stored = Stored::deserialize(reference).map_err(|_| invalid())?;
+    let stored = StoredBody::deserialize(reference).map_err(|_| invalid())?;
     // The reference is data: it must not lead to another run's objects.
     let path = stored.object.strip_prefix(&call.object_prefix());
     let path = path.ok_or_else(invalid)?;
