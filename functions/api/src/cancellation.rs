@@ -202,6 +202,7 @@ fn never_begun(trigger: &Trigger, workflow_name: String, now: Timestamp) -> Exec
         concurrency: None,
         has_slot: false,
         error_workflow_id: None,
+        has_adopted: false,
         options: trigger.options.clone(),
     }
 }

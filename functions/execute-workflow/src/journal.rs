@@ -222,19 +222,22 @@ impl Journal {
         self.mark(name);
     }
 
-    /// Takes over the results of another run's steps; those that it has itself stay.
-    pub(crate) fn adopt(&mut self, steps: impl IntoIterator<Item = Step>) {
-        for step in steps {
-            let name = Step::name_of(&step.node_id, &step.iteration);
-            if self.steps.contains_key(&name) {
-                continue;
-            }
-            let output = step.result.as_ref().map(|result| &result.output.0);
-            let bytes = output.map_or(0, |output| Extent::of(output).bytes);
-            self.pending_bytes += bytes;
-            self.output_bytes += bytes;
-            self.put(name, step, false);
+    /// Takes over the result of another run's step, unless it has one itself.
+    pub(crate) fn adopt(&mut self, step: Step) {
+        let name = Step::name_of(&step.node_id, &step.iteration);
+        if self.steps.contains_key(&name) {
+            return;
         }
+        let output = step.result.as_ref().map(|result| &result.output.0);
+        let bytes = output.map_or(0, |output| Extent::of(output).bytes);
+        self.pending_bytes += bytes;
+        self.output_bytes += bytes;
+        self.put(name, step, false);
+    }
+
+    /// Records that nothing is left to be taken over.
+    pub(crate) fn end_adoption(&mut self) {
+        self.execution.value.has_adopted = true;
     }
 
     /// Appends a line to the log.

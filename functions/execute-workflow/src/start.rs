@@ -176,6 +176,7 @@ fn new_execution(
         concurrency: settings.concurrency.map(i64::from),
         has_slot: false,
         error_workflow_id: settings.error_workflow_id.clone(),
+        has_adopted: false,
         options: trigger.options.clone(),
     }
 }

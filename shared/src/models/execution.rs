@@ -62,6 +62,9 @@ pub struct Execution {
     /// The workflow to start when it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_workflow_id: Option<WorkflowId>,
+    /// Whether it holds all that it takes over from the run that it repeats in part.
+    #[serde(default)]
+    pub has_adopted: bool,
     /// What is special about it.
     #[serde(default, skip_serializing_if = "StartOptions::is_empty")]
     pub options: StartOptions,

@@ -1,10 +1,10 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use tokio::time::Instant;
 
 use super::document_db::{
     Document, DocumentDb, DocumentPath, Error, Operation, Precondition, Query, Write,
@@ -14,25 +14,47 @@ use crate::{
     models::Timestamp,
 };
 
-/// No clock is so far off, in microseconds: stands for an offset that is not known.
-const UNKNOWN: i64 = i64::MAX;
+/// How much a reading loses of its worth: no machine's clock drifts faster than a millisecond in a
+/// second.
+const DRIFT_PER_SECOND: Duration = Duration::from_millis(1);
 
-/// The database's own clock, as far as this process can tell: that of this machine, corrected by
-/// what the last commit has shown. Machines may disagree by minutes; on leases they must agree.
+/// The database's own clock, as far as this process can tell: the time of a commit, and what has
+/// passed since by the machine's monotonic clock. Machines may disagree by minutes, and be put right
+/// at any moment; on leases they must agree.
 pub struct DatabaseClock {
     db: Arc<dyn DocumentDb>,
     local: SharedClock,
-    offset_micros: AtomicI64,
+    reading: Mutex<Option<Reading>>,
+}
+
+/// What a commit has told.
+#[derive(Clone, Copy)]
+struct Reading {
+    /// The database's time at some moment of the commit.
+    committed_at: Timestamp,
+    /// When the answer had come.
+    received: Instant,
+    /// How long the commit took: the database may be so far ahead.
+    latency: Duration,
+}
+
+impl Reading {
+    /// How far the clock may be off by now.
+    fn doubt(&self, now: Instant) -> Duration {
+        let age = now.saturating_duration_since(self.received).as_secs();
+        self.latency + DRIFT_PER_SECOND.saturating_mul(u32::try_from(age).unwrap_or(u32::MAX))
+    }
 }
 
 impl DatabaseClock {
-    /// A clock that is read off the commits that go through it to `db`.
+    /// A clock that is read off the commits that go through it to `db`; the `local` one until there
+    /// is any.
     #[must_use]
     pub fn new(db: Arc<dyn DocumentDb>, local: SharedClock) -> Self {
         Self {
             db,
             local,
-            offset_micros: AtomicI64::new(UNKNOWN),
+            reading: Mutex::default(),
         }
     }
 
@@ -41,7 +63,7 @@ impl DatabaseClock {
     /// # Errors
     /// Returns the database's error.
     pub async fn calibrate(&self) -> Result<(), Error> {
-        if self.offset_micros.load(Ordering::Relaxed) != UNKNOWN {
+        if self.reading().is_some() {
             return Ok(());
         }
         let write = Write {
@@ -55,22 +77,26 @@ impl DatabaseClock {
         self.commit(vec![write]).await.map(|_| ())
     }
 
-    fn observe(&self, committed_at: Timestamp) {
-        let ahead = committed_at.instant().duration_since(self.local.now());
-        let micros = i64::try_from(ahead.as_micros()).unwrap_or_default();
-        self.offset_micros.store(micros, Ordering::Relaxed);
+    fn reading(&self) -> Option<Reading> {
+        *self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a reading, if it is better than the one there is.
+    fn observe(&self, new: Reading) {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if reading.is_none_or(|old| new.latency <= old.doubt(new.received)) {
+            *reading = Some(new);
+        }
     }
 }
 
 impl Clock for DatabaseClock {
     fn now(&self) -> jiff::Timestamp {
-        let local = self.local.now();
-        match self.offset_micros.load(Ordering::Relaxed) {
-            UNKNOWN => local,
-            micros => local
-                .checked_add(SignedDuration::from_micros(micros))
-                .unwrap_or(local),
-        }
+        let Some(reading) = self.reading() else {
+            return self.local.now();
+        };
+        let passed = reading.received.elapsed();
+        reading.committed_at.plus(passed).instant()
     }
 }
 
@@ -85,8 +111,14 @@ impl DocumentDb for DatabaseClock {
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error> {
+        let sent = Instant::now();
         let committed_at = self.db.commit(writes).await?;
-        self.observe(committed_at);
+        let received = Instant::now();
+        self.observe(Reading {
+            committed_at,
+            received,
+            latency: received - sent,
+        });
         Ok(committed_at)
     }
 }

@@ -279,6 +279,7 @@ pub fn save_progress(execution: &Versioned<Execution>) -> Result<Write, Error> {
         resume_at: value.resume_at,
         waiting_since: value.waiting_since,
         has_slot: value.has_slot,
+        has_adopted: value.has_adopted,
     };
     let path = path(&value.id);
     let mut fields = super::encode(&path, &progress)?;
@@ -365,6 +366,7 @@ struct Progress<'a> {
     resume_at: Option<Timestamp>,
     waiting_since: Option<Timestamp>,
     has_slot: bool,
+    has_adopted: bool,
 }
 
 impl Progress<'_> {

@@ -361,6 +361,7 @@ pub(crate) fn execution() -> Execution {
         concurrency: Some(2),
         has_slot: true,
         error_workflow_id: Some(WorkflowId::parse("w2").unwrap()),
+        has_adopted: true,
         options: start_options(),
     }
 }

@@ -316,6 +316,7 @@ pub(crate) fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Ex
         concurrency: None,
         has_slot: false,
         error_workflow_id: None,
+        has_adopted: false,
         options: StartOptions::default(),
     }
 }

@@ -19,8 +19,8 @@ impl Run<'_> {
         let Some(rerun) = execution.options.rerun.clone() else {
             return Ok(Ok(()));
         };
-        // All that is taken over becomes durable with the first step: the earlier run may go then.
-        if self.journal.steps().next().is_some() {
+        // From then on, the earlier run may go.
+        if execution.has_adopted {
             return Ok(Ok(()));
         }
         let (store, org_id) = (&self.state.store, execution.org_id.clone());
@@ -36,10 +36,17 @@ impl Run<'_> {
         });
         let mut kept: Vec<Step> = kept.collect();
         let copied = self.copy_bodies(&rerun.execution_id, &mut kept).await?;
-        if copied.is_ok() {
-            self.journal.adopt(kept);
+        if copied.is_err() {
+            return Ok(copied);
         }
-        Ok(copied)
+        for step in kept {
+            self.journal.adopt(step);
+            if self.journal.is_full() {
+                self.journal.flush().await?;
+            }
+        }
+        self.journal.end_adoption();
+        Ok(Ok(()))
     }
 }
 
