@@ -36,6 +36,10 @@ async fn a_second_user_gets_404_for_everything_of_the_first() {
         ),
         (
             Method::GET,
+            format!("/executions/{}/steps/work/body", text(execution_id)),
+        ),
+        (
+            Method::GET,
             format!("/executions/{}/logs", text(execution_id)),
         ),
         (
