@@ -5,6 +5,7 @@ pub mod client;
 mod delivery;
 pub mod demo;
 pub mod emulators;
+pub mod faults;
 mod harness;
 mod mount;
 pub mod stubs;

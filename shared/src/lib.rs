@@ -27,6 +27,7 @@ pub mod queue;
 pub mod quota;
 pub mod retry;
 pub mod runs;
+pub mod service_identity;
 pub mod shutdown;
 pub mod storage;
 pub mod store;

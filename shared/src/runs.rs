@@ -46,7 +46,11 @@ async fn release_slot(store: &Store, execution: &Execution) -> Result<Option<Wri
     workflow_states::set(value, Some(*version)).map(Some)
 }
 
-async fn withdraw_approvals(store: &Store, execution: &Execution) -> Result<Vec<Write>, Error> {
+/// The writes that end what the execution has asked people and nobody has decided.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn withdraw_approvals(store: &Store, execution: &Execution) -> Result<Vec<Write>, Error> {
     let asked = store
         .list_approvals_of(&execution.org_id, &execution.id)
         .await?;

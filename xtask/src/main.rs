@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod docs;
+mod faults;
 mod fuzz;
 mod lint;
 mod setup;
@@ -24,6 +25,8 @@ enum Task {
     Test,
     /// Writes the documents that are made from the code.
     Docs,
+    /// Kills workers, and looks whether anything is lost, doubled or stuck.
+    Faults(faults::FaultArguments),
     /// Checks format, lints, the floor plan and dependencies.
     Lint,
     /// Measures, and prints tables.
@@ -43,6 +46,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Test => suites::run(),
         Task::Docs => docs::run(),
+        Task::Faults(arguments) => faults::run(&arguments),
         Task::Lint => lint::run(),
         Task::Bench { subject } => bench::run(&subject),
         Task::Fuzz { minutes } => fuzz::run(minutes),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use hidane::Admin;
+use hidane_core::store::Store;
 use hidane_rules::{Ruleset, SourceFile};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -42,12 +43,31 @@ impl EmbeddedFirestore {
     /// # Errors
     /// When the rules have an error or a warning, the data cannot be read or the port is taken.
     pub async fn start(options: FirestoreOptions) -> anyhow::Result<Self> {
-        let ruleset = compile(&options.rules_source)?;
-        let store = open_store(options.data_dir.as_deref())?;
-        let admin = match &store {
+        let journaled = open_store(options.data_dir.as_deref())?;
+        let admin = match &journaled {
             Some(store) => Admin::new(Arc::clone(store) as _),
             None => Admin::default(),
         };
+        Self::start_admin(admin, options, journaled).await
+    }
+
+    /// The same on `store`, whatever directory the options name.
+    ///
+    /// # Errors
+    /// When the rules have an error or a warning, or the port is taken.
+    pub(crate) async fn start_on(
+        store: Arc<dyn Store>,
+        options: FirestoreOptions,
+    ) -> anyhow::Result<Self> {
+        Self::start_admin(Admin::new(store), options, None).await
+    }
+
+    async fn start_admin(
+        admin: Admin,
+        options: FirestoreOptions,
+        store: Option<Arc<JournaledStore>>,
+    ) -> anyhow::Result<Self> {
+        let ruleset = compile(&options.rules_source)?;
         let admin = admin.with_single_project(options.project_id, true);
         if let Some(project) = admin.single_project() {
             project.set_log(Arc::new(|line| tracing::warn!("firestore: {line}")));

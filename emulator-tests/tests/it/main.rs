@@ -9,6 +9,7 @@
 
 mod document_db;
 mod e2e;
+mod faults;
 mod indexes;
 mod models;
 mod rules;

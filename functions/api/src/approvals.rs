@@ -11,7 +11,7 @@ use shared::{
 
 use crate::error::{Error, Problem, Refusal};
 
-/// Longest form as JSON, in bytes: those of all who have to approve become a node's output.
+/// Longest form as JSON, in bytes: those of all who decide lie in one document.
 const MAX_VALUES_BYTES: usize = 20_000;
 
 /// Parts of the listing that are read at most for one page.

@@ -6,7 +6,7 @@ use fail::fail_point;
 /// A moment in a run at which a worker may be killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KillPoint {
-    /// The execution is committed and the event is not acknowledged; nobody holds the lease yet.
+    /// The execution is committed, the event is not acknowledged and no node has begun.
     BeforeClaim,
     /// The lease is ours and nothing has begun.
     AfterClaim,

@@ -70,7 +70,8 @@ pub(crate) async fn handle_continue(
     }
     match serde_json::from_slice::<Continuation>(&body) {
         Ok(task) => {
-            run::advance(&state, &task.org_id, &task.execution_id, true).await?;
+            let advance = run::advance(&state, &task.org_id, &task.execution_id, true).await?;
+            return acknowledge(advance);
         }
         Err(error) => {
             let error = &error as &dyn std::error::Error;
@@ -171,7 +172,12 @@ async fn begin(state: &AppState, trigger: &Trigger) -> Result<(), journal::Error
 }
 
 async fn wake_up(state: &AppState, wakeup: &Wakeup) -> Result<StatusCode, ApiError> {
-    match wake::handle(state, wakeup).await? {
+    acknowledge(wake::handle(state, wakeup).await?)
+}
+
+/// What finds another worker at the execution comes again: that one may have looked too early.
+fn acknowledge(advance: Advance) -> Result<StatusCode, ApiError> {
+    match advance {
         Advance::Done => Ok(StatusCode::NO_CONTENT),
         Advance::Busy => {
             let message = "another worker is at the execution";

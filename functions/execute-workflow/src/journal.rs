@@ -90,12 +90,12 @@ struct Recorded {
 
 impl StepKey<'_> {
     fn name(&self) -> String {
-        format!("{}#{}", self.node_id, self.iteration)
+        Step::name_of(self.node_id, self.iteration)
     }
 }
 
 impl Journal {
-    /// The journal of an execution that this worker has just made, with itself as the holder.
+    /// A journal without steps, of an execution that this worker has made or is about to claim.
     pub(crate) fn of(state: &AppState, execution: Versioned<Execution>) -> Self {
         Self {
             store: state.store.clone(),
@@ -225,7 +225,7 @@ impl Journal {
     /// Takes over the results of another run's steps; those that it has itself stay.
     pub(crate) fn adopt(&mut self, steps: impl IntoIterator<Item = Step>) {
         for step in steps {
-            let name = format!("{}#{}", step.node_id, step.iteration);
+            let name = Step::name_of(&step.node_id, &step.iteration);
             if self.steps.contains_key(&name) {
                 continue;
             }

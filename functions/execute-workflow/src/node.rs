@@ -18,7 +18,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde_json::Value;
 use shared::{
-    graph::{Graph, NodeData, NodeIndex, NodeKind, handle},
+    graph::{Node, NodeData, NodeKind, handle},
     inputs::{self, Bindings},
     models::{Execution, StoredBody, Timestamp},
     retry::Transient,
@@ -88,6 +88,10 @@ pub(crate) struct Failure {
     retry_after: Option<Duration>,
     /// Whether it may have had its effect all the same.
     pub(crate) may_have_happened: bool,
+    /// LLM tokens used in vain.
+    pub(crate) tokens: i64,
+    /// What they cost.
+    pub(crate) cost_micro_usd: i64,
 }
 
 /// Why a side effect has no outcome.
@@ -101,17 +105,16 @@ pub(crate) enum Stop {
     Pending(Option<Timestamp>),
 }
 
-/// Resolves a node's input.
+/// Resolves a node's input; `before` are the outputs that lead to it.
 ///
 /// # Errors
 /// Returns a [`Failure`] for an expression that has no value.
 pub(crate) fn prepare(
-    graph: &Graph,
-    index: NodeIndex,
+    node: &Node,
+    before: &[(&str, &Value)],
     bindings: &Bindings,
 ) -> Result<Prepared, Failure> {
-    let before = || inputs_of(graph, index, bindings);
-    match &graph.node_at(index).data {
+    match &node.data {
         NodeData::Trigger(_) => Ok(Prepared::Done(Outcome::of(bindings.trigger().clone()))),
         NodeData::Agent(data) => agent::prepare(data, bindings),
         NodeData::Approval(data) => approval::prepare(data, bindings),
@@ -119,8 +122,8 @@ pub(crate) fn prepare(
         NodeData::Http(data) => http::prepare(data, bindings),
         NodeData::Llm(data) => llm::prepare(data, bindings),
         NodeData::Loop(data) => loop_::prepare(data, bindings),
-        NodeData::Merge(data) => Ok(merge::prepare(*data, before())),
-        NodeData::Output(data) => output::prepare(data, before(), bindings),
+        NodeData::Merge(data) => Ok(merge::prepare(*data, before)),
+        NodeData::Output(data) => output::prepare(data, before, bindings),
         NodeData::Switch(data) => switch::prepare(data, bindings),
         NodeData::Transform(data) => transform::prepare(data, bindings),
         NodeData::Wait(data) => wait::prepare(data, bindings),
@@ -138,21 +141,6 @@ pub(crate) fn usual_handle(kind: NodeKind) -> &'static str {
         NodeKind::Approval => handle::REJECTED,
         _ => handle::OUT,
     }
-}
-
-/// The outputs of the nodes right before one, by their ids.
-fn inputs_of<'b>(
-    graph: &'b Graph,
-    index: NodeIndex,
-    bindings: &'b Bindings,
-) -> Vec<(&'b str, &'b Value)> {
-    let edges = graph.incoming_of(index).iter();
-    let sources = edges.map(|edge| graph.edge_at(*edge).source.as_str());
-    let mut outputs: Vec<_> = sources
-        .filter_map(|id| Some((id, bindings.output(id)?)))
-        .collect();
-    outputs.dedup_by_key(|(id, _)| *id);
-    outputs
 }
 
 impl Call {
@@ -208,6 +196,8 @@ impl Failure {
             is_transient: false,
             retry_after: None,
             may_have_happened: false,
+            tokens: 0,
+            cost_micro_usd: 0,
         }
     }
 
@@ -216,6 +206,15 @@ impl Failure {
         Self {
             is_transient: true,
             ..Self::permanent(code, message)
+        }
+    }
+
+    /// The same, after models were paid.
+    pub(crate) fn having_used(self, tokens: i64, cost_micro_usd: i64) -> Self {
+        Self {
+            tokens,
+            cost_micro_usd,
+            ..self
         }
     }
 

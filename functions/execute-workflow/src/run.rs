@@ -14,7 +14,7 @@ use shared::{
     graph::{Graph, Node},
     ids::{ExecutionId, OrgId},
     inputs::Bindings,
-    models::{Execution, ExecutionError, Mock, StepStatus, Timestamp},
+    models::{Execution, ExecutionError, Mock, Timestamp},
 };
 
 use tokio::time::Instant;
@@ -141,6 +141,8 @@ struct Run<'a> {
     claimed_at: Timestamp,
     /// Why the run fails, once a node has failed it.
     failure: Option<ExecutionError>,
+    /// Where this worker has found that something is waited for, and until when at the latest.
+    waits: Vec<(Place, Option<Timestamp>)>,
     /// Whether nodes are left to another request.
     is_cut_short: bool,
     /// Whether the journal may hold more results than the plan knows.
@@ -166,6 +168,7 @@ impl<'a> Run<'a> {
             mocks: mocks.unwrap_or_default(),
             claimed_at: journal.now(),
             failure: None,
+            waits: Vec::new(),
             is_cut_short: false,
             is_replaying: true,
             unrecorded: Vec::new(),
@@ -288,9 +291,10 @@ impl<'a> Run<'a> {
         let result = match finished.result {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Failed(failure)) => Err(failure),
-            Err(Stop::Database(error)) => return Err(Error::Store(error)),
+            Err(Stop::Database(error)) => return Err(error.into()),
             Err(Stop::Pending(until)) => {
                 self.journal.wait(key, until);
+                self.waits.push((place, until));
                 return Ok(());
             }
         };
@@ -313,9 +317,10 @@ impl<'a> Run<'a> {
             let output = output::collect(&self.graph, &self.plan);
             return self.journal.let_go(End::Closed(output)).await;
         }
-        let waits = self.journal.steps();
-        let waits = waits.filter(|step| step.status == StepStatus::Waiting);
-        let resume_at = waits.filter_map(|step| step.intent.resume_at).min();
+        // Nobody waits any more for what an item waited for that has failed since.
+        let waits = self.waits.iter();
+        let waits = waits.filter(|(place, _)| self.plan.is_open(place.frame));
+        let resume_at = waits.filter_map(|(_, until)| *until).min();
         self.journal.let_go(End::Suspended(resume_at)).await
     }
 }

@@ -20,7 +20,7 @@ use shared::{
 };
 
 use self::blueprint::Blueprint;
-pub(crate) use self::child::{Child, start_child};
+pub(crate) use self::child::{Child, child_id, start_child};
 use crate::{
     AppState,
     journal::{Journal, hold},
@@ -140,6 +140,7 @@ fn new_execution(
 ) -> Execution {
     let refusal = blueprint.graph.as_ref().err().cloned();
     let settings = &blueprint.settings;
+    let refusal_is_none = refusal.is_none();
     let status = match refusal {
         Some(_) => ExecutionStatus::Failed,
         None => ExecutionStatus::Queued,
@@ -169,7 +170,8 @@ fn new_execution(
         attempts: 0,
         log_seq: 1,
         resume_at: None,
-        waiting_since: None,
+        // Until it is claimed, time does not count.
+        waiting_since: refusal_is_none.then_some(now),
         parent,
         concurrency: settings.concurrency.map(i64::from),
         has_slot: false,

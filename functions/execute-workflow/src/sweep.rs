@@ -9,7 +9,7 @@ use crate::{AppState, CALLER, publish, wake};
 /// Executions that one tick hands in at most; the next tick takes the rest.
 const MAX_EXECUTIONS: u32 = 500;
 /// Wakeups that one tick makes up for at most.
-const MAX_WAKEUPS: u32 = 100;
+const MAX_WAKEUPS: u32 = 500;
 /// Workflows with runs in line that one tick looks at, at most.
 const MAX_QUEUES: u32 = 200;
 /// Deleted accounts that one tick finishes at most.
@@ -39,7 +39,7 @@ pub(crate) async fn resume_due_executions(state: &AppState) -> Result<usize, Err
     Ok(due.len())
 }
 
-/// Makes up for wakeups whose event has not been handled; tells how many there were.
+/// Hands in executions whose wakeup has not been handled; tells how many there were.
 ///
 /// # Errors
 /// Returns the database's error.
@@ -49,14 +49,7 @@ pub(crate) async fn handle_missed_wakeups(state: &AppState) -> Result<usize, Err
         .store
         .list_missed_wakeups(&CALLER, before, MAX_WAKEUPS)
         .await?;
-    let wake = missed.iter().map(async |wakeup| {
-        // One bad execution must not stop the others; the wakeup stays for the next tick.
-        if let Err(error) = wake::handle(state, wakeup).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(execution.id = %wakeup.execution_id, error, "wakeup left to the next tick");
-        }
-    });
-    join_all(wake).await;
+    join_all(missed.iter().map(|wakeup| wake::hand_in(state, wakeup))).await;
     Ok(missed.len())
 }
 

@@ -1,23 +1,19 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use google_cloud_auth::credentials::{Builder, CacheableResource, Credentials};
-use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
 use super::{Accounts, Error};
 use crate::{
     ids::Uid,
     retry::{Policy, retry},
+    service_identity::ServiceIdentity,
 };
 
 /// <https://cloud.google.com/identity-platform/docs/reference/rest>.
 const BASE_URL: &str = "https://identitytoolkit.googleapis.com";
-
-/// The scope of `projects.accounts.*` by the API's discovery document.
-const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 /// Longest wait for one call.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,8 +27,8 @@ pub struct IdentityToolkit {
 
 /// Who the caller says it is.
 enum Owner {
-    /// This service, by its identity on Google Cloud; found out on first use.
-    Service(OnceCell<Credentials>),
+    /// This service, by its identity on Google Cloud.
+    Service(ServiceIdentity),
     /// The emulator takes this token as the owner's.
     Emulator,
 }
@@ -46,7 +42,7 @@ impl IdentityToolkit {
                 format!("http://{host}/identitytoolkit.googleapis.com"),
                 Owner::Emulator,
             ),
-            None => (BASE_URL.to_owned(), Owner::Service(OnceCell::new())),
+            None => (BASE_URL.to_owned(), Owner::Service(ServiceIdentity::new())),
         };
         Self {
             client,
@@ -87,20 +83,12 @@ impl IdentityToolkit {
     }
 
     async fn authorization(&self) -> Result<HeaderMap, Error> {
-        let credentials = match &self.owner {
+        match &self.owner {
             Owner::Emulator => {
                 let owner = HeaderValue::from_static("Bearer owner");
-                return Ok(HeaderMap::from_iter([(AUTHORIZATION, owner)]));
+                Ok(HeaderMap::from_iter([(AUTHORIZATION, owner)]))
             }
-            Owner::Service(credentials) => credentials,
-        };
-        let build = || async { Builder::default().with_scopes([SCOPE]).build() };
-        let credentials = credentials.get_or_try_init(build).await;
-        let headers = credentials.map_err(unavailable)?.headers(Extensions::new());
-        match headers.await.map_err(unavailable)? {
-            CacheableResource::New { data, .. } => Ok(data),
-            // Only said to callers that have an earlier answer.
-            CacheableResource::NotModified => Err(unavailable("no credentials were given")),
+            Owner::Service(identity) => identity.headers().await.map_err(unavailable),
         }
     }
 }

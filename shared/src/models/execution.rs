@@ -39,7 +39,7 @@ pub struct Execution {
     pub budget: Budget,
     /// Who works on it.
     pub lease: Lease,
-    /// How often it was claimed.
+    /// How often it was claimed in a row without any step having ended.
     pub attempts: i64,
     /// Number of its last log line.
     pub log_seq: i64,
@@ -96,13 +96,13 @@ pub enum ExecutionStatus {
     Queued,
     /// A worker holds the lease.
     Running,
-    /// Until `resumeAt`.
+    /// Until `resumeAt`, or until something wakes it up.
     Waiting,
     /// Ended with an output.
     Succeeded,
     /// Ended with an error.
     Failed,
-    /// Ended by a person.
+    /// Ended by a person, by a run that replaces it, or with the run that it was a part of.
     Cancelled,
 }
 
@@ -212,6 +212,14 @@ pub struct StepPage {
     /// The steps, as JSON text.
     #[serde(with = "super::json_text::list")]
     pub page: Vec<Step>,
+}
+
+impl Step {
+    /// What a node's iteration is called in its execution: the document's id.
+    #[must_use]
+    pub fn name_of(node_id: &str, iteration: &str) -> String {
+        format!("{node_id}#{iteration}")
+    }
 }
 
 /// How far a step has come.

@@ -2,12 +2,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use google_cloud_auth::credentials::{Builder, CacheableResource, Credentials};
-use http::{Extensions, HeaderMap};
+use http::HeaderMap;
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
 use super::{Access, Error, Queue, QueueConfig, Task};
 use crate::{
@@ -15,13 +13,11 @@ use crate::{
     ids::fingerprint,
     models::Timestamp,
     retry::{Policy, retry},
+    service_identity::ServiceIdentity,
 };
 
 /// <https://cloud.google.com/tasks/docs/reference/rest>.
 const BASE_URL: &str = "https://cloudtasks.googleapis.com";
-
-/// The scope of `tasks.create` by the API's discovery document.
-const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 /// Longest wait for one call.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,8 +41,7 @@ pub struct CloudTasks {
     clock: SharedClock,
     config: QueueConfig,
     tasks_url: String,
-    /// This service's identity on Google Cloud; found out on first use.
-    credentials: OnceCell<Credentials>,
+    identity: ServiceIdentity,
 }
 
 impl CloudTasks {
@@ -62,7 +57,7 @@ impl CloudTasks {
             client,
             clock,
             config,
-            credentials: OnceCell::new(),
+            identity: ServiceIdentity::new(),
         }
     }
 
@@ -117,16 +112,9 @@ impl CloudTasks {
     }
 
     async fn authorization(&self) -> Result<HeaderMap, Error> {
-        if let Access::Emulator { .. } = self.config.access {
-            return Ok(HeaderMap::new());
-        }
-        let build = || async { Builder::default().with_scopes([SCOPE]).build() };
-        let credentials = self.credentials.get_or_try_init(build).await;
-        let headers = credentials.map_err(unavailable)?.headers(Extensions::new());
-        match headers.await.map_err(unavailable)? {
-            CacheableResource::New { data, .. } => Ok(data),
-            // Only said to callers that have an earlier answer.
-            CacheableResource::NotModified => Err(unavailable("no credentials were given")),
+        match self.config.access {
+            Access::Emulator { .. } => Ok(HeaderMap::new()),
+            Access::CloudTasks { .. } => self.identity.headers().await.map_err(unavailable),
         }
     }
 }

@@ -378,7 +378,7 @@ fn path(id: &ExecutionId) -> DocumentPath {
 }
 
 fn step_path(id: &ExecutionId, step: &Step) -> DocumentPath {
-    path(id).child("steps", &format!("{}#{}", step.node_id, step.iteration))
+    path(id).child("steps", &Step::name_of(&step.node_id, &step.iteration))
 }
 
 /// Zero-padded, so that ids sort as numbers.

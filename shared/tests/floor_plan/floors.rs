@@ -17,8 +17,10 @@ const FLOORS: &[(&str, &str)] = &[
     ("llm", "ids models clock config retry"),
     ("crypto", "config retry"),
     ("storage", "config retry"),
-    ("identity", "ids clock config retry"),
-    ("queue", "ids clock config retry models"),
+    // Not on the page: two ports call Google by plain HTTP.
+    ("service_identity", ""),
+    ("identity", "ids clock config retry service_identity"),
+    ("queue", "ids clock config retry models service_identity"),
     ("google", "ids clock config retry"),
     ("stripe", "ids clock config retry"),
     ("email", "ids clock config retry"),

@@ -5,7 +5,7 @@ use shared::{
         ApprovalStatus, Execution, ExecutionParent, ExecutionStatus, StartOptions, Wakeup,
         WorkflowState, WorkflowVersion,
     },
-    store::{decode, executions, triggers, workflow_states},
+    store::{decode, document_db::Precondition, executions, triggers, workflow_states},
 };
 
 use crate::{
@@ -134,11 +134,16 @@ async fn a_deletion_is_not_undone() {
 }
 
 #[tokio::test]
-async fn the_trigger_stays_as_it_was() {
+async fn the_trigger_must_be_there_and_stays_as_it_was() {
     let app = queued_app().await;
     let before = app.db.documents("triggers/queued")[0].fields.clone();
     cancel(&app, "queued").await;
     assert_eq!(app.db.documents("triggers/queued")[0].fields, before);
+    let writes = app.db.commits().pop().unwrap();
+    let trigger = writes
+        .iter()
+        .find(|write| write.path.as_str() == "triggers/queued");
+    assert_eq!(trigger.unwrap().precondition, Precondition::Exists);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use shared::{
     ids::{ExecutionId, OrgId, random_token},
-    models::{Execution, ExecutionStatus, Timestamp, WorkflowState},
+    models::{Execution, ExecutionStatus, Step, Timestamp, WorkflowState},
     store::{Versioned, Write, workflow_states},
 };
 
@@ -88,7 +88,7 @@ impl Journal {
         for step in self.store.list_steps(org_id, id).await? {
             let output = step.result.as_ref().map(|result| &result.output.0);
             self.output_bytes += output.map_or(0, |output| Extent::of(output).bytes);
-            let name = format!("{}#{}", step.node_id, step.iteration);
+            let name = Step::name_of(&step.node_id, &step.iteration);
             let recorded = Recorded {
                 has_document: step.result.is_none(),
                 step,

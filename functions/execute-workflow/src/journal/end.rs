@@ -2,17 +2,18 @@
 
 use serde_json::json;
 use shared::{
-    ids::TriggerId,
+    graph::NodeKind,
+    ids::{RecordId, TriggerId},
     models::{
         Execution, ExecutionError, ExecutionStatus, JsonText, LogKind, LogLevel, StartOptions,
-        Timestamp, Trigger, TriggerSource, TriggerType,
+        Step, Timestamp, Trigger, TriggerSource, TriggerType, Wakeup,
     },
     runs,
-    store::{self, Write, triggers},
+    store::{self, Write, triggers, wakeups},
 };
 
 use super::{Error, Journal};
-use crate::CALLER;
+use crate::{CALLER, start};
 
 /// Tries of an end that others get in the way of, by ending runs of the same workflow.
 const MAX_TRIES: usize = 64;
@@ -118,7 +119,15 @@ impl Journal {
 
     async fn writes_at_end(&self) -> Result<Vec<Write>, store::Error> {
         let execution = &self.execution.value;
-        let mut writes = runs::writes_at_end(&self.store, execution, self.now()).await?;
+        let now = self.now();
+        let mut writes = runs::writes_at_end(&self.store, execution, now).await?;
+        let has_succeeded = execution.status == ExecutionStatus::Succeeded;
+        if has_succeeded && self.unended(NodeKind::Approval).next().is_some() {
+            writes.extend(runs::withdraw_approvals(&self.store, execution).await?);
+        }
+        for step in self.unended(NodeKind::Workflow) {
+            writes.push(wake_orphan(execution, step, now)?);
+        }
         writes.extend(
             error_trigger(execution, self.now())
                 .as_ref()
@@ -128,12 +137,29 @@ impl Journal {
         Ok(writes)
     }
 
+    /// Steps that nobody waits for any more.
+    fn unended(&self, kind: NodeKind) -> impl Iterator<Item = &Step> {
+        let steps = self.steps();
+        steps.filter(move |step| step.result.is_none() && step.kind == kind.as_str())
+    }
+
     async fn is_still_ours(&self) -> Result<bool, store::Error> {
         let ours = &self.execution;
         let (org_id, id) = (&ours.value.org_id, &ours.value.id);
         let found = self.store.find_execution(org_id, id).await?;
         Ok(found.is_some_and(|found| found.version == ours.version))
     }
+}
+
+/// Has a part of the run find out that the run is over.
+fn wake_orphan(execution: &Execution, step: &Step, now: Timestamp) -> Result<Write, store::Error> {
+    let child = start::child_id(&execution.id, &step.node_id, &step.iteration);
+    wakeups::set(&Wakeup {
+        id: RecordId::derive(&["orphaned", child.as_str()]),
+        org_id: execution.org_id.clone(),
+        execution_id: child,
+        created_at: now,
+    })
 }
 
 /// Starts the workflow that is there for failures; a failure of its own starts nothing.

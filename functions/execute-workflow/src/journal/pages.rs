@@ -4,8 +4,8 @@ use shared::models::Step;
 
 use crate::extent::Extent;
 
-/// Bytes in one document, roughly: Firestore allows 1 MiB
-/// (<https://firebase.google.com/docs/firestore/quotas>), and text in text is escaped.
+/// Bytes in one document: Firestore allows 1 MiB
+/// (<https://firebase.google.com/docs/firestore/quotas>), and text in text takes up to twice as much.
 const MAX_BYTES: usize = 400_000;
 /// What a step takes beside its output, in bytes.
 const STEP_BYTES: usize = 600;

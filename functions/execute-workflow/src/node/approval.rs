@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{
     graph::{ApprovalData, ApproverRole, handle},
     ids::{RecordId, Uid, fingerprint},
     inputs::Bindings,
-    models::{Approval, ApprovalStatus, Execution, Role, Timestamp},
+    models::{Approval, ApprovalStatus, Decision, Execution, Role, Timestamp},
     store::{Error, Versioned, Write, approvals, commit_contended},
 };
 
@@ -52,6 +52,7 @@ impl Effect for Question {
                 "decision": handle,
                 "approvals": approval.decisions.iter().filter(|one| one.approves).count(),
                 "values": approval.decisions.last().map(|last| &last.values.0),
+                "decisions": approval.decisions.iter().map(shown).collect::<Vec<_>>(),
             });
             Ok(Outcome::at(handle, output))
         };
@@ -75,6 +76,7 @@ impl Question {
         match state.store.find_approval(&execution.org_id, &id).await? {
             Some(found) => expire(found, now),
             None => {
+                require_held(state, execution).await?;
                 let excluded = match self.allow_self {
                     true => None,
                     false => starter(state, execution).await?,
@@ -113,6 +115,16 @@ impl Question {
     }
 }
 
+/// Nobody is asked for a run that is over, or that another worker has taken over.
+async fn require_held(state: &AppState, execution: &Execution) -> Result<(), Error> {
+    let found = state
+        .store
+        .find_execution(&execution.org_id, &execution.id)
+        .await?;
+    let is_held = found.is_some_and(|found| found.value.lease.fence == execution.lease.fence);
+    is_held.then_some(()).ok_or(Error::Conflict)
+}
+
 /// Ends an approval whose time is over.
 fn expire(
     mut approval: Versioned<Approval>,
@@ -124,6 +136,15 @@ fn expire(
     }
     approval.value.status = ApprovalStatus::Expired;
     Ok((vec![approvals::replace(&approval)?], approval.value))
+}
+
+/// A decision without who took it.
+fn shown(decision: &Decision) -> Value {
+    json!({
+        "approves": decision.approves,
+        "values": decision.values.0,
+        "comment": decision.comment,
+    })
 }
 
 /// Who started the run, or the one that it is a part of; none for a clock or another service.

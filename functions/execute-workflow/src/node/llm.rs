@@ -66,7 +66,9 @@ impl Effect for LlmCall {
         let response = answer.response;
         let mut output = json!({ "text": response.content, "model": response.model });
         if self.json {
-            output["json"] = parse_answer(&response.content)?;
+            let used = (response.usage.total(), answer.cost_micro_usd);
+            output["json"] = parse_answer(&response.content)
+                .map_err(|failure| failure.having_used(used.0, used.1))?;
         }
         Ok(Outcome {
             tokens: response.usage.total(),

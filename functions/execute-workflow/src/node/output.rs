@@ -9,12 +9,12 @@ use super::{Failure, Outcome, Prepared};
 /// nodes before have one.
 pub(super) fn prepare(
     data: &OutputData,
-    before: Vec<(&str, &Value)>,
+    before: &[(&str, &Value)],
     bindings: &Bindings,
 ) -> Result<Prepared, Failure> {
     let output = match &data.value {
         Some(value) => value.render(bindings)?,
-        None => join(&before),
+        None => join(before),
     };
     Ok(Prepared::Done(Outcome::of(output)))
 }

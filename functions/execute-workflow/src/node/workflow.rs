@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use shared::{
     graph::{RunLimits, WorkflowData},
-    ids::{ExecutionId, WorkflowId, fingerprint},
+    ids::{WorkflowId, fingerprint},
     inputs::Bindings,
     models::{Budget, Execution, ExecutionStatus},
 };
@@ -51,8 +51,7 @@ impl Effect for SubWorkflow {
     /// Starts the run, unless it has been started, and looks whether it has ended.
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
         let (parent, store) = (&call.execution, &state.store);
-        let parts = ["child", parent.id.as_str(), &call.node_id, &call.iteration];
-        let id = ExecutionId::derive(&parts);
+        let id = start::child_id(&parent.id, &call.node_id, &call.iteration);
         if let Some(child) = store.find_execution(&parent.org_id, &id).await? {
             return outcome(child.value);
         }
@@ -74,20 +73,22 @@ impl Effect for SubWorkflow {
 }
 
 fn outcome(child: Execution) -> Result<Outcome, Stop> {
-    let budget = &child.budget;
+    let (tokens, cost) = (child.budget.used_tokens, child.budget.used_cost_micro_usd);
     match child.status {
         ExecutionStatus::Succeeded => Ok(Outcome {
-            tokens: budget.used_tokens,
-            cost_micro_usd: budget.used_cost_micro_usd,
+            tokens,
+            cost_micro_usd: cost,
             ..Outcome::of(child.output.map(|output| output.0).unwrap_or_default())
         }),
         ExecutionStatus::Failed => {
             let reason = child.error.map(|error| error.message).unwrap_or_default();
             let message = format!("the workflow's run failed: {reason}");
-            Err(Failure::permanent("failed_precondition", message).into())
+            let failure = Failure::permanent("failed_precondition", message);
+            Err(failure.having_used(tokens, cost).into())
         }
         ExecutionStatus::Cancelled => {
-            Err(Failure::permanent("cancelled", "the workflow's run was cancelled").into())
+            let failure = Failure::permanent("cancelled", "the workflow's run was cancelled");
+            Err(failure.having_used(tokens, cost).into())
         }
         ExecutionStatus::Queued | ExecutionStatus::Running | ExecutionStatus::Waiting => {
             Err(Stop::Pending(None))

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::Value;
 use shared::{
     graph::{Node, NodeData, NodeKind, handle},
-    models::{ExecutionError, LogKind, LogLevel, Step, StepStatus},
+    models::{ExecutionError, LogKind, LogLevel, Step, StepStatus, Timestamp},
     retry::{self, retry},
 };
 
@@ -49,8 +49,8 @@ enum Past {
     Begun,
     /// It waits, and its time has come or may have.
     Waiting,
-    /// It waits.
-    NotDue,
+    /// It waits until then.
+    NotDue(Timestamp),
 }
 
 impl<'a> Run<'a> {
@@ -64,7 +64,10 @@ impl<'a> Run<'a> {
         let iteration = self.plan.iteration(place.frame).to_owned();
         match self.past(node, &iteration) {
             Past::Ended(step) => self.replay(place, *step).map(|()| None),
-            Past::NotDue => Ok(None),
+            Past::NotDue(until) => {
+                self.waits.push((place, Some(until)));
+                Ok(None)
+            }
             _ if self.is_replaying && node.kind() != NodeKind::Loop => {
                 self.unrecorded.push(place);
                 Ok(None)
@@ -132,14 +135,13 @@ impl<'a> Run<'a> {
         };
         match self.journal.step(key) {
             None => Past::None,
-            Some(step) if step.result.is_some() => Past::Ended(Box::new(step.clone())),
+            Some(step) if step.result.is_some() && !is_broken(Flaw::LastResultWins) => {
+                Past::Ended(Box::new(step.clone()))
+            }
             Some(step) if step.status == StepStatus::Waiting => {
-                let is_due = step
-                    .intent
-                    .resume_at
-                    .is_some_and(|due| due <= self.journal.now());
-                match node.kind() {
-                    NodeKind::Wait if !is_due => Past::NotDue,
+                let resume_at = step.intent.resume_at;
+                match resume_at.filter(|due| *due > self.journal.now()) {
+                    Some(until) if node.kind() == NodeKind::Wait => Past::NotDue(until),
                     _ => Past::Waiting,
                 }
             }
@@ -168,6 +170,7 @@ impl<'a> Run<'a> {
                 let node_id = &node.id;
                 self.journal
                     .wait(StepKey { node_id, iteration }, Some(resume_at));
+                self.waits.push((place, Some(resume_at)));
                 self.log_start(node);
             }
             Ok(Prepared::Items(items)) => {
@@ -201,7 +204,10 @@ impl<'a> Run<'a> {
             }));
         }
         match self.plan.bindings(place.frame) {
-            Some(bindings) => node::prepare(&self.graph, place.node, bindings),
+            Some(bindings) => {
+                let before = self.plan.taken_inputs(place);
+                node::prepare(node, &before, bindings)
+            }
             None => Ok(Prepared::Done(Outcome::default())),
         }
     }
@@ -229,7 +235,9 @@ impl<'a> Run<'a> {
             .step(key)
             .is_some_and(|step| step.status == StepStatus::Waiting);
         if !is_waiting {
-            self.begin(node, iteration, effect.request_hash());
+            let request_hash = effect.request_hash();
+            self.compare(node, key, &request_hash);
+            self.begin(node, iteration, request_hash);
             self.log_start(node);
         }
         let call = Call {
@@ -239,6 +247,17 @@ impl<'a> Run<'a> {
             idempotency_key: self.journal.idempotency_key(key),
         };
         Some(perform(self.state, place, node.clone(), effect, call))
+    }
+
+    /// Tells people when what is asked again under the same key is not what was asked first: an
+    /// agent may have been changed meanwhile.
+    fn compare(&mut self, node: &Node, key: StepKey<'_>, request_hash: &str) {
+        let earlier = self.journal.step(key).map(|step| &step.intent.request_hash);
+        if earlier.is_some_and(|earlier| earlier != request_hash) {
+            let message = format!("{} begins again, with another input", label(node));
+            let (level, kind) = (LogLevel::Warn, LogKind::NodeStarted);
+            self.journal.log(Some(&node.id), level, kind, message);
+        }
     }
 
     fn begin(&mut self, node: &Node, iteration: &str, request_hash: String) {

@@ -101,7 +101,7 @@ impl Plan {
         self.turns.extend(places.into_iter().map(Turn::Run));
     }
 
-    /// Whether nothing but what is under way is left in a frame; a frame that has gone is not open.
+    /// Whether a frame is still at work.
     pub(super) fn is_open(&self, frame: FrameId) -> bool {
         self.frames.get(frame).is_some_and(Option::is_some)
     }
@@ -119,6 +119,28 @@ impl Plan {
     /// What a node's expressions see.
     pub(super) fn bindings(&self, frame: FrameId) -> Option<&Bindings> {
         self.frame(frame).map(|frame| &frame.bindings)
+    }
+
+    /// The outputs of the nodes from which an edge was taken to this one, by their ids; the first to
+    /// be taken comes first.
+    pub(super) fn taken_inputs(&self, place: Place) -> Vec<(&str, &Value)> {
+        let Some(frame) = self.frame(place.frame) else {
+            return Vec::new();
+        };
+        let edges = &frame.joins[self.positions[place.node]].taken_edges;
+        let mut inputs: Vec<(&str, &Value)> = Vec::new();
+        for edge in edges {
+            let id = self.graph.edge_at(*edge).source.as_str();
+            let is_new = inputs.iter().all(|(known, _)| *known != id);
+            inputs.extend(
+                frame
+                    .bindings
+                    .output(id)
+                    .filter(|_| is_new)
+                    .map(|output| (id, output)),
+            );
+        }
+        inputs
     }
 
     /// The node has ended, and goes on at `handle`.
@@ -230,7 +252,10 @@ impl Plan {
         if let Some(frame) = self.frame_mut(from.frame) {
             let join = &mut frame.joins[position];
             join.undecided = join.undecided.saturating_sub(1);
-            join.taken += usize::from(is_taken);
+            if is_taken {
+                join.taken += 1;
+                join.taken_edges.push(edge);
+            }
         }
         self.look_at(Place {
             node: target,

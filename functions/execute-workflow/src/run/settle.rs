@@ -40,7 +40,12 @@ impl Run<'_> {
             Err(failure) => {
                 let status = status_of(node, &failure);
                 let error = error(failure.code, failure.message, Some(&node.id));
-                (after_failure(node, &error), Some(error), status)
+                let outcome = Outcome {
+                    tokens: failure.tokens,
+                    cost_micro_usd: failure.cost_micro_usd,
+                    ..after_failure(node, &error)
+                };
+                (outcome, Some(error), status)
             }
         };
         self.log_end(node, &outcome, failure.as_ref(), duration_ms);
@@ -87,6 +92,10 @@ impl Run<'_> {
 
     /// A node has failed what is around it: an item, a loop, or the run.
     fn bear(&mut self, place: Place, error: ExecutionError) -> Result<(), ExecutionError> {
+        // It came too late: the item has ended without it.
+        if !self.plan.is_open(place.frame) {
+            return Ok(());
+        }
         match self.plan.fail(place.frame, &error) {
             Bearer::Run => Err(error),
             Bearer::Item => Ok(()),

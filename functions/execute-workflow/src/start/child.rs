@@ -25,6 +25,11 @@ pub(crate) struct Child {
     pub(crate) depth: i64,
 }
 
+/// The execution that a node's iteration starts.
+pub(crate) fn child_id(parent: &ExecutionId, node_id: &str, iteration: &str) -> ExecutionId {
+    ExecutionId::derive(&["child", parent.as_str(), node_id, iteration])
+}
+
 /// Makes the execution, unless it has been made, and hands it in. One that can never run is made as
 /// a failed one.
 ///
@@ -59,6 +64,8 @@ async fn writes(
     limits.max_seconds = least(limits.max_seconds, child.limits.max_seconds);
     limits.max_tokens = least(limits.max_tokens, child.limits.max_tokens);
     limits.max_cost_micro_usd = least(limits.max_cost_micro_usd, child.limits.max_cost_micro_usd);
+    // A part waits for nobody's place: the run around it may have that very place.
+    blueprint.settings.concurrency = None;
     let above = Some(ExecutionParent {
         execution_id: parent.id.clone(),
         depth: child.depth,

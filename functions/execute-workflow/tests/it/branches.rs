@@ -94,6 +94,39 @@ async fn a_merge_waits_for_all_or_for_any() {
 }
 
 #[tokio::test]
+async fn a_merge_passes_on_what_led_to_it() {
+    for (mode, left, right, expected) in [
+        ("all", true, true, json!({ "left": true, "right": true })),
+        ("any", true, false, json!({ "left": true })),
+        ("any", false, true, json!({ "right": true })),
+        ("first", false, true, json!(true)),
+    ] {
+        let (_, execution) = merged(mode, left, right).await;
+        assert_eq!(*output(&execution), expected, "{mode} {left} {right}");
+    }
+}
+
+#[tokio::test]
+async fn an_output_passes_on_the_branch_that_was_taken() {
+    let app = app().await;
+    let nodes = json!([
+        node("start", "trigger", json!({})),
+        node("ok", "condition", json!({ "expression": "trigger.ok" })),
+        node("mended", "transform", json!({ "value": "mended" })),
+        node("end", "output", json!({})),
+    ]);
+    let edges = json!([
+        edge("start", "ok"),
+        branch("ok", "true", "end"),
+        branch("ok", "false", "mended"),
+        edge("mended", "end"),
+    ]);
+    app.save(nodes, edges).await;
+    let execution = app.run(json!({ "ok": false })).await;
+    assert_eq!(*output(&execution), json!("mended"));
+}
+
+#[tokio::test]
 async fn the_first_branch_wins_and_the_others_no_longer_matter() {
     let app = app().await;
     let nodes = json!([

@@ -103,6 +103,74 @@ async fn an_item_that_fails_fails_the_run_or_stands_as_an_error() {
 }
 
 #[tokio::test]
+async fn a_call_that_ends_after_its_item_has_failed_changes_nothing() {
+    let answer = |request: &shared::llm::ChatRequest| match request.messages[0].content.as_str() {
+        "bad" => Err(shared::llm::Error::InvalidRequest {
+            code: "bad".to_owned(),
+        }),
+        content => Ok(content.to_owned()),
+    };
+    let app = App::new(Arc::new(ScriptedLlm::new(answer))).await;
+    let nodes = json!([
+        node("start", "trigger", json!({})),
+        node(
+            "each",
+            "loop",
+            json!({ "items": [1], "onItemError": "continue" })
+        ),
+        node("one", "llm", json!({ "prompt": "bad" })),
+        node("two", "llm", json!({ "prompt": "bad" })),
+        node("three", "llm", json!({ "prompt": "fine" })),
+        node("end", "output", json!({ "value": "${nodes.each.output}" })),
+    ]);
+    let edges = json!([
+        edge("start", "each"),
+        branch("each", "each", "one"),
+        branch("each", "each", "two"),
+        branch("each", "each", "three"),
+        branch("each", "done", "end"),
+    ]);
+    app.save(nodes, edges).await;
+    let execution = app.run(json!({})).await;
+    assert_eq!(execution.status, ExecutionStatus::Succeeded);
+    assert!(output(&execution)[0]["error"].is_object());
+    assert_eq!(app.step("three").await.status, StepStatus::Succeeded);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_what_a_failed_item_waited_for() {
+    let app = app().await;
+    let nodes = json!([
+        node("start", "trigger", json!({})),
+        node(
+            "each",
+            "loop",
+            json!({ "items": [1], "onItemError": "continue" })
+        ),
+        node("nap", "wait", json!({ "seconds": 60 })),
+        node("broken", "transform", json!({ "value": "${1 / 0}" })),
+        node("long", "wait", json!({ "seconds": 86_400 })),
+    ]);
+    let edges = json!([
+        edge("start", "each"),
+        branch("each", "each", "nap"),
+        branch("each", "each", "broken"),
+        branch("each", "done", "long"),
+    ]);
+    app.save(nodes, edges).await;
+    let execution = app.run(json!({})).await;
+    assert_eq!(execution.status, ExecutionStatus::Waiting);
+    app.advance(61);
+    app.tick().await;
+    let fence = app.execution().await.lease.fence;
+    app.tick().await;
+    assert_eq!(app.execution().await.lease.fence, fence, "it sleeps");
+    app.advance(86_400);
+    app.drain().await;
+    assert_eq!(app.execution().await.status, ExecutionStatus::Succeeded);
+}
+
+#[tokio::test]
 async fn the_result_of_an_item_is_the_output_that_leads_back() {
     let app = app().await;
     let nodes = json!([

@@ -98,6 +98,18 @@ async fn of_triggers_in_a_short_time_the_last_one_counts() {
 }
 
 #[tokio::test]
+async fn the_time_in_line_does_not_count() {
+    let limits = json!({ "maxSeconds": 30 });
+    let app = app(json!({ "debounceSecs": 120, "limits": limits })).await;
+    app.start("t1", json!({ "n": 1 })).await;
+    app.advance(120);
+    app.drain().await;
+    app.advance(60);
+    app.drain().await;
+    assert_eq!(statuses(&app, &["t1"]).await, [ExecutionStatus::Succeeded]);
+}
+
+#[tokio::test]
 async fn a_failure_starts_the_workflow_that_is_there_for_it() {
     let app = App::new(Arc::new(ScriptedLlm::answering("done"))).await;
     let settings = json!({ "settings": { "errorWorkflowId": "w2", "limits": { "maxSteps": 1 } } });

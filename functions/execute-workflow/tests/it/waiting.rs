@@ -239,6 +239,26 @@ async fn a_workflow_that_runs_itself_ends_at_the_limit() {
 }
 
 #[tokio::test]
+async fn a_part_does_not_wait_for_the_place_of_the_run_around_it() {
+    let app = app().await;
+    let settings = json!({ "settings": { "concurrency": 1 } });
+    let nodes = json!([
+        node("start", "trigger", settings),
+        node("deep", "condition", json!({ "expression": "trigger.deep" })),
+        node(
+            "again",
+            "workflow",
+            json!({ "workflowId": "w1", "payload": { "deep": true } })
+        ),
+    ]);
+    let edges = json!([edge("start", "deep"), branch("deep", "false", "again")]);
+    app.save(nodes, edges).await;
+    app.run(json!({ "deep": false })).await;
+    app.settle().await;
+    assert_eq!(app.execution().await.status, ExecutionStatus::Succeeded);
+}
+
+#[tokio::test]
 async fn a_part_ends_when_the_run_around_it_has() {
     let inner = node("inner", "wait", json!({ "seconds": 60 }));
     let app = nested(inner, json!({})).await;
@@ -258,6 +278,54 @@ async fn a_part_ends_when_the_run_around_it_has() {
     let runs = executions(&app);
     let is_waiting = |run: &&Execution| run.status == ExecutionStatus::Waiting;
     assert_eq!(runs.iter().filter(is_waiting).count(), 0);
+}
+
+#[tokio::test]
+async fn a_part_that_asks_people_ends_with_the_run_around_it() {
+    let app = app().await;
+    let nodes = json!([
+        node("start", "trigger", json!({})),
+        node(
+            "each",
+            "loop",
+            json!({ "items": [1], "onItemError": "continue" })
+        ),
+        node("part", "workflow", json!({ "workflowId": "w2" })),
+        node("broken", "llm", json!({ "prompt": "${1 / 0}" })),
+        node("end", "output", json!({ "value": "over" })),
+    ]);
+    let edges = json!([
+        edge("start", "each"),
+        branch("each", "each", "part"),
+        branch("each", "each", "pause"),
+        edge("pause", "broken"),
+        branch("each", "done", "end"),
+    ]);
+    let mut nodes = nodes.as_array().unwrap().clone();
+    nodes.push(node("pause", "wait", json!({ "seconds": 60 })));
+    app.save(nodes.into(), edges).await;
+    let nodes = json!([
+        node("start", "trigger", json!({})),
+        node("ask", "approval", json!({ "message": "Go on?" })),
+        node("yes", "output", json!({ "value": "yes" })),
+    ]);
+    let edges = json!([edge("start", "ask"), branch("ask", "approved", "yes")]);
+    app.save_as("w2", nodes, edges).await;
+    app.run(json!({})).await;
+    app.settle().await;
+    assert_eq!(app.db.documents("approvals/").len(), 1);
+    app.advance(60);
+    app.settle().await;
+    assert_eq!(app.execution().await.status, ExecutionStatus::Succeeded);
+    let runs = executions(&app);
+    assert!(runs.iter().all(|run| run.status.is_terminal()), "{runs:?}");
+    let asked: Vec<Approval> = app
+        .db
+        .documents("approvals/")
+        .iter()
+        .map(|approval| shared::store::decode(approval).unwrap())
+        .collect();
+    assert_eq!(asked[0].status, ApprovalStatus::Cancelled);
 }
 
 /// All runs, those that are parts included.

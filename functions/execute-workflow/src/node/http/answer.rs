@@ -37,9 +37,18 @@ pub(super) fn failure_of(
     if !may_help {
         return Some(Failure::permanent("failed_precondition", message));
     }
+    // These come from something between: nobody knows how far the request has got.
+    let is_unknown = matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT
+    );
     let retry_after = response.headers.get("retry-after");
     let retry_after = retry_after.and_then(|value| parse_retry_after(value, clock));
-    Some(Failure::transient("unavailable", message).with_retry_after(retry_after))
+    let failure = Failure::transient("unavailable", message).with_retry_after(retry_after);
+    Some(match is_unknown {
+        true => failure.perhaps_done(),
+        false => failure,
+    })
 }
 
 /// `{ status, headers, body }`: a body that is too large or binary is stored.
@@ -125,7 +134,7 @@ fn parse_retry_after(value: &str, clock: &SharedClock) -> Option<Duration> {
     Some(Duration::try_from(wait).unwrap_or_default())
 }
 
-fn precondition(message: &str) -> Failure {
+pub(super) fn precondition(message: &str) -> Failure {
     Failure::permanent("failed_precondition", message)
 }
 

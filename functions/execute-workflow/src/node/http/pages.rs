@@ -66,7 +66,7 @@ impl Page {
         match self.evaluate(items)? {
             Value::Array(items) => Ok(items),
             Value::Null => Ok(Vec::new()),
-            _ => Err(precondition("`pagination.items` is not a list")),
+            _ => Err(answer::precondition("`pagination.items` is not a list")),
         }
     }
 
@@ -90,7 +90,11 @@ impl Page {
                     Value::String(text) if text.is_empty() => return Ok(None),
                     Value::String(text) => text,
                     Value::Number(number) => number.to_string(),
-                    _ => return Err(precondition("`pagination.next` is no text or number")),
+                    _ => {
+                        return Err(answer::precondition(
+                            "`pagination.next` is no text or number",
+                        ));
+                    }
                 };
                 match parameter {
                     Some(parameter) => Ok(Some(with_query(first, parameter, next))),
@@ -107,12 +111,12 @@ impl Page {
 
     /// The target of a link. It stays at the origin that was asked: credentials go along.
     fn follow(&self, first: &Target, link: &str) -> Result<Target, Failure> {
-        let malformed = |_| precondition("the link to the next page is malformed");
+        let malformed = |_| answer::precondition("the link to the next page is malformed");
         let here = parse_url(&self.response.url).map_err(|_| malformed(()))?;
         let url = here.join(link).map_err(|_| malformed(()))?;
         let asked = parse_url(&first.url).map_err(|_| malformed(()))?;
         if url.origin() != asked.origin() {
-            return Err(precondition("the next page is at another origin"));
+            return Err(answer::precondition("the next page is at another origin"));
         }
         Ok(Target {
             url: url.into(),
@@ -191,10 +195,6 @@ fn is_next(parameter: &str) -> bool {
     };
     let mut relations = value.trim().trim_matches('"').split_ascii_whitespace();
     name.trim().eq_ignore_ascii_case("rel") && relations.any(|it| it.eq_ignore_ascii_case("next"))
-}
-
-fn precondition(message: &str) -> Failure {
-    Failure::permanent("failed_precondition", message)
 }
 
 #[cfg(test)]

@@ -23,11 +23,13 @@ pub(super) struct Frame {
 }
 
 /// How far the edges into a node are decided.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Join {
     pub(super) edges: usize,
     pub(super) undecided: usize,
     pub(super) taken: usize,
+    /// The edges that were taken, in the order in which that became known.
+    pub(super) taken_edges: Vec<usize>,
     /// Whether it has become clear whether the node runs.
     pub(super) had_turn: bool,
     pub(super) has_run: bool,

@@ -1,0 +1,53 @@
+//! P4: calls that happen and are reported as failed do no harm.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::{Ground, Outcome, judge};
+use crate::faults::plan::Plan;
+use crate::faults::size::Size;
+use crate::faults::worker::FaultRates;
+use crate::faults::world::{Setup, World};
+
+/// 5 % are done and not answered, 5 % 503 and 2 % 429, 1 % aborted.
+const STORE: FaultRates = FaultRates {
+    lost: 50,
+    unavailable: 70,
+    aborted: 10,
+};
+/// The same, with 429 in the place of an abort.
+const SINKS: FaultRates = FaultRates {
+    lost: 50,
+    unavailable: 50,
+    aborted: 20,
+};
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs executions while store and sinks fail.
+///
+/// # Errors
+/// When the world cannot be set up or judged.
+pub async fn run(ground: &Ground, size: &Size) -> Result<Outcome> {
+    let started = Instant::now();
+    let plan = Plan::eight_nodes();
+    let setup = Setup {
+        store_rates: STORE,
+        sink_rates: SINKS,
+        ..ground.setup(vec![plan.clone()])
+    };
+    let world = World::start(setup).await?;
+    let events = world.record(&plan, 0, size.faulty_executions).await?;
+    world.deliverer.deliver(&events, (1, 1), None).await;
+    world.settle(&events, PATIENCE).await;
+    let verdict = judge(&world)?;
+    let mut outcome = Outcome::of("P4 done but reported as failed", started, &verdict);
+    let (executions, enough) = (size.faulty_executions, size.faulty_executions / 2);
+    outcome.require(verdict.tally.executions == executions, || {
+        format!("{} executions of {executions}", verdict.tally.executions)
+    });
+    outcome.require(verdict.tally.succeeded >= enough, || {
+        format!("only {} succeeded", verdict.tally.succeeded)
+    });
+    Ok(outcome)
+}
