@@ -9,6 +9,7 @@ use shared::{
     shutdown::Shutdown,
     store::firestore::Firestore,
 };
+use tempfile::TempDir;
 
 use crate::{
     delivery::Delivery,
@@ -77,6 +78,15 @@ struct StandIns {
     mail: Option<SendGrid>,
     tasks: Option<Tasks>,
     web: Web,
+    artifacts: Option<Artifacts>,
+}
+
+/// Where answers are kept that are too large for a document.
+enum Artifacts {
+    /// Beside the rest of the data.
+    Kept(PathBuf),
+    /// As long as this harness.
+    Temporary(TempDir),
 }
 
 /// The whole product, running.
@@ -180,6 +190,7 @@ async fn start_stand_ins(options: &HarnessOptions, functions_url: &str) -> Resul
         mail: start_mail(&env).await?,
         tasks: start_tasks(options, &env).await?,
         web: Web::start(WebOptions::default()).await?,
+        artifacts: place_artifacts(options, &env)?,
     };
     let web = stand_ins.web.url();
     let address = web.trim_start_matches("http://");
@@ -207,6 +218,9 @@ async fn start_stand_ins(options: &HarnessOptions, functions_url: &str) -> Resul
     );
     let tasks = stand_ins.tasks.as_ref().map(Tasks::host);
     pairs.extend(tasks.map(|host| ("CLOUD_TASKS_EMULATOR_HOST", host)));
+    if let Some(artifacts) = &stand_ins.artifacts {
+        pairs.push(("ARTIFACTS_DIR", artifacts.path()?));
+    }
     Ok((env.with_defaults(pairs), stand_ins))
 }
 
@@ -281,6 +295,28 @@ async fn start_tasks(options: &HarnessOptions, env: &Env) -> Result<Option<Tasks
         ..Default::default()
     };
     Tasks::start(tasks).await.map(Some)
+}
+
+fn place_artifacts(options: &HarnessOptions, env: &Env) -> Result<Option<Artifacts>> {
+    let names = ["ARTIFACTS_BUCKET", "ARTIFACTS_DIR"];
+    if names.iter().any(|name| env.optional(name).is_some()) {
+        return Ok(None);
+    }
+    Ok(Some(match &options.data_dir {
+        Some(data_dir) => Artifacts::Kept(data_dir.join("artifacts")),
+        None => Artifacts::Temporary(tempfile::tempdir()?),
+    }))
+}
+
+impl Artifacts {
+    fn path(&self) -> Result<String> {
+        let path = match self {
+            Self::Kept(path) => path,
+            Self::Temporary(directory) => directory.path(),
+        };
+        let path = path.to_str().context("the directory's name is no text")?;
+        Ok(path.to_owned())
+    }
 }
 
 /// What the functions need beside the stand-ins. None of it is a secret.

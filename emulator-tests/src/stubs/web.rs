@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::emulators::LocalServer;
 
 const FORECASTS: &str = include_str!("../../stubs/web/forecasts.json");
+const MAX_FILE_BYTES: usize = 20_000_000;
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// What a [`Web`] starts with.
@@ -48,6 +49,12 @@ struct Counts {
 #[derive(Debug, Deserialize)]
 struct ForecastQuery {
     city: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FileQuery {
+    #[serde(rename = "type")]
+    content_type: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -105,6 +112,7 @@ fn router(state: &Arc<WebState>) -> Router {
         .route("/v1/forecast", get(show_forecast))
         .route("/v1/echo", post(echo))
         .route("/v1/status/{code}", get(show_status))
+        .route("/v1/files/{bytes}", get(show_file))
         .route("/v1/flaky/{name}", get(show_flaky).post(show_flaky))
         .layer(count)
         .with_state(Arc::clone(state))
@@ -144,6 +152,19 @@ async fn show_status(Path(code): Path<u16>) -> Response {
         Some(status) => (status, Json(json!({ "status": code }))).into_response(),
         None => problem(StatusCode::BAD_REQUEST, "this status cannot be answered"),
     }
+}
+
+/// So many bytes of a type: digits if it is text, else all that there are in turn.
+async fn show_file(Path(bytes): Path<usize>, Query(query): Query<FileQuery>) -> Response {
+    if bytes > MAX_FILE_BYTES {
+        return problem(StatusCode::BAD_REQUEST, "this is too large");
+    }
+    let alphabet = match query.content_type.starts_with("text/") {
+        true => b'0'..=b'9',
+        false => 0..=u8::MAX,
+    };
+    let content: Vec<u8> = alphabet.cycle().take(bytes).collect();
+    ([(header::CONTENT_TYPE, query.content_type)], content).into_response()
 }
 
 async fn show_flaky(

@@ -52,6 +52,19 @@ async fn a_flaky_page_fails_as_often_as_asked() {
 }
 
 #[tokio::test]
+async fn a_file_is_as_long_as_asked() {
+    let web = start().await;
+    for (kind, bytes) in [("text/plain", &b"012"[..]), ("image/png", &[0, 1, 2])] {
+        let url = format!("{}/v1/files/3?type={kind}", web.url());
+        let response = client().get(url).send().await.expect("an answer");
+        assert_eq!(response.headers()["content-type"], kind);
+        assert_eq!(response.bytes().await.expect("a body"), bytes);
+    }
+    let (status, _) = get(&web, "v1/files/20000001?type=text/plain").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn calls_are_echoed_and_counted_by_idempotency_key() {
     let web = start().await;
     for _ in 0..2 {

@@ -31,27 +31,14 @@ async fn a_second_user_gets_404_for_everything_of_the_first() {
         ),
         (Method::GET, format!("/executions/{}", text(execution_id))),
         (
-            Method::GET,
-            format!("/executions/{}/steps", text(execution_id)),
-        ),
-        (
-            Method::GET,
-            format!("/executions/{}/logs", text(execution_id)),
-        ),
-        (
-            Method::GET,
-            format!("/executions/{}/stream", text(execution_id)),
-        ),
-        (
-            Method::GET,
-            format!("/executions/{}/graph.svg", text(execution_id)),
-        ),
-        (
             Method::DELETE,
             format!("/executions/{}", text(execution_id)),
         ),
     ];
-    for (method, path) in calls {
+    let parts = ["steps", "steps/work/body", "logs", "stream", "graph.svg"];
+    let parts = parts.map(|part| format!("/executions/{}/{part}", text(execution_id)));
+    let parts = parts.map(|path| (Method::GET, path));
+    for (method, path) in calls.into_iter().chain(parts) {
         let mut request = stranger.request(method.clone(), &path);
         if method == Method::POST || method == Method::PATCH {
             request = request.json(&json!({}));
