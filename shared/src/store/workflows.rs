@@ -89,6 +89,19 @@ impl Store {
             .map(|version| version.value)
             .filter(|version| version.org_id == *org_id))
     }
+
+    /// The write that keeps a version; none when it is kept already. Another may keep it first: the
+    /// commit then loses the race, and there is nothing to write any more.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn keep_version(&self, version: &WorkflowVersion) -> Result<Option<Write>, Error> {
+        let path = version_path(&version.workflow_id, &version.hash);
+        if self.db.exists(&path).await? {
+            return Ok(None);
+        }
+        super::create(path, version).map(Some)
+    }
 }
 
 /// Creates the workflow.
