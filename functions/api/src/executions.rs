@@ -79,7 +79,8 @@ pub(crate) async fn list_log_lines(
 }
 
 /// Deletes an ended execution with journal, log, approvals and trigger, and records it. The execution goes
-/// last: after a crash between the commits the request can be repeated.
+/// last: after a crash between the commits the request can be repeated. A part of an execution that
+/// goes on stays: that one would start it again.
 pub(crate) async fn delete(
     store: &Store,
     trail: &Trail,
@@ -87,7 +88,9 @@ pub(crate) async fn delete(
     id: &ExecutionId,
     now: Timestamp,
 ) -> Result<(), Error> {
-    require_ended(&find_begun(store, principal, id).await?.value)?;
+    let execution = find_begun(store, principal, id).await?.value;
+    require_ended(&execution)?;
+    require_parent_ended(store, &execution).await?;
     delete_log(store, principal, id).await?;
     delete_journal(store, principal, id).await?;
     delete_approvals(store, principal, id).await?;
@@ -130,6 +133,19 @@ pub(crate) fn require_ended(execution: &Execution) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Precondition("the execution has not ended"))
+}
+
+async fn require_parent_ended(store: &Store, execution: &Execution) -> Result<(), Error> {
+    let Some(parent) = &execution.parent else {
+        return Ok(());
+    };
+    let parent = store.find_execution(&execution.org_id, &parent.execution_id);
+    match parent.await? {
+        Some(parent) if !parent.value.status.is_terminal() => Err(Error::Precondition(
+            "the execution that it is a part of has not ended",
+        )),
+        _ => Ok(()),
+    }
 }
 
 async fn delete_log(store: &Store, principal: &Principal, id: &ExecutionId) -> Result<(), Error> {
