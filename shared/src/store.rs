@@ -124,6 +124,12 @@ impl Store {
         documents.iter().map(versioned).collect()
     }
 
+    /// The same for who goes on whatever a document holds: one that cannot be read is left out.
+    async fn list_readable<T: DeserializeOwned>(&self, query: &Query) -> Result<Vec<T>, Error> {
+        let documents = self.db.query(query).await?;
+        Ok(documents.iter().filter_map(readable).collect())
+    }
+
     /// One page of a query by id, nothing left out; it goes on after the last path.
     async fn find_by_id<T: DeserializeOwned>(
         &self,
@@ -147,6 +153,21 @@ impl Store {
     ) -> Result<Listing<T>, Error> {
         let Listing { items, next } = self.documents_by_id(query, page).await?;
         let items = items.iter().filter_map(readable).collect();
+        Ok(Listing { items, next })
+    }
+
+    /// The same with the versions.
+    async fn versioned_page_by_id<T: DeserializeOwned>(
+        &self,
+        query: Query,
+        page: &Page,
+    ) -> Result<Listing<Versioned<T>>, Error> {
+        let Listing { items, next } = self.documents_by_id(query, page).await?;
+        let read = |document: &Document| {
+            let (value, version) = (readable(document)?, document.version);
+            Some(Versioned { value, version })
+        };
+        let items = items.iter().filter_map(read).collect();
         Ok(Listing { items, next })
     }
 

@@ -173,7 +173,10 @@ async fn ask_about_waits(
     store
         .list_queued_executions(org_id, &workflow_id, 10)
         .await?;
-    store.list_queueing_workflows(caller, 10).await.map(|_| ())
+    store
+        .list_queueing_workflows(caller, page)
+        .await
+        .map(|_| ())
 }
 
 async fn ask_for_audit_records(

@@ -5,8 +5,8 @@ use shared::{
     audit::{Entry, Trail},
     ids::ExecutionId,
     models::{
-        AuditAction, Budget, Execution, ExecutionStatus, ExecutionTrigger, Lease, LogKind,
-        LogLevel, LogLine, Principal, Timestamp, Trigger,
+        AuditAction, Execution, ExecutionParent, ExecutionStatus, Lease, LogKind, LogLevel,
+        LogLine, Principal, Timestamp, Trigger,
     },
     runs,
     store::{self, Page, Store, Versioned, Write, commit_contended},
@@ -16,9 +16,6 @@ use crate::{
     error::Error,
     executions::{self, Run},
 };
-
-/// Executions in executions at most, as the engine allows them.
-const MAX_DEPTH: usize = 5;
 
 /// Executions read at once.
 const PAGE_SIZE: u32 = 100;
@@ -64,7 +61,7 @@ async fn cancel_below(
     now: Timestamp,
 ) -> Result<(), Error> {
     let mut parents = vec![id.clone()];
-    for _ in 0..MAX_DEPTH {
+    for _ in 0..ExecutionParent::MAX_DEPTH {
         let mut children = Vec::new();
         for parent in &parents {
             children.extend(find_children(store, principal, parent).await?);
@@ -109,21 +106,44 @@ async fn end(
     id: &ExecutionId,
     now: Timestamp,
 ) -> Result<Ending, Error> {
-    commit_contended(store, || async move {
-        let (writes, execution) = match executions::find(store, principal, id).await? {
-            Run::Begun(execution) if execution.value.status.is_terminal() => {
-                return Ok((Vec::new(), Ending::Before(execution.value.status)));
-            }
-            Run::Begun(execution) => end_begun(store, *execution, now).await?,
-            Run::Queued { trigger, .. } => end_queued(store, &trigger, now).await?,
-        };
-        let line = store::executions::create_log_line(id, &line(&execution, now))?;
-        let mut all = trail.append(entry(principal, &execution), now).await?;
-        all.extend(writes);
-        all.push(line);
-        Ok((all, Ending::Now(Box::new(execution))))
+    let mut tries = 0;
+    commit_contended(store, || {
+        tries += 1;
+        let has_lost = tries > 1;
+        async move {
+            let run = find(store, principal, id, has_lost).await?;
+            let (writes, execution) = match run {
+                Run::Begun(execution) if execution.value.status.is_terminal() => {
+                    return Ok((Vec::new(), Ending::Before(execution.value.status)));
+                }
+                Run::Begun(execution) => end_begun(store, *execution, now).await?,
+                Run::Queued { trigger, .. } => end_queued(store, &trigger, now).await?,
+            };
+            let line = store::executions::create_log_line(id, &line(&execution, now))?;
+            let mut all = trail.append(entry(principal, &execution), now).await?;
+            all.extend(writes);
+            all.push(line);
+            Ok((all, Ending::Now(Box::new(execution))))
+        }
     })
     .await
+}
+
+/// The caller's execution. Once a race for it `has_lost`, its worker is stopped first: it may write
+/// faster than an end can be decided.
+async fn find(
+    store: &Store,
+    principal: &Principal,
+    id: &ExecutionId,
+    has_lost: bool,
+) -> Result<Run, Error> {
+    let run = executions::find(store, principal, id).await?;
+    if !has_lost || run.status() != ExecutionStatus::Running {
+        return Ok(run);
+    }
+    let revoked = vec![store::executions::revoke_lease(id)];
+    store.commit(revoked).await?;
+    executions::find(store, principal, id).await
 }
 
 async fn end_begun(
@@ -160,7 +180,7 @@ async fn end_queued(
     let name = workflow.await?.map(|workflow| workflow.value.name);
     let execution = never_begun(trigger, name.unwrap_or_default(), now);
     let writes = vec![
-        store::executions::create_ended(&execution)?,
+        store::executions::create(&execution)?,
         store::triggers::require(trigger)?,
     ];
     Ok((writes, execution))
@@ -168,42 +188,9 @@ async fn end_queued(
 
 fn never_begun(trigger: &Trigger, workflow_name: String, now: Timestamp) -> Execution {
     Execution {
-        id: trigger.id.clone().into(),
-        org_id: trigger.org_id.clone(),
-        workflow_id: trigger.workflow_id.clone(),
-        workflow_name,
-        workflow_version: String::new(),
         status: ExecutionStatus::Cancelled,
-        started_at: trigger.created_at,
         finished_at: Some(now),
-        trigger: ExecutionTrigger {
-            id: trigger.id.clone(),
-            kind: trigger.kind,
-        },
-        input: trigger.payload.clone(),
-        output: None,
-        error: None,
-        budget: Budget {
-            max_steps: 0,
-            max_tokens: 0,
-            max_seconds: 0,
-            used_steps: 0,
-            used_tokens: 0,
-            max_cost_micro_usd: None,
-            used_cost_micro_usd: 0,
-            waited_seconds: 0,
-        },
-        lease: Lease::default(),
-        attempts: 0,
-        log_seq: 1,
-        resume_at: None,
-        waiting_since: None,
-        parent: None,
-        concurrency: None,
-        has_slot: false,
-        error_workflow_id: None,
-        has_adopted: false,
-        options: trigger.options.clone(),
+        ..Execution::new(trigger, workflow_name, trigger.created_at)
     }
 }
 

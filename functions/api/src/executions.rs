@@ -80,7 +80,8 @@ pub(crate) async fn list_log_lines(
 }
 
 /// Deletes an ended execution with stored bodies, journal, log, approvals and trigger, and records
-/// it. The execution goes last: after a crash between the commits the request can be repeated.
+/// it. The execution goes last: after a crash between the commits the request can be repeated. A
+/// part of an execution that goes on stays: that one would start it again.
 pub(crate) async fn delete(
     store: &Store,
     trail: &Trail,
@@ -91,6 +92,7 @@ pub(crate) async fn delete(
 ) -> Result<(), Error> {
     let execution = find_begun(store, principal, id).await?.value;
     require_ended(&execution)?;
+    require_parent_ended(store, &execution).await?;
     stored_bodies::delete(store, bucket, &execution).await?;
     delete_log(store, principal, id).await?;
     delete_journal(store, principal, id).await?;
@@ -134,6 +136,19 @@ pub(crate) fn require_ended(execution: &Execution) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Precondition("the execution has not ended"))
+}
+
+async fn require_parent_ended(store: &Store, execution: &Execution) -> Result<(), Error> {
+    let Some(parent) = &execution.parent else {
+        return Ok(());
+    };
+    let parent = store.find_execution(&execution.org_id, &parent.execution_id);
+    match parent.await? {
+        Some(parent) if !parent.value.status.is_terminal() => Err(Error::Precondition(
+            "the execution that it is a part of has not ended",
+        )),
+        _ => Ok(()),
+    }
 }
 
 async fn delete_log(store: &Store, principal: &Principal, id: &ExecutionId) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::{
     audit::{Entry, Trail},
-    graph::Graph,
+    graph::{Graph, GraphLimits},
     ids::ExecutionId,
     models::{
         AuditAction, Execution, JsonText, Principal, Rerun, StartOptions, Timestamp, Trigger,
@@ -17,6 +17,12 @@ use crate::{
     executions,
     idempotency::{Done, Once},
     start::{Draft, Started, find_started},
+};
+
+/// What has run was not too large for the engine, which may allow more than is usual.
+const LIMITS: GraphLimits = GraphLimits {
+    nodes: usize::MAX,
+    edges: usize::MAX,
 };
 
 /// From where an execution is repeated.
@@ -75,7 +81,7 @@ async fn pinned_graph(store: &Store, execution: &Execution) -> Result<Graph, Err
     let version = version
         .await?
         .ok_or(Error::Precondition("the version that it ran is gone"))?;
-    let graph = Graph::parse(&items(version.nodes), &items(version.edges));
+    let graph = Graph::parse_within(&items(version.nodes), &items(version.edges), &LIMITS);
     graph.map_err(|_| Error::Precondition("the version that it ran cannot be run"))
 }
 

@@ -68,8 +68,8 @@ pub(crate) async fn of_workflow(
     Ok(Picture::new(workflow.name.clone(), nodes, edges, None))
 }
 
-/// The caller's execution on the version that it is pinned to; before it begins, on the workflow
-/// as it is now.
+/// The caller's execution on the version that it is pinned to; on the workflow as it is now, if it
+/// has not begun.
 pub(crate) async fn of_execution(
     store: &Store,
     principal: &Principal,
@@ -79,11 +79,8 @@ pub(crate) async fn of_execution(
     match executions::find(store, principal, id).await? {
         Run::Begun(execution) => of_begun(store, principal, &execution.value, now).await,
         Run::Queued { trigger, .. } => {
-            let workflow = workflows::find(store, principal, &trigger.workflow_id).await?;
-            let workflow = workflow.value;
             let head = Head::new(ExecutionStatus::Queued, trigger.created_at, now);
-            let (nodes, edges, run) = (&workflow.nodes, &workflow.edges, Some((head, &[][..])));
-            Ok(Picture::new(workflow.name.clone(), nodes, edges, run))
+            of_not_begun(store, principal, &trigger.workflow_id, head).await
         }
     }
 }
@@ -95,15 +92,30 @@ async fn of_begun(
     now: Timestamp,
 ) -> Result<Picture, Error> {
     let (workflow_id, hash) = (&execution.workflow_id, &execution.workflow_version);
+    let ended = execution.finished_at.unwrap_or(now);
+    let head = Head::new(execution.status, execution.started_at, ended);
+    // Cancelled before it could begin.
+    if hash.is_empty() {
+        return of_not_begun(store, principal, workflow_id, head).await;
+    }
     let org_id = &principal.org_id;
     let version = store.find_workflow_version(org_id, workflow_id, hash);
     let version = version.await?.ok_or(Error::NotFound("workflow version"))?;
     let steps = store.list_steps(org_id, &execution.id).await?;
-    let ended = execution.finished_at.unwrap_or(now);
-    let head = Head::new(execution.status, execution.started_at, ended);
     let title = execution.workflow_name.clone();
     let (nodes, edges) = (list(&version.nodes.0), list(&version.edges.0));
     Ok(Picture::new(title, nodes, edges, Some((head, &steps))))
+}
+
+async fn of_not_begun(
+    store: &Store,
+    principal: &Principal,
+    id: &WorkflowId,
+    head: Head,
+) -> Result<Picture, Error> {
+    let workflow = workflows::find(store, principal, id).await?.value;
+    let (nodes, edges, run) = (&workflow.nodes, &workflow.edges, Some((head, &[][..])));
+    Ok(Picture::new(workflow.name.clone(), nodes, edges, run))
 }
 
 impl Picture {

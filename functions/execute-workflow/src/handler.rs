@@ -82,7 +82,7 @@ pub(crate) async fn handle_continue(
 }
 
 /// Handles the minute's tick of the schedules: fires those that are due and sends what the outbox
-/// still holds. Both survive a repeat.
+/// still holds, neither of which stops the other. Both survive a repeat.
 pub(crate) async fn handle_schedule(
     _: ServiceCaller,
     State(state): State<AppState>,
@@ -92,8 +92,11 @@ pub(crate) async fn handle_schedule(
         .get(SCHEDULE_TIME)
         .and_then(|value| value.to_str().ok()?.parse().ok());
     let due_at = due_at.unwrap_or_else(|| state.clock.now());
-    let fired = schedule::fire_due(&state, due_at.into()).await?;
-    let sent = sweep::send_outbox(&state).await?;
+    let (fired, sent) = futures::join!(
+        schedule::fire_due(&state, due_at.into()),
+        sweep::send_outbox(&state),
+    );
+    let (fired, sent) = (fired?, sent?);
     Ok(Json(json!({ "fired": fired, "sent": sent })))
 }
 

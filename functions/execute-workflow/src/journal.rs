@@ -20,7 +20,7 @@ use shared::{
 use self::pages::Pages;
 pub(crate) use self::{
     claim::{Claim, hold, unshared},
-    end::End,
+    end::{End, give_back},
 };
 use crate::{
     AppState,

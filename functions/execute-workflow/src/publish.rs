@@ -4,7 +4,7 @@
 use shared::{
     models::{Execution, ExecutionStatus, SystemPrincipal, Timestamp, WorkflowState},
     queue::Task,
-    store::{Error, Versioned, workflow_states},
+    store::{Error, Page, Versioned, workflow_states},
 };
 
 use crate::{
@@ -102,7 +102,7 @@ async fn offer_slots_of(state: &AppState, execution: &Execution) -> Result<(), E
     }
 }
 
-/// Offers room in all workflows of which runs wait.
+/// Offers room in all workflows of which runs wait, `most` at once.
 ///
 /// # Errors
 /// Returns the database's error.
@@ -112,8 +112,20 @@ pub(crate) async fn offer_all_slots(
     most: u32,
     reason: &str,
 ) -> Result<(), Error> {
-    for shared in state.store.list_queueing_workflows(caller, most).await? {
-        offer_slots(state, shared, reason).await?;
+    let mut page = Page::first(most);
+    loop {
+        let queueing = state.store.list_queueing_workflows(caller, &page).await?;
+        for shared in queueing.items {
+            let id = shared.value.workflow_id.clone();
+            // One bad workflow must not stop the others.
+            if let Err(error) = offer_slots(state, shared, reason).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(workflow.id = %id, error, "next run left to the next tick");
+            }
+        }
+        if queueing.next.is_none() {
+            return Ok(());
+        }
+        page.after = queueing.next;
     }
-    Ok(())
 }

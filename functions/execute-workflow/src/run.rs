@@ -15,6 +15,7 @@ use shared::{
     ids::{ExecutionId, OrgId},
     inputs::Bindings,
     models::{Execution, ExecutionError, Mock, Timestamp},
+    retry::{Policy, retry},
 };
 
 use tokio::time::Instant;
@@ -26,7 +27,7 @@ use self::{
 use crate::{
     AppState,
     fault_points::{Flaw, KillPoint, is_broken, reach},
-    journal::{Claim, End, Error, Journal, StepKey},
+    journal::{self, Claim, End, Error, Journal, StepKey},
     node::Stop,
     publish, version,
 };
@@ -83,7 +84,8 @@ pub(crate) async fn drive(
     journal: Journal,
     graph: Option<Arc<Graph>>,
 ) -> Result<(), Error> {
-    let id = journal.execution().id.clone();
+    let held = journal.execution().clone();
+    let id = &held.id;
     match let_run(state, journal, graph).await {
         Ok(execution) => {
             publish::follow_up(state, &execution).await;
@@ -93,7 +95,11 @@ pub(crate) async fn drive(
             tracing::info!(execution.id = %id, "execution left to whoever holds it now");
             Ok(())
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            // This worker has not crashed: the run must not count that.
+            journal::give_back(state, &held).await;
+            Err(error)
+        }
     }
 }
 
@@ -126,7 +132,8 @@ async fn is_orphan(state: &AppState, execution: &Execution) -> Result<bool, Erro
         return Ok(false);
     };
     let (org_id, parent_id) = (&execution.org_id, &parent.execution_id);
-    let parent = state.store.find_execution(org_id, parent_id).await?;
+    let find = || state.store.find_execution(org_id, parent_id);
+    let parent = retry(Policy::REMOTE_CALL, find).await?;
     Ok(parent.is_none_or(|parent| parent.value.status.is_terminal()))
 }
 

@@ -6,6 +6,7 @@ use croner::{
     Cron,
     parser::{CronParser, Seconds, Year},
 };
+use futures::stream::{self, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
 use shared::{
@@ -14,6 +15,7 @@ use shared::{
         JsonText, ScheduleTick, StartOptions, Timestamp, Trigger, TriggerSource, TriggerType,
         Workflow,
     },
+    retry::Transient,
     store::{Error, Page, commit_contended, schedule_ticks, triggers},
 };
 
@@ -22,6 +24,11 @@ use crate::{AppState, CALLER};
 
 /// Workflows read at once.
 const PAGE: u32 = 200;
+
+/// Workflows that are fired for at the same time.
+const MAX_PARALLEL: usize = 16;
+/// Schedules of a workflow that one tick makes up for, roughly; the next tick goes on from there.
+const MAX_MADE_UP: usize = 60;
 
 const MINUTE_SECS: i64 = 60;
 
@@ -63,29 +70,67 @@ struct Window {
     now: Timestamp,
 }
 
+/// How far a tick has come.
+struct Progress {
+    /// Minutes that nobody else had fired for.
+    fired: usize,
+    /// The last minute up to which nothing is left.
+    reached: Timestamp,
+    /// What has to be tried again.
+    failure: Option<Error>,
+}
+
 /// Fires every schedule that is due in the minute of `due_at`, and makes up for minutes since the
-/// last tick that nobody has looked at; tells how many new ones there were.
+/// last tick that nobody has looked at; tells how many new ones there were. What is left over, or
+/// could not be fired, the next tick looks at again.
 ///
 /// # Errors
 /// Returns the database's error; what was fired is not fired again by the next call.
 pub(crate) async fn fire_due(state: &AppState, due_at: Timestamp) -> Result<usize, Error> {
     let window = window(state, start_of_minute(due_at)).await?;
+    let mut progress = Progress::up_to(window.now);
     let mut page = Page::first(PAGE);
-    let mut fired = 0;
     loop {
         let workflows = state.store.list_active_workflows(&CALLER, &page).await?;
-        for workflow in &workflows.items {
-            for (cron, minute) in due_schedules(workflow, window) {
-                fired += usize::from(fire(state, workflow, &cron, minute).await?);
-            }
+        let parts = workflows.items.iter();
+        let parts = parts.map(|workflow| fire_all(state, workflow, window));
+        let parts: Vec<_> = parts.collect();
+        let mut parts = stream::iter(parts).buffer_unordered(MAX_PARALLEL);
+        while let Some(part) = parts.next().await {
+            progress.add(part);
         }
         if workflows.next.is_none() {
             break;
         }
         page.after = workflows.next;
     }
-    keep_tick(state, window.now).await?;
-    Ok(fired)
+    keep_tick(state, progress.reached).await?;
+    progress.failure.map_or(Ok(progress.fired), Err)
+}
+
+/// Fires for one workflow, the earliest minute first. Its failure is its own.
+async fn fire_all(state: &AppState, workflow: &Workflow, window: Window) -> Progress {
+    let (schedules, reached) = due_schedules(workflow, window);
+    let mut progress = Progress::up_to(reached);
+    for (cron, minute) in schedules {
+        let error = match fire(state, workflow, &cron, minute).await {
+            Ok(is_new) => {
+                progress.fired += usize::from(is_new);
+                continue;
+            }
+            Err(error) => error,
+        };
+        let is_for_good = !error.is_transient() && !error.is_lost_race();
+        let cause = &error as &dyn std::error::Error;
+        if is_for_good {
+            tracing::error!(workflow.id = %workflow.id, error = cause, "schedule not fired");
+        } else {
+            tracing::warn!(workflow.id = %workflow.id, error = cause, "schedule left to a later tick");
+            progress.stop_before(minute, error);
+            break;
+        }
+    }
+    progress
 }
 
 /// A tick that comes late, or again, looks at its own minute only.
@@ -102,9 +147,9 @@ async fn window(state: &AppState, now: Timestamp) -> Result<Window, Error> {
 
 /// Kept last: after a crash the next tick looks at this minute again. It is never moved back, nor
 /// ahead of the clock, or the minutes until then would count as looked at.
-async fn keep_tick(state: &AppState, now: Timestamp) -> Result<(), Error> {
+async fn keep_tick(state: &AppState, reached: Timestamp) -> Result<(), Error> {
     let clock = start_of_minute(state.clock.now().into());
-    let minute = now.min(clock);
+    let minute = reached.min(clock);
     commit_contended(&state.store, || async move {
         let last = state.store.find_schedule_tick(&CALLER).await?;
         if last
@@ -157,8 +202,9 @@ async fn fire(
     }
 }
 
-/// The schedules that are to be fired, each with its minute, the earliest first.
-fn due_schedules(workflow: &Workflow, window: Window) -> Vec<(String, Timestamp)> {
+/// The schedules that are to be fired, each with its minute, the earliest first, and the last minute
+/// up to which these are all.
+fn due_schedules(workflow: &Workflow, window: Window) -> (Vec<(String, Timestamp)>, Timestamp) {
     let schedules = workflow
         .triggers
         .iter()
@@ -170,7 +216,34 @@ fn due_schedules(workflow: &Workflow, window: Window) -> Vec<(String, Timestamp)
             .into_iter()
             .map(move |minute| (schedule.cron.clone(), minute))
     });
-    due.collect()
+    let mut due: Vec<(String, Timestamp)> = due.collect();
+    due.sort_by_key(|(_, minute)| *minute);
+    // Whole minutes: one with more schedules than that would never be over.
+    let last = due.get(MAX_MADE_UP - 1);
+    let reached = last.map_or(window.now, |(_, minute)| *minute);
+    due.retain(|(_, minute)| *minute <= reached || *minute == window.now);
+    (due, reached)
+}
+
+impl Progress {
+    fn up_to(reached: Timestamp) -> Self {
+        Self {
+            fired: 0,
+            reached,
+            failure: None,
+        }
+    }
+
+    fn stop_before(&mut self, minute: Timestamp, failure: Error) {
+        self.reached = self.reached.min(minute.plus_seconds(-MINUTE_SECS));
+        self.failure = Some(failure);
+    }
+
+    fn add(&mut self, part: Self) {
+        self.fired += part.fired;
+        self.reached = self.reached.min(part.reached);
+        self.failure = self.failure.take().or(part.failure);
+    }
 }
 
 impl ScheduleTrigger {

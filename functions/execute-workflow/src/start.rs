@@ -10,8 +10,8 @@ use shared::{
     graph::{Graph, RunLimits},
     ids::ExecutionId,
     models::{
-        Budget, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger,
-        Lease, LogKind, LogLevel, LogLine, Timestamp, Trigger,
+        Budget, Execution, ExecutionError, ExecutionParent, ExecutionStatus, Lease, LogKind,
+        LogLevel, LogLine, Timestamp, Trigger,
     },
     store::{
         Error, Versioned, Write, commit_versioned, executions,
@@ -92,7 +92,9 @@ async fn first_writes(
     let mut writes = Vec::new();
     match settings.debounce_secs {
         _ if execution.status.is_terminal() => {}
-        Some(secs) => writes = debounce::put_off(state, &mut execution, secs, now).await?,
+        Some(secs) => {
+            writes = debounce::put_off(state, &mut execution, trigger, secs, now).await?;
+        }
         // One that may have to line up is claimed in a commit of its own.
         None if settings.concurrency.is_some() => {}
         None => {
@@ -117,7 +119,8 @@ async fn creation(
         executions: 1,
         ..StatsChange::default()
     };
-    let mut writes = executions::create(execution, &blueprint.version)?;
+    let mut writes = vec![executions::create(execution)?];
+    writes.extend(state.store.keep_version(&blueprint.version).await?);
     let line = first_line(execution);
     writes.push(executions::create_log_line(&execution.id, &line)?);
     let org_id = &execution.org_id;
@@ -138,46 +141,32 @@ fn new_execution(
     max_steps: i64,
     now: Timestamp,
 ) -> Execution {
-    let refusal = blueprint.graph.as_ref().err().cloned();
     let settings = &blueprint.settings;
-    let refusal_is_none = refusal.is_none();
-    let status = match refusal {
-        Some(_) => ExecutionStatus::Failed,
-        None => ExecutionStatus::Queued,
-    };
-    Execution {
+    let execution = Execution {
         id: id.clone(),
-        org_id: trigger.org_id.clone(),
-        workflow_id: trigger.workflow_id.clone(),
-        workflow_name: blueprint.workflow_name.clone(),
         workflow_version: blueprint.version.hash.clone(),
-        status,
-        started_at: now,
-        finished_at: refusal.is_some().then_some(now),
-        trigger: ExecutionTrigger {
-            id: trigger.id.clone(),
-            kind: trigger.kind,
-        },
-        input: trigger.payload.clone(),
-        output: None,
-        error: refusal,
         budget: budget(&settings.limits, max_steps),
         // Due at once: if this worker dies before it claims the run, the sweeper finds it.
         lease: Lease {
             until: Some(now),
             ..Lease::default()
         },
-        attempts: 0,
-        log_seq: 1,
-        resume_at: None,
         // Until it is claimed, time does not count.
-        waiting_since: refusal_is_none.then_some(now),
+        waiting_since: Some(now),
         parent,
         concurrency: settings.concurrency.map(i64::from),
-        has_slot: false,
         error_workflow_id: settings.error_workflow_id.clone(),
-        has_adopted: false,
-        options: trigger.options.clone(),
+        ..Execution::new(trigger, blueprint.workflow_name.clone(), now)
+    };
+    match blueprint.graph.as_ref().err() {
+        None => execution,
+        Some(refusal) => Execution {
+            status: ExecutionStatus::Failed,
+            finished_at: Some(now),
+            waiting_since: None,
+            error: Some(refusal.clone()),
+            ..execution
+        },
     }
 }
 
@@ -202,7 +191,7 @@ fn first_line(execution: &Execution) -> LogLine {
         }
     };
     LogLine {
-        seq: execution.log_seq,
+        seq: 1,
         ts: execution.started_at,
         node_id: None,
         level,

@@ -7,6 +7,7 @@ use shared::{
     graph::{Graph, GraphLimits, Invalid, version_hash},
     ids::{OrgId, WorkflowId},
     models::{Execution, ExecutionError, JsonText, Timestamp, WorkflowVersion},
+    retry::{Policy, retry},
     store,
 };
 
@@ -27,10 +28,9 @@ pub(crate) async fn load_graph(
 ) -> Result<Result<Arc<Graph>, ExecutionError>, store::Error> {
     let (org_id, workflow_id) = (&execution.org_id, &execution.workflow_id);
     let hash = &execution.workflow_version;
-    let version = state
-        .store
-        .find_workflow_version(org_id, workflow_id, hash)
-        .await?;
+    let store = &state.store;
+    let find = || store.find_workflow_version(org_id, workflow_id, hash);
+    let version = retry(Policy::REMOTE_CALL, find).await?;
     let Some(version) = version else {
         let message = "the workflow's version is gone".to_owned();
         return Ok(Err(refusal("not_found", message)));

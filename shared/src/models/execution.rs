@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{JsonText, StartOptions, Timestamp, TriggerType};
+use super::{JsonText, StartOptions, Timestamp, Trigger, TriggerType};
 use crate::ids::{ExecutionId, OrgId, TriggerId, WorkflowId};
 
 /// `executions/{id}`: one run of a workflow.
@@ -70,6 +70,43 @@ pub struct Execution {
     pub options: StartOptions,
 }
 
+impl Execution {
+    /// What the trigger starts, before anything has happened: it is pinned to no version and may
+    /// use nothing.
+    #[must_use]
+    pub fn new(trigger: &Trigger, workflow_name: String, started_at: Timestamp) -> Self {
+        Self {
+            id: trigger.id.clone().into(),
+            org_id: trigger.org_id.clone(),
+            workflow_id: trigger.workflow_id.clone(),
+            workflow_name,
+            workflow_version: String::new(),
+            status: ExecutionStatus::Queued,
+            started_at,
+            finished_at: None,
+            trigger: ExecutionTrigger {
+                id: trigger.id.clone(),
+                kind: trigger.kind,
+            },
+            input: trigger.payload.clone(),
+            output: None,
+            error: None,
+            budget: Budget::default(),
+            lease: Lease::default(),
+            attempts: 0,
+            log_seq: 1,
+            resume_at: None,
+            waiting_since: None,
+            parent: None,
+            concurrency: None,
+            has_slot: false,
+            error_workflow_id: None,
+            has_adopted: false,
+            options: trigger.options.clone(),
+        }
+    }
+}
+
 /// The node that runs a workflow as a part of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -78,6 +115,11 @@ pub struct ExecutionParent {
     pub execution_id: ExecutionId,
     /// How many executions are above, 1 below a run that something else started.
     pub depth: i64,
+}
+
+impl ExecutionParent {
+    /// Executions that may be above another.
+    pub const MAX_DEPTH: i64 = 5;
 }
 
 /// What started an execution.
@@ -144,7 +186,7 @@ pub struct ExecutionError {
 }
 
 /// What an execution may use and has used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Budget {
     /// Steps allowed.

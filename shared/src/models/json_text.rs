@@ -55,3 +55,29 @@ pub(super) mod list {
         serde_json::from_str(&text).map_err(D::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By the bits of a random number generator
+    /// (<https://en.wikipedia.org/wiki/Linear_congruential_generator>).
+    fn floats() -> impl Iterator<Item = f64> {
+        let next = |bits: &u64| {
+            let factor = 6_364_136_223_846_793_005;
+            Some(bits.wrapping_mul(factor).wrapping_add(1))
+        };
+        let bits = std::iter::successors(Some(1), next).take(10_000);
+        bits.map(f64::from_bits).filter(|float| float.is_finite())
+    }
+
+    #[test]
+    fn a_float_with_all_its_digits_comes_back_equal() {
+        for float in floats() {
+            let before = JsonText(Value::from(float));
+            let stored = serde_json::to_value(&before).unwrap();
+            let after: JsonText = serde_json::from_value(stored).unwrap();
+            assert_eq!(after, before);
+        }
+    }
+}

@@ -106,6 +106,10 @@ impl DocumentDb for DatabaseClock {
         self.db.get(path).await
     }
 
+    async fn exists(&self, path: &DocumentPath) -> Result<bool, Error> {
+        self.db.exists(path).await
+    }
+
     async fn query(&self, query: &Query) -> Result<Vec<Document>, Error> {
         self.db.query(query).await
     }

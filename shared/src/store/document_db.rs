@@ -294,6 +294,11 @@ pub trait DocumentDb: Send + Sync {
     /// Reads one document.
     async fn get(&self, path: &DocumentPath) -> Result<Option<Document>, Error>;
 
+    /// Whether there is such a document. One that knows how leaves its fields where they are.
+    async fn exists(&self, path: &DocumentPath) -> Result<bool, Error> {
+        Ok(self.get(path).await?.is_some())
+    }
+
     /// Reads the documents that match.
     async fn query(&self, query: &Query) -> Result<Vec<Document>, Error>;
 

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write, decode,
     document_db::{
-        Comparison, Document, Operation, Order, Precondition, Query, ValueType, value as wire_value,
+        Comparison, Document, Fields, Operation, Order, Precondition, Query, ValueType,
+        value as wire_value,
     },
     position,
 };
@@ -13,7 +14,7 @@ use crate::{
     ids::{ExecutionId, OrgId, WorkflowId},
     models::{
         Budget, Execution, ExecutionError, ExecutionStatus, JsonText, Lease, LogLine, Step,
-        StepPage, SystemPrincipal, Timestamp, TriggerType, WorkflowVersion,
+        StepPage, SystemPrincipal, Timestamp, TriggerType,
     },
 };
 
@@ -73,8 +74,9 @@ impl Store {
         Ok(Listing { items, next })
     }
 
-    /// Executions of all organizations that should go on by now: due waits, and those whose
-    /// worker has lost its lease.
+    /// Executions of all organizations that should go on by now: due waits, and those whose worker
+    /// has lost its lease or never came. Each kind has a third of `limit`, rounded up, so that none
+    /// waits for the others to become fewer.
     ///
     /// # Errors
     /// Returns the database's error.
@@ -84,23 +86,18 @@ impl Store {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Execution>, Error> {
-        let due = |status: &'static str, field: &'static str| {
-            Query::new("executions", limit)
+        let mut executions = Vec::new();
+        for (status, field) in [
+            ("waiting", "resumeAt"),
+            ("running", "lease.until"),
+            ("queued", "lease.until"),
+        ] {
+            let query = Query::new("executions", limit.div_ceil(3))
                 .filter("status", Comparison::Equal, status)
                 .filter(field, Comparison::LessOrEqual, now)
-                .order(Order::Ascending(field))
-        };
-        let queries = [
-            due("waiting", "resumeAt"),
-            due("running", "lease.until"),
-            due("queued", "lease.until"),
-        ];
-        let mut executions = Vec::new();
-        for query in queries {
-            let found: Vec<Versioned<Execution>> = self.list(&query).await?;
-            executions.extend(found.into_iter().map(|execution| execution.value));
+                .order(Order::Ascending(field));
+            executions.extend(self.list_readable(&query).await?);
         }
-        executions.truncate(limit as usize);
         Ok(executions)
     }
 
@@ -243,20 +240,11 @@ impl ExecutionFilter {
     }
 }
 
-/// Creates the execution together with the version it is pinned to.
+/// Creates the execution.
 ///
 /// # Errors
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
-pub fn create(execution: &Execution, version: &WorkflowVersion) -> Result<Vec<Write>, Error> {
-    let execution = super::create(path(&execution.id), execution)?;
-    Ok(vec![execution, super::workflows::keep_version(version)?])
-}
-
-/// Creates an execution that ends before it has begun, and so is pinned to no version.
-///
-/// # Errors
-/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
-pub fn create_ended(execution: &Execution) -> Result<Write, Error> {
+pub fn create(execution: &Execution) -> Result<Write, Error> {
     super::create(path(&execution.id), execution)
 }
 
@@ -295,6 +283,20 @@ pub fn save_progress(execution: &Versioned<Execution>) -> Result<Write, Error> {
         },
         precondition: Precondition::Version(execution.version),
     })
+}
+
+/// Takes the execution from its worker, whose next write is refused. Whoever else writes it
+/// meanwhile cannot keep this from happening.
+#[must_use]
+pub fn revoke_lease(id: &ExecutionId) -> Write {
+    Write {
+        path: path(id),
+        operation: Operation::Merge {
+            fields: Fields::new(),
+            increments: vec![("lease.fence", 1)],
+        },
+        precondition: Precondition::Exists,
+    }
 }
 
 /// Replaces the execution, if nobody changed it meanwhile.

@@ -77,10 +77,16 @@ impl Firestore {
             .map_err(unavailable)
     }
 
-    async fn get_once(&self, path: &DocumentPath) -> Result<Option<Document>, Error> {
+    /// Reads the fields of `mask`, all without one.
+    async fn get_once(
+        &self,
+        path: &DocumentPath,
+        mask: Option<&wire::DocumentMask>,
+    ) -> Result<Option<Document>, Error> {
         let db = self.client().await?;
         let request = wire::GetDocumentRequest {
             name: resource_name(db, path),
+            mask: mask.cloned(),
             ..Default::default()
         };
         match db.client().get().get_document(request).await {
@@ -114,7 +120,15 @@ impl Firestore {
 #[async_trait]
 impl DocumentDb for Firestore {
     async fn get(&self, path: &DocumentPath) -> Result<Option<Document>, Error> {
-        retry(Policy::REMOTE_CALL, || self.get_once(path)).await
+        retry(Policy::REMOTE_CALL, || self.get_once(path, None)).await
+    }
+
+    async fn exists(&self, path: &DocumentPath) -> Result<bool, Error> {
+        let mask = wire::DocumentMask {
+            field_paths: vec!["__name__".to_owned()],
+        };
+        let found = retry(Policy::REMOTE_CALL, || self.get_once(path, Some(&mask))).await?;
+        Ok(found.is_some())
     }
 
     async fn query(&self, query: &Query) -> Result<Vec<Document>, Error> {

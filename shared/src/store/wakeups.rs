@@ -1,7 +1,7 @@
 //! `wakeups`: their creation is an event, by which a waiting execution goes on.
 
 use super::{
-    DocumentPath, Error, Store, Versioned, Write,
+    DocumentPath, Error, Store, Write,
     document_db::{Comparison, Order, Precondition, Query},
 };
 use crate::{
@@ -23,8 +23,7 @@ impl Store {
         let query = Query::new("wakeups", limit)
             .filter("createdAt", Comparison::LessOrEqual, before)
             .order(Order::Ascending("createdAt"));
-        let wakeups: Vec<Versioned<Wakeup>> = self.list(&query).await?;
-        Ok(wakeups.into_iter().map(|wakeup| wakeup.value).collect())
+        self.list_readable(&query).await
     }
 }
 

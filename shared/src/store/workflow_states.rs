@@ -1,7 +1,7 @@
 //! `workflow_states`: what the runs of a workflow have to share.
 
 use super::{
-    DocumentPath, Error, Store, Versioned, Write,
+    DocumentPath, Error, Listing, Page, Store, Versioned, Write,
     document_db::{Comparison, Precondition, Query},
 };
 use crate::{
@@ -23,18 +23,18 @@ impl Store {
         Ok(state.filter(|state| state.value.org_id == *org_id))
     }
 
-    /// States of workflows of all organizations of which runs wait for another to end.
+    /// States of workflows of all organizations of which runs wait for another to end, by id.
     ///
     /// # Errors
     /// Returns the database's error.
     pub async fn list_queueing_workflows(
         &self,
         _caller: &SystemPrincipal,
-        limit: u32,
-    ) -> Result<Vec<Versioned<WorkflowState>>, Error> {
-        let query =
-            Query::new("workflow_states", limit).filter("hasQueue", Comparison::Equal, true);
-        self.list(&query).await
+        page: &Page,
+    ) -> Result<Listing<Versioned<WorkflowState>>, Error> {
+        let query = Query::new("workflow_states", page.limit);
+        let query = query.filter("hasQueue", Comparison::Equal, true);
+        self.versioned_page_by_id(query, page).await
     }
 }
 

@@ -89,6 +89,19 @@ impl Store {
             .map(|version| version.value)
             .filter(|version| version.org_id == *org_id))
     }
+
+    /// The write that keeps a version; none when it is kept already. Another may keep it first: the
+    /// commit then loses the race, and there is nothing to write any more.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn keep_version(&self, version: &WorkflowVersion) -> Result<Option<Write>, Error> {
+        let path = version_path(&version.workflow_id, &version.hash);
+        if self.db.exists(&path).await? {
+            return Ok(None);
+        }
+        create_version(version).map(Some)
+    }
 }
 
 /// Creates the workflow.
@@ -116,16 +129,12 @@ pub fn delete(workflow: &Versioned<Workflow>) -> Write {
     )
 }
 
-/// Keeps a version. The same hash means the same content, so writing it again changes nothing.
+/// Creates a version. The same hash means the same content: there is none that replaces it.
 ///
 /// # Errors
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
-pub fn keep_version(version: &WorkflowVersion) -> Result<Write, Error> {
-    super::write(
-        version_path(&version.workflow_id, &version.hash),
-        version,
-        Precondition::None,
-    )
+pub fn create_version(version: &WorkflowVersion) -> Result<Write, Error> {
+    super::create(version_path(&version.workflow_id, &version.hash), version)
 }
 
 fn path(id: &WorkflowId) -> DocumentPath {

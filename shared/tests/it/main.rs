@@ -21,4 +21,5 @@ mod sendgrid;
 mod serve;
 mod storage;
 mod support;
+mod sweeps;
 mod tokens;

@@ -57,6 +57,19 @@ impl TestApp {
 
     pub(crate) async fn with_env<const N: usize>(variables: [(&str, &str); N]) -> Self {
         let (store, db) = memory_store();
+        Self::with_env_on(store, db, variables).await
+    }
+
+    /// The API on `store`, which ends in `db`.
+    pub(crate) async fn on(store: Store, db: Arc<MemoryDb>) -> Self {
+        Self::with_env_on(store, db, []).await
+    }
+
+    async fn with_env_on<const N: usize>(
+        store: Store,
+        db: Arc<MemoryDb>,
+        variables: [(&str, &str); N],
+    ) -> Self {
         let verifier = Arc::new(TestVerifier::new());
         let clock = FixedClock::at(NOW);
         let fixed = [

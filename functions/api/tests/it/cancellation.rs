@@ -1,11 +1,22 @@
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use shared::{
     ids::{ExecutionId, OrgId},
     models::{
-        ApprovalStatus, Execution, ExecutionParent, ExecutionStatus, StartOptions, Wakeup,
-        WorkflowState, WorkflowVersion,
+        ApprovalStatus, Execution, ExecutionParent, ExecutionStatus, StartOptions, Timestamp,
+        Wakeup, WorkflowState, WorkflowVersion,
     },
-    store::{decode, document_db::Precondition, executions, triggers, workflow_states},
+    store::{
+        DocumentPath, Error, Store, Versioned, Write, decode,
+        document_db::{Document, DocumentDb, Precondition, Query},
+        executions, triggers, workflow_states,
+    },
+    testing::MemoryDb,
 };
 
 use crate::{
@@ -52,7 +63,7 @@ async fn add_child(app: &TestApp, id: &str, parent: &str, status: ExecutionStatu
         execution_id: parent.parse().unwrap(),
         depth: 1,
     });
-    let writes = executions::create(&execution, &version()).unwrap();
+    let writes = seeds::with_version(&execution, &version());
     app.store.commit(writes).await.unwrap();
 }
 
@@ -91,7 +102,7 @@ async fn one_that_has_not_begun_never_will() {
 async fn begin(app: &TestApp) -> bool {
     let mut execution = seeds::execution_model("queued", ExecutionStatus::Queued, 0);
     execution.options = StartOptions::default();
-    let writes = executions::create(&execution, &version()).unwrap();
+    let writes = seeds::with_version(&execution, &version());
     app.store.commit(writes).await.is_ok()
 }
 
@@ -165,7 +176,7 @@ async fn what_waits_for_it_is_told_and_what_it_holds_is_free() {
         has_queue: false,
         debounced: None,
     };
-    let mut writes = executions::create(&held, &version()).unwrap();
+    let mut writes = seeds::with_version(&held, &version());
     writes.push(workflow_states::set(&state, None).unwrap());
     writes.push(seeds::approval("q1", "held"));
     app.store.commit(writes).await.unwrap();
@@ -238,4 +249,75 @@ async fn five_levels_below_are_cancelled() {
     cancel(&app, "running").await;
     assert_eq!(status(&app, "l5").await, ExecutionStatus::Cancelled);
     assert_eq!(status(&app, "l6").await, ExecutionStatus::Running);
+}
+
+/// A database in which the worker of execution `busy` writes before anybody else's commit, until its
+/// own is refused.
+struct BusyWorker {
+    inner: Arc<MemoryDb>,
+    held: Mutex<Option<Versioned<Execution>>>,
+    written: AtomicUsize,
+}
+
+impl BusyWorker {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            inner: Arc::new(MemoryDb::new()),
+            held: Mutex::default(),
+            written: AtomicUsize::default(),
+        })
+    }
+
+    /// Lets the worker begin.
+    async fn begin(&self) {
+        let mut value = seeds::execution_model("busy", ExecutionStatus::Running, 0);
+        value.lease.fence = 1;
+        let writes = seeds::with_version(&value, &version());
+        let version = self.inner.commit(writes).await.unwrap();
+        *self.held.lock().unwrap() = Some(Versioned { value, version });
+    }
+
+    async fn work(&self) {
+        let held = self.held.lock().unwrap().take();
+        let Some(mut held) = held else {
+            return;
+        };
+        held.value.log_seq += 1;
+        held.value.lease.revision += 1;
+        let write = executions::save_progress(&held).unwrap();
+        if let Ok(version) = self.inner.commit(vec![write]).await {
+            held.version = version;
+            self.written.fetch_add(1, Ordering::SeqCst);
+            *self.held.lock().unwrap() = Some(held);
+        }
+    }
+}
+
+#[async_trait]
+impl DocumentDb for BusyWorker {
+    async fn get(&self, path: &DocumentPath) -> Result<Option<Document>, Error> {
+        self.inner.get(path).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Vec<Document>, Error> {
+        self.inner.query(query).await
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error> {
+        self.work().await;
+        self.inner.commit(writes).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_writes_all_the_time_does_not_keep_it_from_being_cancelled() {
+    let db = BusyWorker::new();
+    let app = TestApp::on(Store::new(db.clone()), db.inner.clone()).await;
+    db.begin().await;
+    let cancelled = cancel(&app, "busy").await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.body);
+    assert_eq!(status(&app, "busy").await, ExecutionStatus::Cancelled);
+    assert_eq!(app.audited(), ["EXECUTION_CANCEL"]);
+    assert!(db.written.load(Ordering::SeqCst) > 1);
+    assert_eq!(*db.held.lock().unwrap(), None, "the worker is refused");
 }

@@ -2,7 +2,7 @@ use http::{Method, header::LOCATION};
 use serde_json::{Value, json};
 use shared::{
     ids::{OrgId, TriggerId},
-    models::{Approval, ApprovalStatus, ExecutionStatus, TriggerType},
+    models::{Approval, ApprovalStatus, ExecutionParent, ExecutionStatus, TriggerType},
     store::approvals,
 };
 
@@ -253,6 +253,37 @@ async fn only_an_ended_execution_can_be_deleted_with_all_its_parts() {
         "of another execution"
     );
     assert!(!app.db.documents("executions/running/logs").is_empty());
+}
+
+/// An execution `part`, failed, that a node of `parent` has started.
+async fn add_part(app: &TestApp, parent: &str) {
+    let mut part = seeds::execution_model("part", ExecutionStatus::Failed, 0);
+    part.parent = Some(ExecutionParent {
+        execution_id: parent.parse().unwrap(),
+        depth: 1,
+    });
+    let writes = seeds::with_version(&part, &seeds::version(&part));
+    app.store.commit(writes).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_part_of_an_execution_is_kept_until_that_one_has_ended() {
+    let app = seeded_app().await;
+    add_part(&app, "running").await;
+    let refused = app.delete("admin", "/executions/part").await;
+    assert_eq!(refused.refusal(), (400, "failed_precondition"));
+    assert_eq!(app.get("admin", "/executions/part").await.status, 200);
+    let cancel = json!({ "status": "cancelled" });
+    app.patch("admin", "/executions/running", &cancel).await;
+    assert_eq!(app.delete("admin", "/executions/part").await.status, 204);
+}
+
+#[tokio::test]
+async fn a_part_whose_execution_is_gone_can_be_deleted() {
+    let app = seeded_app().await;
+    add_part(&app, "ended").await;
+    app.delete("admin", "/executions/ended").await;
+    assert_eq!(app.delete("admin", "/executions/part").await.status, 204);
 }
 
 #[tokio::test]

@@ -1,10 +1,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use shared::{
-    models::{ExecutionStatus, TriggerType},
-    store,
-};
+use shared::models::{ExecutionStatus, TriggerType};
 
 use crate::{app::TestApp, seeds};
 
@@ -89,7 +86,7 @@ async fn app_with_differences() -> TestApp {
     }
     let mut execution = seeds::execution_model("timed", ExecutionStatus::Failed, 3_600);
     execution.trigger.kind = TriggerType::Schedule;
-    let document = store::executions::create(&execution, &seeds::version(&execution)).unwrap();
+    let document = seeds::with_version(&execution, &seeds::version(&execution));
     app.store.commit(document).await.unwrap();
     app
 }

@@ -86,6 +86,20 @@ async fn a_run_that_has_not_begun_is_drawn_on_its_workflow() {
 }
 
 #[tokio::test]
+async fn a_run_that_was_cancelled_before_it_began_is_drawn_on_its_workflow() {
+    let app = TestApp::new().await;
+    let writes = vec![seeds::workflow("w1"), seeds::trigger("queued")];
+    app.store.commit(writes).await.unwrap();
+    let cancel = json!({ "status": "cancelled" });
+    app.patch("admin", "/executions/queued", &cancel).await;
+    let svg = app.get("viewer", "/executions/queued/graph.svg").await;
+    let texts = texts(text(&svg));
+    let subtitle = "cancelled · 0 ms · started 2026-11-23T12:00:00Z";
+    assert!(texts.iter().any(|text| text == subtitle), "{texts:?}");
+    assert!(texts.iter().any(|text| text == "not run"), "{texts:?}");
+}
+
+#[tokio::test]
 async fn a_graph_that_cannot_run_is_drawn_as_far_as_it_goes() {
     let app = TestApp::new().await;
     let workflow = seeds::workflow_of(

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use shared::{
     ids::OrgId,
     models::{ExecutionStatus, JsonText, Rerun, StartOptions, TriggerType, WorkflowVersion},
-    store::{executions, workflows},
+    store::workflows,
 };
 
 use crate::{
@@ -66,7 +66,7 @@ async fn looping_app() -> TestApp {
         mocks: Some(JsonText(json!({ "work": { "output": 2 } }))),
         rerun: None,
     };
-    let mut writes = executions::create(&execution, &version).unwrap();
+    let mut writes = seeds::with_version(&execution, &version);
     writes.push(seeds::trigger("looped"));
     app.store.commit(writes).await.unwrap();
     app
@@ -102,6 +102,31 @@ async fn a_part_of_an_ended_execution_is_asked_for_again() {
     let metadata = &app.records(&org_id())[0].metadata.0;
     assert_eq!(metadata["repeats"], "ended");
     assert_eq!(metadata["executionId"], id);
+}
+
+#[tokio::test]
+async fn what_the_engine_has_run_is_not_too_large_to_be_repeated() {
+    let app = seeded_app().await;
+    let step =
+        |n: i64| json!({ "id": format!("n{n}"), "type": "transform", "data": { "value": n } });
+    let link = |n: i64| {
+        let (source, target) = (format!("n{n}"), format!("n{}", n + 1));
+        json!({ "id": source, "source": source, "target": target })
+    };
+    let start = json!({ "id": "n0", "type": "trigger", "data": {} });
+    let nodes: Vec<Value> = std::iter::once(start).chain((1..=600).map(step)).collect();
+    let edges: Vec<Value> = (0..600).map(link).collect();
+    let mut execution = seeds::execution_model("large", ExecutionStatus::Failed, 0);
+    execution.workflow_version = "large".to_owned();
+    let version = WorkflowVersion {
+        nodes: json!(nodes).into(),
+        edges: json!(edges).into(),
+        ..seeds::version(&execution)
+    };
+    let writes = seeds::with_version(&execution, &version);
+    app.store.commit(writes).await.unwrap();
+    let started = rerun(&app, "large", "from=n600").await;
+    assert_eq!(started.status, 202, "{}", started.body);
 }
 
 #[tokio::test]

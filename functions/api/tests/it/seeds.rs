@@ -11,7 +11,7 @@ use shared::{
     },
     store::{
         Write, agents, approvals,
-        document_db::{Operation, ValueType, value},
+        document_db::{Operation, Precondition, ValueType, value},
         executions, integrations, invitations, organizations, triggers, usage_ledger, users,
         workflows,
     },
@@ -187,7 +187,7 @@ pub(crate) fn execution_of(
         ..execution_model(id, status, age)
     };
     let version = version(&execution);
-    let mut writes = executions::create(&execution, &version).unwrap();
+    let mut writes = with_version(&execution, &version);
     writes.push(trigger(id));
     writes.push(executions::set_step(&execution.id, &step()).unwrap());
     let lines = [1, 2].map(|seq| executions::create_log_line(&execution.id, &log_line(seq)));
@@ -273,6 +273,18 @@ pub(crate) fn approval_model(id: &str, execution_id: &str) -> Approval {
 fn workflow_id_of(id: &str) -> WorkflowId {
     let prefix = if id.starts_with(FOREIGN) { FOREIGN } else { "" };
     WorkflowId::parse(format!("{prefix}w1")).unwrap()
+}
+
+/// An execution and the version that it is pinned to, which others may be pinned to as well.
+pub(crate) fn with_version(execution: &Execution, version: &WorkflowVersion) -> Vec<Write> {
+    let version = workflows::create_version(version).unwrap();
+    vec![
+        executions::create(execution).unwrap(),
+        Write {
+            precondition: Precondition::None,
+            ..version
+        },
+    ]
 }
 
 pub(crate) fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Execution {

@@ -216,7 +216,7 @@ async fn what_a_rerun_has_copied_goes_though_its_journal_has_nothing_yet() {
         },
         ..seeds::execution_model("again", ExecutionStatus::Cancelled, 0)
     };
-    let write = executions::create_ended(&rerun).unwrap();
+    let write = executions::create(&rerun).unwrap();
     app.store.commit(vec![write]).await.unwrap();
     let copy = "executions/o1/again/work#0/body";
     app.bucket.put(copy, seeds::PAGE);

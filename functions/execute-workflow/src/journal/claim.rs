@@ -3,6 +3,7 @@
 use shared::{
     ids::{ExecutionId, OrgId, random_token},
     models::{Execution, ExecutionStatus, Step, Timestamp, WorkflowState},
+    retry::{Policy, retry},
     store::{Versioned, Write, workflow_states},
 };
 
@@ -85,7 +86,8 @@ impl Journal {
     async fn read(&mut self) -> Result<(), Error> {
         let execution = &self.execution.value;
         let (org_id, id) = (&execution.org_id, &execution.id);
-        for step in self.store.list_steps(org_id, id).await? {
+        let list = || self.store.list_steps(org_id, id);
+        for step in retry(Policy::REMOTE_CALL, list).await? {
             let output = step.result.as_ref().map(|result| &result.output.0);
             self.output_bytes += output.map_or(0, |output| Extent::of(output).bytes);
             let name = Step::name_of(&step.node_id, &step.iteration);

@@ -8,12 +8,13 @@ use shared::{
         Execution, ExecutionError, ExecutionStatus, JsonText, LogKind, LogLevel, StartOptions,
         Step, Timestamp, Trigger, TriggerSource, TriggerType, Wakeup,
     },
+    retry::{Policy, retry},
     runs,
-    store::{self, Write, triggers, wakeups},
+    store::{self, Versioned, Write, executions, triggers, wakeups},
 };
 
 use super::{Error, Journal};
-use crate::{CALLER, start};
+use crate::{AppState, CALLER, start};
 
 /// Tries of an end that others get in the way of, by ending runs of the same workflow.
 const MAX_TRIES: usize = 64;
@@ -189,4 +190,37 @@ fn error_trigger(execution: &Execution, now: Timestamp) -> Option<Trigger> {
         created_at: now,
         options: StartOptions::default(),
     })
+}
+
+/// Gives back an execution that this worker cannot go on with because the database fails, so that
+/// the next one begins at once and the failure does not count as a crash. If this fails too, the
+/// lease runs out.
+pub(crate) async fn give_back(state: &AppState, held: &Execution) {
+    let given_back = retry(Policy::REMOTE_CALL, || try_to_give_back(state, held)).await;
+    if let Err(error) = given_back {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(execution.id = %held.id, error, "lease left to run out");
+    }
+}
+
+async fn try_to_give_back(state: &AppState, held: &Execution) -> Result<(), store::Error> {
+    let store = &state.store;
+    let found = store.find_execution(&held.org_id, &held.id).await?;
+    let is_ours = |found: &Versioned<Execution>| {
+        let (ours, theirs) = (&held.lease, &found.value.lease);
+        ours.fence == theirs.fence && found.value.status == ExecutionStatus::Running
+    };
+    let Some(mut execution) = found.filter(is_ours) else {
+        return Ok(());
+    };
+    let lease = &mut execution.value.lease;
+    lease.owner = None;
+    lease.until = Some(state.clock.now().into());
+    lease.revision += 1;
+    execution.value.attempts = (execution.value.attempts - 1).max(0);
+    let write = executions::save_progress(&execution)?;
+    match store.commit(vec![write]).await {
+        Err(error) if !error.is_lost_race() => Err(error),
+        _ => Ok(()),
+    }
 }

@@ -6,7 +6,7 @@ use shared::{
     graph::{RunLimits, WorkflowData},
     ids::{WorkflowId, fingerprint},
     inputs::Bindings,
-    models::{Budget, Execution, ExecutionStatus},
+    models::{Budget, Execution, ExecutionParent, ExecutionStatus},
 };
 
 use super::{Call, Effect, Failure, Outcome, Prepared, Stop};
@@ -14,9 +14,6 @@ use crate::{
     AppState,
     start::{self, Child},
 };
-
-/// Runs within runs.
-const MAX_DEPTH: i64 = 5;
 
 /// A workflow to run, with its expressions resolved.
 struct SubWorkflow {
@@ -56,8 +53,9 @@ impl Effect for SubWorkflow {
             return outcome(child.value);
         }
         let depth = parent.parent.as_ref().map_or(0, |parent| parent.depth) + 1;
-        if depth > MAX_DEPTH {
-            let message = format!("more than {MAX_DEPTH} workflows within each other");
+        let most = ExecutionParent::MAX_DEPTH;
+        if depth > most {
+            let message = format!("more than {most} workflows within each other");
             return Err(Failure::permanent("limit_exceeded", message).into());
         }
         let child = Child {

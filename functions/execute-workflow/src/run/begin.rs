@@ -246,7 +246,15 @@ impl<'a> Run<'a> {
             iteration: iteration.to_owned(),
             idempotency_key: self.journal.idempotency_key(key),
         };
-        Some(perform(self.state, place, node.clone(), effect, call))
+        let timeout = timeout_of(node).min(self.time_left());
+        Some(perform(
+            self.state,
+            place,
+            node.clone(),
+            effect,
+            call,
+            timeout,
+        ))
     }
 
     /// Tells people when what is asked again under the same key is not what was asked first: an
@@ -280,11 +288,11 @@ async fn perform(
     node: Node,
     effect: Box<dyn Effect>,
     call: Call,
+    timeout: Duration,
 ) -> Finished {
     let started_at = state.clock.now();
-    let timeout = timeout_of(&node);
     let result = retry(retry_policy(&node), async || {
-        let attempt = effect.perform(state, &call);
+        let attempt = attempt(&node, effect.as_ref(), state, &call);
         let result = match tokio::time::timeout(timeout, attempt).await {
             Ok(result) => result,
             Err(_) => {
@@ -303,6 +311,25 @@ async fn perform(
         result,
         duration_ms: i64::try_from(elapsed).unwrap_or(i64::MAX),
     }
+}
+
+/// One attempt. Our own database's failures are not the node's: they are tried again at once, if
+/// the effect may be repeated.
+async fn attempt(
+    node: &Node,
+    effect: &dyn Effect,
+    state: &AppState,
+    call: &Call,
+) -> Result<Outcome, Stop> {
+    let policy = match node.policy.at_most_once {
+        true => retry::Policy::NEVER,
+        false => retry::Policy::REMOTE_CALL,
+    };
+    let result = retry(policy, async || match effect.perform(state, call).await {
+        Err(Stop::Database(error)) => Err(error),
+        result => Ok(result),
+    });
+    result.await.unwrap_or_else(|error| Err(error.into()))
 }
 
 /// Where a node that is given goes on, unless that is given as well.

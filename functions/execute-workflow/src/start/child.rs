@@ -66,6 +66,8 @@ async fn writes(
     limits.max_cost_micro_usd = least(limits.max_cost_micro_usd, child.limits.max_cost_micro_usd);
     // A part waits for nobody's place: the run around it may have that very place.
     blueprint.settings.concurrency = None;
+    // Its failure is the node's. The workflow for failures, too, may run parts that fail.
+    blueprint.settings.error_workflow_id = None;
     let above = Some(ExecutionParent {
         execution_id: parent.id.clone(),
         depth: child.depth,

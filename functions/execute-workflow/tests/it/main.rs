@@ -14,6 +14,7 @@ mod failures;
 mod http;
 mod kills;
 mod loops;
+mod offers;
 mod recovery;
 mod reruns;
 mod runs;

@@ -8,7 +8,7 @@ use shared::{
     testing::ScriptedLlm,
 };
 
-use crate::app::{App, edge, node};
+use crate::app::{App, edge, node, trigger};
 
 /// A workflow whose runs wait for a minute.
 async fn app(settings: serde_json::Value) -> App {
@@ -95,6 +95,21 @@ async fn of_triggers_in_a_short_time_the_last_one_counts() {
     // The time is over: the next trigger replaces nothing.
     app.start("t4", json!({ "n": 4 })).await;
     assert_eq!(statuses(&app, &["t3", "t4"]).await, [Succeeded, Queued]);
+}
+
+#[tokio::test]
+async fn of_two_triggers_whose_events_are_swapped_the_later_one_counts() {
+    use ExecutionStatus::{Cancelled, Queued};
+    let app = app(json!({ "debounceSecs": 10 })).await;
+    let [mut first, mut last] = [1, 2].map(|n| trigger(json!({ "n": n })));
+    first.id = "t1".parse().unwrap();
+    last.id = "t2".parse().unwrap();
+    last.created_at = first.created_at.plus_seconds(1);
+    app.deliver(&last).await;
+    app.deliver(&first).await;
+    assert_eq!(statuses(&app, &["t1", "t2"]).await, [Cancelled, Queued]);
+    let log: Vec<i64> = app.log().await.iter().map(|line| line.seq).collect();
+    assert_eq!(log, [1, 2]);
 }
 
 #[tokio::test]
