@@ -30,6 +30,7 @@ conformance! {
     a_cursor_goes_on_after_its_position
     a_deleted_document_can_be_created_again
     a_document_is_created_once
+    a_document_exists_until_it_is_deleted
     a_failing_write_undoes_the_whole_commit
     a_field_path_reaches_into_a_map
     a_group_goes_on_after_a_path
@@ -43,6 +44,7 @@ conformance! {
     a_subcollection_is_a_collection_of_its_own
     a_write_that_changes_nothing_keeps_the_version
     an_increment_adds_and_counts_from_zero
+    an_increment_in_a_map_changes_nothing_else
     documents_of_equal_fields_are_ordered_by_id
     filters_compare_within_one_type
     filters_for_one_of_several_values_keep_the_order

@@ -61,3 +61,19 @@ pub(crate) async fn an_increment_adds_and_counts_from_zero(db: &dyn DocumentDb) 
     let stats = encode(&path("a"), &json!({ "stats": { "today": 4 } })).unwrap();
     assert_eq!(read(db, "a").await.fields["stats"], stats["stats"]);
 }
+
+pub(crate) async fn an_increment_in_a_map_changes_nothing_else(db: &dyn DocumentDb) {
+    let encoded = |fence: i64| {
+        let model = json!({ "kept": 1, "lease": { "owner": "x", "fence": fence } });
+        encode(&path("a"), &model).unwrap()
+    };
+    let mut write = merge("a", [], &[]);
+    write.operation = Operation::Replace(encoded(3));
+    let before = db.commit(vec![write]).await.unwrap();
+    let mut write = merge("a", [], &[("lease.fence", 1)]);
+    write.precondition = Precondition::Exists;
+    db.commit(vec![write]).await.unwrap();
+    let after = read(db, "a").await;
+    assert_eq!(after.fields, encoded(4));
+    assert!(after.version > before);
+}

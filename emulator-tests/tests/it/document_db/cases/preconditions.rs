@@ -14,6 +14,15 @@ pub(crate) async fn a_document_is_created_once(db: &dyn DocumentDb) {
     assert_eq!(read(db, "a").await.fields, fields([("n", int(1))]));
 }
 
+pub(crate) async fn a_document_exists_until_it_is_deleted(db: &dyn DocumentDb) {
+    assert!(!db.exists(&path("a")).await.unwrap());
+    put(db, "a", [("n", int(1))]).await;
+    assert!(db.exists(&path("a")).await.unwrap());
+    let gone = vec![delete("a", Precondition::None)];
+    db.commit(gone).await.unwrap();
+    assert!(!db.exists(&path("a")).await.unwrap());
+}
+
 pub(crate) async fn a_deleted_document_can_be_created_again(db: &dyn DocumentDb) {
     put(db, "a", [("n", int(1))]).await;
     db.commit(vec![delete("a", Precondition::None)])
