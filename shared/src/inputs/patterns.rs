@@ -93,15 +93,17 @@ mod tests {
 
     #[test]
     fn a_pattern_that_has_to_be_followed_in_many_places_is_dear() {
-        let matches = |pattern: &str, bytes: usize| {
+        let search = |pattern: &str, bytes: usize| {
             let text = "a".repeat(bytes);
             Patterns::default().is_match(&text, pattern, &Meter::full())
         };
         for bomb in ["a*a{900}b", "(a|aa){300}b", "(a*){400}b", "a*(a{20}){30}b"] {
-            assert!(matches(bomb, MAX_TEXT_BYTES).is_err(), "{bomb}");
+            let result = search(bomb, MAX_TEXT_BYTES);
+            assert!(!matches!(result, Ok(Ok(_))), "{bomb}");
         }
         for harmless in ["^a+$", r"\w+@\w+\.com", "a{2,5}b|c", r"(?i)\bhello\b"] {
-            assert!(matches(harmless, MAX_TEXT_BYTES).is_ok(), "{harmless}");
+            let result = search(harmless, MAX_TEXT_BYTES);
+            assert!(matches!(result, Ok(Ok(_))), "{harmless}");
         }
     }
 }

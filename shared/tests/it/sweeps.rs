@@ -50,7 +50,7 @@ fn execution(id: &str, status: ExecutionStatus) -> Execution {
 }
 
 fn create(execution: &Execution) -> Write {
-    executions::create_ended(execution).unwrap()
+    executions::create(execution).unwrap()
 }
 
 fn version(created_at: Timestamp) -> WorkflowVersion {

@@ -231,22 +231,36 @@ async fn a_worker_whose_lease_was_taken_over_cannot_write() {
 #[tokio::test(start_paused = true)]
 async fn a_run_under_a_fresh_lease_is_left_alone() {
     let llm = Arc::new(ScriptedLlm::answering("done"));
-    let (app, _) = app_failing_at(1, OUTAGES[1], false, llm.clone()).await;
-    // The worker fails at its next commit and leaves a lease behind.
-    assert_eq!(
-        app.deliver(&trigger(json!({}))).await,
-        StatusCode::SERVICE_UNAVAILABLE
-    );
-    let calls = llm.requests().len();
+    let (app, _) = app_failing_at(usize::MAX, 0, false, llm.clone()).await;
+    // The worker is killed in its first call and leaves a lease behind.
+    let trigger = trigger(json!({}));
+    let mut delivery = Box::pin(app.deliver(&trigger));
+    while llm.requests().is_empty() {
+        let _ = futures::poll!(delivery.as_mut());
+        tokio::task::yield_now().await;
+    }
+    drop(delivery);
+    assert_eq!(app.deliver(&trigger).await, StatusCode::NO_CONTENT);
+    app.advance(59);
+    app.tick().await;
+    assert_eq!(llm.requests().len(), 1);
+    app.advance(2);
+    app.tick().await;
+    assert_eq!(app.execution().await.status, ExecutionStatus::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_database_fails_is_given_back_and_counts_no_crash() {
+    let llm = Arc::new(ScriptedLlm::answering("done"));
+    let (app, _) = app_failing_at(2, OUTAGES[1], false, llm).await;
+    let answer = app.deliver(&trigger(json!({}))).await;
+    assert_eq!(answer, StatusCode::SERVICE_UNAVAILABLE);
+    let execution = app.execution().await;
+    assert_eq!((execution.lease.owner, execution.attempts), (None, 0));
     assert_eq!(
         app.deliver(&trigger(json!({}))).await,
         StatusCode::NO_CONTENT
     );
-    app.advance(59);
-    app.tick().await;
-    assert_eq!(llm.requests().len(), calls);
-    app.advance(2);
-    app.tick().await;
     assert_eq!(app.execution().await.status, ExecutionStatus::Succeeded);
 }
 
