@@ -11,7 +11,7 @@ use super::meter::Meter;
 
 /// Matching is linear in the text, at worst times the states of the pattern: both are bounded, and
 /// their product is paid for.
-const MAX_PATTERN_BYTES: usize = 64 * 1024;
+const MAX_PATTERN_BYTES: usize = 512 * 1024;
 const MAX_TEXT_BYTES: usize = 32 * 1024;
 const FUEL_PER_PATTERN: u64 = 10_000;
 const MIN_FUEL_PER_BYTE: u64 = 2;
