@@ -45,8 +45,8 @@ pub async fn run(ground: &Ground, size: &Size) -> Result<Outcome> {
     world.settle(&events, PATIENCE).await;
     let verdict = judge(&world)?;
     let mut outcome = Outcome::of("P4 done but reported as failed", started, &verdict);
-    // A run whose requests fail again and again is quarantined, which is an end as well.
-    let (executions, enough) = (size.faulty_executions, size.faulty_executions / 4);
+    // A database that fails is no crash of a worker: hardly any run is quarantined for it.
+    let (executions, enough) = (size.faulty_executions, size.faulty_executions * 9 / 10);
     outcome.require(verdict.tally.executions == executions, || {
         format!("{} executions of {executions}", verdict.tally.executions)
     });
