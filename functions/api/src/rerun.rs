@@ -1,13 +1,12 @@
 //! Repeating a part of an execution that has ended.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::{
     audit::{Entry, Trail},
     graph::{Graph, GraphLimits},
     ids::ExecutionId,
     models::{
-        AuditAction, Execution, JsonText, Principal, Rerun, StartOptions, Timestamp, Trigger,
-        TriggerType,
+        AuditAction, Execution, Principal, Rerun, StartOptions, Timestamp, Trigger, TriggerType,
     },
     store::{self, Store},
 };
@@ -81,15 +80,12 @@ async fn pinned_graph(store: &Store, execution: &Execution) -> Result<Graph, Err
     let version = version
         .await?
         .ok_or(Error::Precondition("the version that it ran is gone"))?;
-    let graph = Graph::parse_within(&items(version.nodes), &items(version.edges), &LIMITS);
+    let graph = Graph::parse_within(
+        &version.nodes.into_items(),
+        &version.edges.into_items(),
+        &LIMITS,
+    );
     graph.map_err(|_| Error::Precondition("the version that it ran cannot be run"))
-}
-
-fn items(text: JsonText) -> Vec<Value> {
-    match text.0 {
-        Value::Array(items) => items,
-        _ => Vec::new(),
-    }
 }
 
 fn check_place(graph: &Graph, from: &Place<'_>) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use crate::{AppState, CALLER, publish, wake};
 const MAX_EXECUTIONS: u32 = 500;
 /// Wakeups that one tick makes up for at most.
 const MAX_WAKEUPS: u32 = 500;
-/// Workflows with runs in line that one tick looks at, at most.
+/// Workflows with runs in line that are read at once.
 const MAX_QUEUES: u32 = 200;
 /// Deleted accounts that one tick finishes at most.
 const MAX_ERASURES: u32 = 20;

@@ -35,13 +35,9 @@ pub(crate) async fn load_graph(
         let message = "the workflow's version is gone".to_owned();
         return Ok(Err(refusal("not_found", message)));
     };
-    let items = |json: JsonText| match json.0 {
-        Value::Array(items) => items,
-        _ => Vec::new(),
-    };
     let graph = parse(
-        &items(version.nodes),
-        &items(version.edges),
+        &version.nodes.into_items(),
+        &version.edges.into_items(),
         &state.settings.graph_limits,
     );
     Ok(graph.map(Arc::new))

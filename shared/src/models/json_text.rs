@@ -8,6 +8,17 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JsonText(pub Value);
 
+impl JsonText {
+    /// The items of a list; none of anything else.
+    #[must_use]
+    pub fn into_items(self) -> Vec<Value> {
+        match self.0 {
+            Value::Array(items) => items,
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl Serialize for JsonText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)

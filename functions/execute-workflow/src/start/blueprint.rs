@@ -6,9 +6,7 @@ use serde_json::Value;
 use shared::{
     graph::{Graph, NodeData, RunSettings},
     ids::{OrgId, WorkflowId},
-    models::{
-        ExecutionError, JsonText, Rerun, Timestamp, Trigger, TriggerType, Workflow, WorkflowVersion,
-    },
+    models::{ExecutionError, Rerun, Timestamp, Trigger, TriggerType, Workflow, WorkflowVersion},
     store::Error,
 };
 
@@ -67,8 +65,8 @@ impl Blueprint {
             .await?;
         let missing = || version::refusal("not_found", "the workflow's version is gone".to_owned());
         Ok(found.ok_or_else(missing).map(|version| Drawing {
-            nodes: items(version.nodes),
-            edges: items(version.edges),
+            nodes: version.nodes.into_items(),
+            edges: version.edges.into_items(),
         }))
     }
 
@@ -138,13 +136,6 @@ fn settings(graph: &Graph) -> RunSettings {
     match &graph.trigger().data {
         NodeData::Trigger(trigger) => trigger.settings.clone(),
         _ => RunSettings::default(),
-    }
-}
-
-fn items(json: JsonText) -> Vec<Value> {
-    match json.0 {
-        Value::Array(items) => items,
-        _ => Vec::new(),
     }
 }
 

@@ -12,8 +12,6 @@ use shared::{
 use super::{CONTENT_TYPE, Call, Failure, stored};
 use crate::{AppState, extent::Extent};
 
-const OCTET_STREAM: &str = "application/octet-stream";
-
 /// Why an answer fails the node; `None` if it does not.
 pub(super) fn failure_of(
     response: &EgressResponse,
@@ -62,7 +60,9 @@ pub(super) async fn output(
         Some(body) => body,
         None => {
             let content_type = response.headers.get(CONTENT_TYPE);
-            let content_type = content_type.map_or(OCTET_STREAM, String::as_str).to_owned();
+            let content_type = content_type
+                .map_or(stored::OCTET_STREAM, String::as_str)
+                .to_owned();
             stored::keep(response.body, &content_type, state, call).await?
         }
     };

@@ -12,7 +12,7 @@ use shared::{
 use super::{Call, Failure};
 use crate::AppState;
 
-const OCTET_STREAM: &str = "application/octet-stream";
+pub(super) const OCTET_STREAM: &str = "application/octet-stream";
 
 /// Keeps the body of an answer and returns `{ stored }`. When a worker before this one has kept
 /// another body, that one stays and is what the output tells.
