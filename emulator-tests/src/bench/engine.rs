@@ -174,11 +174,9 @@ fn compact_chain(length: usize) -> (Vec<Value>, Vec<Value>) {
     let name = |position: usize| format!("{position:x}");
     let mut nodes = vec![json!({ "id": "0", "type": "trigger" })];
     let others = 1..length;
-    nodes.extend(
-        others
-            .clone()
-            .map(|position| json!({ "id": name(position), "type": "merge" })),
-    );
+    nodes.extend(others.clone().map(
+        |position| json!({ "id": name(position), "type": "transform", "data": { "value": 1 } }),
+    ));
     let edges = others.map(|position| {
         let (source, target) = (name(position - 1), name(position));
         json!({ "id": target, "source": source, "target": target })

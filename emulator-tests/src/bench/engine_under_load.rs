@@ -33,8 +33,7 @@ use tower::ServiceExt;
 use crate::emulators::firestore::{EmbeddedFirestore, FirestoreOptions};
 
 const PROJECT_ID: &str = "demo-bench";
-/// Nobody reads the database past the engine here.
-const RULES: &str = "rules_version = '2'; service cloud.firestore {}";
+const RULES: &str = include_str!("../../../firestore.rules");
 
 pub(super) struct EngineUnderLoad {
     router: Router,
