@@ -15,6 +15,7 @@ mod data;
 mod error;
 mod evaluation;
 mod expression;
+mod extent;
 mod functions;
 mod library;
 mod lookup;
@@ -37,12 +38,17 @@ pub use bindings::Bindings;
 pub use error::Error;
 use evaluation::Evaluation;
 use expression::Expression;
+pub use extent::Extent;
 use paths::{Path, Paths};
 use template::{Expressions, Part};
 
 /// The largest result of a template, in bytes of JSON: larger outputs belong in storage, and a
 /// Firestore document ends at 1 MiB.
 pub const MAX_RESULT_BYTES: usize = 256 * 1024;
+
+/// The most levels of arrays and objects in what a run is given or makes: `serde_json` reads at
+/// most 127, and there are some around it where it is kept.
+pub const MAX_DEPTH: usize = 100;
 
 /// A JSON value with expressions in its strings.
 #[derive(Clone, Debug)]

@@ -10,5 +10,5 @@ pub mod usage;
 pub use agents::{allows_memory, deploy_agent_slot, release_agent, reserve_agent};
 pub use budget::percent_of_limit;
 pub use error::{Error, Resource};
-pub use metered::{Answer, Call, MeteredLlm};
+pub use metered::{Answer, Call, MeteredLlm, Use};
 pub use tiers::Plan;

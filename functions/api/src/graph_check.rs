@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use shared::{
     graph::{self, Graph, NodeKind},
+    inputs::{Extent, MAX_DEPTH},
     models::{Mock, Workflow},
 };
 
@@ -48,6 +49,10 @@ fn mock_problem(graph: &Graph, node_id: &str, mock: &Mock) -> Option<Problem> {
     if node.kind() == NodeKind::Trigger {
         let message = "the output of the trigger node is the payload";
         return Some(Problem::new(field, message));
+    }
+    if Extent::of(&mock.output).depth > MAX_DEPTH {
+        let message = format!("must be nested at most {MAX_DEPTH} levels deep");
+        return Some(Problem::new(format!("{field}.output"), message));
     }
     let (handle, handles) = (mock.handle.as_deref()?, node.handles());
     if handles.contains(&handle) {

@@ -6,7 +6,8 @@ use shared::{
     graph::{Graph, GraphLimits},
     ids::ExecutionId,
     models::{
-        AuditAction, Execution, Principal, Rerun, StartOptions, Timestamp, Trigger, TriggerType,
+        AuditAction, Execution, Principal, Rerun, StartOptions, Step, Timestamp, Trigger,
+        TriggerType,
     },
     store::{self, Store},
 };
@@ -53,6 +54,7 @@ pub(crate) async fn rerun(
         executions::require_ended(&execution)?;
         let graph = pinned_graph(store, &execution).await?;
         check_place(&graph, from)?;
+        require_iteration(store, &execution, from).await?;
         let trigger = trigger(principal, once, execution, from, now);
         let started = Started::by(&trigger);
         let mut writes = trail.append(entry(principal, from, &started), now).await?;
@@ -107,6 +109,24 @@ fn check_place(graph: &Graph, from: &Place<'_>) -> Result<(), Error> {
             ".3".repeat(loops)
         ),
     };
+    Err(Error::Invalid(vec![Problem::new("iteration", message)]))
+}
+
+/// Refuses an item that never had its turn at the node: nothing could be repeated.
+async fn require_iteration(
+    store: &Store,
+    execution: &Execution,
+    from: &Place<'_>,
+) -> Result<(), Error> {
+    let Some(iteration) = from.iteration.filter(|iteration| *iteration != "0") else {
+        return Ok(());
+    };
+    let steps = store.list_steps(&execution.org_id, &execution.id).await?;
+    let is_place = |step: &Step| step.node_id == from.node_id && step.iteration == iteration;
+    if steps.iter().any(is_place) {
+        return Ok(());
+    }
+    let message = "the execution has not come to the node in this iteration";
     Err(Error::Invalid(vec![Problem::new("iteration", message)]))
 }
 

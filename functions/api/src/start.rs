@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
     ids::{ExecutionId, OrgId, TriggerId, Uid, WorkflowId},
+    inputs::{Extent, MAX_DEPTH},
     models::{
         ExecutionStatus, JsonText, Mock, Principal, StartOptions, Timestamp, Trigger,
         TriggerSource, TriggerType,
@@ -100,7 +101,7 @@ pub(crate) async fn start(
     now: Timestamp,
 ) -> Result<Done<Started>, Error> {
     let options = &options(start.mocks)?;
-    require_size(start.payload, options.mocks.as_ref())?;
+    require_fit(start.payload, options.mocks.as_ref())?;
     let is_same = |trigger: &Trigger| {
         trigger.workflow_id == *start.workflow_id
             && trigger.payload.0 == *start.payload
@@ -158,7 +159,8 @@ fn options(mocks: &BTreeMap<String, Mock>) -> Result<StartOptions, Error> {
     Ok(StartOptions { mocks, rerun: None })
 }
 
-fn require_size(payload: &Value, mocks: Option<&JsonText>) -> Result<(), Error> {
+fn require_fit(payload: &Value, mocks: Option<&JsonText>) -> Result<(), Error> {
+    require_depth("payload", payload)?;
     let payload = payload.to_string().len();
     let mocks = mocks.map_or(0, |mocks| mocks.0.to_string().len());
     let problem = if payload > MAX_PAYLOAD_BYTES {
@@ -171,4 +173,13 @@ fn require_size(payload: &Value, mocks: Option<&JsonText>) -> Result<(), Error> 
         return Ok(());
     };
     Err(Error::Invalid(vec![problem]))
+}
+
+/// Refuses what no run could take over.
+pub(crate) fn require_depth(field: &str, payload: &Value) -> Result<(), Error> {
+    if Extent::of(payload).depth <= MAX_DEPTH {
+        return Ok(());
+    }
+    let message = format!("must be nested at most {MAX_DEPTH} levels deep");
+    Err(Error::Invalid(vec![Problem::new(field, message)]))
 }

@@ -19,7 +19,7 @@ use crate::{
     CALLER,
     error::{Error, Problem, Refusal},
     idempotency::{Done, Once},
-    start::{Draft, Started, find_started},
+    start::{Draft, Started, find_started, require_depth},
     trigger_declaration::{self, Webhook},
     workflows,
 };
@@ -125,16 +125,28 @@ pub(crate) async fn find(
 }
 
 impl Hook {
-    /// Whether the request was signed as it has to be, if it has to.
-    pub(crate) fn verify(&self, signed: &Signed<'_>, now: Timestamp) -> Result<(), Refusal> {
+    /// Whether the request was signed as it has to be, if it has to. A query is not part of what is
+    /// signed: anybody on the way could have added it.
+    pub(crate) fn verify(
+        &self,
+        signed: &Signed<'_>,
+        has_query: bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let Some(secret) = &self.secret else {
             return Ok(());
         };
-        signed.verify(secret.expose_secret(), now).map_err(|error| {
+        let verified = signed.verify(secret.expose_secret(), now).map_err(|error| {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(workflow.id = %self.workflow_id, error, "webhook refused");
             Refusal::UNSIGNED
-        })
+        });
+        verified?;
+        if has_query {
+            let message = "must be absent: the signature does not cover it";
+            return Err(Error::Invalid(vec![Problem::new("query", message)]));
+        }
+        Ok(())
     }
 
     /// Starts the workflow; a repeat of the event starts nothing.
@@ -152,6 +164,7 @@ impl Hook {
             "query": delivery.query,
             "headers": delivery.headers,
         });
+        require_depth("body", &payload)?;
         require_size(&payload)?;
         let (workflow_id, key) = (&self.workflow_id, delivery.key.as_deref());
         // Headers tell of the attempt, which is another one when the event is sent again.

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use shared::{
     clock::SharedClock,
     ids::fingerprint,
+    inputs::Extent,
     models::{
         Execution, LogKind, LogLevel, LogLine, Step, StepIntent, StepResult, StepStatus, Timestamp,
     },
@@ -24,7 +25,6 @@ pub(crate) use self::{
 };
 use crate::{
     AppState,
-    extent::Extent,
     fault_points::{Flaw, KillPoint, is_broken, reach},
 };
 

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod allowance;
 mod config;
-mod extent;
 pub mod fault_points;
 mod handler;
 mod journal;

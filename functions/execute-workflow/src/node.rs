@@ -26,7 +26,7 @@ use shared::{
 };
 
 pub(crate) use self::output::{by_id, join};
-use crate::AppState;
+use crate::{AppState, allowance::Allowance};
 
 /// A node whose input is resolved.
 pub(crate) enum Prepared {
@@ -55,7 +55,7 @@ pub(crate) trait Effect: Send + Sync {
 }
 
 /// On whose behalf a side effect happens.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Call {
     /// The run, as it was when the effect began.
     pub(crate) execution: Arc<Execution>,
@@ -64,6 +64,8 @@ pub(crate) struct Call {
     pub(crate) iteration: String,
     /// The same in every attempt.
     pub(crate) idempotency_key: String,
+    /// What the run's model calls may use together.
+    pub(crate) allowance: Arc<Allowance>,
 }
 
 /// What a node came to.

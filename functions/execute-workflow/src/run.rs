@@ -26,6 +26,7 @@ use self::{
 };
 use crate::{
     AppState,
+    allowance::Allowance,
     fault_points::{Flaw, KillPoint, is_broken, reach},
     journal::{self, Claim, End, Error, Journal, StepKey},
     node::Stop,
@@ -146,6 +147,8 @@ struct Run<'a> {
     /// By node id, what is not run but given.
     mocks: BTreeMap<String, Mock>,
     claimed_at: Timestamp,
+    /// What the model calls under way may use together.
+    allowance: Arc<Allowance>,
     /// Why the run fails, once a node has failed it.
     failure: Option<ExecutionError>,
     /// Where this worker has found that something is waited for, and until when at the latest.
@@ -174,6 +177,7 @@ impl<'a> Run<'a> {
             graph,
             mocks: mocks.unwrap_or_default(),
             claimed_at: journal.now(),
+            allowance: Arc::new(Allowance::of(&execution.budget)),
             failure: None,
             waits: Vec::new(),
             is_cut_short: false,
@@ -309,6 +313,8 @@ impl<'a> Run<'a> {
         if let Err(error) = self.settle(place, &iteration, result, duration_ms) {
             self.failure.get_or_insert(error);
         }
+        let budget = &self.journal.execution().budget;
+        self.allowance.book(&finished.idempotency_key, budget);
         Ok(())
     }
 

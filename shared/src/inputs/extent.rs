@@ -6,16 +6,17 @@ use serde_json::{Number, Value};
 
 /// Depth and size of a JSON value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Extent {
+pub struct Extent {
     /// Levels of arrays and objects.
-    pub(crate) depth: usize,
+    pub depth: usize,
     /// Bytes as text, a few more.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
 }
 
 impl Extent {
     /// Measures a value.
-    pub(crate) fn of(value: &Value) -> Self {
+    #[must_use]
+    pub fn of(value: &Value) -> Self {
         match value {
             Value::Null | Value::Bool(_) => Self { depth: 0, bytes: 5 },
             Value::Number(number) => Self {

@@ -11,8 +11,7 @@ use cel::common::{
 };
 use serde_json::{Number, Value};
 
-/// Deep enough for any data, and below the 128 levels that `serde_json` reads back.
-const MAX_DEPTH: usize = 100;
+use super::MAX_DEPTH;
 
 /// Why a CEL value is not a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

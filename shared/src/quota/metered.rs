@@ -1,3 +1,5 @@
+use std::ops::Add;
+
 use super::{Error, Plan, budget};
 use crate::{
     clock::SharedClock,
@@ -36,6 +38,15 @@ pub struct Answer {
     /// The answer.
     pub response: ChatResponse,
     /// What it cost, in micro-dollars.
+    pub cost_micro_usd: i64,
+}
+
+/// What calls use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Use {
+    /// Tokens, in and out.
+    pub tokens: i64,
+    /// What they cost, in micro-dollars.
     pub cost_micro_usd: i64,
 }
 
@@ -101,11 +112,22 @@ impl MeteredLlm {
         }
     }
 
+    /// The most that a call can use.
+    ///
+    /// # Errors
+    /// Returns [`Error::UnknownModel`].
+    pub fn ceiling(&self, request: &ChatRequest) -> Result<Use, Error> {
+        let price = find_price(&request.model, self.clock.now().into())?;
+        let ceiling = Usage::ceiling(request);
+        Ok(Use {
+            tokens: ceiling.total(),
+            cost_micro_usd: price.cost_micro_usd(&ceiling),
+        })
+    }
+
     async fn admit(&self, call: &Call) -> Result<(Vec<Write>, Admission), Error> {
         let now = Timestamp::from(self.clock.now());
-        let model = &call.request.model;
-        let price = price::find(model, &day_of(now));
-        let price = price.ok_or_else(|| Error::UnknownModel(model.clone()))?;
+        let price = find_price(&call.request.model, now)?;
         let organization = self.store.find_organization(&call.org_id).await?;
         let organization = organization.ok_or(Error::UnknownOrganization)?.value;
         let admission = Admission {
@@ -205,6 +227,33 @@ impl MeteredLlm {
         let quota = self.store.find_token_quota(org_id).await?;
         Ok(quota.map_or_else(Default::default, |quota| (quota.value, Some(quota.version))))
     }
+}
+
+impl Answer {
+    /// What the call has used.
+    #[must_use]
+    pub fn used(&self) -> Use {
+        Use {
+            tokens: self.response.usage.total(),
+            cost_micro_usd: self.cost_micro_usd,
+        }
+    }
+}
+
+impl Add for Use {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            tokens: self.tokens.saturating_add(other.tokens),
+            cost_micro_usd: self.cost_micro_usd.saturating_add(other.cost_micro_usd),
+        }
+    }
+}
+
+fn find_price(model: &str, now: Timestamp) -> Result<Price, Error> {
+    let price = price::find(model, &day_of(now));
+    price.ok_or_else(|| Error::UnknownModel(model.to_owned()))
 }
 
 fn entry_id(call: &Call) -> RecordId {

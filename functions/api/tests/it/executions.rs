@@ -87,10 +87,13 @@ async fn payloads_of_any_type_are_taken_up_to_their_size() {
         let body = json!({ "workflowId": "w1", "payload": payload });
         assert_eq!(app.post("admin", "/executions", &body).await.status, 202);
     }
-    let body = json!({ "workflowId": "w1", "payload": "x".repeat(255_999) });
-    let refused = app.post("admin", "/executions", &body).await;
-    assert_eq!(refused.refusal(), (400, "invalid_argument"));
-    assert_eq!(refused.fields(), ["payload"]);
+    let deep = (0..101).fold(json!(1), |value, _| json!([value]));
+    for payload in [json!("x".repeat(255_999)), deep] {
+        let body = json!({ "workflowId": "w1", "payload": payload });
+        let refused = app.post("admin", "/executions", &body).await;
+        assert_eq!(refused.refusal(), (400, "invalid_argument"));
+        assert_eq!(refused.fields(), ["payload"]);
+    }
 }
 
 #[tokio::test]

@@ -73,6 +73,9 @@ async fn what_a_node_cannot_come_to_is_refused_by_field() {
         (json!([]), "mocks"),
         (json!(null), "mocks"),
     ];
+    let deep = (0..101).fold(json!(1), |value, _| json!([value]));
+    let cases = cases.into_iter();
+    let cases = cases.chain([(json!({ "ask": { "output": deep } }), "mocks.ask.output")]);
     for (mocks, field) in cases {
         let body = json!({ "mocks": mocks });
         let refused = app.post("user", &path, &body).await;

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 use shared::{
     ids::OrgId,
-    models::{ExecutionStatus, JsonText, Rerun, StartOptions, TriggerType, WorkflowVersion},
-    store::workflows,
+    models::{ExecutionStatus, JsonText, Rerun, StartOptions, Step, TriggerType, WorkflowVersion},
+    store::{executions, workflows},
 };
 
 use crate::{
@@ -68,6 +68,14 @@ async fn looping_app() -> TestApp {
     };
     let mut writes = seeds::with_version(&execution, &version);
     writes.push(seeds::trigger("looped"));
+    for (node_id, iteration) in [("inner", "0.0"), ("work", "0.3.11")] {
+        let step = Step {
+            node_id: node_id.to_owned(),
+            iteration: iteration.to_owned(),
+            ..seeds::step()
+        };
+        writes.push(executions::set_step(&execution.id, &step).unwrap());
+    }
     app.store.commit(writes).await.unwrap();
     app
 }
@@ -154,6 +162,8 @@ async fn the_place_must_be_one_of_the_version_that_ran() {
         ("from=work&iteration=0.1.2.3", "iteration"),
         ("from=work&iteration=0.01.2", "iteration"),
         ("from=work&iteration=", "iteration"),
+        ("from=work&iteration=0.3.12", "iteration"),
+        ("from=inner&iteration=0.3", "iteration"),
         ("iteration=0", "query"),
         ("from=work&to=start", "to"),
     ] {

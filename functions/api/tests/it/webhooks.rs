@@ -282,6 +282,9 @@ async fn a_webhook_that_wants_signatures_accepts_those_of_its_secret() {
         let refused = send(&app, &path, headers, body).await;
         assert_eq!(refused.refusal(), (401, "unauthenticated"), "{headers:?}");
     }
+    let refused = send(&app, &format!("{path}?a=1"), &headers, "{}").await;
+    assert_eq!(refused.refusal(), (400, "invalid_argument"));
+    assert_eq!(refused.fields(), ["query"], "it is not signed");
     assert_eq!(app.db.count("triggers"), before);
 }
 
@@ -330,6 +333,11 @@ async fn bodies_are_limited() {
         (400, "invalid_argument"),
         "six bytes each as JSON"
     );
+    let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    assert_eq!(send(&app, &path, &[], &nested(99)).await.status, 202);
+    let refused = send(&app, &path, &[], &nested(100)).await;
+    assert_eq!(refused.refusal(), (400, "invalid_argument"));
+    assert_eq!(refused.fields(), ["body"], "it is one level deep itself");
     let malformed = send(&app, &path, &[], "{").await;
     assert_eq!(malformed.refusal(), (400, "invalid_argument"));
 }

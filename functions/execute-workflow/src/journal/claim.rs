@@ -2,6 +2,7 @@
 
 use shared::{
     ids::{ExecutionId, OrgId, random_token},
+    inputs::Extent,
     models::{Execution, ExecutionStatus, Step, Timestamp, WorkflowState},
     retry::{Policy, retry},
     store::{Versioned, Write, workflow_states},
@@ -10,7 +11,6 @@ use shared::{
 use super::{Error, Journal, Recorded};
 use crate::{
     AppState,
-    extent::Extent,
     fault_points::{KillPoint, reach},
 };
 

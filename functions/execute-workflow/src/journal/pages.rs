@@ -1,8 +1,6 @@
 //! Steps that began and ended between two commits share documents.
 
-use shared::models::Step;
-
-use crate::extent::Extent;
+use shared::{inputs::Extent, models::Step};
 
 /// Bytes in one document: Firestore allows 1 MiB
 /// (<https://firebase.google.com/docs/firestore/quotas>), and text in text takes up to twice as much.

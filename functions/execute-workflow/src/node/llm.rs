@@ -95,6 +95,8 @@ impl LlmCall {
             json: self.json,
             idempotency_key: call.idempotency_key.clone(),
         };
+        let ceiling = state.llm.ceiling(&request).map_err(to_stop)?;
+        let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
         let metered = quota::Call {
             org_id: call.execution.org_id.clone(),
             agent_id: self.agent_id.clone(),
@@ -102,7 +104,9 @@ impl LlmCall {
             execution_id: Some(call.execution.id.clone()),
             request,
         };
-        state.llm.chat(&metered).await.map_err(to_stop)
+        let answer = state.llm.chat(&metered).await.map_err(to_stop)?;
+        held.end(answer.used());
+        Ok(answer)
     }
 }
 

@@ -35,6 +35,7 @@ const RETRY_BUDGET: Duration = Duration::from_secs(150);
 pub(super) struct Finished {
     pub(super) place: Place,
     pub(super) iteration: String,
+    pub(super) idempotency_key: String,
     pub(super) result: Result<Outcome, Stop>,
     pub(super) duration_ms: i64,
 }
@@ -245,6 +246,7 @@ impl<'a> Run<'a> {
             node_id: node.id.clone(),
             iteration: iteration.to_owned(),
             idempotency_key: self.journal.idempotency_key(key),
+            allowance: Arc::clone(&self.allowance),
         };
         let timeout = timeout_of(node).min(self.time_left());
         Some(perform(
@@ -308,6 +310,7 @@ async fn perform(
     Finished {
         place,
         iteration: call.iteration,
+        idempotency_key: call.idempotency_key,
         result,
         duration_ms: i64::try_from(elapsed).unwrap_or(i64::MAX),
     }

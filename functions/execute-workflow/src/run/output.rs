@@ -1,15 +1,12 @@
 use serde_json::Value;
 use shared::{
     graph::{Graph, NodeIndex, NodeKind},
-    inputs::MAX_RESULT_BYTES,
+    inputs::{Extent, MAX_RESULT_BYTES},
     models::{ExecutionError, JsonText},
 };
 
 use super::{Plan, error};
-use crate::{
-    extent::Extent,
-    node::{by_id, join},
-};
+use crate::node::{by_id, join};
 
 /// The run's output: that of the `output` node that was reached, an object by node id when there
 /// are several, or the outputs of the last nodes when there is none.

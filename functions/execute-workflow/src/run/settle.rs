@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use shared::{
     graph::{Node, OnError, handle},
-    inputs::MAX_RESULT_BYTES,
+    inputs::{Extent, MAX_DEPTH, MAX_RESULT_BYTES},
     models::{
         ExecutionError, JsonText, LogKind, LogLevel, Step, StepResult, StepStatus, Timestamp,
     },
@@ -16,13 +16,9 @@ use super::{
     plan::{Bearer, Place},
 };
 use crate::{
-    extent::Extent,
     journal::StepKey,
     node::{Failure, Outcome, usual_handle},
 };
-
-/// `serde_json` reads at most 127 levels: a deeper output could not be read back.
-const MAX_DEPTH: usize = 100;
 
 impl Run<'_> {
     /// Records what a node came to, by its policy for failures.

@@ -6,6 +6,7 @@ mod agents;
 mod app;
 mod at_most_once;
 mod branches;
+mod budgets;
 mod continuations;
 mod edge;
 mod erasures;

@@ -6,11 +6,14 @@ use ::http::StatusCode;
 use jiff::fmt::rfc2822;
 use serde_json::{Value, json};
 use shared::{
-    clock::SharedClock, egress::EgressResponse, graph::ResponseFormat, inputs::MAX_RESULT_BYTES,
+    clock::SharedClock,
+    egress::EgressResponse,
+    graph::ResponseFormat,
+    inputs::{Extent, MAX_RESULT_BYTES},
 };
 
 use super::{CONTENT_TYPE, Call, Failure, stored};
-use crate::{AppState, extent::Extent};
+use crate::AppState;
 
 /// Why an answer fails the node; `None` if it does not.
 pub(super) fn failure_of(
