@@ -4,6 +4,7 @@ mod allowance;
 mod config;
 pub mod fault_points;
 mod handler;
+mod isolation;
 mod journal;
 mod node;
 mod publish;
@@ -37,6 +38,7 @@ use shared::{
     store::{self, DatabaseClock, Store, firestore::Firestore},
 };
 
+use crate::isolation::Isolation;
 pub use crate::{config::Config, settings::Settings};
 
 /// Acts for itself when it looks across organizations.
@@ -62,6 +64,7 @@ pub struct AppState {
     erasure: Erasure,
     settings: Settings,
     callers: ServiceCallers,
+    isolation: Isolation,
     shutdown: Shutdown,
 }
 
@@ -138,6 +141,7 @@ impl AppState {
             erasure,
             settings,
             callers,
+            isolation: Isolation::default(),
             shutdown,
         }
     }
