@@ -12,7 +12,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("shutdown", ""),
     ("models", "ids"),
     ("inputs", ""),
-    ("graph", "ids models inputs"),
+    ("graph", "ids models inputs actions"),
     ("store", "ids models clock config retry"),
     ("llm", "ids models clock config retry"),
     ("crypto", "config retry"),
@@ -21,7 +21,10 @@ const FLOORS: &[(&str, &str)] = &[
     ("service_identity", ""),
     ("identity", "ids clock config retry service_identity"),
     ("queue", "ids clock config retry models service_identity"),
-    ("google", "ids clock config retry"),
+    // Not on the page: what can be done with connected services, as data, and the adapters that do
+    // it, Google's among them.
+    ("actions", "models"),
+    ("connectors", "ids clock config models retry actions"),
     ("stripe", "ids clock config retry"),
     ("email", "ids clock config retry"),
     ("vector", "ids clock config retry"),
@@ -30,7 +33,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("auth", "0-1 store"),
     // Not on the page: the chain needs a key, its anchors a bucket.
     ("audit", "0-1 store crypto storage"),
-    ("vault", "0-1 store crypto google"),
+    ("vault", "0-1 store crypto connectors actions outbox"),
     // Not on the page: who belongs where, and how one gets there.
     ("members", "0-1 store"),
     ("invitation", "0-1 store crypto audit members"),
@@ -72,6 +75,7 @@ const VENDORS: &[(&str, &[&str])] = &[
             "functions/handle-stripe-webhook/src/stripe_client.rs",
             "shared/src/auth/google_keys.rs",
             "shared/src/auth/verifier.rs",
+            "shared/src/connectors/",
             "shared/src/egress",
             "shared/src/email/sendgrid.rs",
             "shared/src/http/client.rs",

