@@ -3,12 +3,20 @@
 
 mod credentials;
 mod error;
+mod http;
+mod input;
+mod label;
+mod llm_keys;
+mod set;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
 pub use credentials::{Credentials, GithubApp, GoogleTokens, TwilioAccount};
 pub use error::Error;
+pub use http::Endpoint;
+pub use llm_keys::{LlmKeys, LlmVendor};
+pub use set::Connectors;
 
 /// Whose credentials they are, as the service itself tells.
 #[derive(Clone, Debug, PartialEq, Eq)]

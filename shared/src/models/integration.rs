@@ -4,7 +4,7 @@ use super::Timestamp;
 use crate::ids::{IntegrationId, OrgId, Uid};
 
 /// An outside service that an organization can connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IntegrationService {
     /// Google Workspace.
