@@ -1,31 +1,17 @@
 //! The integration hub: where the credentials of connected services live, and the only code that
 //! opens them. What wants something of a service says what, and gets the answer, never the key.
 
+mod error;
+
 use serde_json::Value;
+
+pub use error::Error;
 
 use crate::{
     actions::Action,
-    connectors,
     ids::{IntegrationId, OrgId},
     store,
 };
-
-/// Why the hub did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The organization has no such integration, or none of the service.
-    #[error("the service is not connected")]
-    NotConnected,
-    /// The integration needs attention of its owner.
-    #[error("the integration needs to be connected again")]
-    Broken,
-    /// The service did not do it.
-    #[error("the service did not do what was asked")]
-    Service(#[from] connectors::Error),
-    /// The database failed.
-    #[error("the integration cannot be read or written")]
-    Store(#[from] store::Error),
-}
 
 /// An action and for whom it is.
 #[derive(Clone, Copy, Debug)]

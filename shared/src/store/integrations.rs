@@ -106,6 +106,7 @@ fn mirror(integration: &Integration) -> Result<Write, Error> {
         status: integration.status,
         error_cause: integration.error_cause.clone(),
         last_sync: integration.last_sync,
+        granted_scopes: integration.granted_scopes.clone(),
     };
     super::write(mirror_path(&integration.id), &status, Precondition::None)
 }
@@ -122,7 +123,7 @@ fn path(id: &IntegrationId) -> DocumentPath {
 mod tests {
     use super::*;
     use crate::{
-        models::{IntegrationService, IntegrationStatus},
+        models::{IntegrationService, IntegrationStatus, RenewalLease},
         store::document_db::Operation,
     };
 
@@ -139,6 +140,7 @@ mod tests {
             error_cause: None,
             last_sync: None,
             granted_scopes: vec!["openid".to_owned()],
+            renewal: RenewalLease::default(),
         };
         let [_, copy] = create(&integration).unwrap();
         assert_eq!(copy.path.as_str(), "integration_status/i1");
@@ -147,6 +149,14 @@ mod tests {
         };
         let mut names: Vec<_> = fields.keys().map(String::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["accountLabel", "id", "orgId", "service", "status"]);
+        let expected = [
+            "accountLabel",
+            "grantedScopes",
+            "id",
+            "orgId",
+            "service",
+            "status",
+        ];
+        assert_eq!(names, expected);
     }
 }
