@@ -1,6 +1,7 @@
 //! The integration hub: where the credentials of connected services live, and the only code that
 //! opens them. What wants something of a service says what, and gets the answer, never the key.
 
+use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::{
@@ -42,6 +43,16 @@ pub struct Call<'a> {
     pub idempotency_key: &'a str,
 }
 
+/// What has actions carried out: the hub, for those who need no more of it.
+#[async_trait]
+pub trait Actions: Send + Sync {
+    /// Has the connected service carry out an action.
+    ///
+    /// # Errors
+    /// Returns [`Error`].
+    async fn perform(&self, call: &Call<'_>) -> Result<Value, Error>;
+}
+
 /// The hub.
 #[derive(Clone)]
 pub struct Vault {
@@ -62,5 +73,12 @@ impl Vault {
     pub async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
         let _ = self.store.has_integration(call.org_id).await?;
         Err(Error::NotConnected)
+    }
+}
+
+#[async_trait]
+impl Actions for Vault {
+    async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
+        Self::perform(self, call).await
     }
 }
