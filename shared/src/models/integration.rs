@@ -25,6 +25,23 @@ pub enum IntegrationService {
     Gemini,
 }
 
+impl IntegrationService {
+    /// The stored name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Google => "google",
+            Self::Stripe => "stripe",
+            Self::Github => "github",
+            Self::Twilio => "twilio",
+            Self::Sendgrid => "sendgrid",
+            Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+        }
+    }
+}
+
 /// Whether an integration works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
