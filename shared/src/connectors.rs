@@ -3,6 +3,7 @@
 
 mod credentials;
 mod error;
+pub mod google;
 
 use async_trait::async_trait;
 use serde_json::Value;
