@@ -3,6 +3,7 @@
 
 mod credentials;
 mod error;
+pub mod google;
 mod http;
 mod input;
 mod label;

@@ -3,6 +3,7 @@
 
 mod error;
 
+use async_trait::async_trait;
 use serde_json::Value;
 
 pub use error::Error;
@@ -28,6 +29,16 @@ pub struct Call<'a> {
     pub idempotency_key: &'a str,
 }
 
+/// What has actions carried out: the hub, for those who need no more of it.
+#[async_trait]
+pub trait Actions: Send + Sync {
+    /// Has the connected service carry out an action.
+    ///
+    /// # Errors
+    /// Returns [`Error`].
+    async fn perform(&self, call: &Call<'_>) -> Result<Value, Error>;
+}
+
 /// The hub.
 #[derive(Clone)]
 pub struct Vault {
@@ -48,5 +59,12 @@ impl Vault {
     pub async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
         let _ = self.store.has_integration(call.org_id).await?;
         Err(Error::NotConnected)
+    }
+}
+
+#[async_trait]
+impl Actions for Vault {
+    async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
+        Self::perform(self, call).await
     }
 }
