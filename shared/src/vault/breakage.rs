@@ -8,11 +8,7 @@ use crate::{
 impl Vault {
     /// Marks the integration as broken and has its owner told, once, unless its credentials were
     /// replaced since; tells whether it is broken now.
-    pub(super) async fn mark_broken(
-        &self,
-        seen: &Integration,
-        cause: &str,
-    ) -> Result<bool, Error> {
+    pub(super) async fn mark_broken(&self, seen: &Integration, cause: &str) -> Result<bool, Error> {
         let now = self.now();
         let is_broken = commit_contended(&self.store, || async move {
             let found = self.store.find_integration(&seen.org_id, &seen.id).await?;

@@ -76,12 +76,13 @@ impl Vault {
         account: &Account,
         credentials: &Credentials,
     ) -> Result<Connection, Error> {
-        let is_same = account.id.is_none()
-            || integration_id(connecting, account, credentials)? == *id;
+        let is_same =
+            account.id.is_none() || integration_id(connecting, account, credentials)? == *id;
         if !is_same {
             return Err(Error::OtherAccount);
         }
-        self.seal_as(id.clone(), connecting, account, credentials).await
+        self.seal_as(id.clone(), connecting, account, credentials)
+            .await
     }
 
     /// The writes that keep a connection, for a commit that also records who has made it, and the
@@ -100,7 +101,10 @@ impl Vault {
         };
         let before = current.value.clone();
         // Whoever is renewing the credentials before these comes too late.
-        let fence = new.renewal.fence.max(before.renewal.fence.saturating_add(1));
+        let fence = new
+            .renewal
+            .fence
+            .max(before.renewal.fence.saturating_add(1));
         current.value = Integration {
             last_sync: before.last_sync,
             renewal: RenewalLease { fence, until: None },

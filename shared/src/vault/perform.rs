@@ -67,7 +67,12 @@ impl Vault {
 
     async fn carry_out(&self, call: &Call<'_>, usable: &Usable) -> Result<Value, Error> {
         let needs_consent = || Error::NeedsConsent {
-            scopes: call.action.scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            scopes: call
+                .action
+                .scopes
+                .iter()
+                .map(|scope| (*scope).to_owned())
+                .collect(),
         };
         if !is_granted(&usable.integration, call.action) {
             return Err(needs_consent());
@@ -107,7 +112,9 @@ impl Vault {
 fn is_granted(integration: &Integration, action: &Action) -> bool {
     let granted = &integration.granted_scopes;
     let mut scopes = action.scopes.iter();
-    scopes.len() == 0 || granted.is_empty() || scopes.any(|scope| granted.iter().any(|one| one == scope))
+    scopes.len() == 0
+        || granted.is_empty()
+        || scopes.any(|scope| granted.iter().any(|one| one == scope))
 }
 
 /// A call that was not carried out, and whether it may be tried again.

@@ -1,6 +1,6 @@
 //! Credentials that are good for a call: renewed early, and once for any number of processes.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::{Error, Vault};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
         google::oauth::{self, GoogleOAuth, Refreshed},
     },
     ids::{IntegrationId, OrgId},
-    models::{Integration, IntegrationStatus, RenewalLease},
+    models::{Integration, IntegrationStatus, RenewalLease, Timestamp},
     retry::{Policy, Transient, retry},
     store::{self, Versioned, commit_contended, integrations},
 };
@@ -83,26 +83,24 @@ impl Vault {
                 credentials,
             });
         };
-        let is_refused = matches!(refused, Some(Credentials::Google(refused)) if is_same(&refused.access_token, &tokens.access_token));
-        let lasts = |seconds| !is_refused && self.now().plus_seconds(seconds) < tokens.expires_at;
-        let until = integration.value.renewal.until;
-        let is_taken = until.is_some_and(|until| until > self.now());
-        if lasts(EARLY_SECS) || (is_taken && lasts(LEAST_SECS)) {
-            return Ok(Usable {
+        match need_of(tokens, refused, integration.value.renewal, self.now()) {
+            Need::Nothing => Ok(Usable {
                 integration: integration.value,
                 credentials,
-            });
+            }),
+            Need::Patience => Err(Obstacle::Renewing),
+            Need::Renewal => {
+                let claimed = self.claim(integration).await?;
+                self.renew(google, claimed, tokens).await
+            }
         }
-        if is_taken {
-            return Err(Obstacle::Renewing);
-        }
-        let tokens = tokens.clone();
-        let claimed = self.claim(integration).await?;
-        self.renew(google, claimed, &tokens).await
     }
 
     /// Takes the renewal for this caller; of those who try at the same time, one gets it.
-    async fn claim(&self, mut integration: Versioned<Integration>) -> Result<Integration, Obstacle> {
+    async fn claim(
+        &self,
+        mut integration: Versioned<Integration>,
+    ) -> Result<Integration, Obstacle> {
         integration.value.renewal = RenewalLease {
             fence: integration.value.renewal.fence.saturating_add(1),
             until: Some(self.now().plus_seconds(LEASE_SECS)),
@@ -121,8 +119,9 @@ impl Vault {
         claimed: Integration,
         tokens: &GoogleTokens,
     ) -> Result<Usable, Obstacle> {
-        let refresh = || google.refresh(&tokens.refresh_token);
-        let error = match retry(Policy::REMOTE_CALL, refresh).await {
+        let token = &tokens.refresh_token;
+        let refreshed = retry(Policy::REMOTE_CALL, || google.refresh(token)).await;
+        let error = match refreshed {
             Ok(refreshed) => return self.keep(claimed, tokens, refreshed).await,
             Err(error) => error,
         };
@@ -185,12 +184,13 @@ impl Vault {
     async fn under_fence(
         &self,
         claimed: &Integration,
-        change: impl Fn(&mut Integration),
+        change: impl Fn(&mut Integration) + Sync,
     ) -> Result<Option<Integration>, store::Error> {
         let change = &change;
         commit_contended(&self.store, || async move {
             let current = self.store.find_integration(&claimed.org_id, &claimed.id);
-            let Some(mut current) = current.await?.filter(|current| is_own(current, claimed)) else {
+            let Some(mut current) = current.await?.filter(|current| is_own(current, claimed))
+            else {
                 return Ok((Vec::new(), None));
             };
             change(&mut current.value);
@@ -206,6 +206,32 @@ pub(super) fn is_own(current: &Versioned<Integration>, claimed: &Integration) ->
     current.value.renewal.fence == claimed.renewal.fence
 }
 
-fn is_same(one: &SecretString, other: &SecretString) -> bool {
-    one.expose_secret() == other.expose_secret()
+/// What has to happen before tokens are good for a call.
+enum Need {
+    Nothing,
+    /// Somebody else is renewing them.
+    Patience,
+    Renewal,
+}
+
+fn need_of(
+    tokens: &GoogleTokens,
+    refused: Option<&Credentials>,
+    lease: RenewalLease,
+    now: Timestamp,
+) -> Need {
+    let is_refused = match refused {
+        Some(Credentials::Google(refused)) => {
+            refused.access_token.expose_secret() == tokens.access_token.expose_secret()
+        }
+        _ => false,
+    };
+    let lasts = |seconds| !is_refused && now.plus_seconds(seconds) < tokens.expires_at;
+    let is_taken = lease.until.is_some_and(|until| until > now);
+    match is_taken {
+        _ if lasts(EARLY_SECS) => Need::Nothing,
+        true if lasts(LEAST_SECS) => Need::Nothing,
+        true => Need::Patience,
+        false => Need::Renewal,
+    }
 }

@@ -101,11 +101,13 @@ impl Throttle {
         rate: Rate,
     ) -> Result<(), connectors::Error> {
         let ready_at = self.reserve(id, rate)?;
-        let wait = async || match ready_at.saturating_duration_since(Instant::now()) {
-            Duration::ZERO => Ok(()),
-            left => Err(TooEarly(left)),
-        };
-        let waited = retry(Policy::TURN, wait).await;
+        let waited = retry(Policy::TURN, || async move {
+            match ready_at.saturating_duration_since(Instant::now()) {
+                Duration::ZERO => Ok(()),
+                left => Err(TooEarly(left)),
+            }
+        })
+        .await;
         waited.map_err(|TooEarly(left)| connectors::Error::RateLimited {
             retry_after: Some(left),
         })
@@ -191,7 +193,10 @@ mod tests {
         }
         let started = Instant::now();
         throttle.wait(&id("i2"), send).await.unwrap();
-        throttle.wait(&id("i1"), rate("google.sheets.read")).await.unwrap();
+        throttle
+            .wait(&id("i1"), rate("google.sheets.read"))
+            .await
+            .unwrap();
         assert_eq!(started.elapsed(), Duration::ZERO);
     }
 
@@ -208,6 +213,9 @@ mod tests {
         assert_eq!(taken, 50, "a burst, and ten seconds of turns");
         assert!(refused.retry_after().unwrap() > MAX_WAIT);
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(throttle.reserve(&i1, send).is_ok(), "a refusal costs nothing");
+        assert!(
+            throttle.reserve(&i1, send).is_ok(),
+            "a refusal costs nothing"
+        );
     }
 }
