@@ -4,6 +4,7 @@
 mod credentials;
 mod error;
 mod github;
+pub mod google;
 mod http;
 mod input;
 mod label;
@@ -29,6 +30,9 @@ pub use twilio::Twilio;
 /// Whose credentials they are, as the service itself tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
+    /// What the service knows it by, the same for all credentials of it: `sub` of Google, `acct_…`
+    /// of Stripe; none where it does not tell.
+    pub id: Option<String>,
     /// For people, and masked: `a…@example.com`, `sk_live_…4242`.
     pub label: String,
     /// Scopes that the credentials have, where the service tells them.

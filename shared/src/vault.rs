@@ -1,31 +1,18 @@
 //! The integration hub: where the credentials of connected services live, and the only code that
 //! opens them. What wants something of a service says what, and gets the answer, never the key.
 
+mod error;
+
+use async_trait::async_trait;
 use serde_json::Value;
+
+pub use error::Error;
 
 use crate::{
     actions::Action,
-    connectors,
     ids::{IntegrationId, OrgId},
     store,
 };
-
-/// Why the hub did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The organization has no such integration, or none of the service.
-    #[error("the service is not connected")]
-    NotConnected,
-    /// The integration needs attention of its owner.
-    #[error("the integration needs to be connected again")]
-    Broken,
-    /// The service did not do it.
-    #[error("the service did not do what was asked")]
-    Service(#[from] connectors::Error),
-    /// The database failed.
-    #[error("the integration cannot be read or written")]
-    Store(#[from] store::Error),
-}
 
 /// An action and for whom it is.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +27,16 @@ pub struct Call<'a> {
     pub input: &'a Value,
     /// Equal for every attempt.
     pub idempotency_key: &'a str,
+}
+
+/// What has actions carried out: the hub, for those who need no more of it.
+#[async_trait]
+pub trait Actions: Send + Sync {
+    /// Has the connected service carry out an action.
+    ///
+    /// # Errors
+    /// Returns [`Error`].
+    async fn perform(&self, call: &Call<'_>) -> Result<Value, Error>;
 }
 
 /// The hub.
@@ -62,5 +59,12 @@ impl Vault {
     pub async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
         let _ = self.store.has_integration(call.org_id).await?;
         Err(Error::NotConnected)
+    }
+}
+
+#[async_trait]
+impl Actions for Vault {
+    async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
+        Self::perform(self, call).await
     }
 }

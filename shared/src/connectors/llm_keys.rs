@@ -104,6 +104,7 @@ impl Connector for LlmKeys {
         answer.json::<Models>()?;
         let prefixes = ["sk-ant-api03-", "sk-proj-", "sk-svcacct-", "sk-", "AIza"];
         Ok(Account {
+            id: None,
             label: mask(key, &prefixes),
             scopes: Vec::new(),
         })

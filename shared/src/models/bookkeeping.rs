@@ -62,10 +62,11 @@ pub struct OAuthState {
     pub uid: Uid,
     /// The service.
     pub service: super::IntegrationService,
-    /// PKCE code verifier (RFC 7636); worthless without the code that only the user's browser gets.
-    pub code_verifier: String,
     /// Scopes asked for.
     pub scopes: Vec<String>,
+    /// Whether the user was made to consent anew, which brings a refresh token.
+    #[serde(default)]
+    pub is_new_consent: bool,
     /// When it ends (TTL field).
     pub expires_at: Timestamp,
 }

@@ -9,6 +9,7 @@ mod crypto;
 mod database_clock;
 mod edge;
 mod erasure;
+mod google;
 mod identity;
 mod invitations;
 mod llm;
