@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use self::{
     app::InstallationTokens,
-    wire::{AppBody, UserBody, from_refusal},
+    wire::{InstallationBody, UserBody, from_refusal},
 };
 use super::{
     Account, Connector, Credentials, Endpoint, Error, GithubApp, Request,
@@ -76,13 +76,19 @@ impl Github {
         self.tokens.keep(app, created)
     }
 
+    /// A token is asked for as well: an installation that is suspended is shown, but gets none.
     async fn check_app(&self, app: &GithubApp) -> Result<Account, Error> {
         let session = self.session(self.tokens.sign(app)?);
-        let found: AppBody = session.get("/app", &[]).await?;
+        let path = format!("/app/installations/{}", app.installation_id);
+        let installation: InstallationBody = session.get(&path, &[]).await?;
         self.installation_token(app).await?;
-        let name = found.slug.unwrap_or_else(|| app.app_id.clone());
+        let owner = installation.account;
         Ok(Account {
-            label: format!("{name} (installation {})", app.installation_id),
+            id: owner.as_ref().map(|owner| owner.id.to_string()),
+            label: match owner.and_then(|owner| owner.login.or(owner.slug)) {
+                Some(login) => format!("{login} ({})", installation.app_slug),
+                None => installation.app_slug,
+            },
             scopes: Vec::new(),
         })
     }
@@ -97,6 +103,7 @@ impl Github {
         let scopes = answer.header("x-oauth-scopes").unwrap_or_default();
         let scopes = scopes.split(',').map(str::trim);
         Ok(Account {
+            id: Some(user.id.to_string()),
             label: user.login,
             scopes: scopes
                 .filter(|scope| !scope.is_empty())

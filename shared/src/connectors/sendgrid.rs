@@ -119,6 +119,7 @@ impl Connector for CustomerSendGrid {
             });
         }
         Ok(Account {
+            id: None,
             label: mask(key, &["SG."]),
             scopes,
         })

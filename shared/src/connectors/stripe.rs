@@ -63,15 +63,18 @@ impl Connector for Stripe {
         let key = credentials.key()?;
         let session = Session::new(self, key);
         let account = session.get::<AccountBody>("/v1/account", &[]).await;
-        let name = match account {
-            Ok(account) => account.name(),
+        let account = match account {
             // A restricted key need not be allowed to read the account; an unknown one is a 401.
-            Err(Error::Forbidden { .. }) => None,
-            Err(error) => return Err(error),
+            Err(Error::Forbidden { .. }) => AccountBody::default(),
+            account => account?,
         };
         let masked = mask(key, &PREFIXES);
         Ok(Account {
-            label: name.map_or(masked.clone(), |name| format!("{name} ({masked})")),
+            label: match account.name() {
+                Some(name) => format!("{name} ({masked})"),
+                None => masked,
+            },
+            id: account.id,
             scopes: Vec::new(),
         })
     }

@@ -121,6 +121,7 @@ impl Connector for Twilio {
             });
         }
         Ok(Account {
+            id: Some(account.account_sid.clone()),
             label: format!("AC…{}", &account.account_sid[30..]),
             scopes: Vec::new(),
         })

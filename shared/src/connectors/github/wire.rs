@@ -17,12 +17,24 @@ const SECONDARY_LIMIT_WAIT: Duration = Duration::from_secs(60);
 /// <https://docs.github.com/en/rest/users/users#get-the-authenticated-user>.
 #[derive(Deserialize)]
 pub(super) struct UserBody {
+    pub(super) id: u64,
     pub(super) login: String,
 }
 
-/// <https://docs.github.com/en/rest/apps/apps#get-the-authenticated-app>.
+/// <https://docs.github.com/en/rest/apps/apps#get-an-installation-for-the-authenticated-app>.
 #[derive(Deserialize)]
-pub(super) struct AppBody {
+pub(super) struct InstallationBody {
+    pub(super) app_slug: String,
+    #[serde(default)]
+    pub(super) account: Option<OwnerBody>,
+}
+
+/// Users and organizations have a login, enterprises a slug.
+#[derive(Deserialize)]
+pub(super) struct OwnerBody {
+    pub(super) id: u64,
+    #[serde(default)]
+    pub(super) login: Option<String>,
     #[serde(default)]
     pub(super) slug: Option<String>,
 }

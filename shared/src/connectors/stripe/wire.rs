@@ -19,8 +19,10 @@ pub(super) struct ErrorDetail {
 }
 
 /// <https://docs.stripe.com/api/accounts/object>.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct AccountBody {
+    #[serde(default)]
+    pub(super) id: Option<String>,
     #[serde(default)]
     settings: Option<Settings>,
 }
@@ -39,8 +41,9 @@ struct Dashboard {
 
 impl AccountBody {
     /// What its owner calls it, for one line.
-    pub(super) fn name(self) -> Option<String> {
-        let name = self.settings?.dashboard?.display_name?;
+    pub(super) fn name(&self) -> Option<String> {
+        let dashboard = self.settings.as_ref()?.dashboard.as_ref()?;
+        let name = dashboard.display_name.as_ref()?;
         let line = name.chars().filter(|char| !char.is_control());
         let line: String = line.take(MAX_NAME_CHARS).collect();
         Some(line.trim().to_owned()).filter(|name| !name.is_empty())
