@@ -24,3 +24,4 @@ mod storage;
 mod support;
 mod sweeps;
 mod tokens;
+mod vault;
