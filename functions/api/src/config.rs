@@ -24,7 +24,16 @@ pub struct Config {
     /// `LLM_DEFAULT_MODEL`: the model of agents made without one; default [`DEFAULT_MODEL`], and
     /// to be set as it is for `execute-workflow`.
     pub default_model: String,
-    impl Config {
+    /// What opens credentials and calls connected services, if credentials have a key.
+    pub vault: Option<VaultConfig>,
+    /// `APP_URL`: where users come back to from a consent.
+    pub app_url: AppUrl,
+    /// Where `execute-workflow` keeps answers that are too large for a document:
+    /// `ARTIFACTS_BUCKET`, or `ARTIFACTS_DIR` in development; if anywhere.
+    pub artifacts: Option<BucketConfig>,
+}
+
+impl Config {
     /// Reads the variables.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ use shared::{
 
 pub(crate) use self::{
     callback::{Return, finish_google_consent},
-    consent::{Consent, begin_google_consent},
+    consent::begin_google_consent,
     features::Feature,
     keys::{Keys, connect, reconnect},
     removal::{Disconnected, disconnect},

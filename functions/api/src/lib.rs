@@ -47,11 +47,11 @@ use shared::{
     vault::Vault,
 };
 
-use crate::{integrations::Hub, webhooks::HookKeys};
 pub use crate::{
     config::Config,
     routes::{PUBLIC_ROUTES, ROUTES, Route},
 };
+use crate::{integrations::Hub, webhooks::HookKeys};
 
 /// Acts for itself when what refers to a user may lie in organizations that it has left.
 pub(crate) const CALLER: SystemPrincipal = SystemPrincipal { function: "api" };

@@ -72,11 +72,9 @@ pub const ROUTES: &[&[Route]] = &[
 /// Every route that needs no sign-in: its address or what it carries is what proves that somebody
 /// may call it.
 pub const PUBLIC_ROUTES: &[Route] = &[
-    own(
-        Method::POST,
-        "/hooks/{workflowId}/{hookId}/{token}",
-        || post(webhooks::receive_webhook),
-    ),
+    own(Method::POST, "/hooks/{workflowId}/{hookId}/{token}", || {
+        post(webhooks::receive_webhook)
+    }),
     own(Method::GET, "/integrations/google/callback", || {
         get(integrations::finish_google_consent)
     }),

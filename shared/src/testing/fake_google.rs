@@ -112,6 +112,12 @@ impl FakeGoogle {
         GoogleOAuth::new(config, client().unwrap(), clock)
     }
 
+    /// The service that knows its access tokens.
+    #[must_use]
+    pub fn service(&self) -> Arc<FakeService> {
+        Arc::clone(&self.shared.service)
+    }
+
     /// Where it is.
     #[must_use]
     pub fn url(&self) -> &str {

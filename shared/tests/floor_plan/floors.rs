@@ -41,7 +41,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("runs", "0-1 store"),
     ("outbox", "0-1 store email invitation"),
     ("provision", "0-1 store audit outbox members invitation"),
-    ("erasure", "0-1 store audit identity outbox"),
+    ("erasure", "0-1 store audit identity outbox vault"),
     ("quota", "0-1 store email llm"),
     ("events", "ids models"),
     ("http", "*"),

@@ -55,7 +55,8 @@ pub(crate) async fn finish_google_consent(hub: &Hub, back: &Return, now: Timesta
         }
         Ok(Next::Connected { missing }) => {
             let missing = missing.join(" ");
-            let missing: String = url::form_urlencoded::byte_serialize(missing.as_bytes()).collect();
+            let missing: String =
+                url::form_urlencoded::byte_serialize(missing.as_bytes()).collect();
             format!("{page}?status=connected&missing={missing}")
         }
         Err(failure) => format!("{page}?error={failure}"),
@@ -140,7 +141,8 @@ async fn seal(
         expires_at: granted.expires_at,
         refresh_token: granted.refresh_token.clone().unwrap_or_default(),
     };
-    let checked = vault.check(connecting.service, &Credentials::Google(tokens.clone()));
+    let unfinished = Credentials::Google(tokens.clone());
+    let checked = vault.check(connecting.service, &unfinished);
     let account = Account {
         scopes: granted.scopes,
         ..checked.await?

@@ -103,7 +103,9 @@ pub(super) async fn require_workspace(hub: &Hub, principal: &Principal) -> Resul
 /// there are none or several.
 async fn find_granted(hub: &Hub, principal: &Principal) -> Result<Vec<String>, Error> {
     let (org_id, service) = (&principal.org_id, IntegrationService::Google);
-    let found = hub.store.list_integrations_of_service(org_id, service, MAX_READ);
+    let found = hub
+        .store
+        .list_integrations_of_service(org_id, service, MAX_READ);
     let found = found.await?.into_iter().map(|found| found.value);
     let mut own = found.filter(|integration| {
         let is_own = integration.owner_uid == principal.uid;

@@ -79,7 +79,9 @@ mod tests {
     fn short(scopes: &[String]) -> Vec<&str> {
         let prefix = "https://www.googleapis.com/auth/";
         let scopes = scopes.iter();
-        scopes.map(|scope| scope.trim_start_matches(prefix)).collect()
+        scopes
+            .map(|scope| scope.trim_start_matches(prefix))
+            .collect()
     }
 
     #[test]

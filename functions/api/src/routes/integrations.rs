@@ -202,7 +202,9 @@ fn parse_service(text: Option<&SecretString>) -> Result<IntegrationService, ApiE
 }
 
 fn is_short(text: &Option<SecretString>, (): &()) -> garde::Result {
-    let chars = text.as_ref().map(|text| text.expose_secret().chars().count());
+    let chars = text
+        .as_ref()
+        .map(|text| text.expose_secret().chars().count());
     match chars {
         Some(chars) if chars > MAX_LEN => {
             let message = format!("must have at most {MAX_LEN} characters");

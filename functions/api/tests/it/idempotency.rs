@@ -13,7 +13,7 @@ use crate::{
 const REPLAYED: &str = "idempotency-replayed";
 
 /// Requests that make something, and the collection that it appears in.
-fn creations() -> [(&'static str, Value, &'static str); 4] {
+fn creations() -> [(&'static str, Value, &'static str); 5] {
     [
         ("/agents", agent_request(), "agents"),
         ("/workflows", workflow_request(), "workflows"),
@@ -23,6 +23,11 @@ fn creations() -> [(&'static str, Value, &'static str); 4] {
             "triggers",
         ),
         ("/executions", json!({ "workflowId": "w1" }), "triggers"),
+        (
+            "/integrations",
+            json!({ "service": "stripe", "key": "sk_1" }),
+            "integrations",
+        ),
     ]
 }
 
