@@ -3,5 +3,6 @@
 mod calls;
 mod connections;
 mod crashes;
+mod owners;
 mod renewals;
 mod support;

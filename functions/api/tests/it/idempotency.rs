@@ -77,11 +77,9 @@ async fn a_key_used_for_another_body_is_refused() {
         app.post_once("k1", path, &body).await;
         let before = app.db.count(collection);
         let mut other = body.clone();
-        let changed = if body.get("name").is_some() {
-            "name"
-        } else {
-            "payload"
-        };
+        let fields = ["name", "key"].into_iter();
+        let changed = fields.filter(|field| body.get(field).is_some()).next_back();
+        let changed = changed.unwrap_or("payload");
         other[changed] = json!("other");
         let answer = app.post_once("k1", path, &other).await;
         assert_eq!(answer.refusal(), (409, "already_exists"), "{path}");

@@ -195,7 +195,7 @@ pub(crate) fn foreign(id: &str) -> String {
 /// An application in which every route's thing exists, in `o1` and in `o2`.
 pub(crate) async fn seeded_app() -> TestApp {
     let app = TestApp::new().await;
-    for key in ["sk_1", "ghp_1"] {
+    for key in ["sk_1", "other", "ghp_1"] {
         app.service.accept(key, &seeds::account(None));
     }
     for (org_id, prefix) in [("o1", ""), ("o2", FOREIGN)] {
