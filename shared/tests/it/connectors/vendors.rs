@@ -37,6 +37,11 @@ pub(crate) enum Operation {
     Perform(&'static str, Value),
 }
 
+thread_local! {
+    /// Each test has a thread, and so connections, of its own.
+    static CLIENT: reqwest::Client = client().unwrap();
+}
+
 /// A private key that is made for this run.
 pub(crate) static PRIVATE_KEY: LazyLock<KeyPair> =
     LazyLock::new(|| KeyPair::generate(KeySize::Rsa2048).unwrap());
@@ -146,7 +151,7 @@ pub(crate) fn connect_at(base_url: &str, clock: &FixedClock) -> Connectors {
     ];
     let pairs = names.map(|name| (format!("CONNECTOR_{name}_URL"), base_url.to_owned()));
     let env = Env::from_pairs(pairs);
-    Connectors::load(&env, &client().unwrap(), &clock.shared()).unwrap()
+    CLIENT.with(|client| Connectors::load(&env, client, &clock.shared()).unwrap())
 }
 
 impl Vendor {
