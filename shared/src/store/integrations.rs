@@ -134,7 +134,7 @@ mod tests {
             owner_uid: Uid::parse("u1").unwrap(),
             service: IntegrationService::Google,
             account_label: "a…@example.com".to_owned(),
-            credentials: "sealed".to_owned(),
+            credentials: "sealed".into(),
             status: IntegrationStatus::Connected,
             error_cause: None,
             last_sync: None,

@@ -2,10 +2,15 @@
 
 use serde_json::{Value, json};
 
+const CLOUD_KMS: &str = include_str!("../contracts/cloudkms.json");
 const CLOUD_TASKS: &str = include_str!("../contracts/cloudtasks.json");
 const IDENTITY_TOOLKIT: &str = include_str!("../contracts/identitytoolkit.json");
 const OPENAI: &str = include_str!("../contracts/openai.json");
 const SENDGRID: &str = include_str!("../contracts/sendgrid.json");
+
+pub(crate) fn check_cloud_kms(definition: &str, instance: &Value) -> Result<(), String> {
+    check(CLOUD_KMS, definition, instance)
+}
 
 pub(crate) fn check_cloud_tasks(definition: &str, instance: &Value) -> Result<(), String> {
     check(CLOUD_TASKS, definition, instance)
