@@ -1,11 +1,16 @@
 //! What can be done with the services that an organization has connected: the actions of workflow
 //! nodes and, by their grants, of agents. Data only; [`crate::connectors`] carries them out.
 
+mod check;
 mod github;
 mod google;
 mod sendgrid;
 mod stripe;
 mod twilio;
+
+use std::hash::{Hash, Hasher};
+
+pub use check::InvalidField;
 
 use crate::models::IntegrationService;
 
@@ -99,6 +104,21 @@ impl Field {
     }
 }
 
+/// There is one of each name.
+impl PartialEq for Action {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Action {}
+
+impl Hash for Action {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
 /// All actions, service by service.
 pub fn all() -> impl Iterator<Item = &'static Action> {
     let services = [
@@ -139,12 +159,15 @@ mod tests {
     fn fields_are_distinct_and_leave_a_nodes_own_names_alone() {
         let own = [
             "label",
+            "description",
+            "ui",
             "timeoutSecs",
             "retry",
             "onError",
             "atMostOnce",
             "integration",
             "approval",
+            "approvers",
         ];
         for action in all() {
             let names: HashSet<_> = action.fields.iter().map(|field| field.name).collect();

@@ -31,7 +31,9 @@ pub use execution::{
     Budget, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger, Lease,
     LogKind, LogLevel, LogLine, Step, StepIntent, StepPage, StepResult, StepStatus,
 };
-pub use integration::{Integration, IntegrationService, IntegrationStatus, SyncCursor, SyncStatus};
+pub use integration::{
+    Integration, IntegrationService, IntegrationStatus, RenewalLease, SyncCursor, SyncStatus,
+};
 pub use json_text::JsonText;
 pub use knowledge::{KnowledgeChunk, KnowledgeSource};
 pub use organization::{

@@ -15,6 +15,7 @@ pub mod firestore;
 pub mod idempotency;
 pub mod integrations;
 pub mod invitations;
+pub mod knowledge;
 pub mod oauth_states;
 pub mod organizations;
 pub mod outbox;
@@ -180,6 +181,13 @@ impl Store {
         let Listing { items, next } = self.documents_by_id(query, page).await?;
         let items = items.iter().map(versioned).collect::<Result<_, _>>()?;
         Ok(Listing { items, next })
+    }
+
+    /// The writes that delete what a query finds.
+    async fn list_removals(&self, query: &Query) -> Result<Vec<Write>, Error> {
+        let documents = self.db.query(query).await?.into_iter();
+        let removals = documents.map(|document| delete(document.path, Precondition::None));
+        Ok(removals.collect())
     }
 
     async fn documents_by_id(&self, query: Query, page: &Page) -> Result<Listing<Document>, Error> {

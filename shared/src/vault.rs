@@ -1,31 +1,34 @@
 //! The integration hub: where the credentials of connected services live, and the only code that
 //! opens them. What wants something of a service says what, and gets the answer, never the key.
 
+mod breakage;
+mod connect;
+mod credentials;
+mod disconnect;
+mod error;
+mod open;
+mod perform;
+mod renew;
+mod throttle;
+
+use async_trait::async_trait;
 use serde_json::Value;
 
+use self::throttle::Throttle;
+pub use self::{
+    connect::{Connecting, Connection},
+    disconnect::Cleared,
+    error::Error,
+};
 use crate::{
     actions::Action,
-    connectors,
+    clock::SharedClock,
+    connectors::{Connectors, google::oauth::GoogleOAuth},
+    crypto::Envelope,
     ids::{IntegrationId, OrgId},
-    store,
+    models::Timestamp,
+    store::Store,
 };
-
-/// Why the hub did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The organization has no such integration, or none of the service.
-    #[error("the service is not connected")]
-    NotConnected,
-    /// The integration needs attention of its owner.
-    #[error("the integration needs to be connected again")]
-    Broken,
-    /// The service did not do it.
-    #[error("the service did not do what was asked")]
-    Service(#[from] connectors::Error),
-    /// The database failed.
-    #[error("the integration cannot be read or written")]
-    Store(#[from] store::Error),
-}
 
 /// An action and for whom it is.
 #[derive(Clone, Copy, Debug)]
@@ -42,25 +45,55 @@ pub struct Call<'a> {
     pub idempotency_key: &'a str,
 }
 
-/// The hub.
-#[derive(Clone)]
-pub struct Vault {
-    store: store::Store,
-}
-
-impl Vault {
-    /// A hub of integrations in the store.
-    #[must_use]
-    pub fn new(store: store::Store) -> Self {
-        Self { store }
-    }
-
+/// What has actions carried out: the hub, for those who need no more of it.
+#[async_trait]
+pub trait Actions: Send + Sync {
     /// Has the connected service carry out an action.
     ///
     /// # Errors
     /// Returns [`Error`].
-    pub async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
-        let _ = self.store.has_integration(call.org_id).await?;
-        Err(Error::NotConnected)
+    async fn perform(&self, call: &Call<'_>) -> Result<Value, Error>;
+}
+
+/// The hub.
+#[derive(Clone)]
+pub struct Vault {
+    store: Store,
+    envelope: Envelope,
+    connectors: Connectors,
+    google: Option<GoogleOAuth>,
+    clock: SharedClock,
+    throttle: Throttle,
+}
+
+impl Vault {
+    /// A hub of the integrations in a store. Without `google`, nobody renews Google's tokens.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        envelope: Envelope,
+        connectors: Connectors,
+        google: Option<GoogleOAuth>,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            store,
+            envelope,
+            connectors,
+            google,
+            clock,
+            throttle: Throttle::default(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now().into()
+    }
+}
+
+#[async_trait]
+impl Actions for Vault {
+    async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
+        Self::perform(self, call).await
     }
 }

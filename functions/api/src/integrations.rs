@@ -43,8 +43,8 @@ pub(crate) async fn begin_google_consent(
         org_id: principal.org_id.clone(),
         uid: principal.uid.clone(),
         service: IntegrationService::Google,
-        code_verifier,
         scopes: scopes.clone(),
+        is_new_consent: true,
         expires_at,
     };
     let state_hash = fingerprint(&["oauth_state", &state]);

@@ -118,7 +118,7 @@ pub(super) const ACTIONS: &[Action] = &[
             Field::required("start", FieldKind::Instant, "The begin."),
             Field::required("end", FieldKind::Instant, "The end."),
             Field::optional("timeZone", FieldKind::Text, "An IANA name."),
-            Field::optional("description", FieldKind::Text, "What it is about."),
+            Field::optional("details", FieldKind::Text, "What it is about."),
             Field::optional("location", FieldKind::Text, "Where it is."),
             Field::optional("attendees", FieldKind::Texts, "Addresses of guests."),
             Field::optional("notify", FieldKind::Flag, "Whether guests get a mail."),

@@ -101,7 +101,7 @@ pub(super) const ACTIONS: &[Action] = &[
             CUSTOMER,
             AMOUNT,
             CURRENCY,
-            Field::required("description", FieldKind::Text, "What is billed."),
+            Field::required("item", FieldKind::Text, "What is billed."),
             Field::optional(
                 "daysUntilDue",
                 FieldKind::Integer {

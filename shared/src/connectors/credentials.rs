@@ -1,5 +1,6 @@
 use secrecy::SecretString;
 
+use super::Error;
 use crate::models::{IntegrationService, Timestamp};
 
 /// What a service is to be convinced with. Opened by the vault for one call, and never kept, shown
@@ -51,6 +52,14 @@ pub struct TwilioAccount {
 }
 
 impl Credentials {
+    /// The key, if they are one.
+    pub(super) fn key(&self) -> Result<&SecretString, Error> {
+        match self {
+            Self::Key(key) => Ok(key),
+            _ => Err(Error::Unauthorized),
+        }
+    }
+
     /// Whether the service can be given credentials of this shape.
     #[must_use]
     pub fn are_for(&self, service: IntegrationService) -> bool {

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::http::Failed;
 use crate::retry::Transient;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -69,6 +70,9 @@ impl Transient for Error {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } => *retry_after,
+            Self::Unavailable(source) | Self::Unknown(source) => {
+                source.downcast_ref::<Failed>()?.retry_after
+            }
             _ => None,
         }
     }

@@ -12,7 +12,7 @@ use shared::{
     ids::{OrgId, Uid},
     models::{
         DeletedUser, ErasureState, Integration, IntegrationService, IntegrationStatus, Invitation,
-        Role, StartOptions, Timestamp, Trigger, TriggerSource, TriggerType,
+        RenewalLease, Role, StartOptions, Timestamp, Trigger, TriggerSource, TriggerType,
     },
     store::{
         self, Store, Write,
@@ -50,6 +50,7 @@ fn integration() -> Integration {
         error_cause: None,
         last_sync: None,
         granted_scopes: Vec::new(),
+        renewal: RenewalLease::default(),
     }
 }
 

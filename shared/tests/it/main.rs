@@ -10,6 +10,7 @@ mod database_clock;
 mod edge;
 mod envelope;
 mod erasure;
+mod google;
 mod identity;
 mod invitations;
 mod llm;

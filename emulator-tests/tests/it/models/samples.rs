@@ -432,6 +432,10 @@ pub(crate) fn integration() -> Integration {
         error_cause: Some("invalid_grant".to_owned()),
         last_sync: Some(time()),
         granted_scopes: vec!["openid".to_owned()],
+        renewal: RenewalLease {
+            fence: 3,
+            until: Some(time()),
+        },
     }
 }
 
@@ -444,6 +448,7 @@ pub(crate) fn sync_status() -> SyncStatus {
         status: IntegrationStatus::Connected,
         error_cause: Some("none".to_owned()),
         last_sync: Some(time()),
+        granted_scopes: vec!["openid".to_owned()],
     }
 }
 
@@ -517,8 +522,8 @@ pub(crate) fn oauth_state() -> OAuthState {
         org_id: org_id(),
         uid: uid(),
         service: IntegrationService::Google,
-        code_verifier: "v".to_owned(),
         scopes: vec!["openid".to_owned()],
+        is_new_consent: true,
         expires_at: time(),
     }
 }

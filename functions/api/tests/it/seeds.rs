@@ -5,9 +5,9 @@ use shared::{
         Agent, AgentKind, AgentStatus, Approval, ApprovalStatus, Budget, DeployState, Execution,
         ExecutionStatus, ExecutionTrigger, Industry, Integration, IntegrationService,
         IntegrationStatus, Invitation, Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth,
-        Organization, Personality, Presence, Role, StartOptions, Step, StepIntent, StepResult,
-        StepStatus, StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType,
-        UsageEntry, UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
+        Organization, Personality, Presence, RenewalLease, Role, StartOptions, Step, StepIntent,
+        StepResult, StepStatus, StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource,
+        TriggerType, UsageEntry, UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
     },
     store::{
         Write, agents, approvals,
@@ -82,6 +82,7 @@ pub(crate) fn integration(id: &str, owner_uid: &str) -> Vec<Write> {
         error_cause: None,
         last_sync: None,
         granted_scopes: Vec::new(),
+        renewal: RenewalLease::default(),
     };
     integrations::create(&integration).unwrap().into()
 }

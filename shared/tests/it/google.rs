@@ -1,0 +1,3 @@
+//! Google's adapters against servers on a local port that know Google's contracts.
+
+mod oauth;
