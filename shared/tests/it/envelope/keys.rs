@@ -64,7 +64,7 @@ impl TestKey {
     pub(super) fn kms(&self) -> &FakeKms {
         match &*self.keeper {
             Keeper::Kms(kms, _) => kms,
-            Keeper::File(_) => panic!("not Cloud KMS"),
+            Keeper::File(_) => unreachable!("not Cloud KMS"),
         }
     }
 

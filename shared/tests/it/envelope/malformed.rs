@@ -107,7 +107,8 @@ async fn assert_unopenable(envelope: &Envelope, text: &str, what: &str) {
         envelope.open(text, &PLACE).await.err(),
         envelope.rewrap(text, &PLACE).await.err(),
     ] {
-        let error: EnvelopeError = error.expect(what);
+        assert!(error.is_some(), "{what}");
+        let error: EnvelopeError = error.unwrap();
         assert_eq!(
             error.to_string(),
             "the sealed text cannot be opened",
