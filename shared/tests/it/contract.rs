@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+const CLOUD_KMS: &str = include_str!("../contracts/cloudkms.json");
 const CLOUD_TASKS: &str = include_str!("../contracts/cloudtasks.json");
 const GITHUB: &str = include_str!("../contracts/github.json");
 const GITHUB_EXAMPLES: &str = include_str!("../contracts/github-examples.json");
@@ -12,6 +13,10 @@ const STRIPE: &str = include_str!("../contracts/stripe.json");
 const STRIPE_FIXTURES: &str = include_str!("../contracts/stripe-fixtures.json");
 const STRIPE_REQUESTS: &str = include_str!("../contracts/stripe-requests.json");
 const TWILIO: &str = include_str!("../contracts/twilio.json");
+
+pub(crate) fn check_cloud_kms(definition: &str, instance: &Value) -> Result<(), String> {
+    check(CLOUD_KMS, definition, instance)
+}
 
 pub(crate) fn check_cloud_tasks(definition: &str, instance: &Value) -> Result<(), String> {
     check(CLOUD_TASKS, definition, instance)
