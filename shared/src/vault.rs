@@ -10,6 +10,7 @@ mod error;
 mod open;
 mod perform;
 mod renew;
+mod sealed;
 mod throttle;
 
 use async_trait::async_trait;
@@ -21,6 +22,7 @@ pub use self::{
     connect::{Connecting, Connection},
     disconnect::Cleared,
     error::Error,
+    sealed::{SealedFields, SealedModel},
 };
 use crate::{
     actions::Action,

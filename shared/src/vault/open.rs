@@ -1,19 +1,17 @@
-use super::{Error, Vault, credentials};
+use super::{Error, Vault, credentials, sealed::credentials_of};
 use crate::{
     connectors::Credentials,
-    crypto::{EnvelopeError, Place},
+    crypto::EnvelopeError,
     ids::{IntegrationId, OrgId},
-    models::{Integration, IntegrationService},
+    models::{Integration, IntegrationService, Sealed},
 };
-
-/// The name of the sealed field of [`Integration`].
-const FIELD: &str = "credentials";
 
 impl Vault {
     /// The credentials of an integration.
     pub(super) async fn open(&self, integration: &Integration) -> Result<Credentials, Error> {
-        let place = place(&integration.org_id, &integration.id, integration.service);
-        let text = self.envelope.open(&integration.credentials, &place).await?;
+        let place = credentials_of(&integration.org_id, &integration.id, integration.service);
+        let sealed = integration.credentials.as_str();
+        let text = self.envelope.open(sealed, &place).await?;
         let credentials = credentials::read(&text);
         let own = credentials.filter(|credentials| credentials.are_for(integration.service));
         Ok(own.ok_or(EnvelopeError::Unopenable)?)
@@ -26,18 +24,9 @@ impl Vault {
         id: &IntegrationId,
         service: IntegrationService,
         credentials: &Credentials,
-    ) -> Result<String, Error> {
+    ) -> Result<Sealed, Error> {
         let text = credentials::write(credentials).map_err(|_| EnvelopeError::Unopenable)?;
-        let place = place(org_id, id, service);
-        Ok(self.envelope.seal(&text, &place).await?)
-    }
-}
-
-fn place<'a>(org_id: &'a OrgId, id: &'a IntegrationId, service: IntegrationService) -> Place<'a> {
-    Place {
-        org_id: org_id.as_str(),
-        integration_id: id.as_str(),
-        service: service.as_str(),
-        field: FIELD,
+        let place = credentials_of(org_id, id, service);
+        Ok(self.envelope.seal(&text, &place).await?.into())
     }
 }
