@@ -170,16 +170,16 @@ impl From<&Integration> for IntegrationSummary {
     }
 }
 
-/// A service that tells of no scopes misses none.
+/// One scope for each action that cannot be carried out; a service that tells of no scopes misses
+/// none.
 fn missing_scopes(service: IntegrationService, granted: &[String]) -> Vec<String> {
+    let is_granted = |scope: &&str| granted.iter().any(|granted| granted == *scope);
     let mut missing = Vec::new();
     for action in actions::all().filter(|action| action.service == service) {
-        let is_granted = |scope: &&str| granted.iter().any(|one| one == scope);
-        if granted.is_empty() || action.scopes.iter().any(|scope| is_granted(&scope)) {
-            continue;
-        }
-        let first = action.scopes.first().map(|scope| (*scope).to_owned());
-        missing.extend(first.filter(|scope| !missing.contains(scope)));
+        let first = action.scopes.first().filter(|_| !granted.is_empty());
+        let first = first.filter(|_| !action.scopes.iter().any(is_granted));
+        let new = first.filter(|first| !missing.iter().any(|known| known == *first));
+        missing.extend(new.map(|scope| (*scope).to_owned()));
     }
     missing
 }

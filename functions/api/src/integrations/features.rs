@@ -59,11 +59,12 @@ pub(super) fn with_identity(mut scopes: Vec<String>) -> Vec<String> {
 
 /// What was asked for and not granted: users can untick each part.
 pub(super) fn missing(asked: &[String], granted: &[String]) -> Vec<String> {
-    let is_granted = |scope: &str| granted.iter().any(|one| one == scope);
-    let is_missing = |scope: &&String| {
-        !is_granted(scope) && !(scope.as_str() == "email" && is_granted(EMAIL_SCOPE))
+    let is_same = |asked: &str, granted: &str| {
+        asked == granted || (asked == "email" && granted == EMAIL_SCOPE)
     };
-    asked.iter().filter(is_missing).cloned().collect()
+    let is_granted = |asked: &str| granted.iter().any(|granted| is_same(asked, granted));
+    let missing = asked.iter().filter(|asked| !is_granted(asked));
+    missing.cloned().collect()
 }
 
 /// Whether anything was granted but to know who it is.

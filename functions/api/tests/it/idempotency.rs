@@ -77,8 +77,8 @@ async fn a_key_used_for_another_body_is_refused() {
         app.post_once("k1", path, &body).await;
         let before = app.db.count(collection);
         let mut other = body.clone();
-        let fields = ["name", "key"].into_iter();
-        let changed = fields.filter(|field| body.get(field).is_some()).next_back();
+        let mut fields = ["key", "name"].into_iter();
+        let changed = fields.find(|field| body.get(field).is_some());
         let changed = changed.unwrap_or("payload");
         other[changed] = json!("other");
         let answer = app.post_once("k1", path, &other).await;
