@@ -135,10 +135,15 @@ impl Answer {
             StatusCode::TOO_MANY_REQUESTS => self.rate_limited(),
             StatusCode::REQUEST_TIMEOUT => self.failed(),
             status if status.is_server_error() => self.failed(),
-            status => Error::Rejected {
-                status: status.as_u16(),
-                reason: reason.and_then(safe_reason),
-            },
+            _ => self.rejected(reason),
+        }
+    }
+
+    /// The service refuses this for good, with a code of its own.
+    pub(super) fn rejected(&self, reason: Option<&str>) -> Error {
+        Error::Rejected {
+            status: self.status.as_u16(),
+            reason: reason.and_then(safe_reason),
         }
     }
 
