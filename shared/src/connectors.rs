@@ -3,21 +3,29 @@
 
 mod credentials;
 mod error;
+mod github;
 pub mod google;
 mod http;
 mod input;
 mod label;
 mod llm_keys;
+mod sendgrid;
 mod set;
+mod stripe;
+mod twilio;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
 pub use credentials::{Credentials, GithubApp, GoogleTokens, TwilioAccount};
 pub use error::Error;
+pub use github::Github;
 pub use http::Endpoint;
 pub use llm_keys::{LlmKeys, LlmVendor};
+pub use sendgrid::CustomerSendGrid;
 pub use set::Connectors;
+pub use stripe::Stripe;
+pub use twilio::Twilio;
 
 /// Whose credentials they are, as the service itself tells.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Google Workspace: consent and tokens, and the calls of Gmail, Calendar, Drive and Sheets.
 
 mod account;
-mod call;
 mod calendar;
+mod call;
 mod docs;
 mod drive;
 mod gmail;
@@ -22,7 +22,7 @@ use crate::{
     models::IntegrationService,
 };
 use call::Session;
-use oauth::GoogleOAuth;
+use oauth::{GoogleOAuth, GoogleOAuthConfig};
 
 const EMULATOR_URL: &str = "CONNECTOR_GOOGLE_URL";
 
@@ -76,6 +76,28 @@ impl GoogleWorkspace {
             client,
             clock,
         }
+    }
+
+    /// The adapter at Google's own addresses, if this application is known to Google.
+    ///
+    /// # Errors
+    /// Returns the variable that is missing, invalid, or not allowed on Cloud Run.
+    pub fn load_optional(
+        env: &Env,
+        client: &Client,
+        clock: &SharedClock,
+    ) -> Result<Option<Self>, config::Error> {
+        let Some(application) = GoogleOAuthConfig::load_optional(env)? else {
+            return Ok(None);
+        };
+        let config = GoogleWorkspaceConfig::load(env)?;
+        let oauth = GoogleOAuth::new(application, client.clone(), clock.clone());
+        Ok(Some(Self::new(
+            config,
+            oauth,
+            client.clone(),
+            clock.clone(),
+        )))
     }
 
     fn session(&self, credentials: &Credentials) -> Result<Session<'_>, Error> {

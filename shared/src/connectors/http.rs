@@ -135,12 +135,12 @@ impl Answer {
             StatusCode::TOO_MANY_REQUESTS => self.rate_limited(),
             StatusCode::REQUEST_TIMEOUT => self.failed(),
             status if status.is_server_error() => self.failed(),
-            _ => self.rejected(reason),
+            _ => self.refused(reason),
         }
     }
 
-    /// The service refuses this for good, with a code of its own.
-    pub(super) fn rejected(&self, reason: Option<&str>) -> Error {
+    /// The service refuses it for good.
+    pub(super) fn refused(&self, reason: Option<&str>) -> Error {
         Error::Rejected {
             status: self.status.as_u16(),
             reason: reason.and_then(safe_reason),

@@ -15,7 +15,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("graph", "ids models inputs actions"),
     ("store", "ids models clock config retry"),
     ("llm", "ids models clock config retry"),
-    ("crypto", "config retry"),
+    ("crypto", "clock config retry"),
     ("storage", "config retry"),
     // Not on the page: two ports call Google by plain HTTP.
     ("service_identity", ""),

@@ -112,7 +112,10 @@ pub(super) async fn create(
     // Hexadecimal digits are among the characters that Google allows: `a` to `v` and digits.
     let id = fingerprint(&["google.calendar.create", key]);
     let calendar = appointment.calendar.as_deref().unwrap_or(PRIMARY);
-    let path = format!("/calendar/v3/calendars/{}/events", segment("calendar", calendar)?);
+    let path = format!(
+        "/calendar/v3/calendars/{}/events",
+        segment("calendar", calendar)?
+    );
     let send_updates = if appointment.notify { "all" } else { "none" };
     let request = session
         .post(&session.config.apis, &path)

@@ -45,7 +45,9 @@ pub(super) async fn create(
         content_type,
         content: &content,
     };
-    let made = upload.find_or_make(session, &["google.docs.create", key]).await?;
+    let made = upload
+        .find_or_make(session, &["google.docs.create", key])
+        .await?;
     Ok(json!({ "documentId": made.id, "title": made.name, "link": made.web_view_link }))
 }
 
@@ -106,7 +108,10 @@ mod tests {
                         a <img src=x> b";
         let html = body(markdown);
         assert!(!html.contains("<img"), "{html}");
-        assert!(html.contains("<a href=\"https://evil.example/?q=1\">x</a>"), "{html}");
+        assert!(
+            html.contains("<a href=\"https://evil.example/?q=1\">x</a>"),
+            "{html}"
+        );
         assert!(html.contains("a &lt;img src=x&gt; b"), "{html}");
     }
 }

@@ -83,7 +83,9 @@ pub(super) async fn list(session: &Session<'_>, listing: Listing) -> Result<Valu
         is_complete &= !page.incomplete_search;
         page_token = page.next_page_token;
         if page_token.is_none() || files.len() == limit {
-            return Ok(json!({ "files": files, "isComplete": is_complete && page_token.is_none() }));
+            return Ok(
+                json!({ "files": files, "isComplete": is_complete && page_token.is_none() }),
+            );
         }
     }
 }
@@ -105,7 +107,9 @@ pub(super) async fn create(
         content_type: mime_type,
         content: &file.content,
     };
-    let made = upload.find_or_make(session, &["google.drive.create", key]).await?;
+    let made = upload
+        .find_or_make(session, &["google.drive.create", key])
+        .await?;
     Ok(json!({
         "fileId": made.id,
         "name": made.name,

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::call::{Session, read, segment, write};
 use crate::{connectors::Error, ids::fingerprint};
 
-pub(super) use compose::check_addresses;
 use compose::Mail;
+pub(super) use compose::check_addresses;
 use content::{Body, Message};
 
 const MESSAGES: &str = "/gmail/v1/users/me/messages";

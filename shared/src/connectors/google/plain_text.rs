@@ -3,8 +3,26 @@ const HIDDEN: [&str; 4] = ["head", "script", "style", "title"];
 
 /// Elements that begin a line.
 const BLOCKS: [&str; 20] = [
-    "blockquote", "br", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li",
-    "ol", "p", "pre", "table", "tr", "ul",
+    "blockquote",
+    "br",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "table",
+    "tr",
+    "ul",
 ];
 
 /// Longest character reference that is looked for, in bytes.
@@ -26,7 +44,9 @@ pub(super) fn from_html(html: &str) -> String {
             at = start + 1;
             continue;
         }
-        let quoted = heeds_quotes.then(|| end_outside_quotes(&html[start..])).flatten();
+        let quoted = heeds_quotes
+            .then(|| end_outside_quotes(&html[start..]))
+            .flatten();
         heeds_quotes &= quoted.is_some();
         let end = start + quoted.unwrap_or_else(|| end_of_tag(&html[start..]));
         let name = tag_name(&lower[start..end]);
@@ -87,7 +107,9 @@ fn end_of_element(lower: &str, from: usize, name: &str) -> usize {
         return lower.len();
     };
     let close = from + close;
-    lower[close..].find('>').map_or(lower.len(), |end| close + end + 1)
+    lower[close..]
+        .find('>')
+        .map_or(lower.len(), |end| close + end + 1)
 }
 
 /// Adds text with its character references resolved.
@@ -96,7 +118,10 @@ fn push_decoded(text: &mut String, source: &str) {
     while let Some(found) = rest.find('&') {
         text.push_str(&rest[..found]);
         rest = &rest[found..];
-        let end = rest.bytes().take(MAX_REFERENCE_LEN).position(|byte| byte == b';');
+        let end = rest
+            .bytes()
+            .take(MAX_REFERENCE_LEN)
+            .position(|byte| byte == b';');
         let reference = end.and_then(|end| Some((end, resolve(&rest[1..end])?)));
         match reference {
             Some((end, character)) => {
@@ -168,9 +193,18 @@ mod tests {
         let rows = [
             ("<p>One</p><p>Two <b>bold</b></p>", "One\n\nTwo bold"),
             ("a<br/>b<BR>c", "a\nb\nc"),
-            ("<style>p { color: red }</style><script>alert('<p>')</script>x", "x"),
-            ("<html><head><title>t</title></head><body>x</body></html>", "x"),
-            ("1 < 2 &amp;&amp; 3 &gt; 2 &nbsp;&#228;&#xe4; &unknown; & x", "1 < 2 && 3 > 2 ää &unknown; & x"),
+            (
+                "<style>p { color: red }</style><script>alert('<p>')</script>x",
+                "x",
+            ),
+            (
+                "<html><head><title>t</title></head><body>x</body></html>",
+                "x",
+            ),
+            (
+                "1 < 2 &amp;&amp; 3 &gt; 2 &nbsp;&#228;&#xe4; &unknown; & x",
+                "1 < 2 && 3 > 2 ää &unknown; & x",
+            ),
             ("<a title=\"a > b\" href='x'>link</a>", "link"),
             ("a<!-- <p>hidden</p> -->b<!doctype html>", "ab"),
             ("<div>a</div>\n\n\n<div>  b  c </div>", "a\n\nb c"),

@@ -46,7 +46,7 @@ pub(super) fn from_refusal(answer: &Answer) -> Error {
             needs_consent: true,
         },
         StatusCode::FORBIDDEN => match reasons.first() {
-            Some(reason) if !NOT_ALLOWED.contains(reason) => answer.rejected(Some(reason)),
+            Some(reason) if !NOT_ALLOWED.contains(reason) => answer.refused(Some(reason)),
             _ => answer.refusal(None),
         },
         _ => answer.refusal(reasons.first().copied()),
