@@ -11,6 +11,7 @@ mod json_text;
 mod knowledge;
 mod organization;
 mod principal;
+mod sealed;
 mod stored_body;
 mod timestamp;
 mod user;
@@ -40,6 +41,7 @@ pub use organization::{
     SubscriptionTier, TokenQuota,
 };
 pub use principal::{Principal, Role, SystemPrincipal};
+pub use sealed::Sealed;
 pub use stored_body::StoredBody;
 pub use timestamp::Timestamp;
 pub use user::{DeletedUser, ErasureState, User, UserSettings};

@@ -134,13 +134,27 @@ impl Store {
     /// One page of a query by id, nothing left out; it goes on after the last path.
     async fn find_by_id<T: DeserializeOwned>(
         &self,
-        mut query: Query,
+        query: Query,
         after: Option<&DocumentPath>,
     ) -> Result<Vec<Found<T>>, Error> {
+        let found = self.find_versioned_by_id(query, after).await?.into_iter();
+        let unversioned = found.map(|found: Found<Versioned<T>>| Found {
+            path: found.path,
+            value: found.value.map(|versioned| versioned.value),
+        });
+        Ok(unversioned.collect())
+    }
+
+    /// The same with the versions.
+    async fn find_versioned_by_id<T: DeserializeOwned>(
+        &self,
+        mut query: Query,
+        after: Option<&DocumentPath>,
+    ) -> Result<Vec<Found<Versioned<T>>>, Error> {
         query.after = after.map(|path| (None, path.id().to_owned()));
         let documents = self.db.query(&query).await?;
         let found = documents.into_iter().map(|document| Found {
-            value: decode(&document),
+            value: versioned(&document),
             path: document.path,
         });
         Ok(found.collect())

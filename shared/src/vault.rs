@@ -1,17 +1,35 @@
 //! The integration hub: where the credentials of connected services live, and the only code that
 //! opens them. What wants something of a service says what, and gets the answer, never the key.
 
+mod breakage;
+mod connect;
+mod credentials;
+mod disconnect;
 mod error;
+mod open;
+mod perform;
+mod renew;
+mod sealed;
+mod throttle;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
-pub use error::Error;
-
+use self::throttle::Throttle;
+pub use self::{
+    connect::{Connecting, Connection},
+    disconnect::Cleared,
+    error::Error,
+    sealed::{SealedFields, SealedModel},
+};
 use crate::{
     actions::Action,
+    clock::SharedClock,
+    connectors::{Connectors, google::oauth::GoogleOAuth},
+    crypto::Envelope,
     ids::{IntegrationId, OrgId},
-    store,
+    models::Timestamp,
+    store::Store,
 };
 
 /// An action and for whom it is.
@@ -42,23 +60,36 @@ pub trait Actions: Send + Sync {
 /// The hub.
 #[derive(Clone)]
 pub struct Vault {
-    store: store::Store,
+    store: Store,
+    envelope: Envelope,
+    connectors: Connectors,
+    google: Option<GoogleOAuth>,
+    clock: SharedClock,
+    throttle: Throttle,
 }
 
 impl Vault {
-    /// A hub of integrations in the store.
+    /// A hub of the integrations in a store. Without `google`, nobody renews Google's tokens.
     #[must_use]
-    pub fn new(store: store::Store) -> Self {
-        Self { store }
+    pub fn new(
+        store: Store,
+        envelope: Envelope,
+        connectors: Connectors,
+        google: Option<GoogleOAuth>,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            store,
+            envelope,
+            connectors,
+            google,
+            clock,
+            throttle: Throttle::default(),
+        }
     }
 
-    /// Has the connected service carry out an action.
-    ///
-    /// # Errors
-    /// Returns [`Error`].
-    pub async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
-        let _ = self.store.has_integration(call.org_id).await?;
-        Err(Error::NotConnected)
+    fn now(&self) -> Timestamp {
+        self.clock.now().into()
     }
 }
 

@@ -57,7 +57,7 @@ impl TestApp {
             owner_uid: Uid::parse("u1").unwrap(),
             service,
             account_label: "a…@example.com".to_owned(),
-            credentials: "sealed".to_owned(),
+            credentials: "sealed".into(),
             status,
             error_cause: None,
             last_sync: None,

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{JsonText, Timestamp};
-use crate::ids::{AgentId, ExecutionId, OrgId, RecordId, Uid, WorkflowId};
+use crate::ids::{AgentId, ExecutionId, IntegrationId, OrgId, RecordId, Uid, WorkflowId};
 
 /// `idempotency/{key}` for a request: the answer that a repeat gets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,6 +111,11 @@ pub enum OutboxMessage {
     Invitation {
         /// The invitation of the row's organization.
         invitation_id: RecordId,
+    },
+    /// An integration works no more.
+    BrokenIntegration {
+        /// The integration of the row's organization.
+        integration_id: IntegrationId,
     },
 }
 

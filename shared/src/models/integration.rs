@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{Sealed, Timestamp};
 use crate::ids::{IntegrationId, OrgId, Uid};
 
 /// An outside service that an organization can connect.
@@ -67,7 +67,7 @@ pub struct Integration {
     /// Which account, for people; masked.
     pub account_label: String,
     /// The sealed credentials.
-    pub credentials: String,
+    pub credentials: Sealed,
     /// Whether it works.
     pub status: IntegrationStatus,
     /// Why it does not.

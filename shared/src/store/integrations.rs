@@ -1,7 +1,7 @@
 //! `integrations`, and `integration_status`, the part of them that people may see.
 
 use super::{
-    DocumentPath, Error, Listing, Page, Store, Versioned, Write,
+    DocumentPath, Error, Found, Listing, Page, Store, Versioned, Write,
     document_db::{Comparison, Precondition, Query},
 };
 use crate::{
@@ -90,6 +90,21 @@ impl Store {
         let query =
             Query::new("integrations", 1).filter("orgId", Comparison::Equal, org_id.as_str());
         Ok(!self.db.query(&query).await?.is_empty())
+    }
+
+    /// Integrations of all organizations by id, from after a position on; one that cannot be read
+    /// is told as well.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_all_integrations(
+        &self,
+        _caller: &SystemPrincipal,
+        after: Option<&DocumentPath>,
+        limit: u32,
+    ) -> Result<Vec<Found<Versioned<Integration>>>, Error> {
+        let query = Query::new("integrations", limit);
+        self.find_versioned_by_id(query, after).await
     }
 
     /// Connected Google integrations of all organizations, by id.
@@ -204,7 +219,7 @@ mod tests {
             owner_uid: Uid::parse("u1").unwrap(),
             service: IntegrationService::Google,
             account_label: "a…@example.com".to_owned(),
-            credentials: "sealed".to_owned(),
+            credentials: "sealed".into(),
             status: IntegrationStatus::Connected,
             error_cause: None,
             last_sync: None,

@@ -1,6 +1,11 @@
 use std::time::Duration;
 
-use crate::{connectors, retry::Transient, store};
+use crate::{
+    connectors::{self, google::oauth},
+    crypto::EnvelopeError,
+    retry::Transient,
+    store,
+};
 
 /// Why the hub did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -20,12 +25,21 @@ pub enum Error {
         /// Scopes of which one is enough.
         scopes: Vec<String>,
     },
+    /// The credentials are of another account than those before.
+    #[error("the credentials belong to another account")]
+    OtherAccount,
     /// The service did not do it.
     #[error("the service did not do what was asked")]
     Service(#[from] connectors::Error),
+    /// Google did not renew the credentials.
+    #[error("the credentials cannot be renewed")]
+    Renewal(#[from] oauth::Error),
     /// Another caller has not renewed the credentials in time.
     #[error("the credentials are being renewed")]
     Renewing,
+    /// The credentials cannot be sealed or opened.
+    #[error("the credentials cannot be sealed or opened")]
+    Envelope(#[from] EnvelopeError),
     /// The database failed.
     #[error("the integration cannot be read or written")]
     Store(#[from] store::Error),
@@ -42,11 +56,15 @@ impl Error {
 impl Transient for Error {
     fn is_transient(&self) -> bool {
         match self {
-            Self::NotConnected | Self::Ambiguous | Self::Broken | Self::NeedsConsent { .. } => {
-                false
-            }
+            Self::NotConnected
+            | Self::Ambiguous
+            | Self::Broken
+            | Self::NeedsConsent { .. }
+            | Self::OtherAccount => false,
             Self::Renewing => true,
             Self::Service(error) => error.is_transient(),
+            Self::Renewal(error) => error.is_transient(),
+            Self::Envelope(error) => error.is_transient(),
             Self::Store(error) => error.is_transient() || error.is_lost_race(),
         }
     }
@@ -54,6 +72,7 @@ impl Transient for Error {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Service(error) => error.retry_after(),
+            Self::Renewal(error) => error.retry_after(),
             _ => None,
         }
     }

@@ -100,13 +100,14 @@ const VENDORS: &[(&str, &[&str])] = &[
 const TOOLS: [&str; 2] = ["emulator_tests", "xtask"];
 
 /// The folders of `functions`.
-pub(crate) const FUNCTIONS: [&str; 7] = [
+pub(crate) const FUNCTIONS: [&str; 8] = [
     "api",
     "audit",
     "deploy_agent",
     "execute_workflow",
     "handle_stripe_webhook",
     "on_user_create",
+    "rewrap",
     "sync_google_workspace",
 ];
 

@@ -45,7 +45,7 @@ fn integration() -> Integration {
         owner_uid: uid(),
         service: IntegrationService::Github,
         account_label: "a…".to_owned(),
-        credentials: "sealed".to_owned(),
+        credentials: "sealed".into(),
         status: IntegrationStatus::Connected,
         error_cause: None,
         last_sync: None,

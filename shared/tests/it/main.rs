@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod audit;
+mod connectors;
 mod contract;
 mod crypto;
 mod database_clock;
 mod edge;
+mod envelope;
 mod erasure;
 mod google;
 mod identity;
@@ -18,6 +20,7 @@ mod outbox;
 mod provision;
 mod queue;
 mod quota;
+mod sealed_fields;
 mod sendgrid;
 mod serve;
 mod storage;

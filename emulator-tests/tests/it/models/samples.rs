@@ -427,7 +427,7 @@ pub(crate) fn integration() -> Integration {
         owner_uid: uid(),
         service: IntegrationService::Google,
         account_label: "a***@example.com".to_owned(),
-        credentials: "AAAA".to_owned(),
+        credentials: "AAAA".into(),
         status: IntegrationStatus::Error,
         error_cause: Some("invalid_grant".to_owned()),
         last_sync: Some(time()),

@@ -77,7 +77,7 @@ pub(crate) fn integration(id: &str, owner_uid: &str) -> Vec<Write> {
         owner_uid: Uid::parse(owner_uid).unwrap(),
         service: IntegrationService::Github,
         account_label: "u…".to_owned(),
-        credentials: "sealed".to_owned(),
+        credentials: "sealed".into(),
         status: IntegrationStatus::Connected,
         error_cause: None,
         last_sync: None,

@@ -7,6 +7,7 @@ mod error;
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures::future::BoxFuture;
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
     EndpointSet, PkceCodeVerifier, RedirectUrl, RefreshToken, Scope, StandardRevocableToken,
@@ -59,6 +60,9 @@ pub struct Consent<'a> {
     pub state: &'a str,
     /// [`code_challenge`] of the verifier that the exchange will bring.
     pub code_challenge: &'a str,
+    /// Whether the user is asked also for what it has agreed to before: only then does a refresh
+    /// token come for sure.
+    pub is_new: bool,
 }
 
 /// What a code was exchanged for.
@@ -121,16 +125,18 @@ impl GoogleOAuth {
     pub fn consent_url(&self, consent: &Consent<'_>) -> Url {
         let state = consent.state.to_owned();
         let scopes = consent.scopes.iter().cloned().map(Scope::new);
-        let request = self
+        let mut request = self
             .client
             .authorize_url(|| CsrfToken::new(state))
             .add_scopes(scopes)
             .add_extra_param("code_challenge", consent.code_challenge)
             .add_extra_param("code_challenge_method", "S256")
-            // A refresh token is given for offline access, and reliably with a new consent only.
+            // A refresh token is given for offline access only.
             .add_extra_param("access_type", "offline")
-            .add_extra_param("prompt", "consent")
             .add_extra_param("include_granted_scopes", "true");
+        if consent.is_new {
+            request = request.add_extra_param("prompt", "consent");
+        }
         request.url().0
     }
 
@@ -146,7 +152,7 @@ impl GoogleOAuth {
         let code = AuthorizationCode::new(code.expose_secret().to_owned());
         let verifier = PkceCodeVerifier::new(code_verifier.expose_secret().to_owned());
         let request = self.client.exchange_code(code).set_pkce_verifier(verifier);
-        let response = request.request_async(&|request| self.send(request)).await?;
+        let response = request.request_async(&Transport(self)).await?;
         Ok(Granted {
             access_token: access_token(&response),
             expires_at: self.expires_at(&response),
@@ -162,7 +168,7 @@ impl GoogleOAuth {
     pub async fn refresh(&self, token: &SecretString) -> Result<Refreshed, Error> {
         let token = RefreshToken::new(token.expose_secret().to_owned());
         let request = self.client.exchange_refresh_token(&token);
-        let response = request.request_async(&|request| self.send(request)).await?;
+        let response = request.request_async(&Transport(self)).await?;
         Ok(Refreshed {
             access_token: access_token(&response),
             expires_at: self.expires_at(&response),
@@ -219,6 +225,18 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<Answer, connectors::
         StatusCode::REQUEST_TIMEOUT => Err(answer.failed()),
         status if status.is_server_error() => Err(answer.failed()),
         _ => Ok(answer),
+    }
+}
+
+/// A closure would do, but the compiler cannot tell that its futures can be sent.
+struct Transport<'a>(&'a GoogleOAuth);
+
+impl<'c> oauth2::AsyncHttpClient<'c> for Transport<'_> {
+    type Error = connectors::Error;
+    type Future = BoxFuture<'c, Result<oauth2::HttpResponse, connectors::Error>>;
+
+    fn call(&'c self, request: oauth2::HttpRequest) -> Self::Future {
+        Box::pin(self.0.send(request))
     }
 }
 

@@ -94,6 +94,7 @@ fn the_consent_url_asks_for_offline_access_and_keeps_the_redirect() {
         scopes: &scopes,
         state: "state-1",
         code_challenge: &code_challenge("verifier"),
+        is_new: true,
     });
     assert_eq!(url.path(), "/o/oauth2/v2/auth");
     let parameters: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
