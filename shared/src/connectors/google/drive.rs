@@ -14,6 +14,9 @@ const FILE_FIELDS: &str = "id,name,mimeType,modifiedTime,webViewLink";
 
 const DEFAULT_LIMIT: usize = 100;
 
+/// Pages above this many are not asked for: they may be empty, and have no end.
+const MAX_PAGES: usize = 30;
+
 /// The largest page that Drive gives.
 const MAX_PAGE: usize = 1_000;
 
@@ -73,21 +76,21 @@ pub(super) async fn list(session: &Session<'_>, listing: Listing) -> Result<Valu
     let limit = listing.limit.unwrap_or(DEFAULT_LIMIT);
     let query = listing.query.as_deref().unwrap_or("trashed = false");
     let mut files = Vec::new();
-    let mut is_complete = true;
+    let mut is_incomplete = false;
     let mut page_token = None;
-    loop {
+    for _ in 0..MAX_PAGES {
         let wanted = (limit - files.len()).min(MAX_PAGE);
         let page = find(session, query, wanted, page_token.as_deref()).await?;
         files.extend(page.files);
         files.truncate(limit);
-        is_complete &= !page.incomplete_search;
+        is_incomplete |= page.incomplete_search;
         page_token = page.next_page_token;
         if page_token.is_none() || files.len() == limit {
-            return Ok(
-                json!({ "files": files, "isComplete": is_complete && page_token.is_none() }),
-            );
+            break;
         }
     }
+    let has_more = is_incomplete || page_token.is_some();
+    Ok(json!({ "files": files, "hasMore": has_more }))
 }
 
 /// Makes a file with text in it, unless the key has made one.

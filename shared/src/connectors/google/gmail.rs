@@ -18,6 +18,9 @@ const MESSAGES: &str = "/gmail/v1/users/me/messages";
 
 const DEFAULT_LIMIT: usize = 20;
 
+/// Pages above this many are not asked for: they may be empty, and have no end.
+const MAX_PAGES: usize = 30;
+
 /// The largest page that Gmail gives.
 const MAX_PAGE: usize = 500;
 
@@ -57,7 +60,7 @@ pub(super) async fn search(session: &Session<'_>, search: Search) -> Result<Valu
     let limit = search.limit.unwrap_or(DEFAULT_LIMIT);
     let mut found = Vec::new();
     let mut page_token: Option<String> = None;
-    loop {
+    for _ in 0..MAX_PAGES {
         let wanted = (limit - found.len()).min(MAX_PAGE);
         let request = session
             .get(&session.config.gmail, MESSAGES)
@@ -69,9 +72,10 @@ pub(super) async fn search(session: &Session<'_>, search: Search) -> Result<Valu
         found.truncate(limit);
         page_token = page.next_page_token;
         if page_token.is_none() || found.len() == limit {
-            return Ok(json!({ "messages": found, "isComplete": page_token.is_none() }));
+            break;
         }
     }
+    Ok(json!({ "messages": found, "hasMore": page_token.is_some() }))
 }
 
 /// One message with its text.

@@ -24,7 +24,7 @@ async fn files_are_listed_page_by_page_up_to_the_limit() {
     let files = output["files"].as_array().unwrap().iter();
     let ids: Vec<_> = files.map(|file| file["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["1", "2", "3", "4"]);
-    assert_eq!(output["isComplete"], true);
+    assert_eq!(output["hasMore"], false);
     let sent = |name| {
         calls
             .iter()
@@ -48,7 +48,7 @@ async fn a_listing_that_google_could_not_finish_says_so() {
     let google = Google::answering([reply(LIST, page)]).await;
     let input = json!({ "query": "name contains 'x'", "limit": null });
     let (output, calls) = google.done("google.drive.list", input).await;
-    assert_eq!(output["isComplete"], false);
+    assert_eq!(output["hasMore"], true);
     assert_eq!(calls[0].parameter("q"), Some("name contains 'x'"));
     assert_eq!(calls[0].parameter("pageSize"), Some("100"));
 }

@@ -49,7 +49,7 @@ async fn mail_is_searched_page_by_page_up_to_the_limit() {
     let input = json!({ "query": "from:ada is:unread", "limit": 3 });
     let (output, calls) = google.done("google.gmail.search", input).await;
     let found = |id: &str| json!({ "messageId": id, "threadId": "t" });
-    let expected = json!({ "messages": [found("1"), found("2"), found("3")], "isComplete": false });
+    let expected = json!({ "messages": [found("1"), found("2"), found("3")], "hasMore": true });
     assert_eq!(output, expected);
     let sent = |name| {
         calls
@@ -68,8 +68,22 @@ async fn a_search_may_find_nothing() {
     let (output, calls) = google
         .done("google.gmail.search", json!({ "query": "x" }))
         .await;
-    assert_eq!(output, json!({ "messages": [], "isComplete": true }));
+    assert_eq!(output, json!({ "messages": [], "hasMore": false }));
     assert_eq!(calls[0].parameter("maxResults"), Some("20"));
+}
+
+#[tokio::test]
+async fn pages_without_an_end_have_one() {
+    let rows = [
+        ("google.gmail.search", json!({ "query": "x" }), LIST),
+        ("google.drive.list", json!({}), "drive.files.list"),
+    ];
+    for (action, input, method) in rows {
+        let empty = reply(method, json!({ "nextPageToken": "again" }));
+        let google = Google::answering(vec![empty; 30]).await;
+        let (output, _) = google.done(action, input).await;
+        assert_eq!(output["hasMore"], true);
+    }
 }
 
 #[tokio::test]
