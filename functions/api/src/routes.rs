@@ -65,7 +65,7 @@ pub const ROUTES: &[&[Route]] = &[
     WORKFLOWS,
     EXECUTIONS,
     APPROVALS,
-    INTEGRATIONS,
+    integrations::ROUTES,
     AUDIT,
 ];
 
@@ -335,45 +335,6 @@ const APPROVALS: &[Route] = &[
         "/approvals/{id}/decisions",
         Action::DecideApproval,
         || post(approvals::decide_approval),
-    ),
-];
-
-const INTEGRATIONS: &[Route] = &[
-    route(
-        Method::POST,
-        "/integrations/google/auth",
-        Action::ConnectIntegration,
-        || post(integrations::begin_google_consent),
-    ),
-    route(
-        Method::GET,
-        "/integrations",
-        Action::ReadIntegrations,
-        || get(integrations::list_integrations),
-    ),
-    route(
-        Method::POST,
-        "/integrations",
-        Action::ConnectIntegration,
-        || post(integrations::connect_integration),
-    ),
-    route(
-        Method::GET,
-        "/integrations/{id}",
-        Action::ConnectIntegration,
-        || get(integrations::get_integration),
-    ),
-    route(
-        Method::POST,
-        "/integrations/{id}/reconnect",
-        Action::ConnectIntegration,
-        || post(integrations::reconnect_integration),
-    ),
-    route(
-        Method::DELETE,
-        "/integrations/{id}",
-        Action::ConnectIntegration,
-        || delete(integrations::disconnect_integration),
     ),
 ];
 

@@ -82,6 +82,7 @@ const VENDORS: &[(&str, &[&str])] = &[
             "shared/src/identity/toolkit.rs",
             "shared/src/llm/providers/",
             "shared/src/queue/cloud_tasks.rs",
+            "shared/src/vault/config.rs",
         ],
     ),
     ("google_cloud_kms_v1", &["shared/src/crypto/cloud_kms.rs"]),

@@ -2,13 +2,15 @@ use axum::{
     Json as Body,
     extract::State,
     response::{IntoResponse, Redirect, Response},
+    routing::{delete, get, post},
 };
 use garde::Validate;
-use http::{HeaderValue, StatusCode, Uri, header::CACHE_CONTROL};
+use http::{HeaderValue, Method, StatusCode, Uri, header::CACHE_CONTROL};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
+    auth::Action,
     http::{Allowed, ApiError, Json, Path, Query, can},
     ids::IntegrationId,
     models::{IntegrationService, Timestamp},
@@ -16,9 +18,11 @@ use shared::{
 use url::form_urlencoded;
 
 use super::{
+    Route,
     answer::{ListResponse, made},
     idempotency_key::IdempotencyKey,
     optional_json::OptionalJson,
+    route,
 };
 use crate::{
     AppState,
@@ -34,6 +38,46 @@ const RECONNECT: &str = "integrations.reconnect";
 
 /// Longest text in a request, in characters: an RSA key of 8,192 bits in PEM has about 6,500.
 const MAX_LEN: usize = 8_192;
+
+/// Where they are.
+pub(super) const ROUTES: &[Route] = &[
+    route(
+        Method::POST,
+        "/integrations/google/auth",
+        Action::ConnectIntegration,
+        || post(begin_google_consent),
+    ),
+    route(
+        Method::GET,
+        "/integrations",
+        Action::ReadIntegrations,
+        || get(list_integrations),
+    ),
+    route(
+        Method::POST,
+        "/integrations",
+        Action::ConnectIntegration,
+        || post(connect_integration),
+    ),
+    route(
+        Method::GET,
+        "/integrations/{id}",
+        Action::ConnectIntegration,
+        || get(get_integration),
+    ),
+    route(
+        Method::POST,
+        "/integrations/{id}/reconnect",
+        Action::ConnectIntegration,
+        || post(reconnect_integration),
+    ),
+    route(
+        Method::DELETE,
+        "/integrations/{id}",
+        Action::ConnectIntegration,
+        || delete(disconnect_integration),
+    ),
+];
 
 /// What the user wants to connect; by default everything.
 #[derive(Default, Deserialize, Validate)]
