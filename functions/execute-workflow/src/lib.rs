@@ -4,6 +4,7 @@ mod allowance;
 mod config;
 pub mod fault_points;
 mod handler;
+mod isolation;
 mod journal;
 mod node;
 mod publish;
@@ -38,6 +39,7 @@ use shared::{
     vault::{Actions, NoVault, VaultConfig},
 };
 
+use crate::isolation::Isolation;
 pub use crate::{config::Config, settings::Settings};
 
 /// Acts for itself when it looks across organizations.
@@ -64,6 +66,7 @@ pub struct AppState {
     erasure: Erasure,
     settings: Settings,
     callers: ServiceCallers,
+    isolation: Isolation,
     shutdown: Shutdown,
 }
 
@@ -143,6 +146,7 @@ impl AppState {
             erasure,
             settings,
             callers,
+            isolation: Isolation::default(),
             shutdown,
         }
     }
