@@ -1,5 +1,7 @@
 //! The services that an organization can connect: one adapter each, behind one port. They are given
 //! credentials, and keep none.
+//!
+#![doc = include_str!("connectors/README.md")]
 
 mod credentials;
 mod error;

@@ -1,6 +1,8 @@
 //! Fakes by behaviour, for tests only (feature `testing`).
 
 mod edge;
+mod fake_google;
+mod fake_service;
 mod fixed_clock;
 mod invitation_links;
 mod memory_bucket;
@@ -18,6 +20,8 @@ mod trail;
 pub use edge::{
     assert_no_page_may_call, assert_pages_of_one_origin_may_call, assert_security_headers,
 };
+pub use fake_google::{FakeGoogle, GOOGLE_CLIENT, UserConsent};
+pub use fake_service::{FakeService, ServiceCall};
 pub use fixed_clock::FixedClock;
 pub use invitation_links::{APP_URL, invitation_links};
 pub use memory_bucket::MemoryBucket;

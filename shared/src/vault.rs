@@ -2,6 +2,7 @@
 //! opens them. What wants something of a service says what, and gets the answer, never the key.
 
 mod breakage;
+mod config;
 mod connect;
 mod credentials;
 mod disconnect;
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 use self::throttle::Throttle;
 pub use self::{
+    config::VaultConfig,
     connect::{Connecting, Connection},
     disconnect::Cleared,
     error::Error,
@@ -86,6 +88,12 @@ impl Vault {
             clock,
             throttle: Throttle::default(),
         }
+    }
+
+    /// Google's OAuth, if this application is known to Google.
+    #[must_use]
+    pub fn google(&self) -> Option<&GoogleOAuth> {
+        self.google.as_ref()
     }
 
     fn now(&self) -> Timestamp {

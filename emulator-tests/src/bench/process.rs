@@ -1,21 +1,60 @@
 //! What this process has used, as Linux tells (<https://man7.org/linux/man-pages/man5/proc.5.html>).
 
-use std::time::Duration;
+use std::{ops::Div, time::Duration};
 
 use anyhow::{Context, Result};
 
-/// `sysconf(_SC_CLK_TCK)` is 100 on every Linux that Rust's tier 1 covers.
-const TICK: Duration = Duration::from_millis(10);
+/// Processor time of this process's threads so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CpuTime {
+    /// Of those of one name.
+    pub(super) named: Duration,
+    /// Of all others.
+    pub(super) others: Duration,
+}
 
-/// Processor time of this process and its threads.
-pub(super) fn cpu_time() -> Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields = stat.rsplit(") ").next().context("no fields")?;
-    let fields: Vec<&str> = fields.split(' ').collect();
-    // Fields 14 and 15, counted from 1; the first two are cut off.
-    let ticks =
-        |field: usize| -> Result<u32> { Ok(fields.get(field).context("a field")?.parse()?) };
-    Ok(TICK * (ticks(11)? + ticks(12)?))
+impl CpuTime {
+    /// What was used since.
+    pub(super) fn since(self, earlier: Self) -> Self {
+        Self {
+            named: self.named.saturating_sub(earlier.named),
+            others: self.others.saturating_sub(earlier.others),
+        }
+    }
+
+    pub(super) fn all(self) -> Duration {
+        self.named + self.others
+    }
+}
+
+impl Div<u32> for CpuTime {
+    type Output = Self;
+
+    fn div(self, by: u32) -> Self {
+        Self {
+            named: self.named / by,
+            others: self.others / by,
+        }
+    }
+}
+
+/// What the process has used, that of threads called `name` apart.
+pub(super) fn cpu_time(name: &str) -> Result<CpuTime> {
+    let mut sum = CpuTime::default();
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let task = task?.path();
+        // Nanoseconds on a processor, and two more figures
+        // (<https://docs.kernel.org/scheduler/sched-stats.html>).
+        let used = std::fs::read_to_string(task.join("schedstat"))?;
+        let used = used.split(' ').next().context("no time")?.parse()?;
+        let comm = std::fs::read_to_string(task.join("comm"))?;
+        let part = match comm.trim_end() == name {
+            true => &mut sum.named,
+            false => &mut sum.others,
+        };
+        *part += Duration::from_nanos(used);
+    }
+    Ok(sum)
 }
 
 /// Memory that is in use, in bytes.

@@ -1,8 +1,14 @@
 //! What the minute's ticks pick up: executions that should go on, deletions of accounts, and unsent
 //! messages.
 
+use std::time::Duration;
+
 use futures::future::join_all;
-use shared::{models::Timestamp, store::Error};
+use shared::{
+    ids::fingerprint,
+    models::{Execution, Timestamp},
+    store::Error,
+};
 
 use crate::{AppState, CALLER, publish, wake};
 
@@ -16,6 +22,9 @@ const MAX_QUEUES: u32 = 200;
 const MAX_ERASURES: u32 = 20;
 /// Messages that one tick sends at most.
 const MAX_MESSAGES: u32 = 100;
+/// How far runs are put apart that have lost their worker twice, in seconds; twice as far the next
+/// time.
+const SPREAD_SECS: u64 = 10;
 /// A wakeup's own event has so long to do it, in seconds.
 const WAKEUP_SECS: i64 = 30;
 
@@ -33,10 +42,32 @@ pub(crate) async fn resume_due_executions(state: &AppState) -> Result<usize, Err
     let reason = format!("-sweep-{}", now.instant().as_second());
     let hand_in = due
         .iter()
-        .map(|execution| publish::enqueue(state, execution, &reason, None));
+        .map(|execution| publish::enqueue(state, execution, &reason, due_again(execution)));
     join_all(hand_in).await;
     publish::offer_all_slots(state, &CALLER, MAX_QUEUES, &reason).await?;
     Ok(due.len())
+}
+
+/// When an execution that has lost its worker goes on: at once after the first time. A run that
+/// ends its worker takes others with it; were all of them to begin together again, it would take
+/// them into quarantine as well. So they begin apart, each at a time of its own.
+fn due_again(execution: &Execution) -> Option<Timestamp> {
+    let crashes = u64::try_from(execution.attempts).ok()?.checked_sub(1)?;
+    let spread_millis = 1_000
+        * SPREAD_SECS
+            .checked_mul(crashes)
+            .filter(|spread| *spread > 0)?;
+    let fence = execution.lease.fence.to_string();
+    let roll = roll(&["again", execution.id.as_str(), &fence]);
+    let pause = Duration::from_millis(roll % spread_millis);
+    Some(execution.lease.until?.plus(pause))
+}
+
+/// A number that the same parts always give.
+fn roll(parts: &[&str]) -> u64 {
+    let digits = fingerprint(parts);
+    let digits = digits.get(..15).unwrap_or_default();
+    u64::from_str_radix(digits, 16).unwrap_or_default()
 }
 
 /// Hands in executions whose wakeup has not been handled; tells how many there were.

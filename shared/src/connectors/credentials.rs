@@ -60,6 +60,14 @@ impl Credentials {
         }
     }
 
+    /// Google's tokens, if they are that.
+    pub(super) fn google(&self) -> Result<&GoogleTokens, Error> {
+        match self {
+            Self::Google(tokens) => Ok(tokens),
+            _ => Err(Error::Unauthorized),
+        }
+    }
+
     /// Whether the service can be given credentials of this shape.
     #[must_use]
     pub fn are_for(&self, service: IntegrationService) -> bool {

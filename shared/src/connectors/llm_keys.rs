@@ -124,7 +124,7 @@ impl Connector for LlmKeys {
 /// What each of the three answers with.
 #[derive(Deserialize)]
 struct Models {
-    #[serde(rename = "data", alias = "models", default)]
+    #[serde(rename = "data", alias = "models")]
     _models: Vec<Value>,
 }
 

@@ -2,7 +2,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use reqwest::Client;
 
-use super::{Connector, CustomerSendGrid, Github, LlmKeys, LlmVendor, Stripe, Twilio};
+use super::{
+    Connector, CustomerSendGrid, Github, LlmKeys, LlmVendor, Stripe, Twilio,
+    google::GoogleWorkspace,
+};
 use crate::{
     clock::SharedClock,
     config::{self, Env},
@@ -22,12 +25,13 @@ impl Connectors {
         Self { by_service }
     }
 
-    /// The adapter of each service, at the service's own address.
+    /// The adapter of each service, at the service's own address. Google's is there if this
+    /// application is known to Google.
     ///
     /// # Errors
     /// Returns the first variable that is invalid or not allowed here.
     pub fn load(env: &Env, client: &Client, clock: &SharedClock) -> Result<Self, config::Error> {
-        let _ = clock;
+        let google = GoogleWorkspace::load_optional(env, client, clock)?;
         let github = Github::load(env, client.clone(), clock.clone())?;
         let stripe = Stripe::load(env, client.clone())?;
         let twilio = Twilio::load(env, client.clone())?;
@@ -44,7 +48,11 @@ impl Connectors {
             (IntegrationService::Anthropic, Arc::new(anthropic)),
             (IntegrationService::Gemini, Arc::new(gemini)),
         ];
-        Ok(Self::new(adapters.into()))
+        let mut by_service = HashMap::from(adapters);
+        if let Some(google) = google {
+            by_service.insert(IntegrationService::Google, Arc::new(google));
+        }
+        Ok(Self::new(by_service))
     }
 
     /// The adapter of a service, if there is one.

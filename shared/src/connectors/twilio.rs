@@ -4,7 +4,10 @@
 use async_trait::async_trait;
 use reqwest::{Client, RequestBuilder, header};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -71,6 +74,15 @@ impl Twilio {
         Ok(json!({ "sid": message.sid, "status": message.status, "to": input.to }))
     }
 
+    async fn get<T: DeserializeOwned>(
+        &self,
+        account: &TwilioAccount,
+        path: &str,
+    ) -> Result<T, Error> {
+        let request = self.client.get(self.url(account, path)?);
+        self.answer(account, request, Nature::Read).await?.json()
+    }
+
     async fn answer(
         &self,
         account: &TwilioAccount,
@@ -106,19 +118,16 @@ impl Connector for Twilio {
         let account = account(credentials)?;
         // A key may send, but not read the account it belongs to
         // (https://www.twilio.com/docs/iam/api-keys).
-        let is_key = account.key_sid != account.account_sid;
-        let path = if is_key {
-            "/Messages.json?PageSize=1"
+        if account.key_sid == account.account_sid {
+            let found: AccountBody = self.get(account, ".json").await?;
+            if found.status != "active" {
+                return Err(Error::Forbidden {
+                    needs_consent: false,
+                });
+            }
         } else {
-            ".json"
-        };
-        let request = self.client.get(self.url(account, path)?);
-        let answer = self.answer(account, request, Nature::Read).await?;
-        let found: AccountBody = answer.json()?;
-        if found.status.is_some_and(|status| status != "active") {
-            return Err(Error::Forbidden {
-                needs_consent: false,
-            });
+            self.get::<MessageList>(account, "/Messages.json?PageSize=1")
+                .await?;
         }
         Ok(Account {
             id: Some(account.account_sid.clone()),
@@ -163,11 +172,16 @@ struct Message {
     status: Option<String>,
 }
 
-/// <https://www.twilio.com/docs/iam/api/account>; a list of messages has no status.
+/// <https://www.twilio.com/docs/iam/api/account>.
 #[derive(Deserialize)]
 struct AccountBody {
-    #[serde(default)]
-    status: Option<String>,
+    status: String,
+}
+
+#[derive(Deserialize)]
+struct MessageList {
+    #[serde(rename = "messages")]
+    _messages: Vec<IgnoredAny>,
 }
 
 /// <https://www.twilio.com/docs/usage/twilios-response#response-formats-exceptions>. The message is

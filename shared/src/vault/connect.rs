@@ -25,6 +25,12 @@ pub struct Connecting<'a> {
 }
 
 impl Connection {
+    /// The integration as it will be.
+    #[must_use]
+    pub fn integration(&self) -> &Integration {
+        &self.integration
+    }
+
     /// The integration that it makes or replaces.
     #[must_use]
     pub fn id(&self) -> &IntegrationId {

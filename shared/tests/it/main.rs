@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod audit;
+mod connectors;
 mod contract;
 mod crypto;
 mod database_clock;
@@ -26,3 +27,4 @@ mod storage;
 mod support;
 mod sweeps;
 mod tokens;
+mod vault;

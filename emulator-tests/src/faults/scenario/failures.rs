@@ -23,7 +23,7 @@ const SINKS: FaultRates = FaultRates {
     aborted: 20,
 };
 /// A commit that is retried must not outlast its lease, or runs look as if they had crashed.
-const LEASE_SECS: u64 = 6;
+const LEASE_SECS: u64 = 20;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs executions while store and sinks fail.

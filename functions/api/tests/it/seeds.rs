@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 use shared::{
+    connectors::Account,
     ids::{AgentId, ExecutionId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
     models::{
         Agent, AgentKind, AgentStatus, Approval, ApprovalStatus, Budget, DeployState, Execution,
@@ -71,7 +72,13 @@ pub(crate) fn invitation(id: &str, org_id: &str) -> Write {
 
 /// An integration of `o1` that the user has connected.
 pub(crate) fn integration(id: &str, owner_uid: &str) -> Vec<Write> {
-    let integration = Integration {
+    let integration = integration_model(id, owner_uid);
+    integrations::create(&integration).unwrap().into()
+}
+
+/// The same, to be changed.
+pub(crate) fn integration_model(id: &str, owner_uid: &str) -> Integration {
+    Integration {
         id: id.parse().unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
         owner_uid: Uid::parse(owner_uid).unwrap(),
@@ -83,8 +90,16 @@ pub(crate) fn integration(id: &str, owner_uid: &str) -> Vec<Write> {
         last_sync: None,
         granted_scopes: Vec::new(),
         renewal: RenewalLease::default(),
-    };
-    integrations::create(&integration).unwrap().into()
+    }
+}
+
+/// An account of an outside service, if it tells which.
+pub(crate) fn account(id: Option<&str>) -> Account {
+    Account {
+        id: id.map(str::to_owned),
+        label: "…4242".to_owned(),
+        scopes: Vec::new(),
+    }
 }
 
 pub(crate) fn agent_model(id: &str) -> Agent {

@@ -264,21 +264,52 @@ async fn a_run_whose_database_fails_is_given_back_and_counts_no_crash() {
     assert_eq!(app.execution().await.status, ExecutionStatus::Succeeded);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_run_that_keeps_killing_its_workers_is_quarantined() {
+/// A run whose worker is gone, the last of so many.
+async fn crashed(attempts: i64) -> App {
     let llm = Arc::new(ScriptedLlm::answering("done"));
     let (app, _) = app_failing_at(1, OUTAGES[1], false, llm).await;
     app.deliver(&trigger(json!({}))).await;
     let found = app.store.find_execution(&org_id(), &execution_id()).await;
     let mut execution = found.unwrap().unwrap();
-    execution.value.attempts = 3;
-    app.store
-        .commit(vec![executions::replace(&execution).unwrap()])
-        .await
-        .unwrap();
-    app.advance(61);
+    execution.value.attempts = attempts;
+    let until = execution.value.started_at.plus_seconds(60);
+    execution.value.lease.until = Some(until);
+    execution.value.lease.owner = Some("gone".to_owned());
+    let replace = executions::replace(&execution).unwrap();
+    app.store.commit(vec![replace]).await.unwrap();
+    app.advance(60);
+    app
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_keeps_killing_its_workers_is_quarantined() {
+    let app = crashed(3).await;
+    app.tick().await;
+    app.advance(20);
     app.tick().await;
     let execution = app.execution().await;
     assert_eq!(execution.status, ExecutionStatus::Failed);
     assert_eq!(execution.error.unwrap().code, "quarantined");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_crashes_again_goes_on_apart_from_the_others() {
+    for (crashes, spread) in [(1, 0), (2, 10), (3, 20)] {
+        let app = crashed(crashes).await;
+        let lease_end = app.execution().await.lease.until.unwrap();
+        let mut pauses = Vec::new();
+        for _ in 0..2 {
+            let status = app.post("/sweep", Vec::new(), Vec::new()).await;
+            assert_eq!(status, StatusCode::OK);
+            let task = app.queue.take().remove(0);
+            let pause = task
+                .due_at
+                .map(|due_at| due_at.instant() - lease_end.instant());
+            pauses.push(pause.map(|pause| pause.total(jiff::Unit::Second).unwrap()));
+            app.advance(1);
+        }
+        assert_eq!(pauses[0], pauses[1], "each tick tells the same time");
+        let within = |pause: f64| pause > 0.0 && pause < f64::from(spread);
+        assert_eq!(pauses[0].is_some_and(within), spread > 0, "{pauses:?}");
+    }
 }

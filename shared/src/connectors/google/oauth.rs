@@ -20,11 +20,17 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 pub use config::{Endpoints, GoogleOAuthConfig};
-use error::{CallError, Refusal};
+use error::Refusal;
 pub use error::{Error, GrantEnd};
 
-use super::http::retry_after;
-use crate::{clock::SharedClock, models::Timestamp};
+use crate::{
+    clock::SharedClock,
+    connectors::{
+        self,
+        http::{Answer, Nature, send},
+    },
+    models::Timestamp,
+};
 
 /// Longest wait for one call.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -180,12 +186,11 @@ impl GoogleOAuth {
         // Not by the crate, which takes no address of this machine for it.
         let form = [("token", token.expose_secret())];
         let request = self.http.post(self.revoke_url.clone()).form(&form);
-        let response = self.answer(request.timeout(TIMEOUT)).await?;
-        if response.status().is_success() {
+        let answer = answer(request).await?;
+        if answer.status.is_success() {
             return Ok(());
         }
-        let refusal: Refusal =
-            serde_json::from_slice(response.body()).map_err(|_| Error::Malformed)?;
+        let refusal: Refusal = answer.json()?;
         if refusal.is_about_the_token() {
             return Ok(());
         }
@@ -193,32 +198,16 @@ impl GoogleOAuth {
     }
 
     /// The crate's transport.
-    async fn send(&self, request: oauth2::HttpRequest) -> Result<oauth2::HttpResponse, CallError> {
+    async fn send(
+        &self,
+        request: oauth2::HttpRequest,
+    ) -> Result<oauth2::HttpResponse, connectors::Error> {
         let (parts, body) = request.into_parts();
         let request = self.http.post(parts.uri.to_string()).headers(parts.headers);
-        self.answer(request.body(body).timeout(TIMEOUT)).await
-    }
-
-    /// What is no answer of OAuth's is an error here already: a body of any form may come with it.
-    async fn answer(
-        &self,
-        request: reqwest::RequestBuilder,
-    ) -> Result<oauth2::HttpResponse, CallError> {
-        let response = request.send().await.map_err(CallError::transport)?;
-        let status = response.status();
-        if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
-            return Err(CallError::status(status));
-        }
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            let retry_after = retry_after(response.headers());
-            return Err(CallError::RateLimited { retry_after });
-        }
-        let mut answer = http::Response::new(Vec::new());
-        *answer.status_mut() = status;
-        *answer.headers_mut() = response.headers().clone();
-        let body = response.bytes().await.map_err(CallError::transport)?;
-        *answer.body_mut() = body.to_vec();
-        Ok(answer)
+        let answer = answer(request.body(body)).await?;
+        let mut response = http::Response::new(answer.body.to_vec());
+        *response.status_mut() = answer.status;
+        Ok(response)
     }
 
     fn expires_at(&self, response: &BasicTokenResponse) -> Timestamp {
@@ -227,12 +216,24 @@ impl GoogleOAuth {
     }
 }
 
+/// What is no answer of OAuth's is an error here already: a body of any form may come with it.
+async fn answer(request: reqwest::RequestBuilder) -> Result<Answer, connectors::Error> {
+    // A lost answer changes nothing: Google's refresh tokens stay, a code is worth a new consent.
+    let answer = send(request.timeout(TIMEOUT), Nature::Read).await?;
+    match answer.status {
+        StatusCode::TOO_MANY_REQUESTS => Err(answer.rate_limited()),
+        StatusCode::REQUEST_TIMEOUT => Err(answer.failed()),
+        status if status.is_server_error() => Err(answer.failed()),
+        _ => Ok(answer),
+    }
+}
+
 /// A closure would do, but the compiler cannot tell that its futures can be sent.
 struct Transport<'a>(&'a GoogleOAuth);
 
 impl<'c> oauth2::AsyncHttpClient<'c> for Transport<'_> {
-    type Error = CallError;
-    type Future = BoxFuture<'c, Result<oauth2::HttpResponse, CallError>>;
+    type Error = connectors::Error;
+    type Future = BoxFuture<'c, Result<oauth2::HttpResponse, connectors::Error>>;
 
     fn call(&'c self, request: oauth2::HttpRequest) -> Self::Future {
         Box::pin(self.0.send(request))

@@ -112,7 +112,7 @@ struct InvoiceInput {
     customer: String,
     amount: u64,
     currency: String,
-    description: String,
+    item: String,
     days_until_due: Option<u32>,
 }
 
@@ -143,7 +143,7 @@ async fn create_invoice(
         ("invoice", invoice.id.clone()),
         ("amount", input.amount.to_string()),
         ("currency", currency),
-        ("description", input.description.clone()),
+        ("description", input.item.clone()),
     ];
     let path = "/v1/invoiceitems";
     let item: InvoiceItem = session.post(path, &item, &format!("{key}-item")).await?;
@@ -151,7 +151,7 @@ async fn create_invoice(
     // The draft was answered before it had an item.
     answer["amountDue"] = json!(item.amount);
     answer["total"] = json!(item.amount);
-    answer["item"] = json!(item.id);
+    answer["itemId"] = json!(item.id);
     Ok(answer)
 }
 

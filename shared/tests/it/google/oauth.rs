@@ -55,9 +55,8 @@ impl Google {
     /// Path and form of the only request.
     async fn received(&self) -> (String, BTreeMap<String, String>) {
         let requests = self.server.received_requests().await.unwrap();
-        let [request] = requests.as_slice() else {
-            panic!("{} requests", requests.len());
-        };
+        assert_eq!(requests.len(), 1);
+        let request = &requests[0];
         assert_eq!(request.method.as_str(), "POST");
         let media_type = "application/x-www-form-urlencoded";
         assert_eq!(request.headers["content-type"], media_type);

@@ -1,10 +1,9 @@
 use std::{fmt, time::Duration};
 
 use oauth2::{ErrorResponse, RequestTokenError};
-use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::retry::Transient;
+use crate::{connectors, retry::Transient};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -153,37 +152,37 @@ impl fmt::Debug for Refusal {
     }
 }
 
-/// No answer of OAuth's.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CallError {
-    #[error("too many requests")]
-    RateLimited { retry_after: Option<Duration> },
-    #[error("no answer")]
-    Unavailable(#[source] BoxError),
-}
-
-impl CallError {
-    pub(super) fn transport(error: reqwest::Error) -> Self {
-        Self::Unavailable(Box::new(error.without_url()))
-    }
-
-    pub(super) fn status(status: StatusCode) -> Self {
-        Self::Unavailable(format!("status {}", status.as_u16()).into())
-    }
-}
-
-impl From<CallError> for Error {
-    fn from(error: CallError) -> Self {
+impl From<connectors::Error> for Error {
+    /// No answer of OAuth's: a failure of the way there, or of a server on it.
+    fn from(error: connectors::Error) -> Self {
         match error {
-            CallError::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            CallError::Unavailable(source) => Self::Unavailable(source),
+            connectors::Error::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            connectors::Error::Unavailable(source) => Self::Unavailable(source),
+            _ => Self::Malformed,
         }
     }
 }
 
-impl From<RequestTokenError<CallError, Refusal>> for Error {
+impl From<Error> for connectors::Error {
+    fn from(error: Error) -> Self {
+        let rejected = |status, code: &str| Self::Rejected {
+            status,
+            reason: Some(code.to_owned()),
+        };
+        match error {
+            Error::InvalidGrant(_) => Self::Unauthorized,
+            Error::InvalidClient => rejected(401, "invalid_client"),
+            Error::Rejected { code } => rejected(400, &code),
+            Error::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            Error::Unavailable(source) => Self::Unavailable(source),
+            Error::Malformed => Self::Malformed,
+        }
+    }
+}
+
+impl From<RequestTokenError<connectors::Error, Refusal>> for Error {
     /// A body that does not parse is dropped: it may hold a token.
-    fn from(error: RequestTokenError<CallError, Refusal>) -> Self {
+    fn from(error: RequestTokenError<connectors::Error, Refusal>) -> Self {
         match error {
             RequestTokenError::ServerResponse(refusal) => refusal.into(),
             RequestTokenError::Request(error) => error.into(),
