@@ -8,14 +8,16 @@ mod sendgrid;
 mod stripe;
 mod twilio;
 
-use std::hash::{Hash, Hasher};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 pub use check::InvalidField;
 
 use crate::models::IntegrationService;
 
 /// One thing to do with a connected service.
-#[derive(Debug)]
 pub struct Action {
     /// The `type` of its node: `google.gmail.send`.
     pub name: &'static str,
@@ -116,6 +118,12 @@ impl Eq for Action {}
 impl Hash for Action {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for Action {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Action").field(&self.name).finish()
     }
 }
 

@@ -101,6 +101,17 @@ impl Vault {
     }
 }
 
+/// Stands in for the hub where none is configured: no service is connected.
+#[derive(Clone, Copy, Debug)]
+pub struct NoVault;
+
+#[async_trait]
+impl Actions for NoVault {
+    async fn perform(&self, _: &Call<'_>) -> Result<Value, Error> {
+        Err(Error::NotConnected)
+    }
+}
+
 #[async_trait]
 impl Actions for Vault {
     async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {

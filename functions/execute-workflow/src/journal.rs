@@ -26,10 +26,11 @@ pub(crate) use self::{
 use crate::{
     AppState,
     fault_points::{Flaw, KillPoint, is_broken, reach},
+    isolation::Seat,
 };
 
 /// Claims in a row that came to nothing: after these the run is taken to kill its workers.
-const MAX_CRASHES: i64 = 3;
+pub(crate) const MAX_CRASHES: i64 = 3;
 /// Documents kept back at most before they are committed.
 const MAX_PENDING: usize = 400;
 /// Bytes kept back at most, roughly: a request to Firestore ends at 10 MiB
@@ -79,6 +80,8 @@ pub(crate) struct Journal {
     pages: usize,
     pending_bytes: usize,
     output_bytes: usize,
+    /// Keeps the run beside others, or away from them.
+    _seat: Seat,
 }
 
 struct Recorded {
@@ -96,7 +99,7 @@ impl StepKey<'_> {
 
 impl Journal {
     /// A journal without steps, of an execution that this worker has made or is about to claim.
-    pub(crate) fn of(state: &AppState, execution: Versioned<Execution>) -> Self {
+    pub(crate) fn of(state: &AppState, execution: Versioned<Execution>, seat: Seat) -> Self {
         Self {
             store: state.store.clone(),
             clock: state.clock.clone(),
@@ -108,6 +111,7 @@ impl Journal {
             pages: 0,
             pending_bytes: 0,
             output_bytes: 0,
+            _seat: seat,
         }
     }
 

@@ -4,6 +4,7 @@ mod allowance;
 mod config;
 pub mod fault_points;
 mod handler;
+mod isolation;
 mod journal;
 mod node;
 mod publish;
@@ -35,8 +36,10 @@ use shared::{
     shutdown::Shutdown,
     storage::Bucket,
     store::{self, DatabaseClock, Store, firestore::Firestore},
+    vault::{Actions, NoVault, VaultConfig},
 };
 
+use crate::isolation::Isolation;
 pub use crate::{config::Config, settings::Settings};
 
 /// Acts for itself when it looks across organizations.
@@ -56,12 +59,14 @@ pub struct AppState {
     database_clock: Option<Arc<DatabaseClock>>,
     llm: MeteredLlm,
     egress: Arc<Egress>,
+    actions: Arc<dyn Actions>,
     queue: SharedQueue,
     artifacts: Option<Arc<dyn Bucket>>,
     dispatcher: Dispatcher,
     erasure: Erasure,
     settings: Settings,
     callers: ServiceCallers,
+    isolation: Isolation,
     shutdown: Shutdown,
 }
 
@@ -69,11 +74,12 @@ impl AppState {
     /// The state on the real systems. What is under way when `shutdown` begins hands over.
     ///
     /// # Errors
-    /// Returns an error when an HTTP client cannot be built.
+    /// Returns an error when an HTTP client cannot be built, or a service has no valid address.
     pub fn new(config: Config, shutdown: Shutdown) -> Result<Self, StartError> {
         let firestore = Arc::new(Firestore::new(&config.service));
         let database = Arc::new(DatabaseClock::new(firestore, SystemClock::shared()));
-        let (store, clock) = (Store::new(database.clone()), database.clone());
+        let store = Store::new(database.clone());
+        let clock: SharedClock = database.clone();
         let key = config.mac.key();
         let emulator_host = config.auth.emulator_host.as_deref();
         let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
@@ -86,6 +92,7 @@ impl AppState {
             accounts: Arc::new(accounts),
             queue: Arc::new(queue),
             egress: Egress::new(config.egress)?,
+            actions: actions(config.vault, &store, &clock)?,
             artifacts: config.artifacts.map(|artifacts| artifacts.bucket()),
         };
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
@@ -132,12 +139,14 @@ impl AppState {
             database_clock: None,
             llm,
             egress,
+            actions: ports.actions,
             queue: ports.queue,
             artifacts: ports.artifacts,
             dispatcher,
             erasure,
             settings,
             callers,
+            isolation: Isolation::default(),
             shutdown,
         }
     }
@@ -149,7 +158,7 @@ impl FromRef<AppState> for ServiceCallers {
     }
 }
 
-/// An HTTP client cannot be built.
+/// The state cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The one for the providers or for the keys of callers.
@@ -158,6 +167,9 @@ pub enum StartError {
     /// The one for HTTP nodes.
     #[error(transparent)]
     Egress(#[from] egress::Error),
+    /// The adapters of connected services.
+    #[error(transparent)]
+    Vault(#[from] shared::config::Error),
 }
 
 /// The outside systems that nodes and the sweeper reach.
@@ -174,10 +186,24 @@ pub struct Ports {
     pub accounts: Arc<dyn Accounts>,
     /// Sends the requests of `http` nodes.
     pub egress: Egress,
+    /// Carries out the actions of connected services.
+    pub actions: Arc<dyn Actions>,
     /// Delivers what goes on later, or elsewhere.
     pub queue: SharedQueue,
     /// Keeps what is too large for a document, if there is a place.
     pub artifacts: Option<Arc<dyn Bucket>>,
+}
+
+fn actions(
+    config: Option<VaultConfig>,
+    store: &Store,
+    clock: &SharedClock,
+) -> Result<Arc<dyn Actions>, StartError> {
+    let Some(config) = config else {
+        return Ok(Arc::new(NoVault));
+    };
+    let vault = config.vault(store.clone(), &client()?, clock.clone())?;
+    Ok(Arc::new(vault))
 }
 
 /// The function's routes.

@@ -52,6 +52,7 @@ struct Made {
 /// # Errors
 /// Returns the database's error; the event is then to be delivered again.
 pub(crate) async fn accept(state: &AppState, trigger: &Trigger) -> Result<Accepted, Error> {
+    let seat = state.isolation.enter(1).await;
     let (made, version) = commit_versioned(&state.store, || first_writes(state, trigger)).await?;
     let (Some(Made { execution, graph }), Some(version)) = (made, version) else {
         return Ok(Accepted::Known);
@@ -60,7 +61,7 @@ pub(crate) async fn accept(state: &AppState, trigger: &Trigger) -> Result<Accept
     Ok(match graph.filter(|_| is_held) {
         Some(graph) => {
             let value = execution;
-            let journal = Journal::of(state, Versioned { value, version });
+            let journal = Journal::of(state, Versioned { value, version }, seat);
             Accepted::Held(Box::new(journal), graph)
         }
         None => Accepted::Made(Box::new(execution)),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Action, Field, FieldKind};
 
-/// A field that is missing, unknown or wrong.
+/// A field that is missing or wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}` {message}")]
 pub struct InvalidField {
@@ -18,15 +18,18 @@ impl Action {
     /// Checks an input by the fields' names; `null` counts as absent.
     ///
     /// # Errors
-    /// Returns the first field that is missing, unknown or wrong.
+    /// Returns the first field that is missing or wrong, or `input` for one that is unknown.
     pub fn check(&self, input: &Value) -> Result<(), InvalidField> {
-        let is_known = |name: &str| self.fields.iter().any(|field| field.name == name);
-        let names = input.as_object().into_iter().flat_map(|input| input.keys());
-        if let Some(unknown) = names.into_iter().find(|name| !is_known(name)) {
-            return Err(InvalidField::new(unknown, "is unknown"));
+        let Some(values) = input.as_object() else {
+            return Err(InvalidField::new("input", "must be an object"));
+        };
+        let is_known = |name: &String| self.fields.iter().any(|field| field.name == name);
+        if !values.keys().all(is_known) {
+            let message = "has a field that the action does not know";
+            return Err(InvalidField::new("input", message));
         }
         self.fields.iter().try_for_each(|field| {
-            match input.get(field.name).filter(|value| !value.is_null()) {
+            match values.get(field.name).filter(|value| !value.is_null()) {
                 Some(value) => field.check(value),
                 None if field.is_required => Err(InvalidField::new(field.name, "is missing")),
                 None => Ok(()),
@@ -113,11 +116,10 @@ fn problem(kind: FieldKind, value: &Value) -> Option<String> {
 /// By <https://www.rfc-editor.org/rfc/rfc3339#section-5.6>, which is less than `jiff` reads.
 fn is_instant(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let has_zone = match bytes {
-        [.., b'Z' | b'z'] => true,
-        [.., b'+' | b'-', _, _, b':', _, _] => true,
-        _ => false,
-    };
+    let has_zone = matches!(
+        bytes,
+        [.., b'Z' | b'z'] | [.., b'+' | b'-', _, _, b':', _, _]
+    );
     let is_separated = matches!(bytes.get(10), Some(b'T' | b't')) && bytes.get(16) == Some(&b':');
     has_zone && is_separated && !text.contains(',') && text.parse::<jiff::Timestamp>().is_ok()
 }
@@ -150,8 +152,12 @@ mod tests {
             (mail(json!([1])), "`to[0]` must be text"),
             (mail(json!([])), "`to` must not be empty"),
             (mail(json!(null)), "`to` is missing"),
-            (json!(null), "`to` is missing"),
-            (json!({ "bcc": ["x"] }), "`bcc` is unknown"),
+            (json!({}), "`to` is missing"),
+            (json!(null), "`input` must be an object"),
+            (
+                json!({ "bcc": ["x"] }),
+                "`input` has a field that the action does not know",
+            ),
         ] {
             assert_eq!(
                 refusal("google.gmail.send", input.clone()),

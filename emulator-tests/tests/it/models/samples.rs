@@ -292,6 +292,11 @@ pub(crate) fn approval() -> Approval {
         iteration: "0.3".to_owned(),
         message: "Pay?".to_owned(),
         fields: BTreeMap::from([("amount".to_owned(), "number".to_owned())]),
+        action: Some(AskedAction {
+            name: "google.gmail.send".to_owned(),
+            input: awkward_json().into(),
+            request_hash: "00fd".to_owned(),
+        }),
         roles: vec![Role::Admin, Role::User],
         required: 2,
         excluded: Some("00ff".to_owned()),

@@ -275,6 +275,7 @@ pub(crate) fn approval_model(id: &str, execution_id: &str) -> Approval {
         iteration: "0".to_owned(),
         message: "Refund?".to_owned(),
         fields: [].into(),
+        action: None,
         roles: vec![Role::Admin, Role::User],
         required: 1,
         excluded: None,

@@ -52,7 +52,9 @@ impl Journal {
             Availability::NotDue => return Ok(Claim::NotOurs),
         }
         let is_new = execution.value.lease.fence == 0;
-        let mut journal = Self::of(state, execution);
+        // Before the claim, whose lease would run out meanwhile.
+        let seat = state.isolation.enter(execution.value.attempts + 1).await;
+        let mut journal = Self::of(state, execution, seat);
         match take_slot(state, journal.execution(), now).await? {
             Slot::Free(write) => journal.take(write).await?,
             Slot::Full(write) => {

@@ -33,7 +33,7 @@ pub(super) struct Appointment {
     start: Timestamp,
     end: Timestamp,
     time_zone: Option<String>,
-    description: Option<String>,
+    details: Option<String>,
     location: Option<String>,
     #[serde(default)]
     attendees: Vec<String>,
@@ -143,10 +143,7 @@ impl Appointment {
             "start": self.to_time(self.start),
             "end": self.to_time(self.end),
         });
-        let texts = [
-            ("description", &self.description),
-            ("location", &self.location),
-        ];
+        let texts = [("description", &self.details), ("location", &self.location)];
         for (name, text) in texts {
             if let Some(text) = text {
                 event[name] = json!(text);

@@ -12,6 +12,7 @@ fn appointment() -> Value {
         "summary": "Kickoff",
         "start": "2026-12-01T10:00:00Z",
         "end": "2026-12-01T10:30:00Z",
+        "details": "Who does what.",
         "attendees": ["u@example.com"],
     })
 }
@@ -85,6 +86,7 @@ async fn an_appointment_is_made_under_an_id_of_the_key() {
             call.parameter("calendarId"),
             Some("team#1@group.calendar.google.com")
         );
+        assert_eq!(call.body["description"], "Who does what.");
         let told = if notify { "all" } else { "none" };
         assert_eq!(call.parameter("sendUpdates"), Some(told));
         let id = call.body["id"].as_str().unwrap();
