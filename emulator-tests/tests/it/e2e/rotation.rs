@@ -82,7 +82,6 @@ async fn run_job(load: &Load) -> (bool, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[expect(clippy::print_stdout, reason = "the figures are asked for")]
 async fn a_key_is_rotated_under_load_and_nothing_is_lost() {
     let env = Env::from_process();
     let records = env.parsed("ROTATION_RECORDS", 1_000).unwrap();

@@ -251,8 +251,8 @@ fn envelope(keys: &Keys) -> Envelope {
 /// A record without credentials. Their order by id is that of their numbers.
 fn record(number: usize) -> Integration {
     Integration {
-        id: IntegrationId::parse(&format!("i{number:06}")).unwrap(),
-        org_id: OrgId::parse(&format!("o{}", number % 7)).unwrap(),
+        id: IntegrationId::parse(format!("i{number:06}")).unwrap(),
+        org_id: OrgId::parse(format!("o{}", number % 7)).unwrap(),
         owner_uid: Uid::parse("u1").unwrap(),
         service: IntegrationService::Google,
         account_label: "a…@example.com".to_owned(),
