@@ -36,7 +36,7 @@ use shared::{
     shutdown::Shutdown,
     storage::Bucket,
     store::{self, DatabaseClock, Store, firestore::Firestore},
-    vault::{Actions, NoVault, VaultConfig},
+    vault::{Actions, NoVault, Vault, VaultConfig},
 };
 
 use crate::isolation::Isolation;
@@ -83,6 +83,7 @@ impl AppState {
         let key = config.mac.key();
         let emulator_host = config.auth.emulator_host.as_deref();
         let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
+        let vault = vault(config.vault, &store, &clock)?;
         let queue = CloudTasks::new(config.queue, client()?, clock.clone());
         let ports = Ports {
             provider: Arc::new(OpenAi::new(config.openai, client()?)),
@@ -92,14 +93,22 @@ impl AppState {
             accounts: Arc::new(accounts),
             queue: Arc::new(queue),
             egress: Egress::new(config.egress)?,
-            actions: actions(config.vault, &store, &clock)?,
+            actions: actions(vault.as_ref()),
             artifacts: config.artifacts.map(|artifacts| artifacts.bucket()),
         };
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
         Ok(
             Self::with_ports(store, ports, config.settings, clock, callers, shutdown)
-                .with_database_clock(database),
+                .with_database_clock(database)
+                .with_vault(vault),
         )
+    }
+
+    /// The state with what ends the credentials of users whose accounts are deleted.
+    #[must_use]
+    pub fn with_vault(self, vault: Option<Vault>) -> Self {
+        let erasure = self.erasure.with_vault(vault);
+        Self { erasure, ..self }
     }
 
     /// The state with a clock that is to be set by the database before it is relied on.
@@ -194,16 +203,23 @@ pub struct Ports {
     pub artifacts: Option<Arc<dyn Bucket>>,
 }
 
-fn actions(
+fn vault(
     config: Option<VaultConfig>,
     store: &Store,
     clock: &SharedClock,
-) -> Result<Arc<dyn Actions>, StartError> {
+) -> Result<Option<Vault>, StartError> {
     let Some(config) = config else {
-        return Ok(Arc::new(NoVault));
+        return Ok(None);
     };
     let vault = config.vault(store.clone(), &client()?, clock.clone())?;
-    Ok(Arc::new(vault))
+    Ok(Some(vault))
+}
+
+fn actions(vault: Option<&Vault>) -> Arc<dyn Actions> {
+    match vault {
+        Some(vault) => Arc::new(vault.clone()),
+        None => Arc::new(NoVault),
+    }
 }
 
 /// The function's routes.

@@ -2,6 +2,7 @@
 
 mod callback;
 mod consent;
+mod crashes;
 mod keys;
 mod removal;
 

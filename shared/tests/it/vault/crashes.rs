@@ -1,10 +1,10 @@
 //! A process that is killed at any await: whoever comes next goes on.
 
-use shared::{models::IntegrationStatus, vault::Error};
+use shared::{models::IntegrationStatus, testing::killed_after, vault::Error};
 
 use super::{
     connections::{add_traces, disconnect, traces},
-    support::{REFRESH_TOKEN, World, killed_after},
+    support::{REFRESH_TOKEN, World},
 };
 
 /// More than a call needs; a test fails if it never comes to its end.

@@ -1,11 +1,4 @@
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use shared::{
@@ -188,27 +181,4 @@ fn vault(
         Some(oauth),
         clock.shared(),
     )
-}
-
-/// A future that is dropped once it has been polled so often, as a process is that is killed.
-pub(super) struct KilledAfter<F> {
-    future: Pin<Box<F>>,
-    polls: usize,
-}
-
-impl<F: Future> Future for KilledAfter<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.polls == 0 {
-            return Poll::Ready(None);
-        }
-        self.polls -= 1;
-        self.future.as_mut().poll(context).map(Some)
-    }
-}
-
-pub(super) fn killed_after<F: Future>(polls: usize, future: F) -> KilledAfter<F> {
-    let future = Box::pin(future);
-    KilledAfter { future, polls }
 }
