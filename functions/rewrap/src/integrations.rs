@@ -158,3 +158,6 @@ fn versions_of(document: &impl SealedFields) -> Vec<String> {
         .filter_map(|(_, text)| key_version(text.as_str()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,10 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
     let done = all_models(&store, &texts, &mut report).await;
     report.print();
     done?;
-    Ok(report.verdict())
+    Ok(match report.is_complete() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 async fn all_models(store: &Store, texts: &Texts, report: &mut Report) -> Result<()> {

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, process::ExitCode};
+use std::{collections::BTreeMap, fmt};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -72,12 +72,8 @@ impl Report {
     }
 
     /// Whether everything that can be done was done. Records that are lost are told once.
-    pub(crate) fn verdict(&self) -> ExitCode {
-        let left = self.lost + self.unopenable + self.failed;
-        match left {
-            0 => ExitCode::SUCCESS,
-            _ => ExitCode::FAILURE,
-        }
+    pub(crate) fn is_complete(&self) -> bool {
+        self.lost + self.unopenable + self.failed == 0
     }
 
     #[expect(clippy::print_stdout, reason = "a command talks through its output")]

@@ -41,7 +41,7 @@ pub(super) async fn kms_key() -> TestKey {
     TestKey::new("Cloud KMS", Arc::new(key), Keeper::Kms(kms, server))
 }
 
-pub(super) fn local_key() -> TestKey {
+fn local_key() -> TestKey {
     let file = NamedTempFile::new().unwrap();
     let content = json!({ "primary": "1", "keys": { "1": STANDARD.encode([1; 32]) } });
     fs::write(&file, content.to_string()).unwrap();

@@ -133,6 +133,23 @@ async fn a_forged_text_is_refused() {
 }
 
 #[tokio::test]
+async fn a_wrapped_key_of_an_impossible_length_is_not_even_tried() {
+    for key in both_keys().await {
+        let envelope = envelope_of(&key);
+        let sealed = envelope.seal(b"a token", &PLACE).await.unwrap();
+        for (length, tries) in [(0, 0), (4_096, 1), (4_097, 0)] {
+            let before = key.unwrapped();
+            let wrapped = vec![1; length];
+            let length = u32::try_from(length).unwrap();
+            let text = Parts::of(&sealed).with_wrapped(length, &wrapped);
+            let opened = envelope.open(&URL_SAFE_NO_PAD.encode(text), &PLACE).await;
+            assert!(opened.is_err(), "{length}");
+            assert_eq!(key.unwrapped() - before, tries, "{length}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_text_with_any_bit_flipped_or_cut_anywhere_is_refused() {
     for key in both_keys().await {
         let envelope = envelope_of(&key);
