@@ -48,13 +48,14 @@ async fn the_state_is_kept_as_a_hash_bound_to_the_caller_without_a_verifier() {
     let hash = fingerprint(&["oauth_state", &asked["state"]]);
     assert_eq!(documents[0].path.id(), hash);
     let record: Value = shared::store::decode(&documents[0]).unwrap();
-    let names: Vec<_> = record
+    let mut names: Vec<_> = record
         .as_object()
         .unwrap()
         .keys()
         .map(String::as_str)
         .filter(|name| !name.starts_with('_'))
         .collect();
+    names.sort_unstable();
     let expected = [
         "expiresAt",
         "isNewConsent",
