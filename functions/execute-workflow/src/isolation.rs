@@ -14,7 +14,7 @@ use tokio::{
 use crate::journal::MAX_CRASHES;
 
 /// Longest wait for others: a run that is slow, and ends nobody, must not hold them up.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The runs of one process.
 #[derive(Clone, Debug, Default)]

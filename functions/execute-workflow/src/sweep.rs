@@ -40,9 +40,11 @@ pub(crate) async fn resume_due_executions(state: &AppState) -> Result<usize, Err
         .await?;
     // A task of an earlier tick may have been lost: each tick makes one of its own.
     let reason = format!("-sweep-{}", now.instant().as_second());
-    let hand_in = due
-        .iter()
-        .map(|execution| publish::enqueue(state, execution, &reason, due_again(execution)));
+    let hand_in = due.iter().map(|execution| {
+        let later = due_again(execution).filter(|due_at| *due_at > now);
+        let reason = later.map_or(reason.as_str(), |_| "-again");
+        publish::enqueue(state, execution, reason, later)
+    });
     join_all(hand_in).await;
     publish::offer_all_slots(state, &CALLER, MAX_QUEUES, &reason).await?;
     Ok(due.len())

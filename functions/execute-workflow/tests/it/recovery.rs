@@ -11,6 +11,7 @@ use serde_json::json;
 use shared::{
     llm::{ChatRequest, ChatResponse, Error as LlmError, Provider},
     models::{Execution, ExecutionStatus, Timestamp},
+    queue::Task,
     store::{
         Store, Versioned,
         document_db::{Document, DocumentDb, DocumentPath, Error, Query, Write},
@@ -301,14 +302,12 @@ async fn what_crashes_again_goes_on_apart_from_the_others() {
         for _ in 0..2 {
             let status = app.post("/sweep", Vec::new(), Vec::new()).await;
             assert_eq!(status, StatusCode::OK);
-            let task = app.queue.take().remove(0);
-            let pause = task
-                .due_at
-                .map(|due_at| due_at.instant() - lease_end.instant());
-            pauses.push(pause.map(|pause| pause.total(jiff::Unit::Second).unwrap()));
-            app.advance(1);
+            let tasks = app.queue.take().into_iter();
+            let pause = |task: Task| Some(task.due_at?.instant() - lease_end.instant());
+            let seconds = |pause: jiff::Span| pause.total(jiff::Unit::Second).unwrap();
+            pauses.extend(tasks.map(|task| pause(task).map(seconds)));
         }
-        assert_eq!(pauses[0], pauses[1], "each tick tells the same time");
+        assert_eq!(pauses.len(), 1, "a second tick adds nothing");
         let within = |pause: f64| pause > 0.0 && pause < f64::from(spread);
         assert_eq!(pauses[0].is_some_and(within), spread > 0, "{pauses:?}");
     }
