@@ -1,9 +1,15 @@
 //! Starting and stopping everything together.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
+use serde_json::json;
 use shared::{
     config::{Env, ServiceConfig},
     shutdown::Shutdown,
@@ -32,6 +38,8 @@ const PROJECT_ID: &str = "demo-infinity-x";
 const RULES: &str = include_str!("../../firestore.rules");
 /// The queue of executions, as Cloud Tasks names it.
 const TASKS_QUEUE: &str = "projects/demo-infinity-x/locations/local/queues/executions";
+/// The file of the key that credentials are sealed with.
+const CREDENTIALS_KEY: &str = "credentials-key.json";
 /// Origins of Vite's development and preview servers.
 const LOCAL_ORIGINS: &str = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:4173";
 
@@ -78,11 +86,12 @@ struct StandIns {
     mail: Option<SendGrid>,
     tasks: Option<Tasks>,
     web: Web,
-    artifacts: Option<Artifacts>,
+    artifacts: Option<Place>,
+    credentials_key: Option<Place>,
 }
 
-/// Where answers are kept that are too large for a document.
-enum Artifacts {
+/// Where something is kept that is no document.
+enum Place {
     /// Beside the rest of the data.
     Kept(PathBuf),
     /// As long as this harness.
@@ -191,6 +200,7 @@ async fn start_stand_ins(options: &HarnessOptions, functions_url: &str) -> Resul
         tasks: start_tasks(options, &env).await?,
         web: Web::start(WebOptions::default()).await?,
         artifacts: place_artifacts(options, &env)?,
+        credentials_key: place_credentials_key(options, &env)?,
     };
     let web = stand_ins.web.url();
     let address = web.trim_start_matches("http://");
@@ -219,7 +229,12 @@ async fn start_stand_ins(options: &HarnessOptions, functions_url: &str) -> Resul
     let tasks = stand_ins.tasks.as_ref().map(Tasks::host);
     pairs.extend(tasks.map(|host| ("CLOUD_TASKS_EMULATOR_HOST", host)));
     if let Some(artifacts) = &stand_ins.artifacts {
-        pairs.push(("ARTIFACTS_DIR", artifacts.path()?));
+        pairs.push(("ARTIFACTS_DIR", text(&artifacts.path())?));
+    }
+    if let Some(place) = &stand_ins.credentials_key {
+        let file = place.path().join(CREDENTIALS_KEY);
+        make_credentials_key(&file)?;
+        pairs.push(("LOCAL_CREDENTIALS_KEY_FILE", text(&file)?));
     }
     Ok((env.with_defaults(pairs), stand_ins))
 }
@@ -297,26 +312,53 @@ async fn start_tasks(options: &HarnessOptions, env: &Env) -> Result<Option<Tasks
     Tasks::start(tasks).await.map(Some)
 }
 
-fn place_artifacts(options: &HarnessOptions, env: &Env) -> Result<Option<Artifacts>> {
+fn place_artifacts(options: &HarnessOptions, env: &Env) -> Result<Option<Place>> {
     let names = ["ARTIFACTS_BUCKET", "ARTIFACTS_DIR"];
     if names.iter().any(|name| env.optional(name).is_some()) {
         return Ok(None);
     }
     Ok(Some(match &options.data_dir {
-        Some(data_dir) => Artifacts::Kept(data_dir.join("artifacts")),
-        None => Artifacts::Temporary(tempfile::tempdir()?),
+        Some(data_dir) => Place::Kept(data_dir.join("artifacts")),
+        None => Place::Temporary(tempfile::tempdir()?),
     }))
 }
 
-impl Artifacts {
-    fn path(&self) -> Result<String> {
-        let path = match self {
-            Self::Kept(path) => path,
-            Self::Temporary(directory) => directory.path(),
-        };
-        let path = path.to_str().context("the directory's name is no text")?;
-        Ok(path.to_owned())
+fn place_credentials_key(options: &HarnessOptions, env: &Env) -> Result<Option<Place>> {
+    let names = ["KMS_CREDENTIALS_KEY", "LOCAL_CREDENTIALS_KEY_FILE"];
+    if names.iter().any(|name| env.optional(name).is_some()) {
+        return Ok(None);
     }
+    Ok(Some(match &options.data_dir {
+        Some(data_dir) => Place::Kept(data_dir.clone()),
+        None => Place::Temporary(tempfile::tempdir()?),
+    }))
+}
+
+/// The key that was made before is the only one that opens what is kept.
+fn make_credentials_key(file: &Path) -> Result<()> {
+    if file.exists() {
+        return Ok(());
+    }
+    let key = STANDARD.encode(rand::random::<[u8; 32]>());
+    let keys = json!({ "primary": "1", "keys": { "1": key } });
+    if let Some(directory) = file.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    fs::write(file, keys.to_string()).context("cannot keep the key for credentials")
+}
+
+impl Place {
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::Kept(path) => path.clone(),
+            Self::Temporary(directory) => directory.path().to_owned(),
+        }
+    }
+}
+
+fn text(path: &Path) -> Result<String> {
+    let text = path.to_str().context("the name of a path is no text")?;
+    Ok(text.to_owned())
 }
 
 /// What the functions need beside the stand-ins. None of it is a secret.

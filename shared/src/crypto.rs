@@ -1,16 +1,23 @@
 //! Keys that stay with their keeper: this process asks for what they make, never for them.
 
+mod cipher;
 mod cloud_kms;
 mod config;
+mod encryption_key;
+pub mod envelope;
 mod local;
+mod local_keys;
 
 use async_trait::async_trait;
 use secrecy::SecretBox;
 
-pub use cloud_kms::CloudKmsMac;
-pub use config::MacConfig;
+pub use cloud_kms::{CloudKmsEncryption, CloudKmsMac};
+pub use config::{EncryptionKeyConfig, MacConfig};
+pub use encryption_key::{DATA_KEY_BYTES, DataKey, EncryptionKey, UnwrappedKey, WrappedKey};
+pub use envelope::{Envelope, EnvelopeError, Place};
 pub use local::LocalMac;
 pub(crate) use local::hmac_sha256;
+pub use local_keys::LocalKeys;
 
 use crate::retry::Transient;
 
@@ -22,7 +29,7 @@ pub const TAG_BYTES: usize = 32;
 /// An HMAC-SHA256 tag that serves as a key or a token itself.
 pub type SecretTag = SecretBox<[u8; TAG_BYTES]>;
 
-/// Why no tag was made.
+/// Why a key was not used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The keeper of the key cannot be reached or is overloaded.

@@ -15,7 +15,7 @@ pub use address::{Address, InvalidAddress};
 pub use error::Error;
 pub use message::{Email, InvalidEmail};
 pub use sendgrid::{SendGrid, SendGridConfig};
-pub use template::{invitation, welcome};
+pub use template::{broken_integration, invitation, welcome};
 
 /// Someone who delivers e-mail.
 #[async_trait]

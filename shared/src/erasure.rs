@@ -6,10 +6,11 @@ use crate::{
     audit::{self, Trail},
     identity::{self, Accounts},
     ids::Uid,
-    models::{DeletedUser, ErasureState, SystemPrincipal, Timestamp},
+    models::{DeletedUser, ErasureState, Integration, SystemPrincipal, Timestamp},
     outbox,
     retry::Transient,
     store::{self, Page, Store, Versioned, Write, integrations, invitations, triggers, users},
+    vault::{self, Vault},
 };
 
 /// How long it is remembered that an account was deleted: longer than any ID token is valid, and
@@ -33,6 +34,9 @@ pub enum Error {
     /// The audit trail cannot be changed.
     #[error("the user's audit records cannot be erased")]
     Audit(#[from] audit::Error),
+    /// The user's integrations cannot be cleared.
+    #[error("the user's integrations cannot be disconnected")]
+    Vault(#[from] vault::Error),
     /// The account that the user signs in with cannot be ended.
     #[error("the keeper of the accounts did not do what was asked")]
     Account(#[from] identity::Error),
@@ -43,6 +47,7 @@ impl Transient for Error {
         match self {
             Self::Store(error) => error.is_transient() || error.is_lost_race(),
             Self::Audit(error) => error.is_transient() || error.is_lost_race(),
+            Self::Vault(error) => error.is_transient(),
             Self::Account(error) => error.is_transient(),
         }
     }
@@ -77,6 +82,7 @@ pub struct Erasure {
     store: Store,
     trail: Trail,
     accounts: Arc<dyn Accounts>,
+    vault: Option<Vault>,
 }
 
 /// The write that marks a user as deleted, for the commit that deletes its document.
@@ -102,7 +108,15 @@ impl Erasure {
             store,
             trail,
             accounts,
+            vault: None,
         }
+    }
+
+    /// The same that also ends the user's credentials at their services, and deletes what was
+    /// synced through them.
+    #[must_use]
+    pub fn with_vault(self, vault: Option<Vault>) -> Self {
+        Self { vault, ..self }
     }
 
     /// Removes what refers to the deleted user, and last the account that it signed in with. It is
@@ -203,7 +217,7 @@ impl Erasure {
         references: References,
         caller: &SystemPrincipal,
         uid: &Uid,
-    ) -> Result<(), store::Error> {
+    ) -> Result<(), Error> {
         let mut done = Vec::new();
         loop {
             let writes = self.removals(references, caller, uid).await?;
@@ -211,7 +225,7 @@ impl Erasure {
                 return Ok(());
             }
             if writes == done {
-                return Err(store::Error::Conflict);
+                return Err(store::Error::Conflict.into());
             }
             self.commit(writes.clone()).await?;
             done = writes;
@@ -224,11 +238,14 @@ impl Erasure {
         references: References,
         caller: &SystemPrincipal,
         uid: &Uid,
-    ) -> Result<Vec<Write>, store::Error> {
+    ) -> Result<Vec<Write>, Error> {
         let (store, page) = (&self.store, Page::first(references.batch()));
         match references {
             References::Integrations => {
                 let owned = store.list_integrations_by_user(caller, uid, &page).await?;
+                for integration in &owned.items {
+                    self.clear(&integration.value).await?;
+                }
                 let ids = owned.items.iter().map(|integration| &integration.value.id);
                 Ok(ids.flat_map(integrations::delete).collect())
             }
@@ -239,8 +256,19 @@ impl Erasure {
             References::Triggers => {
                 let fired = store.list_triggers_by_user(caller, uid, &page).await?;
                 let fired = fired.items.iter().map(|trigger| &trigger.value);
-                fired.map(triggers::forget_user).collect()
+                let forgotten = fired.map(triggers::forget_user);
+                Ok(forgotten.collect::<Result<_, _>>()?)
             }
+        }
+    }
+
+    async fn clear(&self, integration: &Integration) -> Result<(), Error> {
+        let Some(vault) = &self.vault else {
+            return Ok(());
+        };
+        match vault.clear(&integration.org_id, &integration.id).await {
+            Ok(_) | Err(vault::Error::NotConnected) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -3,10 +3,12 @@
 
 #![warn(missing_docs)]
 
+pub mod actions;
 pub mod audit;
 pub mod auth;
 pub mod clock;
 pub mod config;
+pub mod connectors;
 pub mod crypto;
 pub mod egress;
 pub mod email;
@@ -35,3 +37,4 @@ pub mod stripe;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod vault;

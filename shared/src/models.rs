@@ -11,6 +11,7 @@ mod json_text;
 mod knowledge;
 mod organization;
 mod principal;
+mod sealed;
 mod stored_body;
 mod timestamp;
 mod user;
@@ -20,7 +21,7 @@ pub use agent::{
     Agent, AgentKind, AgentRuntime, AgentStatus, ChatMessage, DeployState, Industry, LastError,
     Memory, MemoryDepth, Personality, Presence, Session, VoiceConfig,
 };
-pub use approval::{Approval, ApprovalStatus, Decision, Wakeup};
+pub use approval::{Approval, ApprovalStatus, AskedAction, Decision, Wakeup};
 pub use audit_log::{AuditAction, AuditHead, AuditLog};
 pub use bookkeeping::{
     IdempotencyRecord, OAuthState, OutboxMessage, OutboxRow, OutboxState, ProcessedEvent,
@@ -30,7 +31,9 @@ pub use execution::{
     Budget, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger, Lease,
     LogKind, LogLevel, LogLine, Step, StepIntent, StepPage, StepResult, StepStatus,
 };
-pub use integration::{Integration, IntegrationService, IntegrationStatus, SyncCursor, SyncStatus};
+pub use integration::{
+    Integration, IntegrationService, IntegrationStatus, RenewalLease, SyncCursor, SyncStatus,
+};
 pub use json_text::JsonText;
 pub use knowledge::{KnowledgeChunk, KnowledgeSource};
 pub use organization::{
@@ -38,6 +41,7 @@ pub use organization::{
     SubscriptionTier, TokenQuota,
 };
 pub use principal::{Principal, Role, SystemPrincipal};
+pub use sealed::Sealed;
 pub use stored_body::StoredBody;
 pub use timestamp::Timestamp;
 pub use user::{DeletedUser, ErasureState, User, UserSettings};

@@ -10,7 +10,10 @@ use crate::{
     email::{self, Mailer},
     ids::{OrgId, RecordId, Uid},
     invitation::Links,
-    models::{Invitation, OutboxMessage, OutboxRow, OutboxState, SystemPrincipal, Timestamp, User},
+    models::{
+        Integration, Invitation, OutboxMessage, OutboxRow, OutboxState, SystemPrincipal, Timestamp,
+        User,
+    },
     retry::Transient,
     store::{self, Error, Store, Versioned},
 };
@@ -59,6 +62,19 @@ pub fn invitation(invitation: &Invitation, now: Timestamp) -> OutboxRow {
         invitation_id: id.clone(),
     };
     let row_id = RecordId::derive(&["outbox", "invitation", org_id.as_str(), id.as_str()]);
+    pending(row_id, org_id, message, now)
+}
+
+/// The e-mail that tells the owner of an integration that it works no more: one for each time.
+#[must_use]
+pub fn broken_integration(integration: &Integration, now: Timestamp) -> OutboxRow {
+    let Integration { id, org_id, .. } = integration;
+    let message = OutboxMessage::BrokenIntegration {
+        integration_id: id.clone(),
+    };
+    let time = integration.renewal.fence.to_string();
+    let parts = ["outbox", "broken_integration", org_id.as_str(), id.as_str()];
+    let row_id = RecordId::derive(&[&parts[..], &[&time]].concat());
     pending(row_id, org_id, message, now)
 }
 

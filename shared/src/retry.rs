@@ -54,6 +54,23 @@ impl Policy {
         budget: Duration::from_secs(20),
     };
 
+    /// For what another process is doing under a lease of half a minute: looked for after 20 ms
+    /// doubling to 500 ms, 45 s in all.
+    pub const LEASE: Self = Self {
+        attempts: u32::MAX,
+        first_delay: Duration::from_millis(20),
+        max_delay: Duration::from_millis(500),
+        budget: Duration::from_secs(45),
+    };
+
+    /// For a turn whose time is known: no wait but what is asked for, 15 s in all.
+    pub const TURN: Self = Self {
+        attempts: 4,
+        first_delay: Duration::ZERO,
+        max_delay: Duration::ZERO,
+        budget: Duration::from_secs(15),
+    };
+
     /// A policy of `attempts` tries within `budget`, waiting up to `first_delay` after the first
     /// and up to `max_delay` after any.
     ///

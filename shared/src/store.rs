@@ -15,6 +15,7 @@ pub mod firestore;
 pub mod idempotency;
 pub mod integrations;
 pub mod invitations;
+pub mod knowledge;
 pub mod oauth_states;
 pub mod organizations;
 pub mod outbox;
@@ -133,13 +134,27 @@ impl Store {
     /// One page of a query by id, nothing left out; it goes on after the last path.
     async fn find_by_id<T: DeserializeOwned>(
         &self,
-        mut query: Query,
+        query: Query,
         after: Option<&DocumentPath>,
     ) -> Result<Vec<Found<T>>, Error> {
+        let found = self.find_versioned_by_id(query, after).await?.into_iter();
+        let unversioned = found.map(|found: Found<Versioned<T>>| Found {
+            path: found.path,
+            value: found.value.map(|versioned| versioned.value),
+        });
+        Ok(unversioned.collect())
+    }
+
+    /// The same with the versions.
+    async fn find_versioned_by_id<T: DeserializeOwned>(
+        &self,
+        mut query: Query,
+        after: Option<&DocumentPath>,
+    ) -> Result<Vec<Found<Versioned<T>>>, Error> {
         query.after = after.map(|path| (None, path.id().to_owned()));
         let documents = self.db.query(&query).await?;
         let found = documents.into_iter().map(|document| Found {
-            value: decode(&document),
+            value: versioned(&document),
             path: document.path,
         });
         Ok(found.collect())
@@ -180,6 +195,13 @@ impl Store {
         let Listing { items, next } = self.documents_by_id(query, page).await?;
         let items = items.iter().map(versioned).collect::<Result<_, _>>()?;
         Ok(Listing { items, next })
+    }
+
+    /// The writes that delete what a query finds.
+    async fn list_removals(&self, query: &Query) -> Result<Vec<Write>, Error> {
+        let documents = self.db.query(query).await?.into_iter();
+        let removals = documents.map(|document| delete(document.path, Precondition::None));
+        Ok(removals.collect())
     }
 
     async fn documents_by_id(&self, query: Query, page: &Page) -> Result<Listing<Document>, Error> {

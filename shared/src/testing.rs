@@ -1,11 +1,15 @@
 //! Fakes by behaviour, for tests only (feature `testing`).
 
 mod edge;
+mod fake_google;
+mod fake_service;
 mod fixed_clock;
 mod invitation_links;
+mod killed_after;
 mod memory_bucket;
 mod memory_db;
 mod recording_accounts;
+mod recording_actions;
 mod recording_mailer;
 mod recording_queue;
 mod scripted_llm;
@@ -17,11 +21,15 @@ mod trail;
 pub use edge::{
     assert_no_page_may_call, assert_pages_of_one_origin_may_call, assert_security_headers,
 };
+pub use fake_google::{FakeGoogle, GOOGLE_CLIENT, UserConsent};
+pub use fake_service::{FakeService, ServiceCall};
 pub use fixed_clock::FixedClock;
 pub use invitation_links::{APP_URL, invitation_links};
+pub use killed_after::{KilledAfter, killed_after};
 pub use memory_bucket::MemoryBucket;
 pub use memory_db::{MemoryDb, memory_store};
 pub use recording_accounts::{AccountCall, RecordingAccounts};
+pub use recording_actions::{ActionCall, RecordingActions};
 pub use recording_mailer::RecordingMailer;
 pub use recording_queue::RecordingQueue;
 pub use scripted_llm::ScriptedLlm;

@@ -24,7 +24,8 @@ use shared::{
         Store, document_db::Operation, firestore::Firestore, organizations, triggers, workflows,
     },
     testing::{
-        RecordingAccounts, RecordingMailer, RecordingQueue, ScriptedLlm, invitation_links, trail,
+        RecordingAccounts, RecordingActions, RecordingMailer, RecordingQueue, ScriptedLlm,
+        invitation_links, trail,
     },
 };
 use tempfile::TempDir;
@@ -177,6 +178,7 @@ fn engine(store: &Store) -> Result<Router> {
         trail: trail(store),
         accounts: Arc::new(RecordingAccounts::new()),
         egress: Egress::new(EgressConfig::default())?,
+        actions: Arc::new(RecordingActions::doing_all()),
         queue: Arc::new(RecordingQueue::new()).shared(),
         artifacts: None,
     };

@@ -55,7 +55,7 @@ impl EmbeddedFirestore {
     ///
     /// # Errors
     /// When the rules have an error or a warning, or the port is taken.
-    pub(crate) async fn start_on(
+    pub async fn start_on(
         store: Arc<dyn Store>,
         options: FirestoreOptions,
     ) -> anyhow::Result<Self> {

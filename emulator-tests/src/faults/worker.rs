@@ -21,6 +21,7 @@ use shared::{
     queue::CloudTasks,
     shutdown::Shutdown,
     store::{DatabaseClock, Store, firestore::Firestore},
+    vault::NoVault,
 };
 
 pub use self::{
@@ -75,6 +76,7 @@ fn state(env: &Env, config: Config, shutdown: Shutdown) -> Result<AppState> {
         accounts: Arc::new(accounts),
         queue: Arc::new(queue),
         egress: Egress::new(config.egress)?,
+        actions: Arc::new(NoVault),
         artifacts: None,
     };
     let callers = ServiceCallers::from_config(config.callers, clock.clone())?;

@@ -7,6 +7,7 @@ mod members;
 mod processes;
 mod queue;
 mod restart;
+mod rotation;
 mod stored_bodies;
 mod workflows;
 

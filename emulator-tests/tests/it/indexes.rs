@@ -97,7 +97,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 35;
+const STORE_QUERIES: usize = 40;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -120,15 +120,32 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     store
         .each_usage_entry(&org_id, "2026-11-01", "2026-11-30", |_| ())
         .await?;
-    store
-        .list_active_google_integrations(&caller, &page)
-        .await?;
+    ask_for_integrations(store, &caller, &org_id, &page).await?;
     ask_about_waits(store, &caller, &org_id, &page).await?;
     ask_for_audit_records(store, &caller, &org_id, &page).await?;
     ask_for_a_user(store, &caller, &page).await?;
     ask_about_members(store, &caller, &org_id, &page).await?;
     let customer = store.find_organization_by_stripe_customer(&caller, "cus_1");
     customer.await.map(|_| ())
+}
+
+async fn ask_for_integrations(
+    store: &Store,
+    caller: &SystemPrincipal,
+    org_id: &OrgId,
+    page: &Page,
+) -> Result<(), Error> {
+    let id = samples::integration().id;
+    let service = samples::integration().service;
+    store.list_active_google_integrations(caller, page).await?;
+    store.list_all_integrations(caller, None, 10).await?;
+    store
+        .list_integrations_of_service(org_id, service, 10)
+        .await?;
+    store.list_integration_statuses(org_id, page).await?;
+    store.list_sync_cursor_removals(&id, 10).await?;
+    let chunks = store.list_knowledge_removals(org_id, &id, 10).await;
+    chunks.map(|_| ())
 }
 
 async fn ask_for_executions(store: &Store, org_id: &OrgId, page: &Page) -> Result<(), Error> {

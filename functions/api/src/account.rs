@@ -12,6 +12,7 @@ use shared::{
     models::{AuditAction, Principal, Timestamp, User},
     provision,
     store::{Store, Write, commit_contended, invitations, users},
+    vault::Vault,
 };
 
 use crate::{
@@ -59,6 +60,7 @@ pub(crate) async fn delete(
     store: &Store,
     trail: &Trail,
     accounts: Arc<dyn Accounts>,
+    vault: Option<Vault>,
     claims: &Claims,
     now: Timestamp,
 ) -> Result<(), Error> {
@@ -73,7 +75,7 @@ pub(crate) async fn delete(
         Ok::<_, Error>((writes, ()))
     })
     .await?;
-    let erasure = Erasure::new(store.clone(), trail.clone(), accounts);
+    let erasure = Erasure::new(store.clone(), trail.clone(), accounts).with_vault(vault);
     erasure.finish(&CALLER, &claims.uid, now).await?;
     Ok(())
 }

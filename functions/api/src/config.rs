@@ -4,10 +4,11 @@ use shared::{
     config::{Env, Error, ServiceConfig},
     crypto::MacConfig,
     http::cors_origins,
+    invitation::AppUrl,
     llm::providers::openai::DEFAULT_MODEL,
     storage::BucketConfig,
+    vault::VaultConfig,
 };
-use url::Url;
 
 /// Variables of `api`.
 #[derive(Clone, Debug)]
@@ -23,20 +24,13 @@ pub struct Config {
     /// `LLM_DEFAULT_MODEL`: the model of agents made without one; default [`DEFAULT_MODEL`], and
     /// to be set as it is for `execute-workflow`.
     pub default_model: String,
-    /// How this application is known to Google, if it is.
-    pub google: Option<GoogleClient>,
+    /// What opens credentials and calls connected services, if credentials have a key.
+    pub vault: Option<VaultConfig>,
+    /// `APP_URL`: where users come back to from a consent.
+    pub app_url: AppUrl,
     /// Where `execute-workflow` keeps answers that are too large for a document:
     /// `ARTIFACTS_BUCKET`, or `ARTIFACTS_DIR` in development; if anywhere.
     pub artifacts: Option<BucketConfig>,
-}
-
-/// How this application is known to Google's consent screen.
-#[derive(Clone, Debug)]
-pub struct GoogleClient {
-    /// `GOOGLE_OAUTH_CLIENT_ID`: the OAuth client.
-    pub client_id: String,
-    /// `GOOGLE_OAUTH_REDIRECT_URL`: where Google sends the user back to, as registered there.
-    pub redirect_url: Url,
 }
 
 impl Config {
@@ -52,24 +46,10 @@ impl Config {
             service,
             cors_origins: cors_origins(env)?,
             default_model: env.parsed("LLM_DEFAULT_MODEL", DEFAULT_MODEL.to_owned())?,
-            google: GoogleClient::load(env)?,
+            vault: VaultConfig::load_optional(env)?,
+            app_url: AppUrl::load(env)?,
             artifacts: BucketConfig::load_optional(env, "ARTIFACTS_BUCKET", "ARTIFACTS_DIR")?,
         })
-    }
-}
-
-impl GoogleClient {
-    /// Both variables or neither: half a client cannot ask for consent.
-    fn load(env: &Env) -> Result<Option<Self>, Error> {
-        let names = ["GOOGLE_OAUTH_CLIENT_ID", "GOOGLE_OAUTH_REDIRECT_URL"];
-        if names.iter().all(|name| env.optional(name).is_none()) {
-            return Ok(None);
-        }
-        let [client_id, redirect_url] = names;
-        Ok(Some(Self {
-            client_id: env.required(client_id)?.to_owned(),
-            redirect_url: env.required_parsed(redirect_url)?,
-        }))
     }
 }
 
@@ -81,17 +61,16 @@ mod tests {
         Config::from_env(&Env::from_pairs([
             ("GOOGLE_CLOUD_PROJECT", "demo"),
             ("LOCAL_MAC_KEY", "local"),
+            ("APP_URL", "https://app.example.com"),
             (name, value),
         ]))
     }
 
     #[test]
-    fn half_a_google_client_is_refused_with_the_missing_variable() {
-        let error = load("GOOGLE_OAUTH_CLIENT_ID", "id").unwrap_err();
-        assert!(
-            matches!(error, Error::Missing("GOOGLE_OAUTH_REDIRECT_URL")),
-            "{error}"
-        );
-        assert!(load("OTHER", "x").unwrap().google.is_none());
+    fn without_a_key_for_credentials_nothing_can_be_connected() {
+        assert!(load("OTHER", "x").unwrap().vault.is_none());
+        let key = "projects/p/locations/l/keyRings/r/cryptoKeys/k";
+        assert!(load("KMS_CREDENTIALS_KEY", key).unwrap().vault.is_some());
+        assert!(load("KMS_CREDENTIALS_KEY", "k").is_err());
     }
 }

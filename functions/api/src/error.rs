@@ -1,4 +1,4 @@
-use shared::{audit, erasure, members, quota, storage, store};
+use shared::{audit, erasure, members, quota, retry::Transient, storage, store, vault};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -45,12 +45,32 @@ pub(crate) enum Error {
     /// It cannot be recorded.
     #[error(transparent)]
     Audit(#[from] audit::Error),
-    /// The bucket failed, or an object is damaged.
+    /// What is neither here nor in the database failed.
     #[error(transparent)]
-    Storage(#[from] storage::Error),
+    Dependency(#[from] Dependency),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+/// What failed outside.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Dependency {
+    /// The bucket failed, or an object is damaged.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// A connected service failed, or its credentials cannot be sealed or opened.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+}
+
+impl Transient for Dependency {
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Storage(error) => error.is_transient(),
+            Self::Vault(error) => error.is_transient(),
+        }
+    }
 }
 
 /// Why something that could be is refused all the same.
@@ -90,6 +110,21 @@ impl From<serde_json::Error> for Error {
 impl From<url::ParseError> for Error {
     fn from(error: url::ParseError) -> Self {
         Self::Form(Box::new(error))
+    }
+}
+
+impl From<storage::Error> for Error {
+    fn from(error: storage::Error) -> Self {
+        Self::Dependency(error.into())
+    }
+}
+
+impl From<vault::Error> for Error {
+    fn from(error: vault::Error) -> Self {
+        match error {
+            vault::Error::Store(error) => Self::Store(error),
+            error => Self::Dependency(error.into()),
+        }
     }
 }
 

@@ -1,66 +1,185 @@
+//! Connecting an organization's accounts of outside services, and seeing which there are.
+
+mod callback;
+mod consent;
+mod features;
+mod keys;
+mod removal;
+
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use shared::{
-    ids::{fingerprint, random_token},
-    models::{IntegrationService, OAuthState, Principal, Timestamp},
-    quota::Plan,
-    store::{Store, oauth_states},
+    actions,
+    audit::{self, Entry, Trail},
+    connectors::google::oauth::GoogleOAuth,
+    crypto::{MacKey, message},
+    ids::{IntegrationId, OrgId, Uid},
+    invitation::AppUrl,
+    models::{
+        AuditAction, Integration, IntegrationService, IntegrationStatus, Principal, SyncStatus,
+        Timestamp,
+    },
+    store::{Listing, Page, Store},
+    vault::Vault,
 };
-use url::Url;
 
-use crate::{
-    config::GoogleClient,
-    error::Error,
-    google_consent::{self, Feature},
-    organization,
+pub(crate) use self::{
+    callback::{Return, finish_google_consent},
+    consent::begin_google_consent,
+    features::Feature,
+    keys::{Keys, connect, reconnect},
+    removal::{Disconnected, disconnect},
 };
+use crate::error::Error;
 
-/// How long a user may take to consent.
-const STATE_SECS: i64 = 10 * 60;
-
-/// A consent that was begun.
-#[derive(Debug)]
-pub(crate) struct Consent {
-    pub(crate) url: Url,
-    pub(crate) scopes: Vec<String>,
-    pub(crate) expires_at: Timestamp,
+/// What integrations are made and seen with.
+#[derive(Clone)]
+pub(crate) struct Hub {
+    pub(crate) store: Store,
+    pub(crate) trail: Trail,
+    /// None when no key for credentials is configured.
+    pub(crate) vault: Option<Vault>,
+    pub(crate) key: Arc<dyn MacKey>,
+    pub(crate) app_url: AppUrl,
 }
 
-/// Begins to connect the user's Google account. The state is kept under its hash, bound to user
-/// and organization; the database never sees the token itself.
-pub(crate) async fn begin_google_consent(
+/// An integration as members see it: without what its credentials show of themselves.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IntegrationSummary {
+    pub(crate) id: IntegrationId,
+    service: IntegrationService,
+    status: IntegrationStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error_cause: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_sync: Option<Timestamp>,
+    /// Scopes that actions of the service need and the user has not granted.
+    missing_scopes: Vec<String>,
+}
+
+/// An integration with what its credentials show of themselves.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IntegrationDetails {
+    #[serde(flatten)]
+    summary: IntegrationSummary,
+    /// Masked.
+    account_label: String,
+    granted_scopes: Vec<String>,
+}
+
+impl Hub {
+    fn vault(&self) -> Result<&Vault, Error> {
+        let vault = self.vault.as_ref();
+        vault.ok_or(Error::Precondition("integrations are not configured"))
+    }
+
+    fn google(&self) -> Result<&GoogleOAuth, Error> {
+        let google = self.vault()?.google();
+        google.ok_or(Error::Precondition("Google sign-in is not configured"))
+    }
+
+    /// The PKCE verifier of a consent (RFC 7636). It is derived from the state's token, which only
+    /// the user's browser has, and kept nowhere.
+    async fn code_verifier(&self, state: &str) -> Result<SecretString, Error> {
+        let parts: [&[u8]; 2] = [b"infinity-x pkce", state.as_bytes()];
+        let tag = self.key.sign(&message(&parts)).await;
+        let tag = tag.map_err(audit::Error::from)?;
+        Ok(hex::encode(tag.expose_secret()).into())
+    }
+}
+
+/// The integrations of the caller's organization.
+pub(crate) async fn list(
     store: &Store,
-    client: Option<&GoogleClient>,
     principal: &Principal,
-    features: &[Feature],
-    now: Timestamp,
-) -> Result<Consent, Error> {
-    let client = client.ok_or(Error::Precondition("Google sign-in is not configured"))?;
-    require_workspace(store, principal).await?;
-    let (state, code_verifier) = (random_token(), random_token());
-    let scopes = google_consent::scopes(features);
-    let expires_at = now.plus_seconds(STATE_SECS);
-    let url = google_consent::consent_url(client, &scopes, &state, &code_verifier)?;
-    let record = OAuthState {
-        org_id: principal.org_id.clone(),
-        uid: principal.uid.clone(),
-        service: IntegrationService::Google,
-        code_verifier,
-        scopes: scopes.clone(),
-        expires_at,
-    };
-    let state_hash = fingerprint(&["oauth_state", &state]);
-    let write = oauth_states::create(&state_hash, &record)?;
-    store.commit(vec![write]).await?;
-    Ok(Consent {
-        url,
-        scopes,
-        expires_at,
+    page: &Page,
+) -> Result<Listing<IntegrationSummary>, Error> {
+    let listing = store.list_integration_statuses(&principal.org_id, page);
+    let listing = listing.await?;
+    Ok(Listing {
+        items: listing.items.into_iter().map(Into::into).collect(),
+        next: listing.next,
     })
 }
 
-async fn require_workspace(store: &Store, principal: &Principal) -> Result<(), Error> {
-    let organization = organization::find(store, &principal.org_id).await?;
-    if Plan::for_organization(&organization).workspace {
-        return Ok(());
+/// One of them with the masked key; the look is recorded.
+pub(crate) async fn view(
+    store: &Store,
+    trail: &Trail,
+    principal: &Principal,
+    id: &IntegrationId,
+    now: Timestamp,
+) -> Result<IntegrationDetails, Error> {
+    let found = store.find_integration_status(&principal.org_id, id).await?;
+    let found = found.ok_or(NO_SUCH)?;
+    let (org_id, uid) = (&principal.org_id, &principal.uid);
+    let entry = entry(org_id, uid, AuditAction::KeyView, id, found.service);
+    trail.record(entry, now).await?;
+    Ok(IntegrationDetails {
+        account_label: found.account_label.clone(),
+        granted_scopes: found.granted_scopes.clone(),
+        summary: found.into(),
+    })
+}
+
+/// What an id is answered that is nobody's, or another organization's.
+const NO_SUCH: Error = Error::NotFound("integration");
+
+fn entry(
+    org_id: &OrgId,
+    uid: &Uid,
+    action: AuditAction,
+    id: &IntegrationId,
+    service: IntegrationService,
+) -> Entry {
+    Entry::new(org_id, uid.as_str(), action, metadata(id, service))
+}
+
+fn metadata(id: &IntegrationId, service: IntegrationService) -> Value {
+    json!({ "integrationId": id, "service": service })
+}
+
+impl From<SyncStatus> for IntegrationSummary {
+    fn from(status: SyncStatus) -> Self {
+        Self {
+            missing_scopes: missing_scopes(status.service, &status.granted_scopes),
+            id: status.id,
+            service: status.service,
+            status: status.status,
+            error_cause: status.error_cause,
+            last_sync: status.last_sync,
+        }
     }
-    Err(Error::Precondition("Google Workspace needs the pro tier"))
+}
+
+impl From<&Integration> for IntegrationSummary {
+    fn from(integration: &Integration) -> Self {
+        Self {
+            id: integration.id.clone(),
+            service: integration.service,
+            status: integration.status,
+            error_cause: integration.error_cause.clone(),
+            last_sync: integration.last_sync,
+            missing_scopes: missing_scopes(integration.service, &integration.granted_scopes),
+        }
+    }
+}
+
+/// One scope for each action that cannot be carried out; a service that tells of no scopes misses
+/// none.
+fn missing_scopes(service: IntegrationService, granted: &[String]) -> Vec<String> {
+    let is_granted = |scope: &&str| granted.iter().any(|granted| granted == *scope);
+    let mut missing = Vec::new();
+    for action in actions::all().filter(|action| action.service == service) {
+        let first = action.scopes.first().filter(|_| !granted.is_empty());
+        let first = first.filter(|_| !action.scopes.iter().any(is_granted));
+        let new = first.filter(|first| !missing.iter().any(|known| known == *first));
+        missing.extend(new.map(|scope| (*scope).to_owned()));
+    }
+    missing
 }

@@ -13,7 +13,6 @@ mod document_limits;
 mod error;
 mod execution_stream;
 mod executions;
-mod google_consent;
 mod graph_check;
 mod idempotency;
 mod integrations;
@@ -45,13 +44,14 @@ use shared::{
     models::{SystemPrincipal, Timestamp},
     storage::{Bucket, BucketConfig},
     store::{Store, firestore::Firestore},
+    vault::Vault,
 };
 
-use crate::webhooks::HookKeys;
 pub use crate::{
-    config::{Config, GoogleClient},
+    config::Config,
     routes::{PUBLIC_ROUTES, ROUTES, Route},
 };
+use crate::{integrations::Hub, webhooks::HookKeys};
 
 /// Acts for itself when what refers to a user may lie in organizations that it has left.
 pub(crate) const CALLER: SystemPrincipal = SystemPrincipal { function: "api" };
@@ -67,7 +67,7 @@ pub struct AppState {
     clock: SharedClock,
     authenticator: Authenticator,
     default_model: String,
-    google: Option<GoogleClient>,
+    hub: Hub,
     artifacts: Option<Arc<dyn Bucket>>,
     edge: EdgeConfig,
 }
@@ -76,8 +76,8 @@ impl AppState {
     /// The state on the real systems.
     ///
     /// # Errors
-    /// Returns [`ClientError`] when the HTTP client cannot be built.
-    pub fn new(config: Config) -> Result<Self, ClientError> {
+    /// Returns [`StartError`].
+    pub fn new(mut config: Config) -> Result<Self, StartError> {
         let clock = SystemClock::shared();
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let verifier = config.auth.verifier(clock.clone(), client()?);
@@ -86,7 +86,21 @@ impl AppState {
         let accounts = IdentityToolkit::new(client()?, project_id, emulator_host);
         let accounts = Arc::new(accounts);
         let artifacts = config.artifacts.as_ref().map(BucketConfig::bucket);
-        Ok(Self::with_ports(config, store, verifier, accounts, clock).with_artifacts(artifacts))
+        let vault = config.vault.take();
+        let vault = vault.map(|vault| {
+            let vault = vault.vault(store.clone(), &client()?, clock.clone())?;
+            Ok::<_, StartError>(vault)
+        });
+        let vault = vault.transpose()?;
+        let state = Self::with_ports(config, store, verifier, accounts, clock);
+        Ok(state.with_artifacts(artifacts).with_vault(vault))
+    }
+
+    /// The state with what connects outside services, if credentials have a key.
+    #[must_use]
+    pub fn with_vault(mut self, vault: Option<Vault>) -> Self {
+        self.hub.vault = vault;
+        self
     }
 
     /// The state with the place where runs keep what is too large for a document, if there is one.
@@ -112,6 +126,13 @@ impl AppState {
             cors_origins: config.cors_origins,
             ..EdgeConfig::default()
         };
+        let hub = Hub {
+            store: store.clone(),
+            trail: trail.clone(),
+            vault: None,
+            key: key.clone(),
+            app_url: config.app_url,
+        };
         Self {
             store,
             trail,
@@ -121,7 +142,7 @@ impl AppState {
             clock,
             authenticator,
             default_model: config.default_model,
-            google: config.google,
+            hub,
             artifacts: None,
             edge,
         }
@@ -130,6 +151,17 @@ impl AppState {
     fn now(&self) -> Timestamp {
         self.clock.now().into()
     }
+}
+
+/// Why the function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The HTTP client cannot be built.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The address of a service that can be connected.
+    #[error(transparent)]
+    Vault(#[from] shared::config::Error),
 }
 
 impl FromRef<AppState> for Authenticator {

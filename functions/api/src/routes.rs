@@ -65,16 +65,20 @@ pub const ROUTES: &[&[Route]] = &[
     WORKFLOWS,
     EXECUTIONS,
     APPROVALS,
-    INTEGRATIONS,
+    integrations::ROUTES,
     AUDIT,
 ];
 
-/// Every route that needs no sign-in: its address is what proves that somebody may call it.
-pub const PUBLIC_ROUTES: &[Route] = &[own(
-    Method::POST,
-    "/hooks/{workflowId}/{hookId}/{token}",
-    || post(webhooks::receive_webhook),
-)];
+/// Every route that needs no sign-in: its address or what it carries is what proves that somebody
+/// may call it.
+pub const PUBLIC_ROUTES: &[Route] = &[
+    own(Method::POST, "/hooks/{workflowId}/{hookId}/{token}", || {
+        post(webhooks::receive_webhook)
+    }),
+    own(Method::GET, "/integrations/google/callback", || {
+        get(integrations::finish_google_consent)
+    }),
+];
 
 const ACCOUNT: &[Route] = &[
     own(Method::GET, "/me", || get(organization::get_me)),
@@ -334,27 +338,26 @@ const APPROVALS: &[Route] = &[
     ),
 ];
 
-const INTEGRATIONS: &[Route] = &[route(
-    Method::POST,
-    "/integrations/google/auth",
-    Action::ConnectIntegration,
-    || post(integrations::begin_google_consent),
-)];
-
-/// The router of all routes for those who are signed in, below [`PREFIX`].
+/// The router of all routes but those below [`HOOKS`], below [`PREFIX`].
 pub(crate) fn routes() -> Router<AppState> {
-    let routes = ROUTES.iter().copied().flatten();
+    let public = PUBLIC_ROUTES.iter().filter(|route| !is_hook(route));
+    let routes = ROUTES.iter().copied().flatten().chain(public);
     routes.fold(Router::new(), |router, route| {
         router.route(route.path, (route.handler)())
     })
 }
 
-/// The router of all routes that need no sign-in, below [`PREFIX`] and [`HOOKS`].
+/// The router of the routes that servers call, below [`PREFIX`] and [`HOOKS`].
 pub(crate) fn hooks() -> Router<AppState> {
-    PUBLIC_ROUTES.iter().fold(Router::new(), |router, route| {
+    let hooks = PUBLIC_ROUTES.iter().filter(|route| is_hook(route));
+    hooks.fold(Router::new(), |router, route| {
         let path = route.path.trim_start_matches(HOOKS);
         router.route(path, (route.handler)())
     })
+}
+
+fn is_hook(route: &Route) -> bool {
+    route.path.starts_with(HOOKS)
 }
 
 const fn route(

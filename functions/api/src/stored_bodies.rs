@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use shared::{
+    actions,
     graph::NodeKind,
     ids::ExecutionId,
     models::{Execution, Principal, Step, StoredBody},
@@ -61,7 +62,8 @@ pub(crate) async fn delete(
             .ok_or(NO_BUCKET);
     };
     // Also those that no output tells of: a worker may have ended right after it kept one.
-    let may_keep = |step: &&Step| step.kind == NodeKind::Http.as_str();
+    let may_keep =
+        |step: &&Step| step.kind == NodeKind::Http.as_str() || actions::find(&step.kind).is_some();
     let name = |step: &Step| {
         let (node_id, iteration) = (&step.node_id, &step.iteration);
         StoredBody::object_of(&execution.org_id, &execution.id, node_id, iteration)

@@ -8,6 +8,7 @@ use shared::{
     llm::OpenAiConfig,
     queue::QueueConfig,
     storage::BucketConfig,
+    vault::VaultConfig,
 };
 
 use crate::Settings;
@@ -33,6 +34,8 @@ pub struct Config {
     pub queue: QueueConfig,
     /// What HTTP nodes may reach.
     pub egress: EgressConfig,
+    /// What opens the credentials of connected services, if any can be connected.
+    pub vault: Option<VaultConfig>,
     /// Where answers are kept that are too large for a document: `ARTIFACTS_BUCKET`, or
     /// `ARTIFACTS_DIR` in development; if anywhere.
     pub artifacts: Option<BucketConfig>,
@@ -58,6 +61,7 @@ impl Config {
             sendgrid: SendGridConfig::load(env)?,
             queue: QueueConfig::load(env)?,
             egress: EgressConfig::load(env)?,
+            vault: VaultConfig::load_optional(env)?,
             artifacts: BucketConfig::load_optional(env, "ARTIFACTS_BUCKET", "ARTIFACTS_DIR")?,
             callers: ServiceAuthConfig::load(env)?,
         })

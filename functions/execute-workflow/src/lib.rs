@@ -36,6 +36,7 @@ use shared::{
     shutdown::Shutdown,
     storage::Bucket,
     store::{self, DatabaseClock, Store, firestore::Firestore},
+    vault::{Actions, NoVault, Vault, VaultConfig},
 };
 
 use crate::isolation::Isolation;
@@ -58,6 +59,7 @@ pub struct AppState {
     database_clock: Option<Arc<DatabaseClock>>,
     llm: MeteredLlm,
     egress: Arc<Egress>,
+    actions: Arc<dyn Actions>,
     queue: SharedQueue,
     artifacts: Option<Arc<dyn Bucket>>,
     dispatcher: Dispatcher,
@@ -72,14 +74,16 @@ impl AppState {
     /// The state on the real systems. What is under way when `shutdown` begins hands over.
     ///
     /// # Errors
-    /// Returns an error when an HTTP client cannot be built.
+    /// Returns an error when an HTTP client cannot be built, or a service has no valid address.
     pub fn new(config: Config, shutdown: Shutdown) -> Result<Self, StartError> {
         let firestore = Arc::new(Firestore::new(&config.service));
         let database = Arc::new(DatabaseClock::new(firestore, SystemClock::shared()));
-        let (store, clock) = (Store::new(database.clone()), database.clone());
+        let store = Store::new(database.clone());
+        let clock: SharedClock = database.clone();
         let key = config.mac.key();
         let emulator_host = config.auth.emulator_host.as_deref();
         let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
+        let vault = vault(config.vault, &store, &clock)?;
         let queue = CloudTasks::new(config.queue, client()?, clock.clone());
         let ports = Ports {
             provider: Arc::new(OpenAi::new(config.openai, client()?)),
@@ -89,13 +93,22 @@ impl AppState {
             accounts: Arc::new(accounts),
             queue: Arc::new(queue),
             egress: Egress::new(config.egress)?,
+            actions: actions(vault.as_ref()),
             artifacts: config.artifacts.map(|artifacts| artifacts.bucket()),
         };
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
         Ok(
             Self::with_ports(store, ports, config.settings, clock, callers, shutdown)
-                .with_database_clock(database),
+                .with_database_clock(database)
+                .with_vault(vault),
         )
+    }
+
+    /// The state with what ends the credentials of users whose accounts are deleted.
+    #[must_use]
+    pub fn with_vault(self, vault: Option<Vault>) -> Self {
+        let erasure = self.erasure.with_vault(vault);
+        Self { erasure, ..self }
     }
 
     /// The state with a clock that is to be set by the database before it is relied on.
@@ -135,6 +148,7 @@ impl AppState {
             database_clock: None,
             llm,
             egress,
+            actions: ports.actions,
             queue: ports.queue,
             artifacts: ports.artifacts,
             dispatcher,
@@ -153,7 +167,7 @@ impl FromRef<AppState> for ServiceCallers {
     }
 }
 
-/// An HTTP client cannot be built.
+/// The state cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The one for the providers or for the keys of callers.
@@ -162,6 +176,9 @@ pub enum StartError {
     /// The one for HTTP nodes.
     #[error(transparent)]
     Egress(#[from] egress::Error),
+    /// The adapters of connected services.
+    #[error(transparent)]
+    Vault(#[from] shared::config::Error),
 }
 
 /// The outside systems that nodes and the sweeper reach.
@@ -178,10 +195,31 @@ pub struct Ports {
     pub accounts: Arc<dyn Accounts>,
     /// Sends the requests of `http` nodes.
     pub egress: Egress,
+    /// Carries out the actions of connected services.
+    pub actions: Arc<dyn Actions>,
     /// Delivers what goes on later, or elsewhere.
     pub queue: SharedQueue,
     /// Keeps what is too large for a document, if there is a place.
     pub artifacts: Option<Arc<dyn Bucket>>,
+}
+
+fn vault(
+    config: Option<VaultConfig>,
+    store: &Store,
+    clock: &SharedClock,
+) -> Result<Option<Vault>, StartError> {
+    let Some(config) = config else {
+        return Ok(None);
+    };
+    let vault = config.vault(store.clone(), &client()?, clock.clone())?;
+    Ok(Some(vault))
+}
+
+fn actions(vault: Option<&Vault>) -> Arc<dyn Actions> {
+    match vault {
+        Some(vault) => Arc::new(vault.clone()),
+        None => Arc::new(NoVault),
+    }
 }
 
 /// The function's routes.

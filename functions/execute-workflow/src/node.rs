@@ -1,5 +1,6 @@
 //! The kinds of nodes, one file each: resolve the input, then call the service.
 
+mod action;
 mod agent;
 mod approval;
 mod condition;
@@ -8,6 +9,7 @@ mod llm;
 mod loop_;
 mod merge;
 mod output;
+mod stored;
 mod switch;
 mod transform;
 mod wait;
@@ -41,6 +43,13 @@ pub(crate) enum Prepared {
     Items(Vec<Arc<Value>>),
     /// It has a side effect.
     Effect(Box<dyn Effect>),
+    /// It has a side effect that people have to grant first.
+    AskFirst {
+        /// Asks them; comes to [`Stop::Granted`] or a failure.
+        question: Box<dyn Effect>,
+        /// What is done then.
+        effect: Box<dyn Effect>,
+    },
 }
 
 /// A side effect with everything it needs. A repeat with the same key is harmless where the other
@@ -49,6 +58,12 @@ pub(crate) enum Prepared {
 pub(crate) trait Effect: Send + Sync {
     /// A fingerprint of what is asked for.
     fn request_hash(&self) -> String;
+
+    /// Whether it only asks for leave to do something else: a repeat is harmless, and nothing has
+    /// happened yet.
+    fn asks_for_leave(&self) -> bool {
+        false
+    }
 
     /// Calls the service.
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop>;
@@ -105,6 +120,8 @@ pub(crate) enum Stop {
     Database(store::Error),
     /// It waits for something outside of the run, which wakes the run up; at the latest at a time.
     Pending(Option<Timestamp>),
+    /// People let the node act. It begins then, and no sooner.
+    Granted,
 }
 
 /// Resolves a node's input; `before` are the outputs that lead to it.
@@ -118,6 +135,7 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, Failure> {
     match &node.data {
         NodeData::Trigger(_) => Ok(Prepared::Done(Outcome::of(bindings.trigger().clone()))),
+        NodeData::Action(data) => action::prepare(data, bindings),
         NodeData::Agent(data) => agent::prepare(data, bindings),
         NodeData::Approval(data) => approval::prepare(data, bindings),
         NodeData::Condition(data) => condition::prepare(data, bindings),
@@ -257,14 +275,14 @@ impl Transient for Stop {
         match self {
             Self::Failed(failure) => failure.is_transient(),
             Self::Database(error) => error.is_transient(),
-            Self::Pending(_) => false,
+            Self::Pending(_) | Self::Granted => false,
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Failed(failure) => failure.retry_after(),
-            Self::Database(_) | Self::Pending(_) => None,
+            Self::Database(_) | Self::Pending(_) | Self::Granted => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Driving an execution through its graph: everything that is ready runs, side by side.
 
+mod attempt;
 mod begin;
 mod budget;
 mod output;
@@ -7,7 +8,11 @@ mod plan;
 mod rerun;
 mod settle;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 use shared::{
@@ -21,7 +26,7 @@ use shared::{
 use tokio::time::Instant;
 
 use self::{
-    begin::Finished,
+    attempt::Finished,
     plan::{Place, Plan, Turn},
 };
 use crate::{
@@ -153,6 +158,8 @@ struct Run<'a> {
     failure: Option<ExecutionError>,
     /// Where this worker has found that something is waited for, and until when at the latest.
     waits: Vec<(Place, Option<Timestamp>)>,
+    /// Which nodes people have let act that have not begun to.
+    granted: HashSet<Place>,
     /// Whether nodes are left to another request.
     is_cut_short: bool,
     /// Whether the journal may hold more results than the plan knows.
@@ -180,6 +187,7 @@ impl<'a> Run<'a> {
             allowance: Arc::new(Allowance::of(&execution.budget)),
             failure: None,
             waits: Vec::new(),
+            granted: HashSet::new(),
             is_cut_short: false,
             is_replaying: true,
             unrecorded: Vec::new(),
@@ -306,6 +314,11 @@ impl<'a> Run<'a> {
             Err(Stop::Pending(until)) => {
                 self.journal.wait(key, until);
                 self.waits.push((place, until));
+                return Ok(());
+            }
+            Err(Stop::Granted) => {
+                self.granted.insert(place);
+                self.plan.put_back([place]);
                 return Ok(());
             }
         };

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use shared::{
     http::ServiceCallers,
     ids::{IntegrationId, OrgId, Uid},
-    models::{Integration, IntegrationService, IntegrationStatus, ProcessedEvent},
+    models::{Integration, IntegrationService, IntegrationStatus, ProcessedEvent, RenewalLease},
     store::{Store, integrations},
     testing::{
         FixedClock, MemoryDb, TestServiceVerifier, assert_no_page_may_call,
@@ -57,11 +57,12 @@ impl TestApp {
             owner_uid: Uid::parse("u1").unwrap(),
             service,
             account_label: "a…@example.com".to_owned(),
-            credentials: "sealed".to_owned(),
+            credentials: "sealed".into(),
             status,
             error_cause: None,
             last_sync: None,
             granted_scopes: Vec::new(),
+            renewal: RenewalLease::default(),
         };
         self.store
             .commit(integrations::create(&integration).unwrap().into())

@@ -69,7 +69,9 @@ actions! {
     DecideApproval: EDITORS;
     /// See the addresses and the signing secrets of webhooks.
     ReadWebhooks: EDITORS;
-    /// Connect or disconnect an outside service.
+    /// See which services are connected.
+    ReadIntegrations: MEMBERS;
+    /// Connect or disconnect an outside service, and see whose credentials there are.
     ConnectIntegration: EDITORS;
     /// See usage and limits.
     ReadUsage: MEMBERS;
@@ -123,6 +125,7 @@ mod tests {
         (Action::ReadApprovals, [true, true, true]),
         (Action::DecideApproval, [true, true, false]),
         (Action::ReadWebhooks, [true, true, false]),
+        (Action::ReadIntegrations, [true, true, true]),
         (Action::ConnectIntegration, [true, true, false]),
         (Action::ReadUsage, [true, true, true]),
         (Action::ReadOrganization, [true, true, true]),

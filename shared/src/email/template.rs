@@ -6,6 +6,9 @@ const WELCOME_HTML: &str = include_str!("templates/welcome.html");
 const INVITATION_TEXT: &str = include_str!("templates/invitation.txt");
 const INVITATION_HTML: &str = include_str!("templates/invitation.html");
 
+const BROKEN_INTEGRATION_TEXT: &str = include_str!("templates/broken_integration.txt");
+const BROKEN_INTEGRATION_HTML: &str = include_str!("templates/broken_integration.html");
+
 /// The text and HTML parts of the welcome e-mail.
 #[must_use]
 pub fn welcome(organization_name: &str) -> (String, String) {
@@ -24,6 +27,14 @@ pub fn invitation(organization_name: &str, role: &str, ends: &str, link: &str) -
         ("link", link),
     ];
     render_both((INVITATION_TEXT, INVITATION_HTML), &values)
+}
+
+/// The text and HTML parts of the e-mail that a connected service does not accept its credentials
+/// any more. `account` is masked, `link` leads to the integrations.
+#[must_use]
+pub fn broken_integration(service: &str, account: &str, link: &str) -> (String, String) {
+    let values = [("service", service), ("account", account), ("link", link)];
+    render_both((BROKEN_INTEGRATION_TEXT, BROKEN_INTEGRATION_HTML), &values)
 }
 
 fn render_both((text, html): (&str, &str), values: &[(&str, &str)]) -> (String, String) {
@@ -92,7 +103,8 @@ mod tests {
     #[test]
     fn no_placeholder_is_left_over() {
         let invitation = invitation("Ada", "viewer", "2026-11-30", "https://app.example.com/#t");
-        for (text, html) in [welcome("Ada"), invitation] {
+        let broken = broken_integration("Stripe", "sk_…42", "https://app.example.com/i");
+        for (text, html) in [welcome("Ada"), invitation, broken] {
             assert!(!text.contains("{{") && !html.contains("{{"));
         }
     }

@@ -1,6 +1,7 @@
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 
 use super::{NodeData, OnError, Policy, handle};
+use crate::actions::{self, Action, Effect};
 
 /// A valid node.
 #[derive(Clone, Debug)]
@@ -16,8 +17,7 @@ pub struct Node {
 }
 
 /// What a node does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NodeKind {
     /// Begins every run; its output is the payload.
     Trigger,
@@ -45,6 +45,8 @@ pub enum NodeKind {
     Workflow,
     /// Sets the run's output.
     Output,
+    /// Has a connected service do something.
+    Action(&'static Action),
 }
 
 impl Node {
@@ -64,8 +66,8 @@ impl Node {
 }
 
 impl NodeKind {
-    /// All kinds, as a canvas would list them.
-    pub const ALL: [Self; 13] = [
+    /// The kinds that are no actions, as a canvas would list them.
+    const OWN: [Self; 13] = [
         Self::Trigger,
         Self::Agent,
         Self::Llm,
@@ -81,10 +83,15 @@ impl NodeKind {
         Self::Output,
     ];
 
+    /// All kinds, as a canvas would list them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let actions = actions::all().map(Self::Action);
+        Self::OWN.into_iter().chain(actions)
+    }
+
     /// The kind in the graph's `type`.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        Self::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(text))
-            .ok()
+        Self::all().find(|kind| kind.as_str() == text)
     }
 
     /// The kind as the graph's `type`.
@@ -103,6 +110,7 @@ impl NodeKind {
             Self::Approval => "approval",
             Self::Workflow => "workflow",
             Self::Output => "output",
+            Self::Action(action) => action.name,
         }
     }
 
@@ -113,7 +121,16 @@ impl NodeKind {
 
     /// Whether the node acts on something outside that would notice a second time.
     pub(super) fn has_effect(self) -> bool {
-        matches!(self, Self::Agent | Self::Llm | Self::Http)
+        match self {
+            Self::Agent | Self::Llm | Self::Http => true,
+            Self::Action(action) => action.effect != Effect::Read,
+            _ => false,
+        }
+    }
+
+    /// Whether an attempt whose end is unknown is not repeated unless the node says otherwise.
+    pub(super) fn is_done_once(self) -> bool {
+        matches!(self, Self::Action(action) if action.effect == Effect::Once)
     }
 
     /// The source handles that a node of the kind may have when it succeeds, the cases of a
@@ -127,5 +144,11 @@ impl NodeKind {
             Self::Output => &[],
             _ => &[handle::OUT],
         }
+    }
+}
+
+impl Serialize for NodeKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }

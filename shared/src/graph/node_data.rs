@@ -1,5 +1,7 @@
+mod action;
 mod agent;
 mod approval;
+mod approvers;
 mod condition;
 mod form;
 mod http;
@@ -13,8 +15,10 @@ mod trigger;
 mod wait;
 mod workflow;
 
+pub use action::ActionData;
 pub use agent::AgentData;
-pub use approval::{ApprovalData, ApproverRole};
+pub use approval::ApprovalData;
+pub use approvers::{ApproverRole, Approvers};
 pub use condition::ConditionData;
 pub use form::FieldType;
 pub use http::{
@@ -64,6 +68,8 @@ pub enum NodeData {
     Workflow(WorkflowData),
     /// Sets the run's output.
     Output(OutputData),
+    /// Has a connected service do something.
+    Action(ActionData),
 }
 
 impl NodeData {
@@ -83,6 +89,7 @@ impl NodeData {
             NodeKind::Approval => ApprovalData::read(fields).map(Self::Approval),
             NodeKind::Workflow => WorkflowData::read(fields).map(Self::Workflow),
             NodeKind::Output => Some(Self::Output(OutputData::read(fields))),
+            NodeKind::Action(action) => Some(Self::Action(ActionData::read(action, fields))),
         }
     }
 
@@ -102,6 +109,7 @@ impl NodeData {
             NodeKind::Approval => ApprovalData::schema(),
             NodeKind::Workflow => WorkflowData::schema(),
             NodeKind::Output => OutputData::schema(),
+            NodeKind::Action(action) => ActionData::schema(action),
         }
     }
 
@@ -121,6 +129,7 @@ impl NodeData {
             Self::Approval(_) => NodeKind::Approval,
             Self::Workflow(_) => NodeKind::Workflow,
             Self::Output(_) => NodeKind::Output,
+            Self::Action(data) => NodeKind::Action(data.action),
         }
     }
 
@@ -131,7 +140,7 @@ impl NodeData {
                 let cases = switch.cases.iter().map(|case| case.handle.as_str());
                 cases.chain([handle::DEFAULT]).collect()
             }
-            Self::Approval(approval) if approval.expires_after_secs.is_none() => {
+            Self::Approval(approval) if approval.approvers.expires_after_secs.is_none() => {
                 vec![handle::APPROVED, handle::REJECTED]
             }
             _ => self.kind().handles().to_vec(),

@@ -23,7 +23,7 @@ pub struct Policy {
     /// `onError`: after the last attempt.
     pub on_error: OnError,
     /// `atMostOnce`: an attempt whose end is unknown is not repeated; only for kinds that act on
-    /// something outside.
+    /// something outside, and of itself for actions whose repeat would act again.
     pub at_most_once: bool,
 }
 
@@ -79,13 +79,10 @@ impl Policy {
             return settings;
         }
         let about = "Whether an attempt whose end is unknown is not repeated.";
-        let combination = json!({
-            "properties": { "atMostOnce": { "const": true }, "retry": { "type": "object" } },
-            "required": ["atMostOnce", "retry"],
-        });
+        let at_most_once = schema::with_default(schema::flag(about), kind.is_done_once());
         settings
-            .optional("atMostOnce", schema::flag(about))
-            .never(combination)
+            .optional("atMostOnce", at_most_once)
+            .never(retried_at_most_once(kind))
     }
 }
 
@@ -133,17 +130,41 @@ impl OnError {
 }
 
 fn read_at_most_once(kind: NodeKind, has_retry: bool, fields: &mut Fields<'_>) -> bool {
-    if kind.has_effect() {
-        let at_most_once = fields.optional("atMostOnce").unwrap_or_default();
-        if at_most_once && has_retry {
-            fields.refuse("atMostOnce", "must not be set together with `retry`");
+    if !kind.has_effect() {
+        if fields.take("atMostOnce").is_some() {
+            let message = "only nodes that act on something outside have it";
+            fields.refuse("atMostOnce", message);
         }
-        return at_most_once;
+        return false;
     }
-    if fields.take("atMostOnce").is_some() {
-        fields.refuse("atMostOnce", "only `agent`, `llm` and `http` nodes have it");
+    let given = fields.optional("atMostOnce");
+    let at_most_once = given.unwrap_or(kind.is_done_once());
+    if at_most_once && has_retry {
+        match given {
+            Some(_) => fields.refuse("atMostOnce", "must not be set together with `retry`"),
+            None => fields.refuse("retry", "needs `atMostOnce` to be `false`"),
+        }
     }
-    false
+    at_most_once
+}
+
+/// What [`read_at_most_once`] refuses, as a schema.
+fn retried_at_most_once(kind: NodeKind) -> Value {
+    let is = |value: bool| {
+        json!({
+            "properties": { "atMostOnce": { "const": value } },
+            "required": ["atMostOnce"],
+        })
+    };
+    let is_at_most_once = match kind.is_done_once() {
+        true => json!({ "not": is(false) }),
+        false => is(true),
+    };
+    let is_retried = json!({
+        "properties": { "retry": { "type": "object" } },
+        "required": ["retry"],
+    });
+    json!({ "allOf": [is_at_most_once, is_retried] })
 }
 
 fn is_sound(retry: &RetryPolicy, fields: &mut Fields<'_>) -> bool {

@@ -33,13 +33,14 @@ pub struct NodeSchema {
     pub target_handles: Vec<&'static str>,
     /// What `data` has to be, as a JSON Schema. `x-expression` marks what may have expressions in
     /// `${` and `}`, `x-condition` an expression without them, `x-order` the fields as a form
-    /// would show them.
+    /// would show them. An action has the service that has to be connected as `x-service`, and as
+    /// `x-scopes` those of which one has to be granted.
     pub data: Value,
 }
 
 /// All kinds of nodes.
 pub fn catalogue() -> Vec<NodeSchema> {
-    NodeKind::ALL.into_iter().map(node_schema).collect()
+    NodeKind::all().map(node_schema).collect()
 }
 
 fn node_schema(kind: NodeKind) -> NodeSchema {
@@ -68,6 +69,7 @@ pub(super) struct Settings {
     order: Vec<&'static str>,
     required: Vec<&'static str>,
     never_together: Vec<Value>,
+    notes: Map<String, Value>,
 }
 
 impl Settings {
@@ -80,6 +82,7 @@ impl Settings {
             order: Vec::new(),
             required: Vec::new(),
             never_together: Vec::new(),
+            notes: Map::new(),
         }
     }
 
@@ -100,6 +103,12 @@ impl Settings {
         self
     }
 
+    /// With something to know for whoever shows it.
+    pub(super) fn noting(mut self, keyword: &str, value: impl Serialize) -> Self {
+        self.notes.insert(keyword.to_owned(), json!(value));
+        self
+    }
+
     /// The schema as part of another.
     pub(super) fn into_field(self) -> Value {
         let mut schema = json!({
@@ -113,6 +122,9 @@ impl Settings {
         });
         if !self.never_together.is_empty() {
             schema["not"] = json!({ "anyOf": self.never_together });
+        }
+        for (keyword, value) in self.notes {
+            schema[keyword] = value;
         }
         schema
     }

@@ -1,3 +1,4 @@
+mod actions;
 mod examples;
 mod http;
 mod kinds;

@@ -216,6 +216,7 @@ pub mod can {
         ReadApprovals,
         DecideApproval,
         ReadWebhooks,
+        ReadIntegrations,
         ConnectIntegration,
         ReadUsage,
         ReadOrganization,

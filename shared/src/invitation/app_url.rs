@@ -32,6 +32,12 @@ impl AppUrl {
         })
     }
 
+    /// The page of the integrations.
+    #[must_use]
+    pub fn integrations(&self) -> String {
+        format!("{}/integrations", self.0)
+    }
+
     /// The page that accepts an invitation. The token is in the fragment, which browsers send to
     /// no server (RFC 9110, section 4.2.5), so that no log holds it.
     pub(super) fn acceptance(&self, token: &SecretString) -> SecretString {

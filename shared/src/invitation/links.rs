@@ -17,6 +17,12 @@ impl Links {
         Self { tokens, app_url }
     }
 
+    /// The page of the integrations.
+    #[must_use]
+    pub fn integrations(&self) -> String {
+        self.app_url.integrations()
+    }
+
     /// The link of an invitation; none when its token was made with another key.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ pub struct Approval {
     pub message: String,
     /// The form that goes with an approval: the type of each field, as in a trigger node.
     pub fields: BTreeMap<String, String>,
+    /// What is done when it is approved, if that is an action of a connected service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<AskedAction>,
     /// Who may decide.
     pub roles: Vec<Role>,
     /// How many have to approve.
@@ -56,6 +59,18 @@ impl Approval {
     pub fn decider(id: &RecordId, uid: &Uid) -> String {
         fingerprint(&["decider", id.as_str(), uid.as_str()])
     }
+}
+
+/// What an approval lets happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AskedAction {
+    /// The action's name: `google.gmail.send`.
+    pub name: String,
+    /// What it is told, for people: what is long is cut.
+    pub input: JsonText,
+    /// A fingerprint of all that it is told.
+    pub request_hash: String,
 }
 
 /// How far an approval has come.

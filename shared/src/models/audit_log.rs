@@ -55,6 +55,12 @@ pub enum AuditAction {
     ExecutionDelete,
     /// Somebody approved or rejected what an execution asked.
     ApprovalDecide,
+    /// An account of an outside service was connected.
+    IntegrationConnect,
+    /// An account got other credentials.
+    IntegrationReconnect,
+    /// An account was disconnected.
+    IntegrationDisconnect,
     /// Masked metadata of a credential was looked at.
     KeyView,
     /// The trail was read.
@@ -92,6 +98,9 @@ impl AuditAction {
             Self::ExecutionCancel => "EXECUTION_CANCEL",
             Self::ExecutionDelete => "EXECUTION_DELETE",
             Self::ApprovalDecide => "APPROVAL_DECIDE",
+            Self::IntegrationConnect => "INTEGRATION_CONNECT",
+            Self::IntegrationReconnect => "INTEGRATION_RECONNECT",
+            Self::IntegrationDisconnect => "INTEGRATION_DISCONNECT",
             Self::KeyView => "KEY_VIEW",
             Self::AuditRead => "AUDIT_READ",
             Self::AuditExport => "AUDIT_EXPORT",

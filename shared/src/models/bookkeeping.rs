@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{JsonText, Timestamp};
-use crate::ids::{AgentId, ExecutionId, OrgId, RecordId, Uid, WorkflowId};
+use crate::ids::{AgentId, ExecutionId, IntegrationId, OrgId, RecordId, Uid, WorkflowId};
 
 /// `idempotency/{key}` for a request: the answer that a repeat gets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,10 +62,11 @@ pub struct OAuthState {
     pub uid: Uid,
     /// The service.
     pub service: super::IntegrationService,
-    /// PKCE code verifier (RFC 7636); worthless without the code that only the user's browser gets.
-    pub code_verifier: String,
     /// Scopes asked for.
     pub scopes: Vec<String>,
+    /// Whether the user was made to consent anew, which brings a refresh token.
+    #[serde(default)]
+    pub is_new_consent: bool,
     /// When it ends (TTL field).
     pub expires_at: Timestamp,
 }
@@ -110,6 +111,11 @@ pub enum OutboxMessage {
     Invitation {
         /// The invitation of the row's organization.
         invitation_id: RecordId,
+    },
+    /// An integration works no more.
+    BrokenIntegration {
+        /// The integration of the row's organization.
+        integration_id: IntegrationId,
     },
 }
 

@@ -1,10 +1,10 @@
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{Sealed, Timestamp};
 use crate::ids::{IntegrationId, OrgId, Uid};
 
 /// An outside service that an organization can connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IntegrationService {
     /// Google Workspace.
@@ -23,6 +23,23 @@ pub enum IntegrationService {
     Anthropic,
     /// Gemini.
     Gemini,
+}
+
+impl IntegrationService {
+    /// The stored name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Google => "google",
+            Self::Stripe => "stripe",
+            Self::Github => "github",
+            Self::Twilio => "twilio",
+            Self::Sendgrid => "sendgrid",
+            Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+        }
+    }
 }
 
 /// Whether an integration works.
@@ -50,7 +67,7 @@ pub struct Integration {
     /// Which account, for people; masked.
     pub account_label: String,
     /// The sealed credentials.
-    pub credentials: String,
+    pub credentials: Sealed,
     /// Whether it works.
     pub status: IntegrationStatus,
     /// Why it does not.
@@ -62,6 +79,23 @@ pub struct Integration {
     /// OAuth scopes that the user granted.
     #[serde(default)]
     pub granted_scopes: Vec<String>,
+    /// Who may renew the credentials.
+    #[serde(default)]
+    pub renewal: RenewalLease,
+}
+
+/// A lease on the renewal of credentials, for any number of processes.
+///
+/// Whoever claims it or replaces the credentials raises the fence, and renewed credentials are kept
+/// only under the fence that they were asked for under: who comes late changes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RenewalLease {
+    /// Grows with each claim.
+    pub fence: i64,
+    /// When somebody else may claim it; absent when nobody has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Integration {
@@ -95,6 +129,9 @@ pub struct SyncStatus {
     /// Last full success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sync: Option<Timestamp>,
+    /// OAuth scopes that the user granted.
+    #[serde(default)]
+    pub granted_scopes: Vec<String>,
 }
 
 /// `integrations/{id}/sync/{gmail|drive}`: where the next sync goes on.

@@ -4,10 +4,13 @@ use secrecy::ExposeSecret;
 
 use crate::{
     email::{self, Address, Email},
-    ids::{OrgId, RecordId, Uid},
+    ids::{IntegrationId, OrgId, RecordId, Uid},
     invitation::{self, Links},
-    models::{Invitation, OutboxMessage, OutboxRow, Timestamp},
-    store::{Error, Store},
+    models::{
+        IntegrationService, IntegrationStatus, Invitation, OutboxMessage, OutboxRow, Timestamp,
+        User,
+    },
+    store::{Error, Store, Versioned},
 };
 
 /// Makes e-mails of rows.
@@ -26,6 +29,8 @@ pub(super) enum Obstacle {
     Passing(&'static str),
 }
 
+const NO_RECIPIENT: Obstacle = Obstacle::Permanent("no_recipient");
+
 impl Composer {
     pub(super) async fn compose(
         &self,
@@ -37,16 +42,16 @@ impl Composer {
             OutboxMessage::Invitation { invitation_id } => {
                 self.invitation(row, invitation_id, now).await
             }
+            OutboxMessage::BrokenIntegration { integration_id } => {
+                self.broken_integration(row, integration_id).await
+            }
         }
     }
 
     async fn welcome(&self, row: &OutboxRow, uid: &Uid) -> Result<Result<Email, Obstacle>, Error> {
-        let user = self.store.find_user(uid).await?.map(|user| user.value);
-        let address = user
-            .filter(|user| !user.disabled)
-            .and_then(|user| user.email);
-        let Some(address) = address else {
-            return Ok(Err(Obstacle::Permanent("no_recipient")));
+        let user = self.store.find_user(uid).await?;
+        let Some(address) = address_of(user) else {
+            return Ok(Err(NO_RECIPIENT));
         };
         let content = email::welcome(&self.organization_name(&row.org_id).await?);
         Ok(email(row, &address, "Welcome to Infinity X", content))
@@ -76,6 +81,29 @@ impl Composer {
         Ok(email(row, &invitation.email, &subject, content))
     }
 
+    /// To the owner, as long as it is a member: what it has connected is nobody else's business.
+    async fn broken_integration(
+        &self,
+        row: &OutboxRow,
+        id: &IntegrationId,
+    ) -> Result<Result<Email, Obstacle>, Error> {
+        let found = self.store.find_integration(&row.org_id, id).await?;
+        let broken = found.filter(|found| found.value.status == IntegrationStatus::Error);
+        let Some(integration) = broken.map(|found| found.value) else {
+            return Ok(Err(Obstacle::Permanent("integration_works")));
+        };
+        let owner = &integration.owner_uid;
+        let owner = self.store.find_member(&row.org_id, owner).await?;
+        let Some(address) = address_of(owner) else {
+            return Ok(Err(NO_RECIPIENT));
+        };
+        let (service, account) = (service_name(integration.service), integration.account_label);
+        let link = self.links.integrations();
+        let content = email::broken_integration(service, &account, &link);
+        let subject = format!("Infinity X has lost access to {service}");
+        Ok(email(row, &address, &subject, content))
+    }
+
     async fn standing_invitation(
         &self,
         org_id: &OrgId,
@@ -93,6 +121,25 @@ impl Composer {
         let organization = self.store.find_organization(org_id).await?;
         let name = organization.map(|organization| organization.value.name);
         Ok(name.unwrap_or_default())
+    }
+}
+
+/// Who is locked out gets no mail.
+fn address_of(user: Option<Versioned<User>>) -> Option<String> {
+    let user = user?.value;
+    user.email.filter(|_| !user.disabled)
+}
+
+fn service_name(service: IntegrationService) -> &'static str {
+    match service {
+        IntegrationService::Google => "Google Workspace",
+        IntegrationService::Stripe => "Stripe",
+        IntegrationService::Github => "GitHub",
+        IntegrationService::Twilio => "Twilio",
+        IntegrationService::Sendgrid => "SendGrid",
+        IntegrationService::Openai => "OpenAI",
+        IntegrationService::Anthropic => "Anthropic",
+        IntegrationService::Gemini => "Gemini",
     }
 }
 

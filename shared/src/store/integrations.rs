@@ -1,13 +1,15 @@
 //! `integrations`, and `integration_status`, the part of them that people may see.
 
 use super::{
-    DocumentPath, Error, Listing, Page, Store, Versioned, Write,
+    DocumentPath, Error, Found, Listing, Page, Store, Versioned, Write,
     document_db::{Comparison, Precondition, Query},
 };
 use crate::{
     ids::{IntegrationId, OrgId, Uid},
-    models::{Integration, SyncStatus, SystemPrincipal},
+    models::{Integration, IntegrationService, SyncStatus, SystemPrincipal},
 };
+
+const MIRROR: &str = "integration_status";
 
 impl Store {
     /// The organization's integration; another organization's does not exist.
@@ -23,6 +25,63 @@ impl Store {
         Ok(integration.filter(|integration| integration.value.org_id == *org_id))
     }
 
+    /// The organization's integrations of one service, whatever their state, at most `limit`.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_integrations_of_service(
+        &self,
+        org_id: &OrgId,
+        service: IntegrationService,
+        limit: u32,
+    ) -> Result<Vec<Versioned<Integration>>, Error> {
+        let query = Query::new("integrations", limit)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("service", Comparison::Equal, service.as_str());
+        self.list(&query).await
+    }
+
+    /// What people may see of the organization's integrations, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_integration_statuses(
+        &self,
+        org_id: &OrgId,
+        page: &Page,
+    ) -> Result<Listing<SyncStatus>, Error> {
+        let query = Query::new(MIRROR, page.limit);
+        let query = query.filter("orgId", Comparison::Equal, org_id.as_str());
+        self.page_by_id(query, page).await
+    }
+
+    /// What people may see of the organization's integration.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_integration_status(
+        &self,
+        org_id: &OrgId,
+        id: &IntegrationId,
+    ) -> Result<Option<SyncStatus>, Error> {
+        let status: Option<Versioned<SyncStatus>> = self.load(&mirror_path(id)).await?;
+        let own = status.filter(|status| status.value.org_id == *org_id);
+        Ok(own.map(|status| status.value))
+    }
+
+    /// The writes that delete where syncs of the organization's integration go on, at most `limit`.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_sync_cursor_removals(
+        &self,
+        id: &IntegrationId,
+        limit: u32,
+    ) -> Result<Vec<Write>, Error> {
+        let query = Query::new(path(id).collection("sync"), limit);
+        self.list_removals(&query).await
+    }
+
     /// Whether the organization has any integration, whatever its state.
     ///
     /// # Errors
@@ -31,6 +90,21 @@ impl Store {
         let query =
             Query::new("integrations", 1).filter("orgId", Comparison::Equal, org_id.as_str());
         Ok(!self.db.query(&query).await?.is_empty())
+    }
+
+    /// Integrations of all organizations by id, from after a position on; one that cannot be read
+    /// is told as well.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_all_integrations(
+        &self,
+        _caller: &SystemPrincipal,
+        after: Option<&DocumentPath>,
+        limit: u32,
+    ) -> Result<Vec<Found<Versioned<Integration>>>, Error> {
+        let query = Query::new("integrations", limit);
+        self.find_versioned_by_id(query, after).await
     }
 
     /// Connected Google integrations of all organizations, by id.
@@ -87,6 +161,16 @@ pub fn replace(integration: &Versioned<Integration>) -> Result<[Write; 2], Error
     ])
 }
 
+/// Deletes the integration, if nobody changed it meanwhile, and what people may see of it.
+#[must_use]
+pub fn delete_unchanged(integration: &Versioned<Integration>) -> [Write; 2] {
+    let id = &integration.value.id;
+    [
+        super::delete(path(id), Precondition::Version(integration.version)),
+        super::delete(mirror_path(id), Precondition::None),
+    ]
+}
+
 /// Deletes the integration and what people may see of it.
 #[must_use]
 pub fn delete(id: &IntegrationId) -> [Write; 2] {
@@ -106,12 +190,13 @@ fn mirror(integration: &Integration) -> Result<Write, Error> {
         status: integration.status,
         error_cause: integration.error_cause.clone(),
         last_sync: integration.last_sync,
+        granted_scopes: integration.granted_scopes.clone(),
     };
     super::write(mirror_path(&integration.id), &status, Precondition::None)
 }
 
 fn mirror_path(id: &IntegrationId) -> DocumentPath {
-    DocumentPath::new("integration_status", id.as_str())
+    DocumentPath::new(MIRROR, id.as_str())
 }
 
 fn path(id: &IntegrationId) -> DocumentPath {
@@ -122,7 +207,7 @@ fn path(id: &IntegrationId) -> DocumentPath {
 mod tests {
     use super::*;
     use crate::{
-        models::{IntegrationService, IntegrationStatus},
+        models::{IntegrationService, IntegrationStatus, RenewalLease},
         store::document_db::Operation,
     };
 
@@ -134,11 +219,12 @@ mod tests {
             owner_uid: Uid::parse("u1").unwrap(),
             service: IntegrationService::Google,
             account_label: "a…@example.com".to_owned(),
-            credentials: "sealed".to_owned(),
+            credentials: "sealed".into(),
             status: IntegrationStatus::Connected,
             error_cause: None,
             last_sync: None,
             granted_scopes: vec!["openid".to_owned()],
+            renewal: RenewalLease::default(),
         };
         let [_, copy] = create(&integration).unwrap();
         assert_eq!(copy.path.as_str(), "integration_status/i1");
@@ -147,6 +233,14 @@ mod tests {
         };
         let mut names: Vec<_> = fields.keys().map(String::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["accountLabel", "id", "orgId", "service", "status"]);
+        let expected = [
+            "accountLabel",
+            "grantedScopes",
+            "id",
+            "orgId",
+            "service",
+            "status",
+        ];
+        assert_eq!(names, expected);
     }
 }

@@ -12,7 +12,7 @@ use shared::{
     ids::{OrgId, Uid},
     models::{
         DeletedUser, ErasureState, Integration, IntegrationService, IntegrationStatus, Invitation,
-        Role, StartOptions, Timestamp, Trigger, TriggerSource, TriggerType,
+        RenewalLease, Role, StartOptions, Timestamp, Trigger, TriggerSource, TriggerType,
     },
     store::{
         self, Store, Write,
@@ -45,11 +45,12 @@ fn integration() -> Integration {
         owner_uid: uid(),
         service: IntegrationService::Github,
         account_label: "a…".to_owned(),
-        credentials: "sealed".to_owned(),
+        credentials: "sealed".into(),
         status: IntegrationStatus::Connected,
         error_cause: None,
         last_sync: None,
         granted_scopes: Vec::new(),
+        renewal: RenewalLease::default(),
     }
 }
 

@@ -4,11 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod audit;
+mod connectors;
 mod contract;
 mod crypto;
 mod database_clock;
 mod edge;
+mod envelope;
 mod erasure;
+mod google;
 mod identity;
 mod invitations;
 mod llm;
@@ -17,9 +20,11 @@ mod outbox;
 mod provision;
 mod queue;
 mod quota;
+mod sealed_fields;
 mod sendgrid;
 mod serve;
 mod storage;
 mod support;
 mod sweeps;
 mod tokens;
+mod vault;

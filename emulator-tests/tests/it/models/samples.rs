@@ -292,6 +292,11 @@ pub(crate) fn approval() -> Approval {
         iteration: "0.3".to_owned(),
         message: "Pay?".to_owned(),
         fields: BTreeMap::from([("amount".to_owned(), "number".to_owned())]),
+        action: Some(AskedAction {
+            name: "google.gmail.send".to_owned(),
+            input: awkward_json().into(),
+            request_hash: "00fd".to_owned(),
+        }),
         roles: vec![Role::Admin, Role::User],
         required: 2,
         excluded: Some("00ff".to_owned()),
@@ -427,11 +432,15 @@ pub(crate) fn integration() -> Integration {
         owner_uid: uid(),
         service: IntegrationService::Google,
         account_label: "a***@example.com".to_owned(),
-        credentials: "AAAA".to_owned(),
+        credentials: "AAAA".into(),
         status: IntegrationStatus::Error,
         error_cause: Some("invalid_grant".to_owned()),
         last_sync: Some(time()),
         granted_scopes: vec!["openid".to_owned()],
+        renewal: RenewalLease {
+            fence: 3,
+            until: Some(time()),
+        },
     }
 }
 
@@ -444,6 +453,7 @@ pub(crate) fn sync_status() -> SyncStatus {
         status: IntegrationStatus::Connected,
         error_cause: Some("none".to_owned()),
         last_sync: Some(time()),
+        granted_scopes: vec!["openid".to_owned()],
     }
 }
 
@@ -517,8 +527,8 @@ pub(crate) fn oauth_state() -> OAuthState {
         org_id: org_id(),
         uid: uid(),
         service: IntegrationService::Google,
-        code_verifier: "v".to_owned(),
         scopes: vec!["openid".to_owned()],
+        is_new_consent: true,
         expires_at: time(),
     }
 }

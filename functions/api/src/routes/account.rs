@@ -14,7 +14,8 @@ pub(super) async fn delete_account(
     Verified(claims): Verified,
 ) -> Result<StatusCode, ApiError> {
     let (store, trail, accounts) = (&state.store, &state.trail, state.accounts.clone());
-    account::delete(store, trail, accounts, &claims, state.now()).await?;
+    let (vault, now) = (state.hub.vault.clone(), state.now());
+    account::delete(store, trail, accounts, vault, &claims, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -57,6 +57,8 @@ pub(super) struct ApprovalResponse {
     message: String,
     /// The form that goes with an approval: the type of each field.
     fields: BTreeMap<String, String>,
+    /// What is done when it is approved, if that is an action of a connected service.
+    action: Option<ActionResponse>,
     roles: Vec<Role>,
     status: ApprovalStatus,
     /// How many have to approve, and how many have.
@@ -67,6 +69,13 @@ pub(super) struct ApprovalResponse {
     /// Whether the caller may decide, and what it has decided.
     can_decide: bool,
     own_decision: Option<Verdict>,
+}
+
+/// What an approval lets happen, as far as people are shown it.
+#[derive(Serialize)]
+struct ActionResponse {
+    name: String,
+    input: Value,
 }
 
 pub(super) async fn list_approvals(
@@ -130,6 +139,10 @@ impl ApprovalResponse {
             iteration: approval.iteration,
             message: approval.message,
             fields: approval.fields,
+            action: approval.action.map(|action| ActionResponse {
+                name: action.name,
+                input: action.input.0,
+            }),
             roles: approval.roles,
             status: approval.status,
             required: approval.required,

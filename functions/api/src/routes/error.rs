@@ -24,8 +24,8 @@ impl From<Error> for ApiError {
             Error::Account(error) if error.is_transient() => Self::unavailable(&error),
             Error::Audit(error) => error.into(),
             Error::Store(error) => error.into(),
-            Error::Storage(error) if error.is_transient() => Self::unavailable(&error),
-            Error::Account(_) | Error::Storage(_) | Error::Form(_) => Self::internal(&error),
+            Error::Dependency(error) if error.is_transient() => Self::unavailable(&error),
+            Error::Account(_) | Error::Dependency(_) | Error::Form(_) => Self::internal(&error),
         }
     }
 }

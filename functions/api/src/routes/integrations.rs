@@ -1,13 +1,83 @@
-use axum::{Json as Body, extract::State};
+use axum::{
+    Json as Body,
+    extract::State,
+    response::{IntoResponse, Redirect, Response},
+    routing::{delete, get, post},
+};
 use garde::Validate;
+use http::{HeaderValue, Method, StatusCode, Uri, header::CACHE_CONTROL};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use shared::{
-    http::{Allowed, ApiError, can},
-    models::Timestamp,
+    auth::Action,
+    http::{Allowed, ApiError, Json, Path, Query, can},
+    ids::IntegrationId,
+    models::{IntegrationService, Timestamp},
+};
+use url::form_urlencoded;
+
+use super::{
+    Route,
+    answer::{ListResponse, made},
+    idempotency_key::IdempotencyKey,
+    optional_json::OptionalJson,
+    route,
+};
+use crate::{
+    AppState,
+    idempotency::Once,
+    integrations::{
+        self, Disconnected, Feature, IntegrationDetails, IntegrationSummary, Keys, Return,
+    },
+    page,
 };
 
-use super::optional_json::OptionalJson;
-use crate::{AppState, google_consent::Feature, integrations};
+const CONNECT: &str = "integrations.connect";
+const RECONNECT: &str = "integrations.reconnect";
+
+/// Longest text in a request, in characters: an RSA key of 8,192 bits in PEM has about 6,500.
+const MAX_LEN: usize = 8_192;
+
+/// Where they are.
+pub(super) const ROUTES: &[Route] = &[
+    route(
+        Method::POST,
+        "/integrations/google/auth",
+        Action::ConnectIntegration,
+        || post(begin_google_consent),
+    ),
+    route(
+        Method::GET,
+        "/integrations",
+        Action::ReadIntegrations,
+        || get(list_integrations),
+    ),
+    route(
+        Method::POST,
+        "/integrations",
+        Action::ConnectIntegration,
+        || post(connect_integration),
+    ),
+    route(
+        Method::GET,
+        "/integrations/{id}",
+        Action::ConnectIntegration,
+        || get(get_integration),
+    ),
+    route(
+        Method::POST,
+        "/integrations/{id}/reconnect",
+        Action::ConnectIntegration,
+        || post(reconnect_integration),
+    ),
+    route(
+        Method::DELETE,
+        "/integrations/{id}",
+        Action::ConnectIntegration,
+        || delete(disconnect_integration),
+    ),
+];
 
 /// What the user wants to connect; by default everything.
 #[derive(Default, Deserialize, Validate)]
@@ -26,6 +96,45 @@ pub(super) struct GoogleAuthResponse {
     expires_at: Timestamp,
 }
 
+/// What a service is connected with, and which one it is unless the path tells. All texts are
+/// secrets here: an error must not repeat what was put into the wrong field.
+#[derive(Deserialize, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct KeysRequest {
+    #[serde(default)]
+    #[garde(custom(is_short))]
+    service: Option<SecretString>,
+    #[serde(default)]
+    #[garde(custom(is_short))]
+    key: Option<SecretString>,
+    #[serde(default)]
+    #[garde(custom(is_short))]
+    app_id: Option<SecretString>,
+    #[serde(default)]
+    #[garde(custom(is_short))]
+    installation_id: Option<SecretString>,
+    #[serde(default)]
+    #[garde(custom(is_short))]
+    private_key: Option<SecretString>,
+    #[serde(default)]
+    #[garde(custom(is_short))]
+    account_sid: Option<SecretString>,
+    #[serde(default)]
+    #[garde(custom(is_short))]
+    key_sid: Option<SecretString>,
+    #[serde(default)]
+    #[garde(custom(is_short))]
+    secret: Option<SecretString>,
+}
+
+/// Which integrations to list.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ListIntegrationsQuery {
+    limit: Option<u32>,
+    page_token: Option<String>,
+}
+
 /// A new state for each call: a kept answer would hold the state's token, and it is single-use.
 pub(super) async fn begin_google_consent(
     State(state): State<AppState>,
@@ -33,13 +142,132 @@ pub(super) async fn begin_google_consent(
     OptionalJson(request): OptionalJson<GoogleAuthRequest>,
 ) -> Result<Body<GoogleAuthResponse>, ApiError> {
     let features = request.features.as_deref().unwrap_or(&Feature::ALL);
-    let (store, client) = (&state.store, state.google.as_ref());
-    let now = state.now();
-    let consent =
-        integrations::begin_google_consent(store, client, &caller.0, features, now).await?;
+    let (hub, now) = (&state.hub, state.now());
+    let consent = integrations::begin_google_consent(hub, &caller.0, features, now).await?;
     Ok(Body(GoogleAuthResponse {
         authorization_url: consent.url.into(),
         scopes: consent.scopes,
         expires_at: consent.expires_at,
     }))
+}
+
+/// The browser comes here from Google, without a token: its state tells who has begun. Whatever
+/// comes of it, it goes on to a page of the application.
+pub(super) async fn finish_google_consent(State(state): State<AppState>, uri: Uri) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let field = |name: &str| {
+        let mut fields = form_urlencoded::parse(query.as_bytes());
+        let found = fields.find(|(field, _)| field == name);
+        found.map(|(_, value)| value.into_owned())
+    };
+    let back = Return {
+        state: field("state").map(Into::into),
+        code: field("code").map(Into::into),
+        error: field("error"),
+    };
+    let next = integrations::finish_google_consent(&state.hub, &back, state.now()).await;
+    let mut response = Redirect::to(&next).into_response();
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    response
+}
+
+pub(super) async fn list_integrations(
+    State(state): State<AppState>,
+    caller: Allowed<can::ReadIntegrations>,
+    Query(query): Query<ListIntegrationsQuery>,
+) -> Result<Body<ListResponse<IntegrationSummary>>, ApiError> {
+    let page = page::parse("integrations", query.limit, query.page_token.as_deref())?;
+    let listing = integrations::list(&state.store, &caller.0, &page).await?;
+    Ok(Body(ListResponse::new("integrations", listing)))
+}
+
+pub(super) async fn get_integration(
+    State(state): State<AppState>,
+    caller: Allowed<can::ConnectIntegration>,
+    Path(id): Path<IntegrationId>,
+) -> Result<Body<IntegrationDetails>, ApiError> {
+    let (store, trail) = (&state.store, &state.trail);
+    let details = integrations::view(store, trail, &caller.0, &id, state.now()).await?;
+    Ok(Body(details))
+}
+
+pub(super) async fn connect_integration(
+    State(state): State<AppState>,
+    caller: Allowed<can::ConnectIntegration>,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(request): Json<KeysRequest>,
+) -> Result<Response, ApiError> {
+    let (principal, now) = (&caller.0, state.now());
+    let service = parse_service(request.service.as_ref())?;
+    let keys = Keys::from(request);
+    let told = (service, keys.fingerprints());
+    let once = Once::new(CONNECT, principal, key.as_deref(), &told, now)?;
+    let done = integrations::connect(&state.hub, &once, principal, service, &keys, now).await?;
+    let path = format!("/integrations/{}", done.value.id);
+    made(StatusCode::CREATED, &path, &done)
+}
+
+pub(super) async fn reconnect_integration(
+    State(state): State<AppState>,
+    caller: Allowed<can::ConnectIntegration>,
+    Path(id): Path<IntegrationId>,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(request): Json<KeysRequest>,
+) -> Result<Response, ApiError> {
+    let (principal, now) = (&caller.0, state.now());
+    if request.service.is_some() {
+        let message = "is that of the integration: leave it out";
+        return Err(ApiError::invalid_field("service", message));
+    }
+    let keys = Keys::from(request);
+    let told = (&id, keys.fingerprints());
+    let once = Once::new(RECONNECT, principal, key.as_deref(), &told, now)?;
+    let done = integrations::reconnect(&state.hub, &once, principal, &id, &keys, now).await?;
+    let path = format!("/integrations/{}", done.value.id);
+    made(StatusCode::OK, &path, &done)
+}
+
+pub(super) async fn disconnect_integration(
+    State(state): State<AppState>,
+    caller: Allowed<can::ConnectIntegration>,
+    Path(id): Path<IntegrationId>,
+) -> Result<Body<Disconnected>, ApiError> {
+    let done = integrations::disconnect(&state.hub, &caller.0, &id, state.now()).await?;
+    Ok(Body(done))
+}
+
+fn parse_service(text: Option<&SecretString>) -> Result<IntegrationService, ApiError> {
+    let service = text.and_then(|text| {
+        let text = Value::from(text.expose_secret());
+        serde_json::from_value(text).ok()
+    });
+    service.ok_or_else(|| ApiError::invalid_field("service", "must be a service that has a key"))
+}
+
+fn is_short(text: &Option<SecretString>, (): &()) -> garde::Result {
+    let chars = text
+        .as_ref()
+        .map(|text| text.expose_secret().chars().count());
+    match chars {
+        Some(chars) if chars > MAX_LEN => {
+            let message = format!("must have at most {MAX_LEN} characters");
+            Err(garde::Error::new(message))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl From<KeysRequest> for Keys {
+    fn from(request: KeysRequest) -> Self {
+        Self {
+            key: request.key,
+            app_id: request.app_id,
+            installation_id: request.installation_id,
+            private_key: request.private_key,
+            account_sid: request.account_sid,
+            key_sid: request.key_sid,
+            secret: request.secret,
+        }
+    }
 }

@@ -16,12 +16,16 @@ use serde_json::{Value, json};
 use shared::{
     auth::Claims,
     config::Env,
+    connectors::{Connector, Connectors, google::oauth::GoogleOAuth},
+    crypto::{Envelope, LocalKeys},
     ids::{OrgId, Uid},
-    models::{AuditAction, AuditLog, Role, SubscriptionTier, Trigger, User},
+    models::{AuditAction, AuditLog, IntegrationService, Role, SubscriptionTier, Trigger, User},
     store::Store,
     testing::{
-        FixedClock, MemoryBucket, MemoryDb, RecordingAccounts, TestVerifier, claims, memory_store,
+        FakeGoogle, FakeService, FixedClock, MemoryBucket, MemoryDb, RecordingAccounts,
+        TestVerifier, claims, memory_store,
     },
+    vault::Vault,
 };
 use tower::ServiceExt;
 
@@ -40,6 +44,7 @@ pub(crate) struct TestApp {
     pub(crate) verifier: Arc<TestVerifier>,
     pub(crate) accounts: Arc<RecordingAccounts>,
     pub(crate) bucket: Arc<MemoryBucket>,
+    pub(crate) service: Arc<FakeService>,
 }
 
 pub(crate) struct Answer {
@@ -57,24 +62,34 @@ impl TestApp {
 
     pub(crate) async fn with_env<const N: usize>(variables: [(&str, &str); N]) -> Self {
         let (store, db) = memory_store();
-        Self::with_env_on(store, db, variables).await
+        Self::with_env_on(store, db, variables, None).await
+    }
+
+    /// The API of an application that Google knows.
+    pub(crate) async fn with_google() -> (Self, FakeGoogle) {
+        let google = FakeGoogle::start(Arc::default()).await;
+        let (store, db) = memory_store();
+        let app = Self::with_env_on(store, db, [], Some(&google)).await;
+        (app, google)
     }
 
     /// The API on `store`, which ends in `db`.
     pub(crate) async fn on(store: Store, db: Arc<MemoryDb>) -> Self {
-        Self::with_env_on(store, db, []).await
+        Self::with_env_on(store, db, [], None).await
     }
 
     async fn with_env_on<const N: usize>(
         store: Store,
         db: Arc<MemoryDb>,
         variables: [(&str, &str); N],
+        google: Option<&FakeGoogle>,
     ) -> Self {
         let verifier = Arc::new(TestVerifier::new());
         let clock = FixedClock::at(NOW);
         let fixed = [
             ("GOOGLE_CLOUD_PROJECT", "demo"),
             ("CORS_ORIGINS", ORIGIN),
+            ("APP_URL", ORIGIN),
             ("LOCAL_MAC_KEY", "test"),
         ];
         let env = Env::from_pairs(variables.into_iter().chain(fixed));
@@ -95,14 +110,19 @@ impl TestApp {
             clock.shared(),
         );
         let bucket = Arc::new(MemoryBucket::new());
+        let service = google.map(FakeGoogle::service).unwrap_or_default();
+        let oauth = google.map(|google| google.oauth(clock.shared()));
+        let vault = vault(&store, &service, oauth, &clock);
+        let state = state.with_artifacts(Some(bucket.clone()));
         let app = Self {
-            router: router(state.with_artifacts(Some(bucket.clone()))),
+            router: router(state.with_vault(Some(vault))),
             store,
             db,
             clock,
             verifier,
             accounts,
             bucket,
+            service,
         };
         app.seed().await;
         app
@@ -242,6 +262,25 @@ impl Answer {
         let fields = fields.into_iter().flatten();
         fields.filter_map(|field| field["field"].as_str()).collect()
     }
+}
+
+/// A vault whose services are all the same one.
+fn vault(
+    store: &Store,
+    service: &Arc<FakeService>,
+    google: Option<GoogleOAuth>,
+    clock: &FixedClock,
+) -> Vault {
+    use IntegrationService::{Github, Google, Stripe, Twilio};
+    let key = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/credentials-key.json"
+    );
+    let envelope = Envelope::new(Arc::new(LocalKeys::new(key)), clock.shared());
+    let adapter = |name| (name, Arc::clone(service) as Arc<dyn Connector>);
+    let adapters = [Github, Google, Stripe, Twilio].map(adapter);
+    let connectors = Connectors::new(adapters.into());
+    Vault::new(store.clone(), envelope, connectors, google, clock.shared())
 }
 
 /// Begins after others have had so many turns: [`MemoryDb`] gives one up with each call, so that a

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use shared::{
     ids::{OrgId, RecordId, Uid},
-    models::{Approval, ApprovalStatus, AuditAction, Role, Wakeup},
+    models::{Approval, ApprovalStatus, AskedAction, AuditAction, Role, Wakeup},
     store::{approvals, decode},
 };
 
@@ -87,6 +87,22 @@ async fn an_approval_decides_wakes_the_run_up_and_is_recorded_in_one_commit() {
             .iter()
             .any(|write| touches_execution(write.path.as_str()))
     );
+}
+
+#[tokio::test]
+async fn approvers_see_what_is_going_to_be_done() {
+    let input = json!({ "to": ["ada@example.com"], "subject": "Hello", "text": "Hi." });
+    let action = AskedAction {
+        name: "google.gmail.send".to_owned(),
+        input: input.clone().into(),
+        request_hash: "00ff".to_owned(),
+    };
+    let app = app_with(|approval| approval.action = Some(action)).await;
+    let expected = json!({ "name": "google.gmail.send", "input": input });
+    let asked = app.get("user", "/approvals/p1").await;
+    assert_eq!(asked.body["action"], expected);
+    let listed = app.get("user", "/approvals").await;
+    assert_eq!(listed.body["items"][0]["action"], expected);
 }
 
 #[tokio::test]

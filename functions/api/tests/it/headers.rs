@@ -24,6 +24,7 @@ fn api(origins: &str) -> Router {
     let env = [
         ("GOOGLE_CLOUD_PROJECT", "demo"),
         ("CORS_ORIGINS", origins),
+        ("APP_URL", "https://app.example.com"),
         ("LOCAL_MAC_KEY", "test"),
     ];
     let config = Config::from_env(&Env::from_pairs(env)).unwrap();

@@ -13,7 +13,7 @@ use crate::{
 const REPLAYED: &str = "idempotency-replayed";
 
 /// Requests that make something, and the collection that it appears in.
-fn creations() -> [(&'static str, Value, &'static str); 4] {
+fn creations() -> [(&'static str, Value, &'static str); 5] {
     [
         ("/agents", agent_request(), "agents"),
         ("/workflows", workflow_request(), "workflows"),
@@ -23,6 +23,11 @@ fn creations() -> [(&'static str, Value, &'static str); 4] {
             "triggers",
         ),
         ("/executions", json!({ "workflowId": "w1" }), "triggers"),
+        (
+            "/integrations",
+            json!({ "service": "stripe", "key": "sk_1" }),
+            "integrations",
+        ),
     ]
 }
 
@@ -72,11 +77,9 @@ async fn a_key_used_for_another_body_is_refused() {
         app.post_once("k1", path, &body).await;
         let before = app.db.count(collection);
         let mut other = body.clone();
-        let changed = if body.get("name").is_some() {
-            "name"
-        } else {
-            "payload"
-        };
+        let mut fields = ["key", "name"].into_iter();
+        let changed = fields.find(|field| body.get(field).is_some());
+        let changed = changed.unwrap_or("payload");
         other[changed] = json!("other");
         let answer = app.post_once("k1", path, &other).await;
         assert_eq!(answer.refusal(), (409, "already_exists"), "{path}");

@@ -1,112 +1,128 @@
+//! Connected accounts: consent, keys, what members see of them, and their end.
+
+mod callback;
+mod consent;
+mod crashes;
+mod keys;
+mod removal;
+
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
-use shared::ids::fingerprint;
+use http::header::{CACHE_CONTROL, LOCATION};
+use serde_json::json;
+use shared::{
+    connectors::Account,
+    ids::{IntegrationId, OrgId},
+    models::{Integration, Role},
+    testing::{FakeGoogle, UserConsent},
+};
 use url::Url;
 
-use crate::app::{TestApp, empty, request};
+use crate::app::{Answer, ORIGIN, TestApp};
 
-const PATH: &str = "/integrations/google/auth";
-const CLIENT: [(&str, &str); 2] = [
-    ("GOOGLE_OAUTH_CLIENT_ID", "client-1"),
-    (
-        "GOOGLE_OAUTH_REDIRECT_URL",
-        "https://app.example.com/callback",
-    ),
-];
+const AUTH: &str = "/integrations/google/auth";
+const CALLBACK: &str = "/integrations/google/callback";
 
-fn parameters(body: &Value) -> HashMap<String, String> {
-    let url = Url::parse(body["authorizationUrl"].as_str().unwrap()).unwrap();
-    assert_eq!(
-        (url.host_str(), url.path()),
-        (Some("accounts.google.com"), "/o/oauth2/v2/auth")
-    );
+/// What Google grants when nothing is unticked, as it writes it.
+const ALL: &str = "openid https://www.googleapis.com/auth/userinfo.email \
+    https://www.googleapis.com/auth/gmail.readonly https://www.googleapis.com/auth/gmail.send \
+    https://www.googleapis.com/auth/calendar https://www.googleapis.com/auth/drive.file \
+    https://www.googleapis.com/auth/spreadsheets";
+
+fn google_account() -> Account {
+    Account {
+        id: Some("sub-1".to_owned()),
+        label: "a…@example.com".to_owned(),
+        scopes: Vec::new(),
+    }
+}
+
+/// Parameters of the address where the user is asked.
+fn parameters(url: &str) -> HashMap<String, String> {
+    let url = Url::parse(url).unwrap();
+    assert_eq!(url.path(), "/o/oauth2/v2/auth");
     url.query_pairs().into_owned().collect()
 }
 
-#[tokio::test]
-async fn consent_is_asked_for_offline_with_a_challenge() {
-    let app = TestApp::with_env(CLIENT).await;
-    let answer = app.post("stranger", PATH, &json!({})).await;
+/// Begins a consent and tells the parameters that the user's browser takes to Google.
+async fn begin(app: &TestApp, token: &str) -> HashMap<String, String> {
+    let answer = app.post(token, AUTH, &json!({})).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    let parameters = parameters(&answer.body);
-    let expected = [
-        ("client_id", "client-1"),
-        ("redirect_uri", "https://app.example.com/callback"),
-        ("response_type", "code"),
-        ("access_type", "offline"),
-        ("prompt", "consent"),
-        ("include_granted_scopes", "true"),
-        ("code_challenge_method", "S256"),
-    ];
-    for (name, value) in expected {
-        assert_eq!(parameters[name], value, "{name}");
-    }
-    assert_eq!(parameters["scope"].split(' ').count(), 7);
-    assert_eq!(parameters["code_challenge"].len(), 43);
-    assert!(parameters["state"].len() >= 32, "128 bits in hexadecimal");
-    assert_eq!(answer.body["expiresAt"], "2026-11-23T12:10:00Z");
+    parameters(answer.body["authorizationUrl"].as_str().unwrap())
 }
 
-#[tokio::test]
-async fn the_state_is_kept_as_a_hash_bound_to_the_caller() {
-    let app = TestApp::with_env(CLIENT).await;
+/// Has the user agree, which makes `code` good.
+fn agree(google: &FakeGoogle, code: &str, asked: &HashMap<String, String>) {
+    agree_to(google, code, asked, ALL, Some("refresh-1"));
+}
+
+fn agree_to(
+    google: &FakeGoogle,
+    code: &str,
+    asked: &HashMap<String, String>,
+    scopes: &str,
+    refresh_token: Option<&str>,
+) {
+    let consent = UserConsent {
+        account: google_account(),
+        code_challenge: asked["code_challenge"].clone(),
+        scopes: scopes.to_owned(),
+        refresh_token: refresh_token.map(str::to_owned),
+    };
+    google.consent(code, consent);
+}
+
+/// The browser comes back; it has no token. Tells where it goes.
+async fn come_back(app: &TestApp, query: &str) -> String {
+    let path = format!("/api/v1{CALLBACK}?{query}");
+    let request = http::Request::builder().uri(path);
     let answer = app
-        .post("stranger", PATH, &json!({ "features": ["calendar"] }))
+        .send(request.body(axum::body::Body::empty()).unwrap())
         .await;
-    let state = &parameters(&answer.body)["state"];
-    let documents = app.db.documents("oauth_states/");
-    assert_eq!(documents.len(), 1);
-    assert_eq!(documents[0].path.id(), fingerprint(&["oauth_state", state]));
-    let record: Value = shared::store::decode(&documents[0]).unwrap();
-    assert_eq!(
-        (&record["orgId"], &record["uid"]),
-        (&json!("o2"), &json!("stranger"))
-    );
-    assert_eq!(record["expiresAt"], "2026-11-23T12:10:00Z");
-    assert_eq!(record["scopes"].as_array().unwrap().len(), 3);
-    let everything = format!("{:?}", app.db.commits());
-    assert!(!everything.contains(state.as_str()));
-    let verifier = record["codeVerifier"].as_str().unwrap();
-    assert!(!answer.body.to_string().contains(verifier));
+    assert_eq!((answer.status.as_u16(), answer.bytes.len()), (303, 0));
+    assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
+    location(&answer)
 }
 
-#[tokio::test]
-async fn each_call_has_a_state_of_its_own() {
-    let app = TestApp::with_env(CLIENT).await;
-    let bare = app
-        .send(empty(request(http::Method::POST, PATH, "stranger")))
-        .await;
-    let other = app.post("stranger", PATH, &json!({})).await;
-    let [one, two] = [bare, other].map(|answer| parameters(&answer.body));
-    assert_ne!(one["state"], two["state"]);
-    assert_ne!(one["code_challenge"], two["code_challenge"]);
+fn location(answer: &Answer) -> String {
+    answer.headers[LOCATION].to_str().unwrap().to_owned()
 }
 
-#[tokio::test]
-async fn workspace_needs_the_pro_tier() {
-    let app = TestApp::with_env(CLIENT).await;
-    let answer = app.post("admin", PATH, &json!({})).await;
-    assert_eq!(answer.refusal(), (400, "failed_precondition"));
-    assert_eq!(app.db.count("oauth_states"), 0);
+fn page(query: &str) -> String {
+    format!("{ORIGIN}/integrations?{query}")
 }
 
-#[tokio::test]
-async fn without_a_client_the_application_says_so() {
-    let app = TestApp::new().await;
-    let answer = app.post("stranger", PATH, &json!({})).await;
-    assert_eq!(answer.refusal(), (400, "failed_precondition"));
-    let message = answer.body["error"]["message"].as_str().unwrap();
-    assert_eq!(message, "Google sign-in is not configured");
+/// Connects Google for a user of `o2`.
+async fn connect_google(app: &TestApp, google: &FakeGoogle, token: &str) {
+    let asked = begin(app, token).await;
+    agree(google, "code-1", &asked);
+    let next = come_back(app, &format!("code=code-1&state={}", asked["state"])).await;
+    assert_eq!(next, page("status=connected"));
 }
 
-#[tokio::test]
-async fn features_that_are_none_are_refused() {
-    let app = TestApp::with_env(CLIENT).await;
-    for features in [json!([]), json!(["youtube"]), json!("gmail"), json!([1])] {
-        let answer = app
-            .post("stranger", PATH, &json!({ "features": features }))
-            .await;
-        assert_eq!(answer.refusal(), (400, "invalid_argument"), "{features}");
-    }
+/// The integrations of all organizations.
+fn integrations(app: &TestApp) -> Vec<Integration> {
+    let documents = app.db.documents("integrations/");
+    documents
+        .iter()
+        .map(|document| shared::store::decode(document).unwrap())
+        .collect()
+}
+
+fn only(app: &TestApp) -> Integration {
+    let mut integrations = integrations(app);
+    assert_eq!(integrations.len(), 1);
+    integrations.remove(0)
+}
+
+fn org_id(id: &str) -> OrgId {
+    OrgId::parse(id).unwrap()
+}
+
+async fn add_colleague(app: &TestApp) {
+    app.add_user("colleague", "o2", Role::User).await;
+}
+
+fn path(id: &IntegrationId) -> String {
+    format!("/integrations/{id}")
 }

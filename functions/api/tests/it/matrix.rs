@@ -167,6 +167,7 @@ fn is_unrecorded(route: &Route) -> bool {
         "GET /audit",
         "GET /audit/export",
         "GET /workflows/{id}/webhooks",
+        "GET /integrations/{id}",
     ];
     let journalled = [
         "POST /executions",

@@ -10,7 +10,7 @@ async fn every_kind_of_node_is_told_with_the_schema_of_its_settings() {
     let app = TestApp::new().await;
     let answer = app.get("viewer", "/nodes").await;
     let nodes = answer.body["nodes"].as_array().unwrap();
-    for kind in ["trigger", "llm", "loop", "approval", "output"] {
+    for kind in ["trigger", "llm", "approval", "output", "google.gmail.send"] {
         let node = nodes.iter().find(|node| node["kind"] == kind).unwrap();
         assert!(node["data"]["properties"].is_object(), "{node}");
     }

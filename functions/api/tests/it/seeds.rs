@@ -1,13 +1,14 @@
 use serde_json::{Value, json};
 use shared::{
+    connectors::Account,
     ids::{AgentId, ExecutionId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
     models::{
         Agent, AgentKind, AgentStatus, Approval, ApprovalStatus, Budget, DeployState, Execution,
         ExecutionStatus, ExecutionTrigger, Industry, Integration, IntegrationService,
         IntegrationStatus, Invitation, Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth,
-        Organization, Personality, Presence, Role, StartOptions, Step, StepIntent, StepResult,
-        StepStatus, StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType,
-        UsageEntry, UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
+        Organization, Personality, Presence, RenewalLease, Role, StartOptions, Step, StepIntent,
+        StepResult, StepStatus, StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource,
+        TriggerType, UsageEntry, UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
     },
     store::{
         Write, agents, approvals,
@@ -71,19 +72,34 @@ pub(crate) fn invitation(id: &str, org_id: &str) -> Write {
 
 /// An integration of `o1` that the user has connected.
 pub(crate) fn integration(id: &str, owner_uid: &str) -> Vec<Write> {
-    let integration = Integration {
+    let integration = integration_model(id, owner_uid);
+    integrations::create(&integration).unwrap().into()
+}
+
+/// The same, to be changed.
+pub(crate) fn integration_model(id: &str, owner_uid: &str) -> Integration {
+    Integration {
         id: id.parse().unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
         owner_uid: Uid::parse(owner_uid).unwrap(),
         service: IntegrationService::Github,
         account_label: "u…".to_owned(),
-        credentials: "sealed".to_owned(),
+        credentials: "sealed".into(),
         status: IntegrationStatus::Connected,
         error_cause: None,
         last_sync: None,
         granted_scopes: Vec::new(),
-    };
-    integrations::create(&integration).unwrap().into()
+        renewal: RenewalLease::default(),
+    }
+}
+
+/// An account of an outside service, if it tells which.
+pub(crate) fn account(id: Option<&str>) -> Account {
+    Account {
+        id: id.map(str::to_owned),
+        label: "…4242".to_owned(),
+        scopes: Vec::new(),
+    }
 }
 
 pub(crate) fn agent_model(id: &str) -> Agent {
@@ -259,6 +275,7 @@ pub(crate) fn approval_model(id: &str, execution_id: &str) -> Approval {
         iteration: "0".to_owned(),
         message: "Refund?".to_owned(),
         fields: [].into(),
+        action: None,
         roles: vec![Role::Admin, Role::User],
         required: 1,
         excluded: None,

@@ -148,16 +148,19 @@ async fn an_unavailable_bucket_is_told_and_can_be_retried() {
 #[tokio::test]
 async fn bodies_go_with_their_run_and_no_other() {
     let app = seeded_app().await;
-    // A worker has kept it and ended before it could tell.
-    let lost = "executions/o1/ended/lost#0.3/body";
-    app.bucket.put(lost, "x");
-    let step = Step {
-        node_id: "lost".to_owned(),
-        iteration: "0.3".to_owned(),
-        result: None,
-        ..seeds::http_step(org_id(), json!(null))
-    };
-    set_step(&app, "ended", &step).await;
+    // Workers have kept them and ended before they could tell.
+    for kind in ["http", "google.gmail.search"] {
+        app.bucket
+            .put(&format!("executions/o1/ended/{kind}#0.3/body"), "x");
+        let step = Step {
+            node_id: kind.to_owned(),
+            kind: kind.to_owned(),
+            iteration: "0.3".to_owned(),
+            result: None,
+            ..seeds::http_step(org_id(), json!(null))
+        };
+        set_step(&app, "ended", &step).await;
+    }
     assert_eq!(app.delete("admin", "/executions/ended").await.status, 204);
     assert_eq!(
         app.bucket.names(),

@@ -69,19 +69,13 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/executions/{id}/logs", "running"),
         write(Method::PATCH, "/executions/{id}", "running", cancel, 200),
         delete("/executions/{id}", "ended"),
-        write(
-            Method::POST,
-            "/integrations/google/auth",
-            "",
-            json!({}),
-            400,
-        ),
         get("/analytics/usage", ""),
     ]
     .into_iter()
     .chain(steering_routes())
     .chain(views())
     .chain(membership_routes())
+    .chain(integration_routes())
     .collect()
 }
 
@@ -141,6 +135,22 @@ fn membership_routes() -> Vec<Route> {
     ]
 }
 
+/// `o1` has a tier without Google Workspace.
+fn integration_routes() -> Vec<Route> {
+    let key = json!({ "key": "ghp_1" });
+    let stripe = json!({ "service": "stripe", "key": "sk_1" });
+    let reconnect = "/integrations/{id}/reconnect";
+    let consent = "/integrations/google/auth";
+    vec![
+        write(Method::POST, consent, "", json!({}), 400),
+        get("/integrations", ""),
+        write(Method::POST, "/integrations", "", stripe, 201),
+        get("/integrations/{id}", "n1"),
+        write(Method::POST, reconnect, "n1", key, 200),
+        without_body(Method::DELETE, "/integrations/{id}", "n1", 200),
+    ]
+}
+
 impl Route {
     pub(crate) fn has_id(&self) -> bool {
         self.path.contains("{id}")
@@ -185,6 +195,9 @@ pub(crate) fn foreign(id: &str) -> String {
 /// An application in which every route's thing exists, in `o1` and in `o2`.
 pub(crate) async fn seeded_app() -> TestApp {
     let app = TestApp::new().await;
+    for key in ["sk_1", "other", "ghp_1"] {
+        app.service.accept(key, &seeds::account(None));
+    }
     for (org_id, prefix) in [("o1", ""), ("o2", FOREIGN)] {
         let id = |id: &str| format!("{prefix}{id}");
         let mut writes = vec![
@@ -203,6 +216,7 @@ pub(crate) async fn seeded_app() -> TestApp {
             app.bucket.put(&object, seeds::PAGE);
             writes.push(step);
         }
+        writes.extend(seeds::integration(&id("n1"), "admin"));
         for write in writes {
             // One at a time: both executions keep the version that they share.
             let write = seeds::of_organization(org_id, write);

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use shared::{
+    actions,
     graph::NodeKind,
     ids::{RecordId, TriggerId},
     models::{
@@ -123,7 +124,7 @@ impl Journal {
         let now = self.now();
         let mut writes = runs::writes_at_end(&self.store, execution, now).await?;
         let has_succeeded = execution.status == ExecutionStatus::Succeeded;
-        if has_succeeded && self.unended(NodeKind::Approval).next().is_some() {
+        if has_succeeded && self.has_asked() {
             writes.extend(runs::withdraw_approvals(&self.store, execution).await?);
         }
         for step in self.unended(NodeKind::Workflow) {
@@ -136,6 +137,15 @@ impl Journal {
                 .transpose()?,
         );
         Ok(writes)
+    }
+
+    /// Whether people may have been asked what nobody wants to know any more.
+    fn has_asked(&self) -> bool {
+        let mut unended = self.steps().filter(|step| step.result.is_none());
+        unended.any(|step| {
+            let action = actions::find(&step.kind);
+            step.kind == NodeKind::Approval.as_str() || action.is_some_and(|it| it.asks_first)
+        })
     }
 
     /// Steps that nobody waits for any more.

@@ -1,14 +1,15 @@
-//! `approval`: people decide. The run sleeps until enough of them have, or the time is over.
+//! `approval`: people decide. The run sleeps until enough of them have, or the time is over. What
+//! other nodes must not do on their own is asked in the same way.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use shared::{
-    graph::{ApprovalData, ApproverRole, handle},
+    graph::{ApprovalData, ApproverRole, Approvers, handle},
     ids::{RecordId, Uid, fingerprint},
     inputs::Bindings,
-    models::{Approval, ApprovalStatus, Decision, Execution, Role, Timestamp},
+    models::{Approval, ApprovalStatus, AskedAction, Decision, Execution, Role, Timestamp},
     store::{Error, Versioned, Write, approvals, commit_contended},
 };
 
@@ -16,13 +17,11 @@ use super::{Call, Effect, Failure, Outcome, Prepared, Stop};
 use crate::AppState;
 
 /// What is asked, with its expressions resolved.
-struct Question {
+pub(super) struct Question {
     message: String,
     fields: BTreeMap<String, String>,
-    roles: Vec<Role>,
-    required: i64,
-    allow_self: bool,
-    expires_after_secs: Option<i64>,
+    action: Option<AskedAction>,
+    approvers: Approvers,
 }
 
 pub(super) fn prepare(data: &ApprovalData, bindings: &Bindings) -> Result<Prepared, Failure> {
@@ -31,10 +30,8 @@ pub(super) fn prepare(data: &ApprovalData, bindings: &Bindings) -> Result<Prepar
     Ok(Prepared::Effect(Box::new(Question {
         message: data.message.render_text(bindings)?,
         fields: fields.collect(),
-        roles: data.roles.iter().map(|role| role_of(*role)).collect(),
-        required: data.required.into(),
-        allow_self: data.allow_self,
-        expires_after_secs: data.expires_after_secs.map(i64::from),
+        action: None,
+        approvers: data.approvers.clone(),
     })))
 }
 
@@ -44,9 +41,8 @@ impl Effect for Question {
         fingerprint(&["approval", &self.message])
     }
 
-    /// Asks, unless it has asked before, and looks whether there is a decision.
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
-        let approval = commit_contended(&state.store, || self.ask(state, call)).await?;
+        let approval = self.decide(state, call).await?;
         let decided = |handle| {
             let output = json!({
                 "decision": handle,
@@ -57,18 +53,31 @@ impl Effect for Question {
             Ok(Outcome::at(handle, output))
         };
         match approval.status {
-            ApprovalStatus::Pending => Err(Stop::Pending(approval.expires_at)),
             ApprovalStatus::Approved => decided(handle::APPROVED),
             ApprovalStatus::Rejected => decided(handle::REJECTED),
             ApprovalStatus::Expired => decided(handle::EXPIRED),
-            ApprovalStatus::Cancelled => {
-                Err(Failure::permanent("cancelled", "the approval was withdrawn").into())
-            }
+            ApprovalStatus::Pending => Err(Stop::Pending(approval.expires_at)),
+            ApprovalStatus::Cancelled => Err(withdrawn().into()),
         }
     }
 }
 
 impl Question {
+    /// Asks whether an action may be carried out.
+    pub(super) fn about(title: &str, action: AskedAction, approvers: Approvers) -> Self {
+        Self {
+            message: title.to_owned(),
+            fields: BTreeMap::new(),
+            action: Some(action),
+            approvers,
+        }
+    }
+
+    /// Asks, unless it has asked before, and looks whether there is a decision.
+    pub(super) async fn decide(&self, state: &AppState, call: &Call) -> Result<Approval, Error> {
+        commit_contended(&state.store, || self.ask(state, call)).await
+    }
+
     async fn ask(&self, state: &AppState, call: &Call) -> Result<(Vec<Write>, Approval), Error> {
         let execution = &call.execution;
         let id = Approval::id_of(&execution.id, &call.node_id, &call.iteration);
@@ -77,7 +86,7 @@ impl Question {
             Some(found) => expire(found, now),
             None => {
                 require_held(state, execution).await?;
-                let excluded = match self.allow_self {
+                let excluded = match self.approvers.allow_self {
                     true => None,
                     false => starter(state, execution).await?,
                 };
@@ -94,7 +103,8 @@ impl Question {
         excluded: Option<&Uid>,
         now: Timestamp,
     ) -> Approval {
-        let execution = &call.execution;
+        let (execution, approvers) = (&call.execution, &self.approvers);
+        let (roles, expiry) = (approvers.roles.iter(), approvers.expires_after_secs);
         Approval {
             excluded: excluded.map(|uid| Approval::decider(&id, uid)),
             id,
@@ -105,14 +115,20 @@ impl Question {
             iteration: call.iteration.clone(),
             message: self.message.clone(),
             fields: self.fields.clone(),
-            roles: self.roles.clone(),
-            required: self.required,
+            action: self.action.clone(),
+            roles: roles.map(|role| role_of(*role)).collect(),
+            required: approvers.required.into(),
             status: ApprovalStatus::Pending,
             decisions: Vec::new(),
             created_at: now,
-            expires_at: self.expires_after_secs.map(|secs| now.plus_seconds(secs)),
+            expires_at: expiry.map(|seconds| now.plus_seconds(seconds.into())),
         }
     }
+}
+
+/// The run has ended before anybody decided.
+pub(super) fn withdrawn() -> Failure {
+    Failure::permanent("cancelled", "the approval was withdrawn")
 }
 
 /// Nobody is asked for a run that is over, or that another worker has taken over.

@@ -3,7 +3,6 @@
 mod answer;
 mod body;
 mod pages;
-mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +17,7 @@ use shared::{
 };
 
 use self::body::Body;
-use super::{Call, Effect, Failure, Outcome, Prepared, Stop};
+use super::{Call, Effect, Failure, Outcome, Prepared, Stop, stored};
 use crate::AppState;
 
 /// Makes a repeat of the request harmless at services that know the header

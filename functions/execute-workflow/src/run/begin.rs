@@ -1,44 +1,29 @@
 //! Giving a node its turn: skip it, end it at once, let it wait, or carry out its side effect.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde_json::Value;
 use shared::{
     graph::{Node, NodeData, NodeKind, handle},
     models::{ExecutionError, LogKind, LogLevel, Step, StepStatus, Timestamp},
-    retry::{self, retry},
 };
 
 use super::{
-    Run, label,
+    Run,
+    attempt::{Finished, perform, timeout_of},
+    label,
     plan::{Place, Rounds},
     settle::step_result,
 };
 use crate::{
-    AppState,
     fault_points::{Flaw, is_broken},
     journal::StepKey,
-    node::{self, Call, Effect, Failure, Outcome, Prepared, Stop, usual_handle},
+    node::{self, Call, Effect, Failure, Outcome, Prepared, usual_handle},
 };
 
 /// No side effect is started later than this in one request: its retries and a last attempt of
 /// 300 s still fit into the request's 590 s.
 const START_WINDOW_SECS: i64 = 120;
-/// Time for one attempt of an HTTP node that sets none.
-const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
-/// Time for one attempt of any other node that sets none.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-/// No attempt of a node begins later than this after its first.
-const RETRY_BUDGET: Duration = Duration::from_secs(150);
-
-/// A side effect that has come to an end.
-pub(super) struct Finished {
-    pub(super) place: Place,
-    pub(super) iteration: String,
-    pub(super) idempotency_key: String,
-    pub(super) result: Result<Outcome, Stop>,
-    pub(super) duration_ms: i64,
-}
 
 /// What the journal says of a node that has its turn.
 enum Past {
@@ -165,6 +150,12 @@ impl<'a> Run<'a> {
             Ok(Prepared::Effect(effect)) => {
                 return Ok(self.start_effect(place, iteration, effect));
             }
+            Ok(Prepared::AskFirst { question, effect }) => {
+                return Ok(match self.is_granted(place, iteration) {
+                    true => self.start_effect(place, iteration, effect),
+                    false => self.start_effect(place, iteration, question),
+                });
+            }
             Ok(Prepared::Wait { duration }) => {
                 self.begin(node, iteration, String::new());
                 let resume_at = self.journal.now().plus(duration);
@@ -172,12 +163,12 @@ impl<'a> Run<'a> {
                 self.journal
                     .wait(StepKey { node_id, iteration }, Some(resume_at));
                 self.waits.push((place, Some(resume_at)));
-                self.log_start(node);
+                self.log_start(node, "started");
             }
             Ok(Prepared::Items(items)) => {
                 if is_new {
                     self.begin(node, iteration, String::new());
-                    self.log_start(node);
+                    self.log_start(node, "started");
                 }
                 if let NodeData::Loop(data) = &node.data {
                     self.plan.begin_loop(place, Rounds::new(data, items));
@@ -230,17 +221,7 @@ impl<'a> Run<'a> {
             node_id: &node.id,
             iteration,
         };
-        // What waits for an answer from outside has begun once and for all.
-        let is_waiting = self
-            .journal
-            .step(key)
-            .is_some_and(|step| step.status == StepStatus::Waiting);
-        if !is_waiting {
-            let request_hash = effect.request_hash();
-            self.compare(node, key, &request_hash);
-            self.begin(node, iteration, request_hash);
-            self.log_start(node);
-        }
+        self.record_intent(place, node, key, effect.as_ref());
         let call = Call {
             execution: Arc::new(self.journal.execution().clone()),
             node_id: node.id.clone(),
@@ -257,6 +238,32 @@ impl<'a> Run<'a> {
             call,
             timeout,
         ))
+    }
+
+    /// What waits for an answer from outside has begun once and for all. What is to be granted first
+    /// waits from the beginning, and begins again when it is: as long as it waits, it has not acted.
+    fn record_intent(&mut self, place: Place, node: &Node, key: StepKey<'_>, effect: &dyn Effect) {
+        let is_granted = self.granted.remove(&place);
+        let step = self.journal.step(key);
+        if step.is_some_and(|step| step.status == StepStatus::Waiting) && !is_granted {
+            return;
+        }
+        let request_hash = effect.request_hash();
+        self.compare(node, key, &request_hash);
+        self.begin(node, key.iteration, request_hash);
+        if effect.asks_for_leave() {
+            self.journal.wait(key, None);
+            self.log_start(node, "asks whether it may begin");
+        } else {
+            self.log_start(node, "started");
+        }
+    }
+
+    /// Whether people have granted what a node is about to do: it has begun, or is about to.
+    fn is_granted(&self, place: Place, iteration: &str) -> bool {
+        let step = self.step_of(place, iteration);
+        let has_begun = step.is_some_and(|step| step.status == StepStatus::Running);
+        has_begun || self.granted.contains(&place)
     }
 
     /// Tells people when what is asked again under the same key is not what was asked first: an
@@ -276,63 +283,11 @@ impl<'a> Run<'a> {
         self.journal.begin(key, node.kind().as_str(), request_hash);
     }
 
-    fn log_start(&mut self, node: &Node) {
+    fn log_start(&mut self, node: &Node, what: &str) {
         let (level, kind) = (LogLevel::Info, LogKind::NodeStarted);
-        let message = format!("{} started", label(node));
+        let message = format!("{} {what}", label(node));
         self.journal.log(Some(&node.id), level, kind, message);
     }
-}
-
-/// Carries out a side effect by the node's policy for retries and time.
-async fn perform(
-    state: &AppState,
-    place: Place,
-    node: Node,
-    effect: Box<dyn Effect>,
-    call: Call,
-    timeout: Duration,
-) -> Finished {
-    let started_at = state.clock.now();
-    let result = retry(retry_policy(&node), async || {
-        let attempt = attempt(&node, effect.as_ref(), state, &call);
-        let result = match tokio::time::timeout(timeout, attempt).await {
-            Ok(result) => result,
-            Err(_) => {
-                let message = "the node took too long";
-                let failure = Failure::transient("deadline_exceeded", message);
-                Err(failure.perhaps_done().into())
-            }
-        };
-        result.map_err(insist_if_broken)
-    })
-    .await;
-    let elapsed = state.clock.now().duration_since(started_at).as_millis();
-    Finished {
-        place,
-        iteration: call.iteration,
-        idempotency_key: call.idempotency_key,
-        result,
-        duration_ms: i64::try_from(elapsed).unwrap_or(i64::MAX),
-    }
-}
-
-/// One attempt. Our own database's failures are not the node's: they are tried again at once, if
-/// the effect may be repeated.
-async fn attempt(
-    node: &Node,
-    effect: &dyn Effect,
-    state: &AppState,
-    call: &Call,
-) -> Result<Outcome, Stop> {
-    let policy = match node.policy.at_most_once {
-        true => retry::Policy::NEVER,
-        false => retry::Policy::REMOTE_CALL,
-    };
-    let result = retry(policy, async || match effect.perform(state, call).await {
-        Err(Stop::Database(error)) => Err(error),
-        result => Ok(result),
-    });
-    result.await.unwrap_or_else(|error| Err(error.into()))
 }
 
 /// Where a node that is given goes on, unless that is given as well.
@@ -342,36 +297,4 @@ fn mocked_handle(kind: NodeKind, output: &Value) -> &'static str {
         NodeKind::Condition if *output == Value::Bool(true) => handle::TRUE,
         kind => usual_handle(kind),
     }
-}
-
-/// A flaw of the fault tests: what is refused for good is tried again.
-fn insist_if_broken(stop: Stop) -> Stop {
-    match stop {
-        Stop::Failed(failure) if is_broken(Flaw::RetryOn400) => {
-            Failure::transient(failure.code, failure.message).into()
-        }
-        stop => stop,
-    }
-}
-
-fn timeout_of(node: &Node) -> Duration {
-    match (node.policy.timeout_secs, node.kind()) {
-        (Some(seconds), _) => Duration::from_secs(seconds.into()),
-        (None, NodeKind::Http) => HTTP_TIMEOUT,
-        (None, _) => DEFAULT_TIMEOUT,
-    }
-}
-
-/// The node's policy; without one, a single attempt.
-fn retry_policy(node: &Node) -> retry::Policy {
-    let Some(policy) = node.policy.retry else {
-        return match is_broken(Flaw::RetryOn400) {
-            true => retry::Policy::REMOTE_CALL,
-            false => retry::Policy::NEVER,
-        };
-    };
-    let (first, longest) = (policy.first_delay_ms, policy.max_delay_ms);
-    let (first, longest) = (Duration::from_millis(first), Duration::from_millis(longest));
-    retry::Policy::new(policy.attempts, first, longest, RETRY_BUDGET)
-        .unwrap_or(retry::Policy::NEVER)
 }

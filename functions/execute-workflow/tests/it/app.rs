@@ -27,8 +27,8 @@ use shared::{
         organizations, triggers, workflows,
     },
     testing::{
-        FixedClock, MemoryDb, RecordingAccounts, RecordingMailer, RecordingQueue, ScriptedLlm,
-        invitation_links, trail,
+        FixedClock, MemoryDb, RecordingAccounts, RecordingActions, RecordingMailer, RecordingQueue,
+        ScriptedLlm, invitation_links, trail,
     },
 };
 use tower::ServiceExt;
@@ -46,11 +46,21 @@ pub(crate) struct App {
     pub(crate) shutdown: Shutdown,
 }
 
-/// What `http` nodes reach.
-#[derive(Default)]
+/// What `http` nodes and actions reach.
 pub(crate) struct Outside {
     pub(crate) hosts: HashMap<String, SocketAddr>,
+    pub(crate) actions: Arc<RecordingActions>,
     pub(crate) artifacts: Option<Arc<dyn Bucket>>,
+}
+
+impl Default for Outside {
+    fn default() -> Self {
+        Self {
+            hosts: HashMap::new(),
+            actions: Arc::new(RecordingActions::doing_all()),
+            artifacts: None,
+        }
+    }
 }
 
 impl App {
@@ -76,7 +86,7 @@ impl App {
         Self::outside(callers, db, faulty, provider, Outside::default()).await
     }
 
-    /// The function where `http` nodes reach `outside`.
+    /// The function where `http` nodes and actions reach `outside`.
     pub(crate) async fn reaching(outside: Outside) -> Self {
         let provider = Arc::new(ScriptedLlm::answering("x"));
         let db = Arc::new(MemoryDb::new());
@@ -108,6 +118,7 @@ impl App {
             trail: trail(&store),
             accounts: accounts.clone(),
             egress,
+            actions: outside.actions.clone(),
             queue: queue.shared(),
             artifacts: outside.artifacts,
         };

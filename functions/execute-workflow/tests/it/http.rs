@@ -40,6 +40,7 @@ impl Web {
         let app = App::reaching(Outside {
             hosts: HashMap::from([(HOST.to_owned(), *server.address())]),
             artifacts,
+            ..Outside::default()
         })
         .await;
         Self { app, server }

@@ -18,7 +18,7 @@ use shared::{
 use crate::app::{App, branch, edge, node, trigger};
 
 /// A future that is dropped once it has been polled so often, as a process is that is killed.
-struct KilledAfter<F> {
+pub(crate) struct KilledAfter<F> {
     future: Pin<Box<F>>,
     polls: usize,
 }
@@ -35,7 +35,7 @@ impl<F: Future> Future for KilledAfter<F> {
     }
 }
 
-fn killed_after<F: Future>(polls: usize, future: F) -> KilledAfter<F> {
+pub(crate) fn killed_after<F: Future>(polls: usize, future: F) -> KilledAfter<F> {
     let future = Box::pin(future);
     KilledAfter { future, polls }
 }

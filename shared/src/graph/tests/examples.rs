@@ -1,7 +1,7 @@
 use super::*;
 use crate::inputs::Bindings;
 
-const EXAMPLES: [(&str, &str); 3] = [
+const EXAMPLES: [(&str, &str); 4] = [
     (
         "support-triage",
         include_str!("../../../../examples/support-triage.json"),
@@ -13,6 +13,10 @@ const EXAMPLES: [(&str, &str); 3] = [
     (
         "http-transform",
         include_str!("../../../../examples/http-transform.json"),
+    ),
+    (
+        "mail-triage",
+        include_str!("../../../../examples/mail-triage.json"),
     ),
 ];
 
@@ -95,4 +99,22 @@ fn the_weather_example_shapes_a_forecast() {
         "headline": "Berlin: rain, sunny",
     });
     assert_eq!(transform.value.render(&bindings).unwrap(), expected);
+}
+
+#[test]
+fn the_mail_example_asks_before_it_answers_the_sender() {
+    let graph = parse(&example("mail-triage"));
+    let NodeData::Action(reply) = &graph.node("reply").unwrap().data else {
+        panic!("`reply` is an action");
+    };
+    assert_eq!(reply.action.name, "google.gmail.send");
+    assert!(reply.approvers.is_some());
+    for from in ["Ada <ada@example.com>", "ada@example.com"] {
+        let mut bindings = Bindings::new(json!({}));
+        let mail = json!({ "from": from, "subject": "Hello", "threadId": "t" });
+        bindings.set_output("read", mail);
+        let rendered = |field| reply.input[field].render(&bindings).unwrap();
+        assert_eq!(rendered("to"), json!(["ada@example.com"]));
+        assert_eq!(rendered("subject"), "Re: Hello");
+    }
 }

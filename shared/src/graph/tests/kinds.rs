@@ -157,10 +157,11 @@ fn an_approval_has_its_defaults() {
     let NodeData::Approval(approval) = parsed("approval", json!({ "message": "Pay?" })) else {
         panic!("an approval");
     };
-    assert_eq!(approval.roles, [ApproverRole::Admin]);
-    assert_eq!((approval.required, approval.allow_self), (1, false));
+    let approvers = &approval.approvers;
+    assert_eq!(approvers.roles, [ApproverRole::Admin]);
+    assert_eq!((approvers.required, approvers.allow_self), (1, false));
     assert_eq!(
-        (approval.expires_after_secs, approval.fields.len()),
+        (approvers.expires_after_secs, approval.fields.len()),
         (None, 0)
     );
 }
@@ -328,7 +329,7 @@ fn at_most_once_is_for_what_acts_outside() {
     for kind in ["workflow", "transform", "output"] {
         assert_eq!(
             with(kind, "label", json!("a")),
-            ["nodes[1].data.atMostOnce: only `agent`, `llm` and `http` nodes have it"],
+            ["nodes[1].data.atMostOnce: only nodes that act on something outside have it"],
             "{kind}"
         );
     }

@@ -3,7 +3,10 @@ use std::collections::BTreeSet;
 use jsonschema::Validator;
 
 use super::*;
-use crate::inputs::Condition;
+use crate::{
+    actions::{Action, Effect, Field, FieldKind},
+    inputs::Condition,
+};
 
 /// For each kind, data with every field, so that no field escapes.
 fn complete() -> Vec<(NodeKind, Value)> {
@@ -33,11 +36,15 @@ fn complete() -> Vec<(NodeKind, Value)> {
         "timeoutSecs": 20, "onError": { "default": { "a": 1 } } });
     let retry = json!({ "attempts": 3, "firstDelayMs": 0, "maxDelayMs": 1000 });
     let mut complete = Vec::new();
-    for (kind, mut data) in NodeKind::ALL.into_iter().zip(kinds) {
+    let actions = actions().map(action_data);
+    for (kind, mut data) in NodeKind::all().zip(kinds.into_iter().chain(actions)) {
         let fields = data.as_object_mut().unwrap();
         fields.extend(policy.as_object().unwrap().clone());
         let (mut once, mut again) = (data.clone(), data);
         again["retry"] = retry.clone();
+        if kind.is_done_once() {
+            again["atMostOnce"] = json!(false);
+        }
         once["atMostOnce"] = json!(true);
         complete.push((kind, again));
         if kind.has_effect() {
@@ -46,6 +53,39 @@ fn complete() -> Vec<(NodeKind, Value)> {
     }
     complete.extend(requests().map(|data| (NodeKind::Http, data)));
     complete
+}
+
+fn actions() -> impl Iterator<Item = &'static Action> {
+    NodeKind::all().filter_map(|kind| match kind {
+        NodeKind::Action(action) => Some(action),
+        _ => None,
+    })
+}
+
+fn action_data(action: &Action) -> Value {
+    let fields = action.fields.iter();
+    let mut data: Value = fields
+        .map(|field| (field.name.to_owned(), sample(field)))
+        .collect();
+    data["integration"] = json!("i-${trigger.x}");
+    if action.asks_first {
+        data["approval"] = json!("none");
+        data["approvers"] = json!({ "roles": ["admin", "user"], "required": 2, "allowSelf": true,
+            "expiresAfterSecs": 60 });
+    }
+    data
+}
+
+fn sample(field: &Field) -> Value {
+    match field.kind {
+        FieldKind::Text => json!("a ${trigger.x}"),
+        FieldKind::Texts => json!(["a", "${trigger.x}"]),
+        FieldKind::Flag => json!(true),
+        FieldKind::Integer { least, .. } => json!(least),
+        FieldKind::Choice(words) => json!(words[0]),
+        FieldKind::Instant => json!("2026-11-23T12:00:00.5+01:00"),
+        FieldKind::Any => json!({ "a": "${trigger.x}" }),
+    }
 }
 
 /// The fields of requests that are not together in one.
@@ -186,7 +226,22 @@ fn inexpressible() -> Vec<(NodeKind, &'static str, Value)> {
         (NodeKind::Loop, "/items", json!("$${escaped}")),
         // For JSON Schema, this is an integer.
         (NodeKind::Loop, "/maxItems", json!(5.0)),
+        (action("google.gmail.search"), "/limit", json!(5.0)),
+        (
+            action("google.gmail.search"),
+            "/limit",
+            json!("$${escaped}"),
+        ),
+        (
+            action("google.calendar.freebusy"),
+            "/from",
+            json!("2026-02-30T12:00:00Z"),
+        ),
     ]
+}
+
+fn action(name: &str) -> NodeKind {
+    NodeKind::parse(name).unwrap()
 }
 
 /// Generated cases of the above.
@@ -209,10 +264,16 @@ fn is_inexpressible(pointer: &str, value: &Value) -> bool {
     }
 }
 
+/// What is read alike for all kinds: comparing it for the others is enough.
+fn is_of_every_node(pointer: &str) -> bool {
+    let shared = ["/label", "/description", "/ui", "/timeoutSecs", "/onError"];
+    pointer.starts_with("/retry/") || shared.iter().any(|name| pointer.starts_with(name))
+}
+
 #[test]
 fn every_kind_is_in_the_catalogue() {
     let kinds: Vec<_> = catalogue().into_iter().map(|schema| schema.kind).collect();
-    assert_eq!(kinds, NodeKind::ALL);
+    assert_eq!(kinds, NodeKind::all().collect::<Vec<_>>());
     let json = serde_json::to_value(catalogue()).unwrap();
     let condition = json
         .as_array()
@@ -250,7 +311,7 @@ fn samples_have_every_field_of_their_schema() {
         }
         found
     }
-    for kind in NodeKind::ALL {
+    for kind in NodeKind::all() {
         let samples = complete().into_iter().filter(|(of, _)| *of == kind);
         let sampled: BTreeSet<_> = samples.flat_map(|(_, data)| pointers(&data, "")).collect();
         let schema = catalogue()
@@ -283,6 +344,9 @@ fn schemas_and_graphs_accept_the_same_data() {
         more["surprise"] = json!(1);
         compare(&more, "with an unknown field");
         for pointer in pointers(&data, "") {
+            if matches!(kind, NodeKind::Action(_)) && is_of_every_node(&pointer) {
+                continue;
+            }
             compare(&without(&data, &pointer), &pointer);
             for value in values() {
                 if !is_inexpressible(&pointer, &value) {
@@ -310,4 +374,38 @@ fn an_effect_at_most_once_is_not_retried() {
     let data = json!({ "prompt": "p", "atMostOnce": true, "retry": { "attempts": 2 } });
     assert!(!validator(NodeKind::Llm).is_valid(&data));
     assert!(!is_parsed(NodeKind::Llm, &data));
+}
+
+#[test]
+fn a_canvas_can_tell_what_an_action_needs() {
+    let node = serde_json::to_value(catalogue()).unwrap();
+    let mut nodes = node.as_array().unwrap().iter();
+    let send = nodes.find(|it| it["kind"] == "google.gmail.send").unwrap();
+    assert_eq!(send["title"], "Send a mail");
+    assert_eq!(send["handles"], json!(["out"]));
+    let data = &send["data"];
+    assert_eq!(data["x-service"], "google");
+    let scopes = json!(["https://www.googleapis.com/auth/gmail.send"]);
+    assert_eq!(data["x-scopes"], scopes);
+    assert_eq!(data["required"], json!(["to", "subject", "text"]));
+    assert_eq!(data["properties"]["approval"]["default"], "required");
+    assert_eq!(data["properties"]["to"]["x-expression"], true);
+}
+
+#[test]
+fn an_action_that_acts_again_is_retried_only_when_that_is_meant() {
+    let retry = json!({ "attempts": 2 });
+    for action in actions() {
+        let kind = NodeKind::Action(action);
+        let mut data = action_data(action);
+        data["retry"] = retry.clone();
+        let is_retried = action.effect != Effect::Once;
+        assert_eq!(is_parsed(kind, &data), is_retried, "{}", action.name);
+        assert_eq!(
+            validator(kind).is_valid(&data),
+            is_retried,
+            "{}",
+            action.name
+        );
+    }
 }

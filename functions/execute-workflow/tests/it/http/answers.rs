@@ -115,7 +115,7 @@ async fn a_server_that_is_not_there_is_unavailable() {
     drop(closed);
     let app = App::reaching(Outside {
         hosts: HashMap::from([(HOST.to_owned(), address)]),
-        artifacts: None,
+        ..Outside::default()
     })
     .await;
     let call = json!({ "method": "GET", "url": url("/") });

@@ -1,0 +1,144 @@
+//! Actions of connected services: the hub carries them out, once people let it where they have to.
+
+mod permission;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+use shared::{
+    actions::Action,
+    connectors,
+    graph::ActionData,
+    ids::{IntegrationId, fingerprint},
+    inputs::{Bindings, Extent, MAX_RESULT_BYTES},
+    retry::Transient,
+    vault,
+};
+
+use self::permission::Permission;
+use super::{Call, Effect, Failure, Outcome, Prepared, Stop, stored};
+use crate::AppState;
+
+/// An action with its expressions resolved.
+struct ActionCall {
+    action: &'static Action,
+    /// The only one of the service when absent.
+    integration_id: Option<IntegrationId>,
+    input: Value,
+}
+
+pub(super) fn prepare(data: &ActionData, bindings: &Bindings) -> Result<Prepared, Failure> {
+    let call = ActionCall::render(data, bindings)?;
+    Ok(match &data.approvers {
+        None => Prepared::Effect(Box::new(call)),
+        Some(approvers) => Prepared::AskFirst {
+            question: Box::new(Permission::of(&call, approvers)),
+            effect: Box::new(call),
+        },
+    })
+}
+
+#[async_trait]
+impl Effect for ActionCall {
+    fn request_hash(&self) -> String {
+        let integration_id = self.integration_id.as_ref().map(IntegrationId::as_str);
+        fingerprint(&[
+            self.action.name,
+            integration_id.unwrap_or_default(),
+            &self.input.to_string(),
+        ])
+    }
+
+    async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
+        let asked = vault::Call {
+            org_id: &call.execution.org_id,
+            integration_id: self.integration_id.as_ref(),
+            action: self.action,
+            input: &self.input,
+            idempotency_key: &call.idempotency_key,
+        };
+        let output = state.actions.perform(&asked).await.map_err(to_stop)?;
+        if Extent::of(&output).bytes <= MAX_RESULT_BYTES {
+            return Ok(Outcome::of(output));
+        }
+        let body = output.to_string().into_bytes();
+        let stored = stored::keep(body, "application/json", state, call).await?;
+        Ok(Outcome::of(json!({ "body": stored })))
+    }
+}
+
+impl ActionCall {
+    /// What comes to `null` counts as absent.
+    fn render(data: &ActionData, bindings: &Bindings) -> Result<Self, Failure> {
+        let mut input = Map::new();
+        for (name, template) in &data.input {
+            let value = template.render(bindings)?;
+            if !value.is_null() {
+                input.insert((*name).to_owned(), value);
+            }
+        }
+        let input = Value::Object(input);
+        let checked = data.action.check(&input);
+        checked.map_err(|invalid| Failure::permanent("invalid_argument", invalid.to_string()))?;
+        let integration = data.integration.as_ref();
+        let integration = integration.map(|template| template.render(bindings));
+        Ok(Self {
+            action: data.action,
+            integration_id: integration.transpose()?.and_then(to_id).transpose()?,
+            input,
+        })
+    }
+}
+
+fn to_id(integration: Value) -> Option<Result<IntegrationId, Failure>> {
+    if integration.is_null() {
+        return None;
+    }
+    let id = integration.as_str().map(IntegrationId::parse);
+    let refused = || Failure::permanent("invalid_argument", "`integration` is no id");
+    Some(id.and_then(Result::ok).ok_or_else(refused))
+}
+
+fn to_stop(error: vault::Error) -> Stop {
+    let message = error.to_string();
+    let failure = match error {
+        vault::Error::Store(error) => return Stop::Database(error),
+        vault::Error::Service(error) => of_service(&error),
+        vault::Error::NeedsConsent { .. } => Failure::permanent("permission_denied", message),
+        // Nothing was asked of the service yet.
+        error if error.is_transient() => {
+            let failure = Failure::transient("unavailable", message);
+            failure.with_retry_after(error.retry_after())
+        }
+        _ => Failure::permanent("failed_precondition", message),
+    };
+    failure.into()
+}
+
+fn of_service(error: &connectors::Error) -> Failure {
+    let source = error as &dyn std::error::Error;
+    tracing::warn!(error = source, "a connected service did not act");
+    let (code, message) = (code_of(error), error.to_string());
+    let failure = match error.is_transient() {
+        true => Failure::transient(code, message).with_retry_after(error.retry_after()),
+        false => Failure::permanent(code, message),
+    };
+    match error.may_have_happened() {
+        true => failure.perhaps_done(),
+        false => failure,
+    }
+}
+
+fn code_of(error: &connectors::Error) -> &'static str {
+    match error {
+        connectors::Error::Input { .. } => "invalid_argument",
+        connectors::Error::Forbidden { .. } => "permission_denied",
+        connectors::Error::RateLimited { .. } => "resource_exhausted",
+        connectors::Error::Unavailable(_) | connectors::Error::Unknown(_) => "unavailable",
+        connectors::Error::Rejected {
+            status: 404 | 410, ..
+        } => "not_found",
+        connectors::Error::Rejected { .. }
+        | connectors::Error::Unauthorized
+        | connectors::Error::Malformed => "failed_precondition",
+    }
+}

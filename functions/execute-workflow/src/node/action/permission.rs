@@ -1,0 +1,138 @@
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use shared::{
+    graph::Approvers,
+    models::{ApprovalStatus, AskedAction},
+};
+
+use super::{ActionCall, Call, Effect, Failure, Outcome, Stop};
+use crate::{
+    AppState,
+    node::approval::{Question, withdrawn},
+};
+
+/// Of a text, so many characters are shown.
+const SHOWN_CHARACTERS: usize = 2_000;
+/// Of a list, so many items are shown.
+const SHOWN_ITEMS: usize = 50;
+/// Of a text in a list, so many characters are shown.
+const SHOWN_OF_ITEM: usize = 200;
+
+/// Asks people whether an action may be carried out.
+pub(super) struct Permission {
+    question: Question,
+    request_hash: String,
+}
+
+impl Permission {
+    /// The approvers are shown what is going to be done.
+    pub(super) fn of(call: &ActionCall, approvers: &Approvers) -> Self {
+        let request_hash = call.request_hash();
+        let asked = AskedAction {
+            name: call.action.name.to_owned(),
+            input: shown(&call.input).into(),
+            request_hash: request_hash.clone(),
+        };
+        Self {
+            question: Question::about(call.action.title, asked, approvers.clone()),
+            request_hash,
+        }
+    }
+}
+
+#[async_trait]
+impl Effect for Permission {
+    fn request_hash(&self) -> String {
+        self.request_hash.clone()
+    }
+
+    fn asks_for_leave(&self) -> bool {
+        true
+    }
+
+    /// Approved is what people were asked, and nothing else.
+    async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
+        let approval = self.question.decide(state, call).await?;
+        let asked = approval.action.map(|action| action.request_hash);
+        let failure = match approval.status {
+            ApprovalStatus::Pending => return Err(Stop::Pending(approval.expires_at)),
+            ApprovalStatus::Approved if asked.as_ref() == Some(&self.request_hash) => {
+                return Err(Stop::Granted);
+            }
+            ApprovalStatus::Approved => {
+                let message = "something else was approved than what would be done now";
+                Failure::permanent("failed_precondition", message)
+            }
+            ApprovalStatus::Rejected => {
+                Failure::permanent("permission_denied", "it was not approved")
+            }
+            ApprovalStatus::Expired => {
+                Failure::permanent("deadline_exceeded", "it was not approved in time")
+            }
+            ApprovalStatus::Cancelled => withdrawn(),
+        };
+        Err(failure.into())
+    }
+}
+
+/// An input for people: what is cut tells how much is missing.
+fn shown(input: &Value) -> Value {
+    let fields = input.as_object().into_iter().flatten();
+    let fields: Map<String, Value> = fields
+        .map(|(name, value)| (name.clone(), shown_field(value)))
+        .collect();
+    fields.into()
+}
+
+fn shown_field(value: &Value) -> Value {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        Value::String(text) => cut(text, SHOWN_CHARACTERS).into(),
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            let texts = items.iter().take(SHOWN_ITEMS).filter_map(Value::as_str);
+            let mut texts: Vec<Value> = texts.map(|text| cut(text, SHOWN_OF_ITEM).into()).collect();
+            if items.len() > SHOWN_ITEMS {
+                texts.push(format!("… ({} more)", items.len() - SHOWN_ITEMS).into());
+            }
+            texts.into()
+        }
+        Value::Array(_) | Value::Object(_) => cut(&value.to_string(), SHOWN_CHARACTERS).into(),
+    }
+}
+
+fn cut(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        None => text.to_owned(),
+        Some((end, _)) => {
+            let rest = text[end..].chars().count();
+            format!("{}… ({rest} more characters)", &text[..end])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_long_is_cut_and_tells_so() {
+        let to: Vec<String> = (0..53).map(|n| format!("{n}@example.com")).collect();
+        let input = json!({ "text": "ä".repeat(2_003), "to": to, "amount": 5, "rows": [[1, "a"]] });
+        let shown = shown(&input);
+        let text = format!("{}… (3 more characters)", "ä".repeat(2_000));
+        assert_eq!(shown["text"], json!(text));
+        assert_eq!(shown["to"].as_array().unwrap().len(), 51);
+        assert_eq!(shown["to"][49], "49@example.com");
+        assert_eq!(shown["to"][50], "… (3 more)");
+        assert_eq!(shown["amount"], 5);
+        assert_eq!(shown["rows"], r#"[[1,"a"]]"#);
+    }
+
+    #[test]
+    fn what_fits_is_shown_as_it_is() {
+        let input = json!({ "text": "x".repeat(2_000), "to": ["a".repeat(200)], "flag": true });
+        assert_eq!(shown(&input), input);
+    }
+}

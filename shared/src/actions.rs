@@ -1,0 +1,196 @@
+//! What can be done with the services that an organization has connected: the actions of workflow
+//! nodes and, by their grants, of agents. Data only; [`crate::connectors`] carries them out.
+
+mod check;
+mod github;
+mod google;
+mod sendgrid;
+mod stripe;
+mod twilio;
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
+
+pub use check::InvalidField;
+
+use crate::models::IntegrationService;
+
+/// One thing to do with a connected service.
+pub struct Action {
+    /// The `type` of its node: `google.gmail.send`.
+    pub name: &'static str,
+    /// Whose credentials it needs.
+    pub service: IntegrationService,
+    /// What people call it.
+    pub title: &'static str,
+    /// What it does.
+    pub description: &'static str,
+    /// What a repeat does.
+    pub effect: Effect,
+    /// Whether people are asked before it is done, unless a workflow says otherwise: it sends,
+    /// charges or deletes what cannot be taken back.
+    pub asks_first: bool,
+    /// Scopes of which the integration must have been granted one, if the service knows scopes.
+    pub scopes: &'static [&'static str],
+    /// What it is told.
+    pub fields: &'static [Field],
+}
+
+/// What happens when an action is carried out a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing changes.
+    Read,
+    /// Nothing more happens: the service knows the key, or what was made can be found by it.
+    Keyed,
+    /// It happens again, so it is done at most once.
+    Once,
+}
+
+/// Something that an action is told.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name in the input.
+    pub name: &'static str,
+    /// What it may be.
+    pub kind: FieldKind,
+    /// Whether it must be there.
+    pub is_required: bool,
+    /// What it is for.
+    pub description: &'static str,
+}
+
+/// What a field may be. Any of them may be given as an expression.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FieldKind {
+    /// Text that is not empty.
+    Text,
+    /// A list of texts that are not empty.
+    Texts,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number in a range.
+    Integer {
+        /// The smallest.
+        least: i64,
+        /// The largest.
+        most: i64,
+    },
+    /// One of these texts.
+    Choice(&'static [&'static str]),
+    /// An instant, as RFC 3339 writes it.
+    Instant,
+    /// Any JSON value.
+    Any,
+}
+
+impl Field {
+    const fn required(name: &'static str, kind: FieldKind, description: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            is_required: true,
+            description,
+        }
+    }
+
+    const fn optional(name: &'static str, kind: FieldKind, description: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            is_required: false,
+            description,
+        }
+    }
+}
+
+/// There is one of each name.
+impl PartialEq for Action {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Action {}
+
+impl Hash for Action {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for Action {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Action").field(&self.name).finish()
+    }
+}
+
+/// All actions, service by service.
+pub fn all() -> impl Iterator<Item = &'static Action> {
+    let services = [
+        google::ACTIONS,
+        stripe::ACTIONS,
+        github::ACTIONS,
+        twilio::ACTIONS,
+        sendgrid::ACTIONS,
+    ];
+    services.into_iter().flatten()
+}
+
+/// The action of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Action> {
+    all().find(|action| action.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_begin_with_the_service() {
+        let names: HashSet<_> = all().map(|action| action.name).collect();
+        assert_eq!(names.len(), all().count());
+        for action in all() {
+            let service = serde_json::to_value(action.service).unwrap();
+            let prefix = format!("{}.", service.as_str().unwrap());
+            assert!(action.name.starts_with(&prefix), "{}", action.name);
+            assert_eq!(find(action.name).map(|found| found.name), Some(action.name));
+        }
+    }
+
+    #[test]
+    fn fields_are_distinct_and_leave_a_nodes_own_names_alone() {
+        let own = [
+            "label",
+            "description",
+            "ui",
+            "timeoutSecs",
+            "retry",
+            "onError",
+            "atMostOnce",
+            "integration",
+            "approval",
+            "approvers",
+        ];
+        for action in all() {
+            let names: HashSet<_> = action.fields.iter().map(|field| field.name).collect();
+            assert_eq!(names.len(), action.fields.len(), "{}", action.name);
+            assert!(
+                own.iter().all(|name| !names.contains(name)),
+                "{}",
+                action.name
+            );
+        }
+    }
+
+    #[test]
+    fn what_only_reads_asks_nobody() {
+        let asks = |action: &&Action| action.effect == Effect::Read && action.asks_first;
+        assert_eq!(all().filter(asks).count(), 0);
+    }
+}

@@ -1,0 +1,86 @@
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{
+    Client, Method, RequestBuilder,
+    header::{AUTHORIZATION, HeaderValue},
+};
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+
+use super::{GoogleWorkspaceConfig, refusal::from_refusal};
+use crate::connectors::{
+    Endpoint, Error,
+    http::{Nature, bearer, send},
+    input::refused,
+};
+
+/// What stands for itself in a path: the unreserved characters of RFC 3986 section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Calls in the name of one user.
+pub(super) struct Session<'a> {
+    /// Where the APIs are.
+    pub(super) config: &'a GoogleWorkspaceConfig,
+    client: &'a Client,
+    authorization: HeaderValue,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(
+        config: &'a GoogleWorkspaceConfig,
+        client: &'a Client,
+        access_token: &SecretString,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            config,
+            client,
+            authorization: bearer(access_token)?,
+        })
+    }
+
+    pub(super) fn get(&self, endpoint: &Endpoint, path: &str) -> RequestBuilder {
+        self.request(Method::GET, endpoint, path)
+    }
+
+    pub(super) fn post(&self, endpoint: &Endpoint, path: &str) -> RequestBuilder {
+        self.request(Method::POST, endpoint, path)
+    }
+
+    fn request(&self, method: Method, endpoint: &Endpoint, path: &str) -> RequestBuilder {
+        let url = format!("{}{path}", endpoint.base_url);
+        self.client
+            .request(method, url)
+            .timeout(endpoint.timeout)
+            .header(AUTHORIZATION, self.authorization.clone())
+    }
+}
+
+/// Sends a request that changes nothing.
+pub(super) async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Error> {
+    call(request, Nature::Read).await
+}
+
+/// Sends a request that makes something.
+pub(super) async fn write<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Error> {
+    call(request, Nature::Write).await
+}
+
+async fn call<T: DeserializeOwned>(request: RequestBuilder, nature: Nature) -> Result<T, Error> {
+    let answer = send(request, nature).await?;
+    if !answer.status.is_success() {
+        return Err(from_refusal(&answer));
+    }
+    answer.json()
+}
+
+/// A field as one segment of a path. Dots alone would lead to another path, however they are
+/// written (<https://url.spec.whatwg.org/#double-dot-path-segment>).
+pub(super) fn segment(field: &str, text: &str) -> Result<String, Error> {
+    if text == "." || text == ".." {
+        return Err(refused(field, "cannot be used"));
+    }
+    Ok(utf8_percent_encode(text, RESERVED).to_string())
+}

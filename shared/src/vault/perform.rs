@@ -1,0 +1,144 @@
+use serde_json::Value;
+
+use super::{Call, Error, Vault, renew::Usable, throttle::Rate};
+use crate::{
+    actions::{Action, Effect},
+    connectors::{self, Connector, Request},
+    ids::IntegrationId,
+    models::{Integration, IntegrationStatus},
+    retry::{Policy, Transient, retry},
+};
+
+/// Integrations of one service that are looked at to find the only one that is connected.
+const MAX_READ: u32 = 100;
+
+/// The cause of an integration whose service does not take the credentials any more.
+const UNAUTHORIZED: &str = "unauthorized";
+
+impl Vault {
+    /// Has the connected service carry out an action. What may be repeated is repeated, as far as
+    /// its effect allows.
+    ///
+    /// # Errors
+    /// Returns [`Error`].
+    pub async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
+        let id = self.find_id(call).await?;
+        let usable = self.usable(call.org_id, &id, None).await?;
+        match self.carry_out(call, &usable).await {
+            Err(Error::Service(connectors::Error::Unauthorized)) => {}
+            done => return done,
+        }
+        // The token may have been ended before its time, or the key replaced since it was read.
+        let renewed = self.usable(call.org_id, &id, Some(&usable.credentials));
+        let renewed = renewed.await?;
+        let is_new = renewed.integration.credentials != usable.integration.credentials;
+        if is_new {
+            match self.carry_out(call, &renewed).await {
+                Err(Error::Service(connectors::Error::Unauthorized)) => {}
+                done => return done,
+            }
+        }
+        match self.mark_broken(&renewed.integration, UNAUTHORIZED).await? {
+            true => Err(Error::Broken),
+            false => Err(Error::Renewing),
+        }
+    }
+
+    /// The integration that the call names, or the only one of the service that works.
+    async fn find_id(&self, call: &Call<'_>) -> Result<IntegrationId, Error> {
+        let (store, org_id, service) = (&self.store, call.org_id, call.action.service);
+        if let Some(id) = call.integration_id {
+            let found = store.find_integration(org_id, id).await?;
+            let own = found.filter(|found| found.value.service == service);
+            return Ok(own.ok_or(Error::NotConnected)?.value.id);
+        }
+        let found = store.list_integrations_of_service(org_id, service, MAX_READ);
+        let found = found.await?;
+        let is_connected =
+            |integration: &&Integration| integration.status == IntegrationStatus::Connected;
+        let mut connected = found.iter().map(|found| &found.value).filter(is_connected);
+        match (connected.next(), connected.next()) {
+            (Some(only), None) => Ok(only.id.clone()),
+            (Some(_), Some(_)) => Err(Error::Ambiguous),
+            (None, _) if found.is_empty() => Err(Error::NotConnected),
+            (None, _) => Err(Error::Broken),
+        }
+    }
+
+    async fn carry_out(&self, call: &Call<'_>, usable: &Usable) -> Result<Value, Error> {
+        let needs_consent = || Error::NeedsConsent {
+            scopes: call
+                .action
+                .scopes
+                .iter()
+                .map(|scope| (*scope).to_owned())
+                .collect(),
+        };
+        if !is_granted(&usable.integration, call.action) {
+            return Err(needs_consent());
+        }
+        let connector = self.connectors.get(call.action.service);
+        let connector = connector.ok_or(Error::NotConnected)?;
+        let attempts = || self.attempt(connector, call, usable);
+        let done = retry(Policy::REMOTE_CALL, attempts).await;
+        done.map_err(|failure| match failure.error {
+            connectors::Error::Forbidden {
+                needs_consent: true,
+            } => needs_consent(),
+            error => error.into(),
+        })
+    }
+
+    async fn attempt(
+        &self,
+        connector: &dyn Connector,
+        call: &Call<'_>,
+        usable: &Usable,
+    ) -> Result<Value, Failure> {
+        let failed = |error| Failure::new(error, call.action.effect);
+        let (id, rate) = (&usable.integration.id, Rate::of(call.action));
+        self.throttle.wait(id, rate).await.map_err(failed)?;
+        let request = Request {
+            action: call.action.name,
+            input: call.input,
+            idempotency_key: call.idempotency_key,
+        };
+        let performed = connector.perform(&usable.credentials, &request);
+        performed.await.map_err(failed)
+    }
+}
+
+/// Google names scopes in full; services without scopes grant what the key allows.
+fn is_granted(integration: &Integration, action: &Action) -> bool {
+    let granted = &integration.granted_scopes;
+    let mut scopes = action.scopes.iter();
+    scopes.len() == 0
+        || granted.is_empty()
+        || scopes.any(|scope| granted.iter().any(|one| one == scope))
+}
+
+/// A call that was not carried out, and whether it may be tried again.
+struct Failure {
+    error: connectors::Error,
+    may_repeat: bool,
+}
+
+impl Failure {
+    fn new(error: connectors::Error, effect: Effect) -> Self {
+        let may_repeat = match effect {
+            Effect::Read | Effect::Keyed => error.is_transient(),
+            Effect::Once => error.is_transient() && !error.may_have_happened(),
+        };
+        Self { error, may_repeat }
+    }
+}
+
+impl Transient for Failure {
+    fn is_transient(&self) -> bool {
+        self.may_repeat
+    }
+
+    fn retry_after(&self) -> Option<std::time::Duration> {
+        self.error.retry_after()
+    }
+}

@@ -1,0 +1,14 @@
+//! Google's adapters against servers on a local port that know Google's contracts.
+
+mod account;
+mod calendar;
+mod discovery;
+mod documents;
+mod fake;
+mod files;
+mod golden;
+mod mail;
+mod oauth;
+mod refusals;
+mod spreadsheets;
+mod strictness;
