@@ -23,13 +23,20 @@ impl Vault {
     /// Returns [`Error`].
     pub async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
         let id = self.find_id(call).await?;
-        let usable = self.usable(call.org_id, &id, None).await?;
+        let usable = self
+            .usable(call.org_id, &id, call.action.service, None)
+            .await?;
         match self.carry_out(call, &usable).await {
             Err(Error::Service(connectors::Error::Unauthorized)) => {}
             done => return done,
         }
         // The token may have been ended before its time, or the key replaced since it was read.
-        let renewed = self.usable(call.org_id, &id, Some(&usable.credentials));
+        let renewed = self.usable(
+            call.org_id,
+            &id,
+            call.action.service,
+            Some(&usable.credentials),
+        );
         let renewed = renewed.await?;
         let is_new = renewed.integration.credentials != usable.integration.credentials;
         if is_new {
@@ -48,9 +55,7 @@ impl Vault {
     async fn find_id(&self, call: &Call<'_>) -> Result<IntegrationId, Error> {
         let (store, org_id, service) = (&self.store, call.org_id, call.action.service);
         if let Some(id) = call.integration_id {
-            let found = store.find_integration(org_id, id).await?;
-            let own = found.filter(|found| found.value.service == service);
-            return Ok(own.ok_or(Error::NotConnected)?.value.id);
+            return Ok(id.clone());
         }
         let found = store.list_integrations_of_service(org_id, service, MAX_READ);
         let found = found.await?;

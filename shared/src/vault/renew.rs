@@ -9,7 +9,7 @@ use crate::{
         google::oauth::{self, GoogleOAuth, Refreshed},
     },
     ids::{IntegrationId, OrgId},
-    models::{Integration, IntegrationStatus, RenewalLease, Timestamp},
+    models::{Integration, IntegrationService, IntegrationStatus, RenewalLease, Timestamp},
     retry::{Policy, Transient, retry},
     store::{self, Versioned, commit_contended, integrations},
 };
@@ -51,14 +51,15 @@ impl Transient for Obstacle {
 }
 
 impl Vault {
-    /// An integration that works, with credentials that the service has not `refused`.
+    /// An integration of the service that works, with credentials that it has not `refused`.
     pub(super) async fn usable(
         &self,
         org_id: &OrgId,
         id: &IntegrationId,
+        service: IntegrationService,
         refused: Option<&Credentials>,
     ) -> Result<Usable, Error> {
-        let usable = retry(Policy::LEASE, || self.look(org_id, id, refused)).await;
+        let usable = retry(Policy::LEASE, || self.look(org_id, id, service, refused)).await;
         usable.map_err(|obstacle| match obstacle {
             Obstacle::Renewing => Error::Renewing,
             Obstacle::Final(error) => error,
@@ -69,10 +70,12 @@ impl Vault {
         &self,
         org_id: &OrgId,
         id: &IntegrationId,
+        service: IntegrationService,
         refused: Option<&Credentials>,
     ) -> Result<Usable, Obstacle> {
         let found = self.store.find_integration(org_id, id).await?;
-        let integration = found.ok_or(Error::NotConnected)?;
+        let own = found.filter(|found| found.value.service == service);
+        let integration = own.ok_or(Error::NotConnected)?;
         if integration.value.status != IntegrationStatus::Connected {
             return Err(Error::Broken.into());
         }
