@@ -2,6 +2,7 @@
 //! it is sent.
 
 use serde_json::{Map, Value};
+use shared::inputs::{self, Extent};
 
 use crate::error::Problem;
 
@@ -43,6 +44,13 @@ pub(crate) fn problems(parts: &[(&str, &[Value])]) -> Vec<Problem> {
         problems.push(Problem::new("nodes", message));
     }
     problems
+}
+
+/// What is wrong with a value that a run is given, if it is nested deeper than a journal can hold.
+pub(crate) fn depth_problem(field: &str, value: &Value) -> Option<Problem> {
+    let is_too_deep = Extent::of(value).depth > inputs::MAX_DEPTH;
+    let message = || format!("must be nested at most {} levels deep", inputs::MAX_DEPTH);
+    is_too_deep.then(|| Problem::new(field, message()))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use shared::{
     graph::{self, Graph, NodeKind},
-    inputs::{Extent, MAX_DEPTH},
     models::{Mock, Workflow},
 };
 
@@ -50,9 +49,9 @@ fn mock_problem(graph: &Graph, node_id: &str, mock: &Mock) -> Option<Problem> {
         let message = "the output of the trigger node is the payload";
         return Some(Problem::new(field, message));
     }
-    if Extent::of(&mock.output).depth > MAX_DEPTH {
-        let message = format!("must be nested at most {MAX_DEPTH} levels deep");
-        return Some(Problem::new(format!("{field}.output"), message));
+    let too_deep = document_limits::depth_problem(&format!("{field}.output"), &mock.output);
+    if too_deep.is_some() {
+        return too_deep;
     }
     let (handle, handles) = (mock.handle.as_deref()?, node.handles());
     if handles.contains(&handle) {

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
     ids::{ExecutionId, OrgId, TriggerId, Uid, WorkflowId},
-    inputs::{Extent, MAX_DEPTH},
     models::{
         ExecutionStatus, JsonText, Mock, Principal, StartOptions, Timestamp, Trigger,
         TriggerSource, TriggerType,
@@ -15,7 +14,7 @@ use shared::{
 };
 
 use crate::{
-    CALLER,
+    CALLER, document_limits,
     error::{Error, Problem, Refusal},
     graph_check,
     idempotency::{Done, Once},
@@ -177,9 +176,8 @@ fn require_fit(payload: &Value, mocks: Option<&JsonText>) -> Result<(), Error> {
 
 /// Refuses what no run could take over.
 pub(crate) fn require_depth(field: &str, payload: &Value) -> Result<(), Error> {
-    if Extent::of(payload).depth <= MAX_DEPTH {
-        return Ok(());
+    match document_limits::depth_problem(field, payload) {
+        None => Ok(()),
+        Some(problem) => Err(Error::Invalid(vec![problem])),
     }
-    let message = format!("must be nested at most {MAX_DEPTH} levels deep");
-    Err(Error::Invalid(vec![Problem::new(field, message)]))
 }
