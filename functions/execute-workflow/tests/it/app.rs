@@ -13,18 +13,19 @@ use shared::{
     egress::{Egress, EgressConfig},
     events::{DOCUMENT_WRITTEN, Document, encode_written},
     http::ServiceCallers,
-    ids::{ExecutionId, OrgId},
+    ids::{ExecutionId, OrgId, RecordId, Uid},
     llm::SharedProvider,
     models::{
-        Execution, JsonText, Limits, LogLine, Organization, StartOptions, Step, SubscriptionTier,
-        Trigger, TriggerSource, TriggerType, Workflow,
+        Approval, ApprovalStatus, Decision, Execution, JsonText, Limits, LogLine, Organization,
+        StartOptions, Step, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType,
+        Wakeup, Workflow,
     },
     shutdown::Shutdown,
     storage::Bucket,
     store::{
-        Store,
+        Store, Versioned, approvals,
         document_db::{Document as StoredDocument, DocumentDb, Operation},
-        organizations, triggers, workflows,
+        organizations, triggers, wakeups, workflows,
     },
     testing::{
         FixedClock, MemoryDb, RecordingAccounts, RecordingActions, RecordingMailer, RecordingQueue,
@@ -283,6 +284,39 @@ impl App {
             .list_log_lines(&org_id(), &execution_id(), 0, 1_000)
             .await
             .unwrap()
+    }
+
+    /// What the run has asked people at a node outside of loops.
+    pub(crate) async fn approval(&self, node_id: &str) -> Versioned<Approval> {
+        let id = Approval::id_of(&execution_id(), node_id, "0");
+        let found = self.store.find_approval(&org_id(), &id).await;
+        found.unwrap().unwrap()
+    }
+
+    /// Decides as the API does, with the `values` of a form.
+    pub(crate) async fn decide(&self, node_id: &str, status: ApprovalStatus, values: Value) {
+        let mut approval = self.approval(node_id).await;
+        let at: Timestamp = self.clock.shared().now().into();
+        let decider = Approval::decider(&approval.value.id, &Uid::parse("u1").unwrap());
+        approval.value.status = status;
+        approval.value.decisions.push(Decision {
+            decider,
+            approves: status == ApprovalStatus::Approved,
+            values: values.into(),
+            comment: None,
+            at,
+        });
+        let wakeup = Wakeup {
+            id: RecordId::derive(&["approved", approval.value.id.as_str()]),
+            org_id: org_id(),
+            execution_id: execution_id(),
+            created_at: at,
+        };
+        let writes = vec![
+            approvals::replace(&approval).unwrap(),
+            wakeups::set(&wakeup).unwrap(),
+        ];
+        self.store.commit(writes).await.unwrap();
     }
 
     pub(crate) fn advance(&self, seconds: u64) {

@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use shared::{
-    ids::{RecordId, Uid},
-    models::{
-        Approval, ApprovalStatus, Decision, Execution, ExecutionStatus, Role, Timestamp, Wakeup,
-    },
-    store::{Versioned, approvals, wakeups},
+    models::{Approval, ApprovalStatus, Execution, ExecutionStatus, Role},
+    store::Versioned,
     testing::ScriptedLlm,
 };
 
@@ -58,35 +55,12 @@ async fn asking(settings: Value) -> App {
 }
 
 async fn approval(app: &App) -> Versioned<Approval> {
-    let id = Approval::id_of(&execution_id(), "ask", "0");
-    let found = app.store.find_approval(&org_id(), &id).await;
-    found.unwrap().unwrap()
+    app.approval("ask").await
 }
 
-/// Decides as the API does.
 async fn decide(app: &App, status: ApprovalStatus) {
-    let mut approval = approval(app).await;
-    let at: Timestamp = app.clock.shared().now().into();
-    let decider = Approval::decider(&approval.value.id, &Uid::parse("u1").unwrap());
-    approval.value.status = status;
-    approval.value.decisions.push(Decision {
-        decider,
-        approves: status == ApprovalStatus::Approved,
-        values: json!({ "reason": "cheap" }).into(),
-        comment: None,
-        at,
-    });
-    let wakeup = Wakeup {
-        id: RecordId::derive(&["approved", approval.value.id.as_str()]),
-        org_id: org_id(),
-        execution_id: execution_id(),
-        created_at: at,
-    };
-    let writes = vec![
-        approvals::replace(&approval).unwrap(),
-        wakeups::set(&wakeup).unwrap(),
-    ];
-    app.store.commit(writes).await.unwrap();
+    app.decide("ask", status, json!({ "reason": "cheap" }))
+        .await;
 }
 
 #[tokio::test]

@@ -2,11 +2,8 @@
 
 use http::StatusCode;
 use shared::{
-    ids::{RecordId, Uid},
-    models::{
-        Approval, ApprovalStatus, Decision, Execution, Mock, Role, StartOptions, Timestamp, Wakeup,
-    },
-    store::{Versioned, approvals, decode, wakeups},
+    models::{Approval, ApprovalStatus, Execution, Mock, Role, StartOptions},
+    store::{Versioned, approvals, decode},
 };
 
 use super::*;
@@ -40,35 +37,11 @@ async fn asking(actions: &Arc<RecordingActions>, kind: &str, data: Value) -> App
 }
 
 async fn approval(app: &App) -> Versioned<Approval> {
-    let id = Approval::id_of(&execution_id(), "act", "0");
-    let found = app.store.find_approval(&org_id(), &id).await;
-    found.unwrap().unwrap()
+    app.approval("act").await
 }
 
-/// Decides as the API does.
 async fn decide(app: &App, status: ApprovalStatus) {
-    let mut approval = approval(app).await;
-    let at: Timestamp = app.clock.shared().now().into();
-    let id = &approval.value.id;
-    approval.value.decisions = vec![Decision {
-        decider: Approval::decider(id, &Uid::parse("u1").unwrap()),
-        approves: status == ApprovalStatus::Approved,
-        values: json!({}).into(),
-        comment: None,
-        at,
-    }];
-    let wakeup = Wakeup {
-        id: RecordId::derive(&["approved", id.as_str()]),
-        org_id: org_id(),
-        execution_id: execution_id(),
-        created_at: at,
-    };
-    approval.value.status = status;
-    let writes = vec![
-        approvals::replace(&approval).unwrap(),
-        wakeups::set(&wakeup).unwrap(),
-    ];
-    app.store.commit(writes).await.unwrap();
+    app.decide("act", status, json!({})).await;
 }
 
 /// Goes on as the sweeper does, until the run waits for people or has ended.
