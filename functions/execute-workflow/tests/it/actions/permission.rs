@@ -7,10 +7,7 @@ use shared::{
 };
 
 use super::*;
-use crate::{
-    app::{execution_id, trigger},
-    kills::killed_after,
-};
+use crate::{app::trigger, kills::killed_after};
 
 const MAIL: &str = "google.gmail.send";
 /// What a second time would be a second message.
