@@ -10,10 +10,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use shared::{
     config::Env,
-    connectors::{Account, Connectors, Credentials, Error, GithubApp, Request, TwilioAccount},
+    connectors::{
+        Account, Connectors, Credentials, Error, GithubApp, GoogleTokens, Request, TwilioAccount,
+    },
     http::client,
     models::IntegrationService,
-    testing::FixedClock,
+    testing::{FixedClock, GOOGLE_CLIENT},
 };
 
 /// Stands in what users enter and in keys: no error may show it.
@@ -72,6 +74,14 @@ pub(crate) fn twilio_account(key_sid: &str) -> Credentials {
     })
 }
 
+pub(crate) fn google_tokens() -> Credentials {
+    Credentials::Google(GoogleTokens {
+        access_token: format!("ya29.{CANARY}").into(),
+        expires_at: FixedClock::at(NOW).shared().now().into(),
+        refresh_token: format!("1//{CANARY}").into(),
+    })
+}
+
 /// All of them.
 pub(crate) fn vendors() -> Vec<Vendor> {
     let list = json!({ "owner": "octocat", "repo": "hello", "labels": [CANARY] });
@@ -93,7 +103,15 @@ pub(crate) fn vendors() -> Vec<Vendor> {
     };
     let check = Operation::Check;
     let perform = Operation::Perform;
+    let search = json!({ "query": CANARY });
+    let rows = json!({ "spreadsheetId": "sheet", "range": "A1", "rows": [[CANARY]] });
     vec![
+        row(
+            IntegrationService::Google,
+            google_tokens(),
+            perform("google.gmail.search", search),
+            Some(perform("google.sheets.append", rows)),
+        ),
         row(
             IntegrationService::Github,
             key("ghp_"),
@@ -141,6 +159,7 @@ pub(crate) fn connect(base_url: &str) -> Connectors {
 
 pub(crate) fn connect_at(base_url: &str, clock: &FixedClock) -> Connectors {
     let names = [
+        "GOOGLE",
         "GITHUB",
         "STRIPE",
         "TWILIO",
@@ -150,7 +169,9 @@ pub(crate) fn connect_at(base_url: &str, clock: &FixedClock) -> Connectors {
         "GEMINI",
     ];
     let pairs = names.map(|name| (format!("CONNECTOR_{name}_URL"), base_url.to_owned()));
-    let env = Env::from_pairs(pairs);
+    let oauth = ("GOOGLE_OAUTH_EMULATOR_URL".to_owned(), base_url.to_owned());
+    let client = GOOGLE_CLIENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let env = Env::from_pairs(pairs.into_iter().chain([oauth]).chain(client));
     CLIENT.with(|client| Connectors::load(&env, client, &clock.shared()).unwrap())
 }
 
