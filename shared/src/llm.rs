@@ -1,17 +1,23 @@
-//! Chat with a language model.
+//! Language models: chat, streams of it, and embeddings.
 //!
 //! Functions do not call a [`Provider`] themselves: they go through
 //! [`MeteredLlm`](crate::quota::MeteredLlm), so that no call is made without admission.
 
+mod embedding;
 mod error;
+mod message;
 pub mod price;
 mod provider;
 pub mod providers;
 mod request;
+mod stream;
 mod usage;
 
+pub use embedding::{EmbeddingRequest, EmbeddingResponse};
 pub use error::Error;
+pub use message::{Image, Message, Part, Role, ToolCall};
 pub use provider::{Provider, SharedProvider};
 pub use providers::openai::{DEFAULT_MODEL, OpenAi, OpenAiConfig};
-pub use request::{ChatRequest, ChatResponse, FinishReason, Message, Role};
+pub use request::{ChatRequest, ChatResponse, FinishReason, OutputFormat, Tool, ToolChoice};
+pub use stream::{ChatStream, Delta, collect};
 pub use usage::Usage;

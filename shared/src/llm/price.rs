@@ -112,6 +112,7 @@ mod tests {
             output_tokens,
             cached_tokens,
             reasoning_tokens: 0,
+            is_estimated: false,
         }
     }
 

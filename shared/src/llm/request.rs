@@ -1,66 +1,75 @@
-use super::Usage;
+use serde_json::Value;
+
+use super::{Message, ToolCall, Usage};
 
 /// A conversation to go on with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChatRequest {
     /// The model's name at the provider.
     pub model: String,
     /// The conversation so far, oldest first; at least one message.
     pub messages: Vec<Message>,
+    /// What the model may have done.
+    pub tools: Vec<Tool>,
+    /// Whether it has to.
+    pub tool_choice: ToolChoice,
     /// The most tokens the answer may take, reasoning included.
     pub max_output_tokens: u32,
     /// 0 to 2; the model's own default when absent. Some reasoning models refuse it.
     pub temperature: Option<f64>,
-    /// Whether the answer must be a JSON object; a message must then ask for JSON.
-    pub json: bool,
+    /// The share of likely tokens that are looked at, 0 to 1; the model's own default when absent.
+    pub top_p: Option<f64>,
+    /// Texts that end the answer; at most four.
+    pub stop: Vec<String>,
+    /// What the answer has to look like.
+    pub output: OutputFormat,
     /// Equal for repeats of the same call. The server makes it: a client that chooses it could
     /// have calls that are not booked.
     pub idempotency_key: String,
 }
 
-/// One message of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Who speaks.
-    pub role: Role,
-    /// What is said.
-    pub content: String,
+/// What an answer has to look like.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum OutputFormat {
+    /// Anything.
+    #[default]
+    Text,
+    /// An object in JSON; a message must then ask for JSON.
+    JsonObject,
+    /// A value in JSON that fits a JSON Schema.
+    JsonSchema {
+        /// 1 to 64 letters, digits, `_` and `-`.
+        name: String,
+        /// The schema.
+        schema: Value,
+        /// Whether the provider holds the model to it exactly.
+        strict: bool,
+    },
 }
 
-impl Message {
-    /// What the model is told before the conversation.
-    #[must_use]
-    pub fn system(content: impl Into<String>) -> Self {
-        Self::new(Role::System, content)
-    }
-
-    /// What the user says.
-    #[must_use]
-    pub fn user(content: impl Into<String>) -> Self {
-        Self::new(Role::User, content)
-    }
-
-    /// What the model said.
-    #[must_use]
-    pub fn assistant(content: impl Into<String>) -> Self {
-        Self::new(Role::Assistant, content)
-    }
-
-    fn new(role: Role, content: impl Into<String>) -> Self {
-        let content = content.into();
-        Self { role, content }
-    }
+/// Something that the model may have done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool {
+    /// 1 to 64 letters, digits, `_` and `-`.
+    pub name: String,
+    /// What it does, for the model.
+    pub description: String,
+    /// JSON Schema of its arguments, an object.
+    pub parameters: Value,
 }
 
-/// Who speaks in a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The application.
-    System,
-    /// The user.
-    User,
-    /// The model.
-    Assistant,
+/// Whether the model has to call tools.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ToolChoice {
+    /// As it sees fit.
+    #[default]
+    Auto,
+    /// It must not.
+    None,
+    /// It must call one at least.
+    Required,
+    /// It must call this one.
+    Named(String),
 }
 
 /// The model's answer.
@@ -68,6 +77,8 @@ pub enum Role {
 pub struct ChatResponse {
     /// What the model says.
     pub content: String,
+    /// What it wants done.
+    pub tool_calls: Vec<ToolCall>,
     /// The model that answered, which may be a dated version of the one asked for.
     pub model: String,
     /// What the call used.

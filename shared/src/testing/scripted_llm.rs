@@ -3,7 +3,7 @@ use std::{collections::VecDeque, sync::Mutex};
 use async_trait::async_trait;
 
 use super::lock;
-use crate::llm::{ChatRequest, ChatResponse, Error, FinishReason, Provider, Usage};
+use crate::llm::{ChatRequest, ChatResponse, Error, FinishReason, Message, Provider, Usage};
 
 type Script = dyn Fn(&ChatRequest) -> Result<String, Error> + Send + Sync;
 
@@ -60,14 +60,15 @@ impl Provider for ScriptedLlm {
         // Lets other tasks run, as a network call would.
         tokio::task::yield_now().await;
         let content = (self.script)(request)?;
-        let said = request.messages.iter().map(|message| &message.content);
+        let said = request.messages.iter().map(Message::text);
         let usage = Usage {
-            input_tokens: said.map(|content| count_words(content)).sum(),
+            input_tokens: said.map(|content| count_words(&content)).sum(),
             output_tokens: count_words(&content),
             ..Usage::default()
         };
         Ok(ChatResponse {
             content,
+            tool_calls: Vec::new(),
             model: request.model.clone(),
             usage,
             finish_reason: FinishReason::Stop,

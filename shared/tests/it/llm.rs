@@ -7,8 +7,8 @@ use shared::{
     config::Env,
     http::client,
     llm::{
-        ChatRequest, ChatResponse, Error, FinishReason, Message, OpenAi, OpenAiConfig, Provider,
-        Usage,
+        ChatRequest, ChatResponse, Error, FinishReason, Message, OpenAi, OpenAiConfig,
+        OutputFormat, Provider, Usage,
     },
     retry::{Policy, Transient},
 };
@@ -45,8 +45,9 @@ fn request() -> ChatRequest {
         ],
         max_output_tokens: 64,
         temperature: Some(0.2),
-        json: true,
+        output: OutputFormat::JsonObject,
         idempotency_key: "execution-1:node-1".to_owned(),
+        ..ChatRequest::default()
     }
 }
 
@@ -133,12 +134,14 @@ async fn the_answer_is_read_with_its_usage() {
     let (result, _) = chat_against(ResponseTemplate::new(200).set_body_json(answer())).await;
     let expected = ChatResponse {
         content: "{\"yes\":true}".to_owned(),
+        tool_calls: Vec::new(),
         model: "gpt-4.1-mini-2025-04-14".to_owned(),
         usage: Usage {
             input_tokens: 20,
             output_tokens: 7,
             cached_tokens: 4,
             reasoning_tokens: 2,
+            is_estimated: false,
         },
         finish_reason: FinishReason::Stop,
     };

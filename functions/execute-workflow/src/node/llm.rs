@@ -6,7 +6,7 @@ use shared::{
     graph::LlmData,
     ids::{AgentId, fingerprint},
     inputs::Bindings,
-    llm::{ChatRequest, Message},
+    llm::{ChatRequest, Message, OutputFormat},
     quota::{self, Answer},
     retry::Transient,
 };
@@ -92,8 +92,12 @@ impl LlmCall {
                 .collect(),
             max_output_tokens: self.max_tokens,
             temperature: self.temperature,
-            json: self.json,
+            output: match self.json {
+                true => OutputFormat::JsonObject,
+                false => OutputFormat::Text,
+            },
             idempotency_key: call.idempotency_key.clone(),
+            ..ChatRequest::default()
         };
         let ceiling = state.llm.ceiling(&request).map_err(to_stop)?;
         let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;

@@ -44,6 +44,7 @@ impl Provider for Counting {
         self.now.fetch_sub(1, Ordering::SeqCst);
         Ok(ChatResponse {
             content: "x".to_owned(),
+            tool_calls: Vec::new(),
             model: request.model.clone(),
             usage: Usage {
                 input_tokens: USED - 1,

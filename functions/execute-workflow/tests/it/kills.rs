@@ -152,7 +152,7 @@ fn expected() -> Value {
 }
 
 fn answering() -> Arc<ScriptedLlm> {
-    let answer = |request: &ChatRequest| Ok(format!("re: {}", request.messages[0].content));
+    let answer = |request: &ChatRequest| Ok(format!("re: {}", request.messages[0].text()));
     Arc::new(ScriptedLlm::new(answer))
 }
 
@@ -167,7 +167,7 @@ async fn check(app: &App, llm: &ScriptedLlm, place: &str) {
     // By key, as a provider sees it: a repeat has the key of the first.
     let mut effects = BTreeMap::new();
     for call in llm.requests() {
-        let prompt = call.messages[0].content.clone();
+        let prompt = call.messages[0].text();
         let earlier = effects.insert(call.idempotency_key, prompt.clone());
         assert!(earlier.is_none_or(|earlier| earlier == prompt), "{place}");
     }

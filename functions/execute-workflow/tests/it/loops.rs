@@ -104,7 +104,7 @@ async fn an_item_that_fails_fails_the_run_or_stands_as_an_error() {
 
 #[tokio::test]
 async fn a_call_that_ends_after_its_item_has_failed_changes_nothing() {
-    let answer = |request: &shared::llm::ChatRequest| match request.messages[0].content.as_str() {
+    let answer = |request: &shared::llm::ChatRequest| match request.messages[0].text().as_str() {
         "bad" => Err(shared::llm::Error::InvalidRequest {
             code: "bad".to_owned(),
         }),

@@ -155,7 +155,7 @@ async fn check_outcome(app: &App, execution: &Execution, llm: &ScriptedLlm, plac
     );
     let calls = llm.requests();
     for prompt in ["first", "second after done"] {
-        let asked = |call: &&ChatRequest| call.messages[0].content == prompt;
+        let asked = |call: &&ChatRequest| call.messages[0].text() == prompt;
         let keys: Vec<_> = calls
             .iter()
             .filter(asked)

@@ -17,7 +17,7 @@ fn ask(id: &str, prompt: &str) -> Value {
 
 /// A call, a loop with two calls for each item, and a call; it has run once.
 async fn app() -> (App, Arc<ScriptedLlm>) {
-    let answer = |request: &ChatRequest| Ok(request.messages[0].content.clone());
+    let answer = |request: &ChatRequest| Ok(request.messages[0].text());
     let llm = Arc::new(ScriptedLlm::new(answer));
     let app = App::new(llm.clone()).await;
     let nodes = json!([
@@ -56,7 +56,7 @@ async fn rerun(node_id: &str, iteration: Option<&str>) -> (Execution, Vec<String
     let asked = llm.requests().len();
     let execution = repeat(&app, &first, node_id, iteration).await;
     let calls = llm.requests().split_off(asked);
-    let prompts = calls.iter().map(|call| call.messages[0].content.clone());
+    let prompts = calls.iter().map(|call| call.messages[0].text());
     (execution, prompts.collect())
 }
 

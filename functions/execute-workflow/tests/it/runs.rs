@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::json;
 use shared::{
-    llm::{ChatRequest, ChatResponse, Error, Provider},
+    llm::{ChatRequest, ChatResponse, Error, Message, Provider},
     models::{ExecutionStatus, LogKind, StepStatus},
     testing::ScriptedLlm,
 };
@@ -16,7 +16,7 @@ fn echo() -> Arc<ScriptedLlm> {
         Ok(request
             .messages
             .last()
-            .map(|message| message.content.clone())
+            .map(Message::text)
             .unwrap_or_default())
     }))
 }

@@ -22,6 +22,7 @@ const USED: Usage = Usage {
     output_tokens: 3,
     cached_tokens: 0,
     reasoning_tokens: 0,
+    is_estimated: false,
 };
 
 struct Fixture {
@@ -124,9 +125,8 @@ fn request(key: &str) -> ChatRequest {
         model: "gpt-4.1-mini".to_owned(),
         messages: vec![Message::user("Hello")],
         max_output_tokens: 100,
-        temperature: None,
-        json: false,
         idempotency_key: key.to_owned(),
+        ..ChatRequest::default()
     }
 }
 

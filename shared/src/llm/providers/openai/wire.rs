@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::llm::{ChatRequest, ChatResponse, Error, FinishReason, Role, Usage};
+use crate::llm::{ChatRequest, ChatResponse, Error, FinishReason, OutputFormat, Role, Usage};
 
 /// `CreateChatCompletionRequest`.
 #[derive(Serialize)]
 pub(super) struct RequestBody<'a> {
     model: &'a str,
-    messages: Vec<MessageBody<'a>>,
+    messages: Vec<MessageBody>,
     /// Replaces `max_tokens`, which is deprecated and which reasoning models refuse.
     max_completion_tokens: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,9 +19,9 @@ pub(super) struct RequestBody<'a> {
 }
 
 #[derive(Serialize)]
-struct MessageBody<'a> {
+struct MessageBody {
     role: &'static str,
-    content: &'a str,
+    content: String,
 }
 
 #[derive(Serialize)]
@@ -34,16 +34,19 @@ impl<'a> RequestBody<'a> {
     pub(super) fn new(request: &'a ChatRequest) -> Self {
         let messages = request.messages.iter().map(|message| MessageBody {
             role: role_name(message.role),
-            content: &message.content,
+            content: message.text(),
         });
         Self {
             model: &request.model,
             messages: messages.collect(),
             max_completion_tokens: request.max_output_tokens,
             temperature: request.temperature,
-            response_format: request.json.then_some(ResponseFormat {
-                kind: "json_object",
-            }),
+            response_format: match request.output {
+                OutputFormat::Text => None,
+                _ => Some(ResponseFormat {
+                    kind: "json_object",
+                }),
+            },
         }
     }
 }
@@ -94,6 +97,7 @@ impl ResponseBody {
         let AnswerBody { content, refusal } = choice.message;
         Ok(ChatResponse {
             content: content.or(refusal).unwrap_or_default(),
+            tool_calls: Vec::new(),
             model: self.model.unwrap_or_else(|| request.model.clone()),
             usage,
             finish_reason: finish_reason(choice.finish_reason.as_deref()),
@@ -105,7 +109,12 @@ impl ResponseBody {
 /// that nothing is had for free.
 fn usage(body: Option<UsageBody>, request: &ChatRequest) -> Usage {
     let ceiling = Usage::ceiling(request);
-    let Some(body) = body else { return ceiling };
+    let Some(body) = body else {
+        return Usage {
+            is_estimated: true,
+            ..ceiling
+        };
+    };
     let cached = body
         .prompt_tokens_details
         .and_then(|details| details.cached_tokens);
@@ -120,6 +129,7 @@ fn usage(body: Option<UsageBody>, request: &ChatRequest) -> Usage {
             .max(0),
         cached_tokens: cached.unwrap_or(0).max(0),
         reasoning_tokens: reasoning.unwrap_or(0).max(0),
+        is_estimated: body.prompt_tokens.is_none() || body.completion_tokens.is_none(),
     }
 }
 
@@ -128,6 +138,7 @@ fn role_name(role: Role) -> &'static str {
         Role::System => "system",
         Role::User => "user",
         Role::Assistant => "assistant",
+        Role::Tool => "tool",
     }
 }
 

@@ -1,0 +1,88 @@
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+
+use super::{ChatResponse, Error, FinishReason, ToolCall, Usage};
+
+/// An answer as it comes: any number of pieces, then one [`Delta::End`]. A stream that ends without
+/// one, or with an error, has used nobody knows what.
+pub type ChatStream = BoxStream<'static, Result<Delta, Error>>;
+
+/// A piece of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Delta {
+    /// Text that follows the text before.
+    Text(String),
+    /// A part of a call of a tool.
+    ToolCall {
+        /// Which of the answer's calls, from 0.
+        index: usize,
+        /// What this piece adds: id and name come whole with the first piece of a call, arguments
+        /// follow those before.
+        piece: ToolCall,
+    },
+    /// The answer is complete.
+    End {
+        /// The model that answered.
+        model: String,
+        /// What the call used.
+        usage: Usage,
+        /// Why the answer ends.
+        finish_reason: FinishReason,
+    },
+}
+
+/// The stream of an answer that is there.
+pub(super) fn whole(response: ChatResponse) -> ChatStream {
+    let text = Some(response.content).filter(|content| !content.is_empty());
+    let text = text.map(Delta::Text);
+    let calls = response.tool_calls.into_iter().enumerate();
+    let calls = calls.map(|(index, piece)| Delta::ToolCall { index, piece });
+    let end = Delta::End {
+        model: response.model,
+        usage: response.usage,
+        finish_reason: response.finish_reason,
+    };
+    let deltas: Vec<_> = text.into_iter().chain(calls).chain([end]).collect();
+    stream::iter(deltas).map(Ok).boxed()
+}
+
+/// The whole answer of a stream.
+///
+/// # Errors
+/// Returns the stream's error, or [`Error::Interrupted`] when it ends before the answer does.
+pub async fn collect(mut stream: ChatStream) -> Result<ChatResponse, Error> {
+    let mut content = String::new();
+    let mut tool_calls: Vec<ToolCall> = Vec::new();
+    while let Some(delta) = stream.next().await {
+        match delta? {
+            Delta::Text(text) => content.push_str(&text),
+            Delta::ToolCall { index, piece } => {
+                if tool_calls.len() <= index {
+                    tool_calls.resize(index.saturating_add(1), ToolCall::default());
+                }
+                let call = &mut tool_calls[index];
+                call.id.push_str(&piece.id);
+                call.name.push_str(&piece.name);
+                call.arguments.push_str(&piece.arguments);
+            }
+            Delta::End {
+                model,
+                usage,
+                finish_reason,
+            } => {
+                return Ok(ChatResponse {
+                    content,
+                    tool_calls,
+                    model,
+                    usage,
+                    finish_reason,
+                });
+            }
+        }
+    }
+    Err(Error::Interrupted(
+        "the stream ended before the answer".into(),
+    ))
+}
