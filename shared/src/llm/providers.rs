@@ -1,3 +1,6 @@
 //! The vendors, one file each.
 
+mod name;
 pub mod openai;
+
+pub use name::ProviderName;
