@@ -45,7 +45,8 @@ for (const rotates of [false, true]) {
     let server;
 
     before(async () => {
-      google = await running.start(() => Google.start({ rotates }));
+      google = await Google.start({ rotates });
+      running.add(() => google.stop());
       server = await running.start(() => startDevServer(google.variables));
     });
     after(() => running.stop());
