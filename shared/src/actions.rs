@@ -45,6 +45,9 @@ pub enum Effect {
     Read,
     /// Nothing more happens: the service knows the key, or what was made can be found by it.
     Keyed,
+    /// Nothing more happens, once what was made can be found by the key: a search may not see it for
+    /// some seconds.
+    Searched,
     /// It happens again, so it is done at most once.
     Once,
 }
