@@ -60,6 +60,7 @@ struct OAuth {
     codes: HashMap<String, UserConsent>,
     grants: HashMap<String, Grant>,
     exchanges: usize,
+    code_verifiers: Vec<String>,
     refreshes: usize,
     unavailable: usize,
     held: usize,
@@ -207,6 +208,12 @@ impl FakeGoogle {
         lock(&self.shared.state).exchanges
     }
 
+    /// The PKCE verifiers that came with codes, oldest first.
+    #[must_use]
+    pub fn code_verifiers(&self) -> Vec<String> {
+        lock(&self.shared.state).code_verifiers.clone()
+    }
+
     /// How many access tokens were given for refresh tokens.
     #[must_use]
     pub fn refreshes(&self) -> usize {
@@ -265,7 +272,9 @@ fn answer(shared: &Shared, fields: &Fields) -> Answer {
         "authorization_code" => {
             let is_from_here = field("redirect_uri") == GOOGLE_CLIENT[2].1;
             let consent = state.codes.remove(field("code"));
-            let challenge = code_challenge(field("code_verifier"));
+            let code_verifier = field("code_verifier").to_owned();
+            let challenge = code_challenge(&code_verifier);
+            state.code_verifiers.push(code_verifier);
             let consent = consent.filter(|consent| consent.code_challenge == challenge);
             match consent.filter(|_| is_from_here) {
                 Some(consent) => exchange(shared, &mut state, consent),
