@@ -16,11 +16,11 @@ use url::Url;
 
 use crate::world::{Answer, World};
 
-/// What vendors refuse or fail with.
-const STATUSES: [u16; 7] = [400, 401, 403, 404, 422, 429, 500];
+/// What vendors refuse or fail with. A 403 is for restricted keys, which Stripe may have.
+const STATUSES: [u16; 6] = [400, 401, 404, 422, 429, 500];
 
 /// Connects everything. Each vendor's failures come first.
-pub async fn connect_all(world: &World) {
+pub(crate) async fn connect_all(world: &World) {
     for (vendor, request) in requests(world) {
         refused(world, vendor, &request).await;
         let answer = connect(world, &request).await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-pub async fn knock(world: &World) {
+pub(crate) async fn knock(world: &World) {
     billing(world).await;
     webhooks(world).await;
     invitation(world).await;

@@ -13,6 +13,8 @@ mod hooks;
 mod runs;
 mod world;
 
+use std::collections::BTreeMap;
+
 use emulator_tests::{
     canary::{Find, Home, Log},
     client::http_client,
@@ -75,8 +77,15 @@ fn listen() -> Log {
     log
 }
 
+/// The finds by canary, form and kind of place, with one example of each.
 fn tell(finds: &[Find]) -> String {
-    let lines: Vec<String> = finds.iter().take(40).map(ToString::to_string).collect();
+    let mut kinds = BTreeMap::new();
+    for find in finds {
+        let place = find.place.split_inclusive('/').next().unwrap_or_default();
+        let kind = (find.canary, find.form, place);
+        kinds.entry(kind).or_insert_with(|| find.to_string());
+    }
+    let lines: Vec<String> = kinds.into_values().collect();
     format!("{} finds\n{}", finds.len(), lines.join("\n"))
 }
 

@@ -31,15 +31,15 @@ use tempfile::TempDir;
 const PROJECT_ID: &str = "demo-infinity-x";
 
 /// All that there is.
-pub struct World {
-    pub harness: Harness,
-    pub google: Google,
-    pub vendors: Vendors,
-    pub mail: SendGrid,
-    pub client: Client,
-    pub secrets: Secrets,
-    pub answers: Answers,
-    pub store: Store,
+pub(crate) struct World {
+    pub(crate) harness: Harness,
+    pub(crate) google: Google,
+    pub(crate) vendors: Vendors,
+    pub(crate) mail: SendGrid,
+    pub(crate) client: Client,
+    pub(crate) secrets: Secrets,
+    pub(crate) answers: Answers,
+    pub(crate) store: Store,
     log: Log,
     witness: Arc<Witness>,
     _llm: OpenAi,
@@ -49,38 +49,38 @@ pub struct World {
 
 /// What went in.
 #[derive(Default)]
-pub struct Secrets(Mutex<Vec<Canary>>);
+pub(crate) struct Secrets(Mutex<Vec<Canary>>);
 
 /// What the product has answered: where, and status, headers and body.
 #[derive(Default)]
-pub struct Answers(Mutex<Vec<(String, Vec<u8>)>>);
+pub(crate) struct Answers(Mutex<Vec<(String, Vec<u8>)>>);
 
 /// One answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub location: Option<String>,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) location: Option<String>,
+    pub(crate) body: Value,
 }
 
 impl Secrets {
     /// A new secret that begins like those of its kind. It is short enough to pass for a code.
-    pub fn make(&self, name: &'static str, prefix: &str) -> String {
+    pub(crate) fn make(&self, name: &'static str, prefix: &str) -> String {
         let secret = format!("{prefix}{}", &random_token()[..32]);
         self.learn(name, &secret);
         secret
     }
 
     /// A secret that somebody else has made.
-    pub fn learn(&self, name: &'static str, secret: &str) {
+    pub(crate) fn learn(&self, name: &'static str, secret: &str) {
         self.keep(Canary::text(name, secret));
     }
 
-    pub fn keep(&self, canary: Canary) {
+    pub(crate) fn keep(&self, canary: Canary) {
         self.lock().push(canary);
     }
 
-    pub fn all(&self) -> Vec<Canary> {
+    pub(crate) fn all(&self) -> Vec<Canary> {
         self.lock().clone()
     }
 
@@ -91,7 +91,7 @@ impl Secrets {
 
 impl Answers {
     /// Sends a request and keeps all of its answer.
-    pub async fn send(&self, place: &str, request: RequestBuilder) -> Answer {
+    pub(crate) async fn send(&self, place: &str, request: RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
@@ -109,7 +109,7 @@ impl Answers {
 }
 
 impl World {
-    pub async fn start(log: Log) -> Self {
+    pub(crate) async fn start(log: Log) -> Self {
         let secrets = Secrets::default();
         let options = FakeGoogleOptions {
             client_secret: secrets.make("OAuth client secret", "GOCSPX-"),
@@ -168,7 +168,7 @@ impl World {
     }
 
     /// Every secret wherever it must not be.
-    pub fn scan(&self, homes: &[Home]) -> Vec<Find> {
+    pub(crate) fn scan(&self, homes: &[Home]) -> Vec<Find> {
         let scanner = Scanner::new(&self.secrets.all(), homes).unwrap();
         let mut finds = Vec::new();
         let log = self.log.content();
@@ -192,7 +192,7 @@ impl World {
     }
 
     /// How much a scan looks at.
-    pub fn size(&self) -> String {
+    pub(crate) fn size(&self) -> String {
         let (log, answers) = (
             self.log.content().len(),
             self.answers.0.lock().unwrap().len(),
@@ -205,7 +205,7 @@ impl World {
         )
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.harness.stop().await;
         self.firestore.shutdown().await;
     }
