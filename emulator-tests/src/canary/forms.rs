@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE},
@@ -50,6 +52,8 @@ pub(super) fn of(secret: &[u8]) -> Vec<(Form, Vec<u8>)> {
         let offsets = (0..3).map(|offset| (Form::Base64, base64(engine, secret, offset)));
         forms.extend(offsets);
     }
+    let mut known = BTreeSet::new();
+    forms.retain(|(_, needle)| known.insert(needle.clone()));
     forms
 }
 

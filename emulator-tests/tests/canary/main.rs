@@ -20,11 +20,13 @@ use emulator_tests::{
     client::http_client,
 };
 use serde_json::json;
-use shared::config::Env;
-use shared::store::{
-    Write,
-    document_db::{DocumentPath, Operation, Precondition},
-    encode,
+use shared::{
+    config::Env,
+    store::{
+        Write,
+        document_db::{DocumentPath, Operation, Precondition},
+        encode,
+    },
 };
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -111,7 +113,7 @@ async fn no_secret_shows_anywhere() {
 /// One in each kind of place, so that none is passed over.
 async fn assert_planted_secrets_are_found(world: &World) {
     let planted = world.secrets.make("planted secret", "sk_live_");
-    tracing::trace!(header = ?planted, "planted");
+    tracing::trace!(target: "shared::vault", header = ?planted, "planted");
     let path = DocumentPath::new("planted", "p1");
     let fields = encode(&path, &json!({ "nested": { "list": [planted] } })).unwrap();
     let write = Write {
