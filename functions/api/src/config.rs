@@ -73,4 +73,27 @@ mod tests {
         assert!(load("KMS_CREDENTIALS_KEY", key).unwrap().vault.is_some());
         assert!(load("KMS_CREDENTIALS_KEY", "k").is_err());
     }
+
+    #[test]
+    fn on_cloud_run_there_must_be_a_key_for_credentials() {
+        let key = "projects/p/locations/l/keyRings/r/cryptoKeys/k";
+        let load = |credentials| {
+            Config::from_env(&Env::from_pairs([
+                ("K_SERVICE", "api"),
+                ("GOOGLE_CLOUD_PROJECT", "demo"),
+                (
+                    "KMS_MAC_KEY",
+                    "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1",
+                ),
+                ("APP_URL", "https://app.example.com"),
+                ("KMS_CREDENTIALS_KEY", credentials),
+            ]))
+        };
+        assert!(load(key).unwrap().vault.is_some());
+        let missing = load("").unwrap_err();
+        assert!(
+            matches!(missing, Error::Missing("KMS_CREDENTIALS_KEY")),
+            "{missing}"
+        );
+    }
 }

@@ -3,6 +3,7 @@
 mod callback;
 mod consent;
 mod features;
+mod hand_over;
 mod keys;
 mod removal;
 
@@ -27,9 +28,10 @@ use shared::{
 };
 
 pub(crate) use self::{
-    callback::{Return, finish_google_consent},
-    consent::begin_google_consent,
+    callback::{Finished, Return, Unfinished, finish_google_consent},
+    consent::{Consent, begin_google_consent},
     features::Feature,
+    hand_over::{MAX_RETURNED_LEN, hand_over},
     keys::{Keys, connect, reconnect},
     removal::{Disconnected, disconnect},
 };

@@ -79,6 +79,10 @@ mod tests {
     const REQUIRED: &[(&str, &str)] = &[
         ("GOOGLE_CLOUD_PROJECT", "demo"),
         ("KMS_MAC_KEY", KEY),
+        (
+            "KMS_CREDENTIALS_KEY",
+            "projects/p/locations/l/keyRings/r/cryptoKeys/k",
+        ),
         ("APP_URL", "https://app.example.com"),
         ("OPENAI_API_KEY", "key"),
         ("SENDGRID_API_KEY", "key"),

@@ -3,6 +3,7 @@
 mod blueprint;
 mod child;
 mod debounce;
+mod paused;
 
 use std::sync::Arc;
 

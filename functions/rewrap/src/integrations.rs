@@ -4,7 +4,8 @@ use anyhow::Result;
 use futures::{StreamExt, TryStreamExt, stream};
 use shared::{
     crypto::{EnvelopeError, envelope::key_version},
-    models::{Integration, IntegrationStatus},
+    models::{Integration, IntegrationStatus, Timestamp},
+    outbox,
     retry::{Policy, Transient, retry},
     store::{self, Found, Store, Versioned, commit_contended, integrations},
     vault::SealedFields,
@@ -51,7 +52,12 @@ struct Looked {
 }
 
 /// Goes over all integrations, by id. What is sealed meanwhile is under the primary version.
-pub(crate) async fn run(store: &Store, texts: &Texts, report: &mut Report) -> Result<()> {
+pub(crate) async fn run(
+    store: &Store,
+    texts: &Texts,
+    now: Timestamp,
+    report: &mut Report,
+) -> Result<()> {
     let mut after = None;
     loop {
         let list = || store.list_all_integrations(&CALLER, after.as_ref(), PAGE);
@@ -60,7 +66,7 @@ pub(crate) async fn run(store: &Store, texts: &Texts, report: &mut Report) -> Re
             return Ok(());
         };
         after = Some(last.path.clone());
-        let looks = page.into_iter().map(|found| look(store, texts, found));
+        let looks = page.into_iter().map(|found| look(store, texts, now, found));
         let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
         while let Some(looked) = looks.try_next().await? {
             report.add(looked.outcome, looked.versions, looked.lost_races);
@@ -73,6 +79,7 @@ pub(crate) async fn run(store: &Store, texts: &Texts, report: &mut Report) -> Re
 async fn look(
     store: &Store,
     texts: &Texts,
+    now: Timestamp,
     found: Found<Versioned<Integration>>,
 ) -> Result<Looked, Error> {
     let failed = Looked {
@@ -88,7 +95,7 @@ async fn look(
             return Ok(failed);
         }
     };
-    match retry(Policy::REMOTE_CALL, || rewrap(store, texts, &listed)).await {
+    match retry(Policy::REMOTE_CALL, || rewrap(store, texts, now, &listed)).await {
         Err(error) if !error.is_transient() => {
             let source = &error as &dyn std::error::Error;
             tracing::error!(integration.id = id, error = source, "credentials not moved");
@@ -103,6 +110,7 @@ async fn look(
 async fn rewrap(
     store: &Store,
     texts: &Texts,
+    now: Timestamp,
     listed: &Versioned<Integration>,
 ) -> Result<Looked, Error> {
     let Integration { org_id, id, .. } = &listed.value;
@@ -115,12 +123,17 @@ async fn rewrap(
         let Some(mut current) = current else {
             return Ok((Vec::new(), (Outcome::Gone, Vec::new())));
         };
+        let worked = current.value.status != IntegrationStatus::Error;
         let state = texts.rewrap(&mut current.value).await?;
         let outcome = settle(state, &mut current.value);
-        let writes = match outcome {
+        let mut writes = match outcome {
             Outcome::Rewrapped | Outcome::Lost => integrations::replace(&current)?.into(),
             _ => Vec::new(),
         };
+        if worked && outcome == Outcome::Lost {
+            let mail = outbox::broken_integration(&current.value, now);
+            writes.push(store::outbox::create(&mail)?);
+        }
         Ok::<_, Error>((writes, (outcome, versions_of(&current.value))))
     })
     .await?;

@@ -12,7 +12,7 @@ use clap::Parser;
 use shared::{
     clock::SystemClock,
     crypto::Envelope,
-    models::SystemPrincipal,
+    models::{SystemPrincipal, Timestamp},
     store::{Store, firestore::Firestore},
     vault::SealedModel,
 };
@@ -37,10 +37,12 @@ pub struct Arguments {}
 /// Returns what could not be read or written, after a report of what was done until then.
 pub async fn run(config: &Config) -> Result<ExitCode> {
     let store = Store::new(Arc::new(Firestore::new(&config.service)));
-    let envelope = Envelope::new(config.key.key(), SystemClock::shared());
+    let clock = SystemClock::shared();
+    let now = clock.now().into();
+    let envelope = Envelope::new(config.key.key(), clock);
     let texts = Texts::new(envelope);
     let mut report = Report::new();
-    let done = all_models(&store, &texts, &mut report).await;
+    let done = all_models(&store, &texts, now, &mut report).await;
     report.print();
     done?;
     Ok(match report.is_complete() {
@@ -49,10 +51,15 @@ pub async fn run(config: &Config) -> Result<ExitCode> {
     })
 }
 
-async fn all_models(store: &Store, texts: &Texts, report: &mut Report) -> Result<()> {
+async fn all_models(
+    store: &Store,
+    texts: &Texts,
+    now: Timestamp,
+    report: &mut Report,
+) -> Result<()> {
     for model in SealedModel::ALL {
         match model {
-            SealedModel::Integration => integrations::run(store, texts, report).await?,
+            SealedModel::Integration => integrations::run(store, texts, now, report).await?,
         }
     }
     Ok(())

@@ -25,13 +25,14 @@ pub struct VaultConfig {
 }
 
 impl VaultConfig {
-    /// Reads the variables, if a key for credentials is named: without one, no service can be
-    /// connected.
+    /// Reads the variables, if a key for credentials is named: without one, which is allowed off
+    /// Cloud Run only, no service can be connected.
     ///
     /// # Errors
     /// Returns the variable that is missing, invalid, or not allowed on Cloud Run.
     pub fn load_optional(env: &Env) -> Result<Option<Self>, Error> {
-        if KEYS.iter().all(|name| env.optional(name).is_none()) {
+        let has_key = KEYS.iter().any(|name| env.optional(name).is_some());
+        if !has_key && !env.is_cloud_run() {
             return Ok(None);
         }
         Ok(Some(Self {

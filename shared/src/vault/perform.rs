@@ -22,10 +22,7 @@ impl Vault {
     /// # Errors
     /// Returns [`Error`].
     pub async fn perform(&self, call: &Call<'_>) -> Result<Value, Error> {
-        let id = self.find_id(call).await?;
-        let usable = self
-            .usable(call.org_id, &id, call.action.service, None)
-            .await?;
+        let usable = self.look_up(call).await?;
         match self.carry_out(call, &usable).await {
             Err(Error::Service(connectors::Error::Unauthorized)) => {}
             done => return done,
@@ -33,7 +30,7 @@ impl Vault {
         // The token may have been ended before its time, or the key replaced since it was read.
         let renewed = self.usable(
             call.org_id,
-            &id,
+            &usable.integration.id,
             call.action.service,
             Some(&usable.credentials),
         );
@@ -49,6 +46,23 @@ impl Vault {
             true => Err(Error::Broken),
             false => Err(Error::Renewing),
         }
+    }
+
+    /// The call's integration and its credentials. Nothing has happened yet, so that the database
+    /// may fail here even before what must not be repeated.
+    async fn look_up(&self, call: &Call<'_>) -> Result<Usable, Error> {
+        let (org_id, service) = (call.org_id, call.action.service);
+        let looked = retry(Policy::REMOTE_CALL, async || {
+            let usable = async {
+                let id = self.find_id(call).await?;
+                self.usable(org_id, &id, service, None).await
+            };
+            match usable.await {
+                Err(Error::Store(error)) => Err(error),
+                done => Ok(done),
+            }
+        });
+        looked.await?
     }
 
     /// The integration that the call names, or the only one of the service that works.

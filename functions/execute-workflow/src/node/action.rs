@@ -5,7 +5,7 @@ mod permission;
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use shared::{
-    actions::Action,
+    actions::{self, Action},
     connectors,
     graph::ActionData,
     ids::{IntegrationId, fingerprint},
@@ -56,7 +56,8 @@ impl Effect for ActionCall {
             input: &self.input,
             idempotency_key: &call.idempotency_key,
         };
-        let output = state.actions.perform(&asked).await.map_err(to_stop)?;
+        let performed = state.actions.perform(&asked).await;
+        let output = performed.map_err(|error| to_stop(error, self.action))?;
         if Extent::of(&output).bytes <= MAX_RESULT_BYTES {
             return Ok(Outcome::of(output));
         }
@@ -98,10 +99,14 @@ fn to_id(integration: Value) -> Option<Result<IntegrationId, Failure>> {
     Some(id.and_then(Result::ok).ok_or_else(refused))
 }
 
-fn to_stop(error: vault::Error) -> Stop {
+/// The hub's database fails only before it asks the service or after the service has refused: the
+/// run may come back to the action, or if that must not be begun twice, knows that it was not done.
+fn to_stop(error: vault::Error, action: &Action) -> Stop {
     let message = error.to_string();
     let failure = match error {
-        vault::Error::Store(error) => return Stop::Database(error),
+        vault::Error::Store(error) if action.effect != actions::Effect::Once => {
+            return Stop::Database(error);
+        }
         vault::Error::Service(error) => of_service(&error),
         vault::Error::NeedsConsent { .. } => Failure::permanent("permission_denied", message),
         // Nothing was asked of the service yet.

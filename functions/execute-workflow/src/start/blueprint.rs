@@ -10,6 +10,7 @@ use shared::{
     store::Error,
 };
 
+use super::paused;
 use crate::{AppState, version};
 
 /// A workflow at one moment: its pinned graph, or why it cannot be run.
@@ -27,7 +28,7 @@ impl Blueprint {
         let (org_id, workflow_id) = (&trigger.org_id, &trigger.workflow_id);
         let workflow = store.find_workflow(org_id, workflow_id).await?;
         let workflow = workflow.map(|workflow| workflow.value);
-        let needs_active = !matches!(
+        let starts_by_itself = !matches!(
             trigger.kind,
             TriggerType::Manual | TriggerType::Rerun | TriggerType::Workflow
         );
@@ -41,14 +42,21 @@ impl Blueprint {
                 let message = "the workflow does not exist".to_owned();
                 (String::new(), Err(version::refusal("not_found", message)))
             }
-            (None, Some(workflow)) if needs_active && !workflow.active => {
+            (None, Some(workflow)) if starts_by_itself && !workflow.active => {
                 let message = "the workflow is not active".to_owned();
                 let refusal = version::refusal("failed_precondition", message);
                 (workflow.name, Err(refusal))
             }
             (None, Some(workflow)) => current(workflow),
         };
-        Ok(Self::new(state, trigger, name, graph, now))
+        let mut blueprint = Self::new(state, trigger, name, graph, now);
+        if starts_by_itself && let Ok(graph) = &blueprint.graph {
+            let refusal = paused::refusal(store, org_id, graph).await?;
+            if let Some(refusal) = refusal {
+                blueprint.graph = Err(refusal);
+            }
+        }
+        Ok(blueprint)
     }
 
     /// The nodes and edges that an earlier run was pinned to.

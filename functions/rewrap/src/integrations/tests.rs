@@ -12,10 +12,14 @@ use shared::{
         document_db::{Operation, Precondition},
         encode,
     },
-    testing::memory_store,
+    testing::{FixedClock, memory_store},
 };
 
 use super::*;
+
+fn now() -> Timestamp {
+    FixedClock::at("2026-11-23T22:00:00Z").shared().now().into()
+}
 
 /// How the old version of the key is. Nothing is wrapped under it any more.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -142,7 +146,7 @@ impl Scene {
     /// A run: its first line, and whether everything was done.
     async fn run(&self) -> Result<(String, bool)> {
         let (texts, mut report) = (Texts::new(self.envelope.clone()), Report::new());
-        run(&self.store, &texts, &mut report).await?;
+        run(&self.store, &texts, now(), &mut report).await?;
         let text = report.to_string();
         let line = text.lines().next().unwrap_or_default().to_owned();
         Ok((line, report.is_complete()))
@@ -187,8 +191,11 @@ async fn a_record_under_a_destroyed_version_says_so_and_is_told_once() {
     let mirror = scene.store.find_integration_status(&record.org_id, &id);
     let mirror = mirror.await.unwrap().unwrap();
     assert_eq!(mirror.error_cause, record.error_cause);
+    let mails = || scene.store.list_due_outbox_rows(&CALLER, now(), 10);
+    assert_eq!(mails().await.unwrap().len(), 2);
     let second = scene.run().await.unwrap();
     assert_eq!(second, (line([2, 0, 0, 0, 2, 2, 0]), true));
+    assert_eq!(mails().await.unwrap().len(), 2);
 }
 
 #[tokio::test]

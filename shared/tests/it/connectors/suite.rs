@@ -9,7 +9,7 @@ use shared::{
     connectors::{Connectors, Credentials, Error, Request},
     http::client,
     models::IntegrationService,
-    testing::FixedClock,
+    testing::{FixedClock, GOOGLE_CLIENT},
 };
 use wiremock::{MockServer, ResponseTemplate};
 
@@ -20,6 +20,9 @@ use super::{
 use crate::contract::{
     check_github, check_openai, check_stripe, check_twilio, github_example, stripe_fixture,
 };
+
+/// After all else.
+const LATER: &str = "2026-11-24T22:00:00Z";
 
 /// The services, and each kind of credentials of those that take two.
 fn all_credentials() -> Vec<Vendor> {
@@ -62,6 +65,11 @@ async fn service_with_accounts() -> MockServer {
     check_openai("ListModelsResponse", &models).unwrap();
     let twilio = "/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef";
     let answers = [
+        (
+            "GET",
+            "/oauth2/v2/userinfo".to_owned(),
+            json!({ "id": "1", "email": "ada@example.com" }),
+        ),
         ("GET", "/user".to_owned(), user),
         ("GET", "/app/installations/42".to_owned(), installation),
         (
@@ -101,19 +109,24 @@ fn full_input(action: &Action) -> Map<String, Value> {
         ("charge", json!("ch_1")),
         ("invoice", json!("in_1")),
         ("currency", json!("eur")),
+        ("mimeType", json!("text/plain")),
         ("to", json!("+4930123456")),
         ("from", json!("+4930654321")),
     ]
     .into();
     let value = |field: &actions::Field| match (action.service, field.kind) {
-        (IntegrationService::Sendgrid, FieldKind::Texts) => json!(["ada@example.com"]),
+        (IntegrationService::Sendgrid | IntegrationService::Google, FieldKind::Texts) => {
+            json!(["ada@example.com"])
+        }
         (IntegrationService::Sendgrid, _) if field.name == "from" => json!("us@example.com"),
         (_, FieldKind::Text) => samples.get(field.name).cloned().unwrap_or(json!("text")),
         (_, FieldKind::Texts) => json!(["text"]),
         (_, FieldKind::Flag) => json!(true),
         (_, FieldKind::Integer { least, .. }) => json!(least),
         (_, FieldKind::Choice(choices)) => json!(choices[0]),
+        (_, FieldKind::Instant) if ["to", "end"].contains(&field.name) => json!(LATER),
         (_, FieldKind::Instant) => json!(NOW),
+        (IntegrationService::Google, FieldKind::Any) => json!([["cell"]]),
         (_, FieldKind::Any) => json!({}),
     };
     let fields = action.fields.iter();
@@ -183,7 +196,8 @@ async fn credentials_that_no_service_can_know_are_refused_unasked() {
 
 #[tokio::test]
 async fn revoking_what_is_not_known_is_fine() {
-    let server = server(ResponseTemplate::new(401)).await;
+    let answer = json!({ "error": "invalid_token" });
+    let server = server(ResponseTemplate::new(401).set_body_json(answer)).await;
     let connectors = connect(&server.uri());
     for vendor in all_credentials() {
         let connector = connectors.get(vendor.service).unwrap();
@@ -276,6 +290,7 @@ async fn an_action_takes_no_other_fields_and_none_that_are_wrong() {
 #[test]
 fn stubs_of_services_are_refused_on_cloud_run() {
     let names = [
+        "GOOGLE",
         "GITHUB",
         "STRIPE",
         "TWILIO",
@@ -287,7 +302,9 @@ fn stubs_of_services_are_refused_on_cloud_run() {
     for name in names {
         let variable = format!("CONNECTOR_{name}_URL");
         let stub = (variable.clone(), "http://127.0.0.1:1".to_owned());
-        let env = Env::from_pairs([stub, ("K_SERVICE".to_owned(), "api".to_owned())]);
+        let service = ("K_SERVICE".to_owned(), "api".to_owned());
+        let google = GOOGLE_CLIENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let env = Env::from_pairs([stub, service].into_iter().chain(google));
         let clock = FixedClock::at(NOW).shared();
         let error = Connectors::load(&env, &client().unwrap(), &clock)
             .err()

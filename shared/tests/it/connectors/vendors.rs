@@ -10,10 +10,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use shared::{
     config::Env,
-    connectors::{Account, Connectors, Credentials, Error, GithubApp, Request, TwilioAccount},
+    connectors::{
+        Account, Connectors, Credentials, Error, GithubApp, GoogleTokens, Request, TwilioAccount,
+    },
     http::client,
     models::IntegrationService,
-    testing::FixedClock,
+    testing::{FixedClock, GOOGLE_CLIENT},
 };
 
 /// Stands in what users enter and in keys: no error may show it.
@@ -72,66 +74,87 @@ pub(crate) fn twilio_account(key_sid: &str) -> Credentials {
     })
 }
 
+pub(crate) fn google_tokens() -> Credentials {
+    Credentials::Google(GoogleTokens {
+        access_token: format!("ya29.{CANARY}").into(),
+        expires_at: FixedClock::at(NOW).shared().now().into(),
+        refresh_token: format!("1//{CANARY}").into(),
+    })
+}
+
 /// All of them.
 pub(crate) fn vendors() -> Vec<Vendor> {
+    let llms = [
+        (IntegrationService::Openai, "sk-proj-"),
+        (IntegrationService::Anthropic, "sk-ant-api03-"),
+        (IntegrationService::Gemini, "AIza"),
+    ];
+    let llms = llms.map(|(service, prefix)| Vendor {
+        service,
+        credentials: key(prefix),
+        read: Operation::Check,
+        write: None,
+    });
+    let others = [google(), github(), stripe(), twilio(), sendgrid()];
+    others.into_iter().chain(llms).collect()
+}
+
+fn google() -> Vendor {
+    let search = json!({ "query": CANARY });
+    let rows = json!({ "spreadsheetId": "sheet", "range": "A1", "rows": [[CANARY]] });
+    Vendor {
+        service: IntegrationService::Google,
+        credentials: google_tokens(),
+        read: Operation::Perform("google.gmail.search", search),
+        write: Some(Operation::Perform("google.sheets.append", rows)),
+    }
+}
+
+fn github() -> Vendor {
     let list = json!({ "owner": "octocat", "repo": "hello", "labels": [CANARY] });
     let issue = json!({ "owner": "octocat", "repo": "hello", "title": CANARY });
+    Vendor {
+        service: IntegrationService::Github,
+        credentials: key("ghp_"),
+        read: Operation::Perform("github.issues.list", list),
+        write: Some(Operation::Perform("github.issues.create", issue)),
+    }
+}
+
+fn stripe() -> Vendor {
     let charges = json!({ "customer": format!("cus_{CANARY}") });
     let refund = json!({ "charge": format!("ch_{CANARY}") });
+    Vendor {
+        service: IntegrationService::Stripe,
+        credentials: key("sk_test_"),
+        read: Operation::Perform("stripe.charges.list", charges),
+        write: Some(Operation::Perform("stripe.charges.refund", refund)),
+    }
+}
+
+fn twilio() -> Vendor {
     let sms = json!({ "to": "+4930123456", "from": "+4930654321", "body": CANARY });
+    Vendor {
+        service: IntegrationService::Twilio,
+        credentials: twilio_account("AC0123456789abcdef0123456789abcdef"),
+        read: Operation::Check,
+        write: Some(Operation::Perform("twilio.sms.send", sms)),
+    }
+}
+
+fn sendgrid() -> Vendor {
     let mail = json!({
         "from": "us@example.com",
         "to": [format!("{CANARY}@example.com")],
         "subject": CANARY,
         "text": CANARY,
     });
-    let row = |service, credentials, read, write| Vendor {
-        service,
-        credentials,
-        read,
-        write,
-    };
-    let check = Operation::Check;
-    let perform = Operation::Perform;
-    vec![
-        row(
-            IntegrationService::Github,
-            key("ghp_"),
-            perform("github.issues.list", list),
-            Some(perform("github.issues.create", issue)),
-        ),
-        row(
-            IntegrationService::Stripe,
-            key("sk_test_"),
-            perform("stripe.charges.list", charges),
-            Some(perform("stripe.charges.refund", refund)),
-        ),
-        row(
-            IntegrationService::Twilio,
-            twilio_account("AC0123456789abcdef0123456789abcdef"),
-            check.clone(),
-            Some(perform("twilio.sms.send", sms)),
-        ),
-        row(
-            IntegrationService::Sendgrid,
-            key("SG."),
-            check.clone(),
-            Some(perform("sendgrid.mail.send", mail)),
-        ),
-        row(
-            IntegrationService::Openai,
-            key("sk-proj-"),
-            check.clone(),
-            None,
-        ),
-        row(
-            IntegrationService::Anthropic,
-            key("sk-ant-api03-"),
-            check.clone(),
-            None,
-        ),
-        row(IntegrationService::Gemini, key("AIza"), check, None),
-    ]
+    Vendor {
+        service: IntegrationService::Sendgrid,
+        credentials: key("SG."),
+        read: Operation::Check,
+        write: Some(Operation::Perform("sendgrid.mail.send", mail)),
+    }
 }
 
 /// All adapters, with every service at this address.
@@ -141,6 +164,7 @@ pub(crate) fn connect(base_url: &str) -> Connectors {
 
 pub(crate) fn connect_at(base_url: &str, clock: &FixedClock) -> Connectors {
     let names = [
+        "GOOGLE",
         "GITHUB",
         "STRIPE",
         "TWILIO",
@@ -150,7 +174,9 @@ pub(crate) fn connect_at(base_url: &str, clock: &FixedClock) -> Connectors {
         "GEMINI",
     ];
     let pairs = names.map(|name| (format!("CONNECTOR_{name}_URL"), base_url.to_owned()));
-    let env = Env::from_pairs(pairs);
+    let oauth = ("GOOGLE_OAUTH_EMULATOR_URL".to_owned(), base_url.to_owned());
+    let client = GOOGLE_CLIENT.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let env = Env::from_pairs(pairs.into_iter().chain([oauth]).chain(client));
     CLIENT.with(|client| Connectors::load(&env, client, &clock.shared()).unwrap())
 }
 
