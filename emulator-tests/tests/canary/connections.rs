@@ -11,7 +11,7 @@ use emulator_tests::stubs::{
 };
 use reqwest::{Method, StatusCode, header::CONTENT_TYPE, redirect};
 use serde_json::{Value, json};
-use shared::{ids::random_token, testing::UserConsent};
+use shared::testing::UserConsent;
 use url::Url;
 
 use crate::world::{Answer, World};
@@ -172,16 +172,12 @@ async fn consent(world: &World) {
                 refresh_token: Some(refresh_token),
             },
         );
-        let page = come_back(world, &format!("{state}x"), &code).await;
-        assert!(page.contains("error=invalid_state"), "{page}");
+        let answer = come_back(world, &format!("{state}x"), &code).await;
+        assert!(!answer.status.is_success(), "{answer:?}");
         world.google.oauth().fail_next(unavailable);
-        let page = come_back(world, &state, &code).await;
-        let expected = if unavailable > 0 {
-            "error="
-        } else {
-            "status=connected"
-        };
-        assert!(page.contains(expected), "{page}");
+        let answer = come_back(world, &state, &code).await;
+        let is_connected = answer.body["status"] == "connected";
+        assert_eq!(is_connected, unavailable == 0, "{answer:?}");
         world.google.oauth().fail_next(0);
     }
     for verifier in world.google.oauth().code_verifiers() {
@@ -210,18 +206,39 @@ async fn begin(world: &World) -> (String, String) {
     (state, parameter("code_challenge"))
 }
 
-/// Where the browser is sent that comes back from Google.
-async fn come_back(world: &World, state: &str, code: &str) -> String {
+/// The browser comes back from Google and is sent on to the page, which hands in what is in its
+/// address: in wrong fields first.
+async fn come_back(world: &World, state: &str, code: &str) -> Answer {
     let http = reqwest::Client::builder().no_proxy();
     let http = http.redirect(redirect::Policy::none()).build().unwrap();
-    let url = format!(
-        "{}/api/v1/integrations/google/callback",
-        world.harness.endpoints().api_url
-    );
-    let nonsense = random_token();
-    let query = [("state", state), ("code", code), ("scope", &nonsense)];
-    let request = http.get(url).query(&query);
-    let place = "GET /integrations/google/callback";
-    let answer = world.answers.send(place, request).await;
-    answer.location.unwrap()
+    let path = "/integrations/google/callback";
+    let url = format!("{}/api/v1{path}", world.harness.endpoints().api_url);
+    for query in [
+        vec![("state", code), ("codes", state)],
+        vec![("state", state), ("code", code)],
+    ] {
+        let request = http.get(&url).query(&query);
+        let answer = world.answers.send(&format!("GET {path}"), request).await;
+        let page = answer.location.unwrap();
+        let (address, _) = page.split_once('#').unwrap();
+        assert!(
+            !address.contains(code) && !address.contains(state),
+            "{address}"
+        );
+    }
+    let bodies = [
+        json!({ "state": { code: state } }),
+        json!({ "state": state, code: state }),
+        json!({ "status": code }),
+        json!([state, code]),
+    ];
+    let hand_in = async |body: &Value| {
+        let request = world.client.request(Method::POST, path).json(body);
+        world.answers.send(&format!("POST {path}"), request).await
+    };
+    for body in bodies {
+        let answer = hand_in(&body).await;
+        assert!(answer.status.is_client_error(), "{answer:?}");
+    }
+    hand_in(&json!({ "state": state, "code": code })).await
 }

@@ -39,11 +39,20 @@ const FILTER: &str = "debug,hidane=off,hidane_core=off,shared=trace,api=trace,de
     sync_google_workspace=trace";
 
 /// Where secrets are that somebody has asked for, or that are somebody's content.
-const HOMES: [Home; 7] = [
+const HOMES: [Home; 8] = [
     // The address of Google's consent screen brings it back.
     Home {
         canary: "state",
         place: "answer to POST /integrations/google/auth",
+    },
+    // Google brings them to the browser, which is sent on with them in the fragment.
+    Home {
+        canary: "state",
+        place: "answer to GET /integrations/google/callback",
+    },
+    Home {
+        canary: "authorization code",
+        place: "answer to GET /integrations/google/callback",
     },
     // They are shown to those who set up the webhooks.
     Home {
@@ -67,11 +76,6 @@ const HOMES: [Home; 7] = [
     Home {
         canary: "mail text",
         place: "answer to GET /executions/{id}",
-    },
-    // The engine hands its outputs from one commit to the next.
-    Home {
-        canary: "mail text",
-        place: "answer to POST /executions",
     },
 ];
 
