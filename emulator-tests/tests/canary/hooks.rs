@@ -2,9 +2,9 @@
 
 use aws_lc_rs::hmac;
 use emulator_tests::client::{Client, http_client};
-use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use shared::clock::{Clock, SystemClock};
 
 use crate::world::World;
 
@@ -24,7 +24,7 @@ async fn billing(world: &World) {
         "api_version": "2026-10-28.endive", "created": 1, "livemode": false,
         "pending_webhooks": 1, "request": null, "data": { "object": {} } });
     let event = event.to_string();
-    let now = Timestamp::now().as_second();
+    let now = SystemClock.now().as_second();
     let genuine = signature(&secret, now, &event);
     let http = http_client().unwrap();
     let url = format!("{}/webhooks/stripe", world.harness.endpoints().api_url);
