@@ -17,7 +17,7 @@ use self::{
     wire::{InstallationBody, UserBody, from_refusal},
 };
 use super::{
-    Account, Connector, Credentials, Endpoint, Error, GithubApp, Request,
+    Account, Connector, Credentials, Endpoint, Error, GithubApp, Request, Revocation,
     http::{Answer, Nature, bearer, send},
     input,
 };
@@ -149,19 +149,22 @@ impl Connector for Github {
         }
     }
 
-    /// A user's token ends in the user's settings only; an app stays installed, but the token that
-    /// is in memory ends.
-    async fn revoke(&self, credentials: &Credentials) -> Result<(), Error> {
+    /// A user's token ends in the user's settings only. An app stays installed and its key good, but
+    /// the token that is in memory ends.
+    async fn revoke(&self, credentials: &Credentials) -> Result<Revocation, Error> {
         let Credentials::GithubApp(app) = credentials else {
-            return Ok(());
+            return Ok(Revocation::NotPossible);
         };
-        let Some(token) = self.tokens.forget(app) else {
-            return Ok(());
+        let Some(token) = self.tokens.get(app) else {
+            return Ok(Revocation::NotPossible);
         };
         let session = self.session(token);
         let request = session.request(Method::DELETE, "/installation/token")?;
         match session.answer(request, Nature::Write).await {
-            Ok(_) | Err(Error::Unauthorized) => Ok(()),
+            Ok(_) | Err(Error::Unauthorized) => {
+                self.tokens.forget(app);
+                Ok(Revocation::NotPossible)
+            }
             Err(error) => Err(error),
         }
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Account, Connector, Credentials, Endpoint, Error, Request,
+    Account, Connector, Credentials, Endpoint, Error, Request, Revocation,
     http::{Answer, Nature, bearer, send},
     input,
     label::mask,
@@ -142,8 +142,8 @@ impl Connector for CustomerSendGrid {
     }
 
     /// A key that may only send cannot delete itself.
-    async fn revoke(&self, _: &Credentials) -> Result<(), Error> {
-        Ok(())
+    async fn revoke(&self, _: &Credentials) -> Result<Revocation, Error> {
+        Ok(Revocation::NotPossible)
     }
 }
 

@@ -15,7 +15,8 @@ use crate::error::Error;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Disconnected {
-    /// Whether the service has ended the credentials. Otherwise they have to be ended there.
+    /// Whether the service has ended the credentials; only Google offers it. Otherwise they have to
+    /// be ended there.
     revoked: bool,
 }
 

@@ -45,6 +45,23 @@ async fn a_service_that_does_not_revoke_is_told_and_nothing_is_kept() {
 }
 
 #[tokio::test]
+async fn a_service_that_offers_no_revocation_is_told_and_nothing_is_kept() {
+    let app = TestApp::new().await;
+    app.service.accept("sk_1", &seeds::account(None));
+    let body = json!({ "service": "stripe", "key": "sk_1" });
+    app.post("admin", "/integrations", &body).await;
+    app.service.offer_no_revocation();
+    let answer = app.delete("admin", &path(&only(&app).id)).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.body),
+        (200, json!({ "revoked": false }))
+    );
+    assert_eq!(app.db.count("integrations"), 0);
+    let records = app.records(&org_id("o1"));
+    assert_eq!(records.last().unwrap().metadata.0["revoked"], false);
+}
+
+#[tokio::test]
 async fn a_disconnection_whose_database_fails_can_be_repeated() {
     for spared in 0..8 {
         let app = TestApp::new().await;

@@ -4,7 +4,7 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPub
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use shared::{
-    connectors::{Connectors, Credentials, Error, GithubApp},
+    connectors::{Connectors, Credentials, Error, GithubApp, Revocation},
     models::IntegrationService::Github,
     testing::FixedClock,
 };
@@ -190,14 +190,16 @@ async fn a_new_token_that_is_refused_is_not_replaced() {
 }
 
 #[tokio::test]
-async fn revoking_ends_the_token_in_memory() {
+async fn revoking_ends_the_token_in_memory_and_not_the_apps_key() {
     let server = server().await;
     let connectors = connect_at(&server.uri(), &FixedClock::at(NOW));
     let github = connectors.get(Github).unwrap();
-    github.revoke(&github_app()).await.unwrap();
+    let revoked = github.revoke(&github_app()).await.unwrap();
+    assert_eq!(revoked, Revocation::NotPossible);
     assert_eq!(server.received_requests().await.unwrap().len(), 0);
     list(&connectors, &github_app()).await.unwrap();
-    github.revoke(&github_app()).await.unwrap();
+    let revoked = github.revoke(&github_app()).await.unwrap();
+    assert_eq!(revoked, Revocation::NotPossible);
     let sent = server.received_requests().await.unwrap();
     let last = sent.last().unwrap();
     assert_eq!(
