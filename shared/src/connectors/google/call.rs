@@ -58,6 +58,17 @@ impl<'a> Session<'a> {
     }
 }
 
+/// A search that has found nothing and not come to its end: what is looked for may be there.
+#[derive(Debug, thiserror::Error)]
+#[error("the search did not come to its end")]
+pub(super) struct Unfinished;
+
+impl From<Unfinished> for Error {
+    fn from(unfinished: Unfinished) -> Self {
+        Self::Unavailable(Box::new(unfinished))
+    }
+}
+
 /// Sends a request that changes nothing.
 pub(super) async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Error> {
     call(request, Nature::Read).await
