@@ -72,7 +72,8 @@ impl Github {
         let session = self.session(self.tokens.sign(app)?);
         let path = format!("/app/installations/{}/access_tokens", app.installation_id);
         let request = session.request(Method::POST, &path)?;
-        let created = session.answer(request, Nature::Read).await?.json()?;
+        let created = session.answer(request, Nature::Read).await;
+        let created = created.map_err(from_token_refusal)?.json()?;
         self.tokens.keep(app, created)
     }
 
@@ -167,6 +168,18 @@ impl Connector for Github {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// There are no tokens for an installation that was taken away (404) or suspended (403): only its
+/// owner can mend that, as if the key were bad
+/// (<https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app>).
+fn from_token_refusal(error: Error) -> Error {
+    let not_found = StatusCode::NOT_FOUND.as_u16();
+    match error {
+        Error::Forbidden { .. } => Error::Unauthorized,
+        Error::Rejected { status, .. } if status == not_found => Error::Unauthorized,
+        error => error,
     }
 }
 

@@ -115,7 +115,7 @@ async fn an_installation_that_gets_no_token_is_not_connected() {
         .check(&github_app())
         .await
         .unwrap_err();
-    assert!(matches!(error, Error::Forbidden { .. }), "{error:?}");
+    assert!(matches!(error, Error::Unauthorized), "{error:?}");
 }
 
 #[tokio::test]
@@ -153,10 +153,30 @@ async fn who_knows_only_the_numbers_of_an_app_gets_no_token_of_its() {
     let error = list(&connectors, &Credentials::GithubApp(other))
         .await
         .unwrap_err();
-    assert!(
-        matches!(error, Error::Rejected { status: 404, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Unauthorized), "{error:?}");
+}
+
+/// GitHub does not say that the key is bad, but nothing works until the owner has mended it: what
+/// is `Rejected` or `Forbidden` would leave the integration connected and nobody told.
+#[tokio::test]
+async fn an_app_that_was_uninstalled_or_suspended_is_refused_as_a_bad_key_is() {
+    for status in [403, 404] {
+        let server = MockServer::start().await;
+        answer(&server, "POST", TOKENS, ResponseTemplate::new(status)).await;
+        let connectors = connect_at(&server.uri(), &FixedClock::at(NOW));
+        let error = list(&connectors, &github_app()).await.unwrap_err();
+        assert!(matches!(error, Error::Unauthorized), "{status}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_of_new_tokens_is_no_matter_of_the_key() {
+    let server = MockServer::start().await;
+    let limited = ResponseTemplate::new(403).insert_header("retry-after", "7");
+    answer(&server, "POST", TOKENS, limited).await;
+    let connectors = connect_at(&server.uri(), &FixedClock::at(NOW));
+    let error = list(&connectors, &github_app()).await.unwrap_err();
+    assert!(matches!(error, Error::RateLimited { .. }), "{error:?}");
 }
 
 #[tokio::test]
