@@ -30,7 +30,7 @@ pub struct Action {
     /// What a repeat does.
     pub effect: Effect,
     /// Whether people are asked before it is done, unless a workflow says otherwise: it sends,
-    /// charges or deletes what cannot be taken back.
+    /// charges, deletes or replaces what cannot be taken back.
     pub asks_first: bool,
     /// Scopes of which the integration must have been granted one, if the service knows scopes.
     pub scopes: &'static [&'static str],
@@ -186,6 +186,31 @@ mod tests {
                 action.name
             );
         }
+    }
+
+    /// What is changed here changes what happens after a crash, and whom workflows ask.
+    #[test]
+    fn what_acts_is_done_again_and_asked_for_as_here() {
+        let acting = all().filter(|action| action.effect != Effect::Read);
+        let acting: Vec<_> = acting
+            .map(|action| (action.name, action.effect, action.asks_first))
+            .collect();
+        let expected = [
+            ("google.gmail.send", Effect::Keyed, true),
+            ("google.calendar.create", Effect::Keyed, true),
+            ("google.drive.create", Effect::Keyed, false),
+            ("google.docs.create", Effect::Keyed, false),
+            ("google.sheets.append", Effect::Once, false),
+            ("stripe.charges.refund", Effect::Keyed, true),
+            ("stripe.invoices.create", Effect::Keyed, true),
+            ("stripe.invoices.send", Effect::Keyed, true),
+            ("github.issues.create", Effect::Once, false),
+            ("github.comments.create", Effect::Once, false),
+            ("github.files.put", Effect::Keyed, false),
+            ("twilio.sms.send", Effect::Once, true),
+            ("sendgrid.mail.send", Effect::Once, true),
+        ];
+        assert_eq!(acting, expected);
     }
 
     #[test]

@@ -107,28 +107,31 @@ pub(super) const ACTIONS: &[Action] = &[
             Field::optional("timeZone", FieldKind::Text, "An IANA name, for the answer."),
         ],
     ),
-    action(
-        "google.calendar.create",
-        "Create an appointment",
-        "Puts an appointment into a calendar.",
-        Effect::Keyed,
-        CALENDAR,
-        &[
-            Field::required("summary", FieldKind::Text, "The title."),
-            Field::required("start", FieldKind::Instant, "The begin."),
-            Field::required("end", FieldKind::Instant, "The end."),
-            Field::optional("timeZone", FieldKind::Text, "An IANA name."),
-            Field::optional("details", FieldKind::Text, "What it is about."),
-            Field::optional("location", FieldKind::Text, "Where it is."),
-            Field::optional("attendees", FieldKind::Texts, "Addresses of guests."),
-            Field::optional("notify", FieldKind::Flag, "Whether guests get a mail."),
-            Field::optional(
-                "calendar",
-                FieldKind::Text,
-                "The calendar; `primary` unless told.",
-            ),
-        ],
-    ),
+    Action {
+        asks_first: true,
+        ..action(
+            "google.calendar.create",
+            "Create an appointment",
+            "Puts an appointment into a calendar, and invites its guests.",
+            Effect::Keyed,
+            CALENDAR,
+            &[
+                Field::required("summary", FieldKind::Text, "The title."),
+                Field::required("start", FieldKind::Instant, "The begin."),
+                Field::required("end", FieldKind::Instant, "The end."),
+                Field::optional("timeZone", FieldKind::Text, "An IANA name."),
+                Field::optional("details", FieldKind::Text, "What it is about."),
+                Field::optional("location", FieldKind::Text, "Where it is."),
+                Field::optional("attendees", FieldKind::Texts, "Addresses of guests."),
+                Field::optional("notify", FieldKind::Flag, "Whether guests get a mail."),
+                Field::optional(
+                    "calendar",
+                    FieldKind::Text,
+                    "The calendar; `primary` unless told.",
+                ),
+            ],
+        )
+    },
     action(
         "google.drive.list",
         "List files",
