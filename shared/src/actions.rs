@@ -206,7 +206,7 @@ mod tests {
             ("stripe.invoices.send", Effect::Keyed, true),
             ("github.issues.create", Effect::Once, false),
             ("github.comments.create", Effect::Once, false),
-            ("github.files.put", Effect::Keyed, false),
+            ("github.files.put", Effect::Once, true),
             ("twilio.sms.send", Effect::Once, true),
             ("sendgrid.mail.send", Effect::Once, true),
         ];

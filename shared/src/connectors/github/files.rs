@@ -57,7 +57,7 @@ pub(super) struct PutInput {
 }
 
 /// Reads first: what is there names the version that is replaced, and the same content needs no
-/// commit, so a repeat makes none.
+/// commit. A repeat would read anew, and replace what somebody has committed in between.
 pub(super) async fn put(session: &Session<'_>, input: &PutInput) -> Result<Value, Error> {
     if input.content.len() > MAX_CONTENT_BYTES {
         return Err(input::refused("content", "has more than 1 MiB"));
