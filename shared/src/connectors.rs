@@ -11,6 +11,7 @@ mod http;
 mod input;
 mod label;
 mod llm_keys;
+mod mail_address;
 mod sendgrid;
 mod set;
 mod stripe;

@@ -11,7 +11,6 @@ use super::call::{Session, Unfinished, read, segment, write};
 use crate::{connectors::Error, ids::fingerprint};
 
 use compose::Mail;
-pub(super) use compose::check_addresses;
 use content::{Body, Message};
 
 const MESSAGES: &str = "/gmail/v1/users/me/messages";
