@@ -23,8 +23,8 @@ use shared::{
         AuditAction, Integration, IntegrationService, IntegrationStatus, Principal, SyncStatus,
         Timestamp,
     },
-    store::{Listing, Page, Store},
-    vault::Vault,
+    store::{Listing, Page, Store, Write},
+    vault::{Connection, Vault},
 };
 
 pub(crate) use self::{
@@ -131,6 +131,25 @@ pub(crate) async fn view(
 
 /// What an id is answered that is nobody's, or another organization's.
 const NO_SUCH: Error = Error::NotFound("integration");
+
+/// The writes that keep the connection with who has made it.
+async fn keep(
+    hub: &Hub,
+    principal: &Principal,
+    connection: &Connection,
+    now: Timestamp,
+) -> Result<(Vec<Write>, IntegrationSummary), Error> {
+    let (mut writes, before) = hub.vault()?.keep_connection(connection).await?;
+    let action = match before {
+        Some(_) => AuditAction::IntegrationReconnect,
+        None => AuditAction::IntegrationConnect,
+    };
+    let integration = connection.integration();
+    let (org_id, uid) = (&principal.org_id, &principal.uid);
+    let entry = entry(org_id, uid, action, &integration.id, integration.service);
+    writes.extend(hub.trail.append(entry, now).await?);
+    Ok((writes, integration.into()))
+}
 
 fn entry(
     org_id: &OrgId,

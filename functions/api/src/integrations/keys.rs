@@ -3,13 +3,12 @@ use serde::Serialize;
 use shared::{
     connectors::{self, Credentials, GithubApp, TwilioAccount},
     ids::{IntegrationId, fingerprint},
-    models::{AuditAction, IntegrationService, Principal, Timestamp},
+    models::{IntegrationService, Principal, Timestamp},
     retry::Transient,
-    store::Write,
-    vault::{self, Connecting, Connection},
+    vault::{self, Connecting},
 };
 
-use super::{Hub, IntegrationSummary, NO_SUCH, entry};
+use super::{Hub, IntegrationSummary, NO_SUCH, keep};
 use crate::{
     error::{Error, Problem},
     idempotency::{Done, Once},
@@ -71,25 +70,6 @@ pub(crate) async fn reconnect(
     let connection = &sealed?;
     once.commit(&hub.store, || keep(hub, principal, connection, now))
         .await
-}
-
-/// The writes that keep the connection with who has made it.
-async fn keep(
-    hub: &Hub,
-    principal: &Principal,
-    connection: &Connection,
-    now: Timestamp,
-) -> Result<(Vec<Write>, IntegrationSummary), Error> {
-    let (mut writes, before) = hub.vault()?.keep_connection(connection).await?;
-    let action = match before {
-        Some(_) => AuditAction::IntegrationReconnect,
-        None => AuditAction::IntegrationConnect,
-    };
-    let integration = connection.integration();
-    let (org_id, uid) = (&principal.org_id, &principal.uid);
-    let entry = entry(org_id, uid, action, &integration.id, integration.service);
-    writes.extend(hub.trail.append(entry, now).await?);
-    Ok((writes, integration.into()))
 }
 
 fn connecting(principal: &Principal, service: IntegrationService) -> Connecting<'_> {
