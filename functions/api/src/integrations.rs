@@ -191,16 +191,14 @@ impl From<&Integration> for IntegrationSummary {
     }
 }
 
-/// One scope for each action that cannot be carried out; a service that tells of no scopes misses
-/// none.
+/// What the actions of a service lack, each scope once.
 fn missing_scopes(service: IntegrationService, granted: &[String]) -> Vec<String> {
-    let is_granted = |scope: &&str| granted.iter().any(|granted| granted == *scope);
-    let mut missing = Vec::new();
-    for action in actions::all().filter(|action| action.service == service) {
-        let first = action.scopes.first().filter(|_| !granted.is_empty());
-        let first = first.filter(|_| !action.scopes.iter().any(is_granted));
-        let new = first.filter(|first| !missing.iter().any(|known| known == *first));
-        missing.extend(new.map(|scope| (*scope).to_owned()));
+    let actions = actions::all().filter(|action| action.service == service);
+    let mut missing: Vec<String> = Vec::new();
+    for scope in actions.flat_map(|action| action.missing_scopes(granted)) {
+        if !missing.iter().any(|known| known == scope) {
+            missing.push(scope.to_owned());
+        }
     }
     missing
 }

@@ -20,9 +20,9 @@ pub enum Error {
     #[error("the integration needs to be connected again")]
     Broken,
     /// The user has not granted what the action needs.
-    #[error("the integration lacks a scope that its owner can grant: {}", scopes.join(", "))]
+    #[error("the integration lacks what its owner can grant: {}", scopes.join(", "))]
     NeedsConsent {
-        /// Scopes of which one is enough.
+        /// The scopes to ask its owner for.
         scopes: Vec<String>,
     },
     /// The credentials are of another account than those before.
