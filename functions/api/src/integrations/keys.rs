@@ -56,15 +56,22 @@ pub(crate) async fn reconnect(
     now: Timestamp,
 ) -> Result<Done<IntegrationSummary>, Error> {
     let found = hub.store.find_integration(&principal.org_id, id).await?;
-    let service = found.ok_or(NO_SUCH)?.value.service;
+    let integration = found.ok_or(NO_SUCH)?.value;
+    let service = integration.service;
     let vault = hub.vault()?;
     let credentials = keys.credentials(service)?;
     let connecting = connecting(principal, service);
     let checked = vault.check(service, &credentials).await;
     let account = checked.map_err(|error| from_check(error, service, keys))?;
-    let sealed = vault.seal_again(id, &connecting, &account, &credentials);
+    let sealed = vault.seal_again(&integration, &connecting, &account, &credentials);
     let sealed = sealed.await.map_err(|error| match error {
-        vault::Error::OtherAccount => invalid(keys.secret_field(service), "is of another account"),
+        vault::Error::OtherAccount { is_named } => {
+            let message = match is_named {
+                true => "is of another account",
+                false => tells_no_account(service),
+            };
+            invalid(keys.secret_field(service), message)
+        }
         error => error.into(),
     });
     let connection = &sealed?;
@@ -176,6 +183,16 @@ fn from_check(error: vault::Error, service: IntegrationService, keys: &Keys) -> 
             }
         }
         error => error.into(),
+    }
+}
+
+/// What the key lacks, so that nobody can tell whether it is of the same account.
+fn tells_no_account(service: IntegrationService) -> &'static str {
+    match service {
+        IntegrationService::Stripe => {
+            "does not tell whose it is: it needs the permission to read the account"
+        }
+        _ => "does not tell whose it is",
     }
 }
 

@@ -134,11 +134,16 @@ async fn a_new_key_of_the_same_account_mends_an_integration() {
         .accept("sk_new", &seeds::account(Some("acct_1")));
     app.service
         .accept("sk_foreign", &seeds::account(Some("acct_2")));
-    for key in ["sk_foreign", "sk_unknown"] {
+    app.service.accept("rk_nameless", &seeds::account(None));
+    for key in ["sk_foreign", "sk_unknown", "rk_nameless"] {
         let answer = app.post("admin", &reconnect, &json!({ "key": key })).await;
         assert_eq!(answer.refusal(), (400, "invalid_argument"), "{key}");
         assert_eq!(answer.fields(), ["key"], "{key}");
     }
+    let nameless = json!({ "key": "rk_nameless" });
+    let refused = app.post("admin", &reconnect, &nameless).await;
+    let lacks = "the permission to read the account";
+    assert!(refused.body.to_string().contains(lacks), "{}", refused.body);
     let named = json!({ "service": "stripe", "key": "sk_new" });
     assert_eq!(
         app.post("admin", &reconnect, &named).await.fields(),

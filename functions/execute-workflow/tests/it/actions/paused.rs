@@ -23,6 +23,7 @@ async fn integrate(app: &App, id: &str, service: IntegrationService, status: Int
         owner_uid: Uid::parse("u1").unwrap(),
         service,
         account_label: "a".to_owned(),
+        is_of_key: false,
         credentials: "sealed".into(),
         status,
         error_cause: None,
