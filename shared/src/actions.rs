@@ -49,6 +49,9 @@ pub enum Effect {
     Read,
     /// Nothing more happens: the service knows the key, or what was made can be found by it.
     Keyed,
+    /// Nothing more happens, once what was made can be found by the key: a search may not see it for
+    /// some seconds.
+    Searched,
     /// It happens again, so it is done at most once.
     Once,
 }
@@ -211,10 +214,10 @@ mod tests {
             .map(|action| (action.name, action.effect, action.asks_first))
             .collect();
         let expected = [
-            ("google.gmail.send", Effect::Keyed, true),
+            ("google.gmail.send", Effect::Searched, true),
             ("google.calendar.create", Effect::Keyed, true),
-            ("google.drive.create", Effect::Keyed, false),
-            ("google.docs.create", Effect::Keyed, false),
+            ("google.drive.create", Effect::Searched, false),
+            ("google.docs.create", Effect::Searched, false),
             ("google.sheets.append", Effect::Once, false),
             ("stripe.charges.refund", Effect::Keyed, true),
             ("stripe.invoices.create", Effect::Keyed, true),

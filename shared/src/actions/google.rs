@@ -75,7 +75,7 @@ pub(super) const ACTIONS: &[Action] = &[
             "google.gmail.send",
             "Send a mail",
             "Sends a message, or answers one.",
-            Effect::Keyed,
+            Effect::Searched,
             GMAIL_SEND,
             &[
                 Field::required("to", FieldKind::Texts, "Addresses."),
@@ -164,7 +164,7 @@ pub(super) const ACTIONS: &[Action] = &[
         "google.drive.create",
         "Create a file",
         "Makes a file with text in it.",
-        Effect::Keyed,
+        Effect::Searched,
         DRIVE,
         &[
             Field::required("name", FieldKind::Text, "The file's name."),
@@ -181,7 +181,7 @@ pub(super) const ACTIONS: &[Action] = &[
         "google.docs.create",
         "Create a document",
         "Makes a Google document from text or Markdown.",
-        Effect::Keyed,
+        Effect::Searched,
         DRIVE,
         &[
             Field::required("title", FieldKind::Text, "The document's name."),

@@ -171,15 +171,6 @@ pub fn delete_unchanged(integration: &Versioned<Integration>) -> [Write; 2] {
     ]
 }
 
-/// Deletes the integration and what people may see of it.
-#[must_use]
-pub fn delete(id: &IntegrationId) -> [Write; 2] {
-    [
-        super::delete(path(id), Precondition::None),
-        super::delete(mirror_path(id), Precondition::None),
-    ]
-}
-
 /// The precondition of the integration itself guards it: both are written in one commit.
 fn mirror(integration: &Integration) -> Result<Write, Error> {
     let status = SyncStatus {

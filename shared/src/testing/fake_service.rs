@@ -56,6 +56,12 @@ impl FakeService {
         lock(&self.state).accounts.remove(secret);
     }
 
+    /// Whose a key or an access token is, if it is anybody's.
+    #[must_use]
+    pub fn account_of(&self, secret: &str) -> Option<Account> {
+        lock(&self.state).accounts.get(secret).cloned()
+    }
+
     /// Has the next calls fail, one with each error.
     pub fn fail_next(&self, errors: impl IntoIterator<Item = Error>) {
         lock(&self.state).failures.extend(errors);

@@ -5,12 +5,8 @@ use crate::{
     actions::{Action, Effect},
     connectors::{self, Connector, Request},
     ids::IntegrationId,
-    models::{Integration, IntegrationStatus},
     retry::{Policy, Transient, retry},
 };
-
-/// Integrations of one service that are looked at to find the only one that is connected.
-const MAX_READ: u32 = 100;
 
 /// The cause of an integration whose service does not take the credentials any more.
 const UNAUTHORIZED: &str = "unauthorized";
@@ -65,22 +61,20 @@ impl Vault {
         looked.await?
     }
 
-    /// The integration that the call names, or the only one of the service that works.
+    /// The integration that the call names, or the only one of the service. One that is broken counts
+    /// as well: what was to be done with one account is not done with another meanwhile.
     async fn find_id(&self, call: &Call<'_>) -> Result<IntegrationId, Error> {
         let (store, org_id, service) = (&self.store, call.org_id, call.action.service);
         if let Some(id) = call.integration_id {
             return Ok(id.clone());
         }
-        let found = store.list_integrations_of_service(org_id, service, MAX_READ);
-        let found = found.await?;
-        let is_connected =
-            |integration: &&Integration| integration.status == IntegrationStatus::Connected;
-        let mut connected = found.iter().map(|found| &found.value).filter(is_connected);
-        match (connected.next(), connected.next()) {
-            (Some(only), None) => Ok(only.id.clone()),
-            (Some(_), Some(_)) => Err(Error::Ambiguous),
-            (None, _) if found.is_empty() => Err(Error::NotConnected),
-            (None, _) => Err(Error::Broken),
+        let found = store
+            .list_integrations_of_service(org_id, service, 2)
+            .await?;
+        match found.as_slice() {
+            [] => Err(Error::NotConnected),
+            [only] => Ok(only.value.id.clone()),
+            _ => Err(Error::Ambiguous),
         }
     }
 
@@ -110,7 +104,7 @@ impl Vault {
         call: &Call<'_>,
         usable: &Usable,
     ) -> Result<Value, Failure> {
-        let failed = |error| Failure::new(error, call.action.effect);
+        let failed = |error| Failure::new(error, call);
         let (id, rate) = (&usable.integration.id, Rate::of(call.action));
         self.throttle.wait(id, rate).await.map_err(failed)?;
         let request = Request {
@@ -138,11 +132,13 @@ struct Failure {
 }
 
 impl Failure {
-    fn new(error: connectors::Error, effect: Effect) -> Self {
-        let may_repeat = match effect {
-            Effect::Read | Effect::Keyed => error.is_transient(),
-            Effect::Once => error.is_transient() && !error.may_have_happened(),
+    fn new(error: connectors::Error, call: &Call<'_>) -> Self {
+        let is_done_again_unseen = match call.action.effect {
+            Effect::Read | Effect::Keyed => call.at_most_once,
+            Effect::Searched | Effect::Once => true,
         };
+        let may_repeat =
+            error.is_transient() && !(is_done_again_unseen && error.may_have_happened());
         Self { error, may_repeat }
     }
 }

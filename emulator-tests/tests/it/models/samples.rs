@@ -296,6 +296,7 @@ pub(crate) fn approval() -> Approval {
             name: "google.gmail.send".to_owned(),
             input: awkward_json().into(),
             request_hash: "00fd".to_owned(),
+            account: None,
         }),
         roles: vec![Role::Admin, Role::User],
         required: 2,

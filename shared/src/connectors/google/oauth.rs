@@ -36,7 +36,7 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an access token lasts when Google does not tell. It tells 3,599 s in practice.
-const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
 
 type Client = oauth2::Client<
     Refusal,

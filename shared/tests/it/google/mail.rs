@@ -3,9 +3,9 @@ use base64::{
     engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD},
 };
 use serde_json::{Value, json};
-use shared::connectors::Error;
+use shared::{connectors::Error, testing::discovery::Call};
 
-use super::fake::{Call, Google, failure, reply, unchecked};
+use super::fake::{Google, failure, reply, unchecked};
 
 const LIST: &str = "gmail.users.messages.list";
 const GET: &str = "gmail.users.messages.get";

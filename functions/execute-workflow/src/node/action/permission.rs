@@ -5,7 +5,7 @@ use shared::{
     models::{ApprovalStatus, AskedAction},
 };
 
-use super::{ActionCall, Call, Effect, Failure, Outcome, Stop};
+use super::{ActionCall, Call, Effect, Failure, Outcome, Stop, account::Need};
 use crate::{
     AppState,
     node::approval::{Question, withdrawn},
@@ -21,19 +21,22 @@ const SHOWN_OF_ITEM: usize = 200;
 /// Asks people whether an action may be carried out.
 pub(super) struct Permission {
     question: Question,
+    need: Need,
     request_hash: String,
 }
 
 impl Permission {
-    /// The approvers are shown what is going to be done.
+    /// The approvers are shown what is going to be done, and with whose account.
     pub(super) fn of(call: &ActionCall, approvers: &Approvers) -> Self {
         let request_hash = call.request_hash();
         let asked = AskedAction {
             name: call.action.name.to_owned(),
             input: shown(&call.input).into(),
             request_hash: request_hash.clone(),
+            account: None,
         };
         Self {
+            need: Need::of(call),
             question: Question::about(call.action.title, asked, approvers.clone()),
             request_hash,
         }
@@ -52,7 +55,9 @@ impl Effect for Permission {
 
     /// Approved is what people were asked, and nothing else.
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
-        let approval = self.question.decide(state, call).await?;
+        let account = self.need.find(&state.store, &call.execution.org_id).await?;
+        let question = self.question.clone().with(account);
+        let approval = question.decide(state, call).await?;
         let asked = approval.action.map(|action| action.request_hash);
         let failure = match approval.status {
             ApprovalStatus::Pending => return Err(Stop::Pending(approval.expires_at)),

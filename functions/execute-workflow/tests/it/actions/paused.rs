@@ -16,7 +16,12 @@ use shared::{
 use super::{COMMENT, app, comment};
 use crate::app::{App, org_id, trigger};
 
-async fn integrate(app: &App, id: &str, service: IntegrationService, status: IntegrationStatus) {
+pub(super) async fn integrate(
+    app: &App,
+    id: &str,
+    service: IntegrationService,
+    status: IntegrationStatus,
+) {
     let integration = Integration {
         id: id.parse().unwrap(),
         org_id: org_id(),
