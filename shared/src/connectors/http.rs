@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     RequestBuilder, Response, StatusCode,
     header::{HeaderMap, HeaderValue},
@@ -26,6 +27,13 @@ const MAX_REASON_BYTES: usize = 64;
 
 /// Codes below this many bytes do not give a key away.
 const MIN_ECHO_BYTES: usize = 8;
+
+/// What stands for itself in a path: the unreserved characters of RFC 3986 section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Where a service is called.
 #[derive(Clone, Debug)]
@@ -192,6 +200,11 @@ pub(super) fn secret_header(value: &str) -> Result<HeaderValue, Error> {
     let mut value = HeaderValue::from_str(value).map_err(|_| Error::Unauthorized)?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// Text as one segment of a path. Dots alone are not encoded: `.` and `..` are up to the caller.
+pub(super) fn path_segment(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 /// What [`secret_header`] has made.

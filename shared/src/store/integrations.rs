@@ -210,6 +210,7 @@ mod tests {
             owner_uid: Uid::parse("u1").unwrap(),
             service: IntegrationService::Google,
             account_label: "a…@example.com".to_owned(),
+            is_of_key: false,
             credentials: "sealed".into(),
             status: IntegrationStatus::Connected,
             error_cause: None,

@@ -5,7 +5,6 @@ use crate::{
     actions::{Action, Effect},
     connectors::{self, Connector, Request},
     ids::IntegrationId,
-    models::Integration,
     retry::{Policy, Transient, retry},
 };
 
@@ -80,16 +79,12 @@ impl Vault {
     }
 
     async fn carry_out(&self, call: &Call<'_>, usable: &Usable) -> Result<Value, Error> {
-        let needs_consent = || Error::NeedsConsent {
-            scopes: call
-                .action
-                .scopes
-                .iter()
-                .map(|scope| (*scope).to_owned())
-                .collect(),
-        };
-        if !is_granted(&usable.integration, call.action) {
-            return Err(needs_consent());
+        let missing = call
+            .action
+            .missing_scopes(&usable.integration.granted_scopes);
+        let missing: Vec<_> = missing.map(str::to_owned).collect();
+        if !missing.is_empty() {
+            return Err(Error::NeedsConsent { scopes: missing });
         }
         let connector = self.connectors.get(call.action.service);
         let connector = connector.ok_or(Error::NotConnected)?;
@@ -98,7 +93,7 @@ impl Vault {
         done.map_err(|failure| match failure.error {
             connectors::Error::Forbidden {
                 needs_consent: true,
-            } => needs_consent(),
+            } => needs_consent(call.action),
             error => error.into(),
         })
     }
@@ -122,13 +117,12 @@ impl Vault {
     }
 }
 
-/// Google names scopes in full; services without scopes grant what the key allows.
-fn is_granted(integration: &Integration, action: &Action) -> bool {
-    let granted = &integration.granted_scopes;
-    let mut scopes = action.scopes.iter();
-    scopes.len() == 0
-        || granted.is_empty()
-        || scopes.any(|scope| granted.iter().any(|one| one == scope))
+/// The service misses a scope that it has told of before: which one it does not say.
+fn needs_consent(action: &Action) -> Error {
+    let scopes = action.scopes.iter().filter_map(|group| group.first());
+    Error::NeedsConsent {
+        scopes: scopes.map(|&scope| scope.to_owned()).collect(),
+    }
 }
 
 /// A call that was not carried out, and whether it may be tried again.

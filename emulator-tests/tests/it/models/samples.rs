@@ -433,6 +433,7 @@ pub(crate) fn integration() -> Integration {
         owner_uid: uid(),
         service: IntegrationService::Google,
         account_label: "a***@example.com".to_owned(),
+        is_of_key: true,
         credentials: "AAAA".into(),
         status: IntegrationStatus::Error,
         error_cause: Some("invalid_grant".to_owned()),

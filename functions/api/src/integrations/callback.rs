@@ -5,7 +5,7 @@ use shared::{
         google::oauth::{self, Granted},
     },
     ids::IntegrationId,
-    models::{AuditAction, IntegrationService, OAuthState, Principal, Timestamp},
+    models::{IntegrationService, OAuthState, Principal, Timestamp},
     store::{self, commit_contended, oauth_states},
     vault::{self, Connecting, Connection},
 };
@@ -13,7 +13,7 @@ use shared::{
 use super::{
     Hub,
     consent::{self, Consent},
-    entry, features,
+    features, keep,
 };
 use crate::error::Error;
 
@@ -81,10 +81,10 @@ pub(crate) async fn finish_google_consent(
     let missing = features::missing(&state.scopes, &granted.scopes);
     match seal(hub, principal, granted).await? {
         Some(connection) => {
-            keep(hub, principal, &connection, now).await?;
-            let integration_id = connection.id().clone();
+            let connection = &connection;
+            let kept = commit_contended(&hub.store, || keep(hub, principal, connection, now));
             Ok(Finished::Connected {
-                integration_id,
+                integration_id: kept.await?.id,
                 missing,
             })
         }
@@ -156,27 +156,6 @@ async fn seal(
     let credentials = Credentials::Google(tokens);
     let sealed = vault.seal_for(&connecting, &account, &credentials);
     Ok(Some(sealed.await?))
-}
-
-async fn keep(
-    hub: &Hub,
-    principal: &Principal,
-    connection: &Connection,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let kept = commit_contended(&hub.store, || async move {
-        let (mut writes, before) = hub.vault()?.keep_connection(connection).await?;
-        let action = match before {
-            Some(_) => AuditAction::IntegrationReconnect,
-            None => AuditAction::IntegrationConnect,
-        };
-        let (org_id, uid) = (&principal.org_id, &principal.uid);
-        let service = IntegrationService::Google;
-        let entry = entry(org_id, uid, action, connection.id(), service);
-        writes.extend(hub.trail.append(entry, now).await?);
-        Ok::<_, Error>((writes, ()))
-    });
-    kept.await
 }
 
 impl Unfinished {

@@ -124,6 +124,7 @@ impl Scene {
             owner_uid: Uid::parse("u1").unwrap(),
             service: IntegrationService::Github,
             account_label: "a".to_owned(),
+            is_of_key: false,
             credentials: "".into(),
             status: IntegrationStatus::Connected,
             error_cause: None,

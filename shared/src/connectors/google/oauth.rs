@@ -251,8 +251,8 @@ fn access_token(response: &BasicTokenResponse) -> SecretString {
 }
 
 fn refresh_token(response: &BasicTokenResponse) -> Option<SecretString> {
-    let token = response.refresh_token()?;
-    Some(token.secret().clone().into())
+    let token = response.refresh_token()?.secret();
+    (!token.is_empty()).then(|| token.clone().into())
 }
 
 fn scopes(response: &BasicTokenResponse) -> Option<Vec<String>> {

@@ -213,6 +213,28 @@ async fn a_mail_that_was_sent_before_is_found_and_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_mail_that_was_sent_before_is_found_behind_an_empty_page() {
+    let empty = json!({ "nextPageToken": "p2" });
+    let found = json!({ "messages": [{ "id": "m1", "threadId": "t1" }] });
+    let google = Google::answering([reply(LIST, empty), reply(LIST, found)]).await;
+    let (output, calls) = google.done("google.gmail.send", mail()).await;
+    assert_eq!((output["messageId"].as_str(), calls.len()), (Some("m1"), 2));
+    assert_eq!(calls[1].parameter("pageToken"), Some("p2"));
+    assert_eq!(calls[0].parameter("q"), calls[1].parameter("q"));
+}
+
+#[tokio::test]
+async fn a_mail_is_not_sent_after_a_search_without_an_end() {
+    let pages = (0..30).map(|_| reply(LIST, json!({ "nextPageToken": "p" })));
+    let google = Google::answering(pages).await;
+    let error = google
+        .perform("google.gmail.send", mail())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+}
+
+#[tokio::test]
 async fn a_mail_that_cannot_be_looked_for_is_not_sent() {
     let google = Google::answering([unchecked(LIST, failure(500, "backendError"))]).await;
     let error = google

@@ -13,6 +13,8 @@ use super::support::{SEARCH, World, account, perform, perform_as};
 
 const APPEND: &str = "google.sheets.append";
 const DRIVE: &str = "https://www.googleapis.com/auth/drive.file";
+const MAIL_READ: &str = "https://www.googleapis.com/auth/gmail.readonly";
+const MAIL_SEND: &str = "https://www.googleapis.com/auth/gmail.send";
 const SHEETS: &str = "https://www.googleapis.com/auth/spreadsheets";
 
 fn unavailable() -> connectors::Error {
@@ -71,6 +73,30 @@ async fn a_scope_that_was_not_granted_is_named_without_a_call() {
     };
     assert_eq!(scopes, [SHEETS]);
     assert!(world.used().is_empty());
+}
+
+/// Sending looks for the mail first, so that who may not read is told so, and not to grant what is
+/// granted.
+#[tokio::test]
+async fn each_scope_that_an_action_needs_is_asked_for() {
+    for (granted, missing) in [(MAIL_SEND, MAIL_READ), (MAIL_READ, MAIL_SEND)] {
+        let world = World::new().await;
+        let account = Account {
+            scopes: vec![granted.to_owned()],
+            ..account()
+        };
+        world.service.accept("access-0", &account);
+        let tokens = world.tokens("access-0", 3_600);
+        world
+            .connect(IntegrationService::Google, &account, &tokens)
+            .await;
+        let refused = perform(&world.vaults[0], "google.gmail.send", None).await;
+        let Err(Error::NeedsConsent { scopes }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(scopes, [missing]);
+        assert!(world.used().is_empty());
+    }
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ pub(super) async fn integrate(
         owner_uid: Uid::parse("u1").unwrap(),
         service,
         account_label: "a".to_owned(),
+        is_of_key: false,
         credentials: "sealed".into(),
         status,
         error_cause: None,
