@@ -9,6 +9,7 @@
 )]
 
 mod connections;
+mod dead_letters;
 mod hooks;
 mod runs;
 mod world;
@@ -107,6 +108,7 @@ async fn no_secret_shows_anywhere() {
     connections::connect_all(&world).await;
     runs::run_all(&world).await;
     hooks::knock(&world).await;
+    dead_letters::arrive(&world).await;
     let finds = world.scan(&HOMES);
     println!("{}", world.size());
     assert!(finds.is_empty(), "{}", tell(&finds));

@@ -41,7 +41,7 @@ pub(crate) struct World {
     pub(crate) answers: Answers,
     pub(crate) store: Store,
     log: Log,
-    witness: Arc<Witness>,
+    pub(crate) witness: Arc<Witness>,
     _llm: OpenAi,
     _directory: TempDir,
     firestore: EmbeddedFirestore,
