@@ -232,6 +232,7 @@ async fn a_process_that_was_frozen_past_its_lease_does_not_overwrite_the_newer_t
         action: actions::find(SEARCH).unwrap(),
         input: &json!({ "query": "x" }),
         idempotency_key: "k1",
+        at_most_once: false,
     };
     world.vault.perform(&call).await.unwrap();
     assert_eq!(world.used(), vec!["token-refreshed-2"; 3]);
