@@ -10,6 +10,7 @@ pub mod price;
 mod provider;
 pub mod providers;
 mod request;
+pub mod router;
 mod stream;
 mod usage;
 
