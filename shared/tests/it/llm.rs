@@ -2,10 +2,12 @@
 //! servers answer, fits the vendors' published schemas.
 
 mod anthropic;
+mod anthropic_stream;
 mod breaks;
 mod embeddings;
 mod fixtures;
 mod gemini;
+mod gemini_stream;
 mod openai;
 mod openai_stream;
 mod responses;

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use shared::{
     llm::{
-        ChatRequest, ChatResponse, Delta, Error, FinishReason, Image, Message, OutputFormat, Part,
-        ProviderName::Anthropic, Role, ToolCall, ToolChoice, Usage,
+        ChatRequest, ChatResponse, Error, FinishReason, Image, Message, OutputFormat, Part,
+        ProviderName::Anthropic, Role, ToolChoice, Usage,
     },
     retry::Transient,
 };
@@ -13,13 +13,11 @@ use wiremock::{Request, ResponseTemplate};
 
 use super::{
     fixtures::{call, json_schema, request, request_with_tools, schema, tool},
-    server::{
-        KEY, chat, named_events, ok, only_request, pieces, provider, server, stream, streamed,
-    },
+    server::{KEY, chat, ok, only_request, provider, server, stream},
 };
 use crate::contract::check_anthropic;
 
-fn usage(output_tokens: i64) -> Value {
+pub(super) fn usage(output_tokens: i64) -> Value {
     json!({
         "input_tokens": 10,
         "cache_creation_input_tokens": 3,
@@ -34,7 +32,7 @@ fn usage(output_tokens: i64) -> Value {
     })
 }
 
-fn used() -> Usage {
+pub(super) fn used() -> Usage {
     Usage {
         input_tokens: 17,
         output_tokens: 7,
@@ -45,7 +43,7 @@ fn used() -> Usage {
     }
 }
 
-fn message(content: Value, stop_reason: Option<&str>, output_tokens: i64) -> Value {
+pub(super) fn message(content: Value, stop_reason: Option<&str>, output_tokens: i64) -> Value {
     json!({
         "id": "msg_1",
         "type": "message",
@@ -262,7 +260,7 @@ async fn an_answer_without_usage_counts_as_the_most_it_can_have_used() {
     assert_eq!(usage.total(), most.total());
 }
 
-fn error(kind: &str, message: &str) -> Value {
+pub(super) fn error(kind: &str, message: &str) -> Value {
     let error = json!({
         "type": "error",
         "error": { "type": kind, "message": message },
@@ -350,135 +348,4 @@ async fn the_asked_wait_is_passed_on() {
     let response = refusal(429, "rate_limit_error").insert_header("retry-after", "17");
     let error = chat(Anthropic, response).await.0.unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(17)));
-}
-
-fn start() -> Value {
-    json!({ "type": "message_start", "message": message(json!([]), None, 1) })
-}
-
-fn text(text: &str) -> Value {
-    json!({
-        "type": "content_block_delta",
-        "index": 0,
-        "delta": { "type": "text_delta", "text": text },
-    })
-}
-
-/// The answer above, in pieces.
-pub(super) fn answer_events() -> Vec<Value> {
-    let block = |index: u64, block: Value| json!({ "type": "content_block_start", "index": index, "content_block": block });
-    let stop = |index: u64| json!({ "type": "content_block_stop", "index": index });
-    let tool_use = |id: &str| {
-        json!({
-            "type": "tool_use",
-            "id": id,
-            "name": "weather",
-            "input": {},
-            "caller": { "type": "direct" },
-        })
-    };
-    let json_delta = |json: &str| {
-        json!({
-            "type": "content_block_delta",
-            "index": 1,
-            "delta": { "type": "input_json_delta", "partial_json": json },
-        })
-    };
-    let mut usage = usage(7);
-    usage["input_tokens"] = Value::Null;
-    let delta = json!({
-        "stop_reason": "tool_use",
-        "stop_sequence": null,
-        "stop_details": null,
-        "container": null,
-    });
-    vec![
-        start(),
-        block(0, json!({ "type": "text", "text": "", "citations": null })),
-        text("Co"),
-        text("ld."),
-        stop(0),
-        block(1, tool_use("toolu_1")),
-        json_delta(""),
-        json_delta("{\"city\":"),
-        json_delta("\"Oslo\"}"),
-        stop(1),
-        block(2, tool_use("toolu_2")),
-        stop(2),
-        json!({ "type": "message_delta", "delta": delta, "usage": usage }),
-        json!({ "type": "message_stop" }),
-    ]
-}
-
-#[tokio::test]
-async fn the_stream_is_read_past_pings_and_new_events() {
-    let mut events = answer_events();
-    for event in &events {
-        check_anthropic("MsgEvent", event).unwrap();
-    }
-    events.insert(1, json!({ "type": "ping" }));
-    events.insert(3, json!({ "type": "invented", "index": 0 }));
-    let pieces = pieces(Anthropic, streamed(named_events(&events))).await;
-    let text = |text: &str| Delta::Text(text.to_owned());
-    let begin = |index, id: &str| Delta::ToolCall {
-        index,
-        piece: call(id, ""),
-    };
-    let arguments = |index, arguments: &str| Delta::ToolCall {
-        index,
-        piece: ToolCall {
-            arguments: arguments.to_owned(),
-            ..ToolCall::default()
-        },
-    };
-    let end = Delta::End {
-        model: "claude-sonnet-5-5".to_owned(),
-        usage: used(),
-        finish_reason: FinishReason::ToolCalls,
-    };
-    let expected = [
-        text("Co"),
-        text("ld."),
-        begin(0, "toolu_1"),
-        arguments(0, "{\"city\":"),
-        arguments(0, "\"Oslo\"}"),
-        begin(1, "toolu_2"),
-        arguments(1, "{}"),
-        end,
-    ];
-    assert_eq!(pieces, expected);
-}
-
-#[tokio::test]
-async fn a_stream_is_asked_for() {
-    let server = server(streamed(named_events(&answer_events()))).await;
-    let provider = provider(Anthropic, &server.uri());
-    let _stream = provider.stream(&request()).await.unwrap();
-    let body: Value = only_request(&server).await.body_json().unwrap();
-    check_anthropic("MsgStreamReq", &body).unwrap();
-    assert_eq!(body["stream"], true);
-}
-
-#[tokio::test]
-async fn an_error_within_the_stream_has_an_unknown_outcome_once_it_began() {
-    let overloaded = error("overloaded_error", "secret text");
-    let events = [overloaded.clone()];
-    let at_once = stream(Anthropic, streamed(named_events(&events)))
-        .await
-        .unwrap_err();
-    assert!(matches!(at_once, Error::Unavailable { .. }), "{at_once:?}");
-    let events = [start(), text("Co"), overloaded];
-    let later = stream(Anthropic, streamed(named_events(&events)))
-        .await
-        .unwrap_err();
-    assert!(matches!(later, Error::Interrupted(_)), "{later:?}");
-    assert!(!format!("{later:?}").contains("secret text"), "{later:?}");
-}
-
-#[tokio::test]
-async fn a_stream_that_ends_early_is_interrupted() {
-    let mut events = answer_events();
-    events.pop();
-    let result = stream(Anthropic, streamed(named_events(&events))).await;
-    assert!(matches!(result, Err(Error::Interrupted(_))), "{result:?}");
 }

@@ -101,8 +101,10 @@ async fn a_long_wait_that_is_asked_for_ends_the_attempts() {
 
 #[tokio::test]
 async fn an_answer_that_may_be_billed_is_not_asked_for_again() {
-    let (requests, error) = requests_for(ok(&json!([]))).await;
-    assert_eq!((requests[0], error.is_unused()), (1, false));
+    let server = server(ok(&json!([]))).await;
+    let error = retrying(&server.uri()).chat(&request()).await.unwrap_err();
+    assert!(!error.is_unused(), "{error:?}");
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

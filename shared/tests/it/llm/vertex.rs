@@ -5,9 +5,9 @@ use shared::llm::{ChatRequest, Error, ProviderName::Vertex, Usage, collect};
 use wiremock::ResponseTemplate;
 
 use super::{
-    anthropic,
+    anthropic, anthropic_stream,
     fixtures::{embedding_request, request_with_tools},
-    gemini,
+    gemini, gemini_stream,
     server::{events, named_events, ok, only_request, provider, server, streamed},
 };
 use crate::contract::{check_ai_platform, check_anthropic};
@@ -33,7 +33,7 @@ async fn gemini_is_asked_and_answers_as_at_gemini() {
 
 #[tokio::test]
 async fn gemini_streams_as_at_gemini() {
-    let server = server(streamed(events(&gemini::answer_events()))).await;
+    let server = server(streamed(events(&gemini_stream::answer_events()))).await;
     let request = request_with_tools("gemini-3.8-flash");
     let stream = provider(Vertex, &server.uri()).stream(&request).await;
     let response = collect(stream.unwrap()).await.unwrap();
@@ -73,7 +73,7 @@ async fn claude_is_asked_and_answers_as_at_anthropic() {
 
 #[tokio::test]
 async fn claude_streams_as_at_anthropic() {
-    let events = anthropic::answer_events();
+    let events = anthropic_stream::answer_events();
     let server = server(streamed(named_events(&events))).await;
     let request = request_with_tools("claude-sonnet-5-5");
     let stream = provider(Vertex, &server.uri()).stream(&request).await;
