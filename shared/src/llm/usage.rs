@@ -93,6 +93,12 @@ impl Usage {
         }
     }
 
+    /// What a provider told, or `untold` when it cannot be right: there is no call without input.
+    /// Some servers have zeros for what they do not count.
+    pub(super) fn or_untold(self, untold: Self) -> Self {
+        if self.input_tokens > 0 { self } else { untold }
+    }
+
     /// Input and output tokens.
     #[must_use]
     pub fn total(&self) -> i64 {

@@ -51,8 +51,8 @@ async fn a_connection_that_breaks_within_the_answer_has_an_unknown_outcome() {
                 collect(stream).await
             };
             for result in [
-                cut_after(bytes, whole).await,
-                cut_after(bytes, streamed).await,
+                Box::pin(cut_after(bytes, whole)).await,
+                Box::pin(cut_after(bytes, streamed)).await,
             ] {
                 let error = result.unwrap_err();
                 assert!(matches!(error, Error::Interrupted(_)), "{name}: {error:?}");

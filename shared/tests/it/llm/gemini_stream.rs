@@ -47,7 +47,7 @@ async fn a_stream_that_ends_early_is_interrupted() {
 async fn an_error_within_the_stream_has_an_unknown_outcome_once_it_began() {
     let error =
         json!({ "error": { "code": 503, "status": "UNAVAILABLE", "message": "secret text" } });
-    let at_once = stream(Gemini, streamed(events(&[error.clone()])))
+    let at_once = stream(Gemini, streamed(events(std::slice::from_ref(&error))))
         .await
         .unwrap_err();
     assert!(matches!(at_once, Error::Unavailable { .. }), "{at_once:?}");

@@ -148,7 +148,7 @@ async fn a_stream_may_end_without_its_mark_but_not_without_a_reason() {
 #[tokio::test]
 async fn an_error_within_the_stream_has_an_unknown_outcome_once_it_began() {
     let error = json!({ "error": { "message": "secret text", "code": "rate_limit_exceeded" } });
-    let at_once = stream(Openai, streamed(events(&[error.clone()])))
+    let at_once = stream(Openai, streamed(events(std::slice::from_ref(&error))))
         .await
         .unwrap_err();
     assert!(matches!(at_once, Error::RateLimited { .. }), "{at_once:?}");

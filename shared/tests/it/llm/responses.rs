@@ -272,7 +272,7 @@ async fn a_stream_that_fails_has_an_unknown_outcome_once_it_began() {
         "param": null,
         "sequence_number": 2,
     }));
-    let at_once = stream(&[error.clone()]).await.unwrap_err();
+    let at_once = stream(std::slice::from_ref(&error)).await.unwrap_err();
     assert!(matches!(at_once, Error::RateLimited { .. }), "{at_once:?}");
     let later = stream(&[text("Co"), error]).await.unwrap_err();
     assert!(matches!(later, Error::Interrupted(_)), "{later:?}");

@@ -6,6 +6,7 @@ use serde_json::json;
 use shared::{
     llm::{Error, Provider, ProviderName::Openai, Retrying},
     retry::{Policy, Transient},
+    testing::ScriptedLlm,
 };
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
@@ -101,10 +102,11 @@ async fn a_long_wait_that_is_asked_for_ends_the_attempts() {
 
 #[tokio::test]
 async fn an_answer_that_may_be_billed_is_not_asked_for_again() {
-    let server = server(ok(&json!([]))).await;
-    let error = retrying(&server.uri()).chat(&request()).await.unwrap_err();
-    assert!(!error.is_unused(), "{error:?}");
-    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+    let broken = Arc::new(ScriptedLlm::new(|_| Err(Error::Interrupted("cut".into()))));
+    let retrying = Retrying::new(broken.clone(), quick_retry());
+    let error = retrying.chat(&request()).await.unwrap_err();
+    assert!(error.is_transient() && !error.is_unused(), "{error:?}");
+    assert_eq!(broken.requests().len(), 1);
 }
 
 #[tokio::test]

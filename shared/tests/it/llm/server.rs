@@ -132,3 +132,33 @@ pub(crate) async fn cut_after<T>(
     };
     tokio::join!(call(base_url), cut).0
 }
+
+/// The error's kind by name, and what the provider calls it where that is told.
+pub(crate) fn kind(error: &Error) -> String {
+    let kind = match error {
+        Error::InvalidRequest { code } => return format!("invalid {code}"),
+        Error::ContextTooLong => "too long",
+        Error::ContentPolicy => "policy",
+        Error::Unauthenticated => "key",
+        Error::QuotaExhausted => "quota",
+        Error::RateLimited { .. } => "rate",
+        Error::Unavailable { .. } => "unavailable",
+        Error::Timeout(_) => "timeout",
+        Error::Interrupted(_) => "interrupted",
+        Error::Malformed(_) => "malformed",
+    };
+    kind.to_owned()
+}
+
+/// A refusal is what is expected, from either kind of call, has used nothing and says nothing that
+/// may quote the request.
+pub(crate) async fn assert_refused(name: ProviderName, response: ResponseTemplate, expected: &str) {
+    let (result, requests) = chat(name, response.clone()).await;
+    let error = result.unwrap_err();
+    assert_eq!(kind(&error), expected, "{error:?}");
+    assert!(error.is_unused());
+    assert!(!format!("{error:?}").contains("secret text"), "{error:?}");
+    assert_eq!(requests, 1, "a provider tries once");
+    let error = stream(name, response).await.unwrap_err();
+    assert_eq!(kind(&error), expected, "streamed: {error:?}");
+}

@@ -100,14 +100,15 @@ impl UsageBody {
             .input_tokens
             .map(|fresh| fresh.max(0) + written + cached);
         let thinking = self.output_tokens_details;
-        Usage {
+        let told = Usage {
             input_tokens: input.unwrap_or(untold.input_tokens),
             output_tokens: self.output_tokens.unwrap_or(untold.output_tokens).max(0),
             cached_tokens: cached,
             cache_write_tokens: written,
             reasoning_tokens: tokens(thinking.map(|details| details.thinking_tokens)),
             is_estimated: self.input_tokens.is_none() || self.output_tokens.is_none(),
-        }
+        };
+        told.or_untold(untold)
     }
 }
 

@@ -2,12 +2,17 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::request::OWN_ID;
-use crate::llm::{
-    ChatRequest, ChatResponse, Error, FinishReason, ToolCall, Usage, providers::http::malformed,
+use crate::{
+    ids::random_token,
+    llm::{
+        ChatRequest, ChatResponse, Error, FinishReason, ToolCall, Usage, providers::http::malformed,
+    },
 };
+
+/// OpenAI takes ids of calls of at most 40 characters, in case it goes on with the conversation.
+const OWN_ID_DIGITS: usize = 32;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -104,7 +109,7 @@ impl ResponseBody {
             finish_reason: with_calls(reason, !said.calls.is_empty()),
             tool_calls: said.calls,
             model: said.model.unwrap_or_else(|| request.model.clone()),
-            usage: said.usage.unwrap_or(most),
+            usage: said.usage.unwrap_or(most).or_untold(most),
         })
     }
 
@@ -144,7 +149,13 @@ pub(super) fn with_calls(reason: FinishReason, has_calls: bool) -> FinishReason 
 }
 
 fn tool_call(call: FunctionCall, signature: Option<String>) -> ToolCall {
-    let own = || format!("{OWN_ID}{}", Uuid::now_v7().simple());
+    let random = || {
+        random_token()
+            .chars()
+            .take(OWN_ID_DIGITS)
+            .collect::<String>()
+    };
+    let own = || format!("{OWN_ID}{}", random());
     let args = call.args.filter(|args| !args.is_null());
     ToolCall {
         id: call.id.filter(|id| !id.is_empty()).unwrap_or_else(own),

@@ -83,9 +83,9 @@ impl Reader for ChunkReader {
     fn end(&mut self) -> Result<Delta, Error> {
         let reason = self.finish_reason;
         let reason = reason.ok_or_else(|| interrupted("the stream ended before the answer"))?;
-        let estimate = || Usage::estimate(&self.request, self.output_bytes);
+        let estimate = Usage::estimate(&self.request, self.output_bytes);
         Ok(Delta::End {
-            usage: self.usage.unwrap_or_else(estimate),
+            usage: self.usage.unwrap_or(estimate).or_untold(estimate),
             model: std::mem::take(&mut self.model),
             finish_reason: with_calls(reason, !self.calls.is_empty()),
         })

@@ -47,15 +47,13 @@ impl EmbeddingAnswer {
         if !indexes.eq(0..request.inputs.len()) {
             return Err(malformed("the answer has not one vector for each text"));
         }
-        // There is no output, so that nobody tells its tokens.
         let estimate = Usage::embedding_estimate(request);
-        let usage = self.usage.map(|usage| usage.into_usage(estimate));
-        let told = usage.filter(|usage| usage.input_tokens > 0);
-        let usage = told.map_or(estimate, |usage| Usage {
-            output_tokens: 0,
-            is_estimated: false,
-            ..usage
+        let told = self.usage.and_then(|usage| usage.prompt_tokens);
+        let usage = told.map_or(estimate, |input_tokens| Usage {
+            input_tokens,
+            ..Usage::default()
         });
+        let usage = usage.or_untold(estimate);
         let vectors = self.data.into_iter().map(|vector| vector.embedding);
         Ok(EmbeddingResponse {
             vectors: vectors.collect(),

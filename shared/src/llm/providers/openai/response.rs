@@ -45,7 +45,7 @@ struct FunctionBody {
 /// `CompletionUsage`.
 #[derive(Deserialize)]
 pub(super) struct UsageBody {
-    prompt_tokens: Option<i64>,
+    pub(super) prompt_tokens: Option<i64>,
     completion_tokens: Option<i64>,
     prompt_tokens_details: Option<InputDetails>,
     completion_tokens_details: Option<OutputDetails>,
@@ -98,14 +98,15 @@ impl UsageBody {
             .completion_tokens_details
             .and_then(|details| details.reasoning_tokens);
         let tokens = |told: Option<i64>, untold: i64| told.unwrap_or(untold).max(0);
-        Usage {
+        let told = Usage {
             input_tokens: tokens(self.prompt_tokens, untold.input_tokens),
             output_tokens: tokens(self.completion_tokens, untold.output_tokens),
             cached_tokens: tokens(cached, 0),
             cache_write_tokens: tokens(written, 0),
             reasoning_tokens: tokens(reasoning, 0),
             is_estimated: self.prompt_tokens.is_none() || self.completion_tokens.is_none(),
-        }
+        };
+        told.or_untold(untold)
     }
 }
 

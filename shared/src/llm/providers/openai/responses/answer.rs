@@ -93,7 +93,7 @@ impl ResponsesAnswer {
             is_estimated: true,
             ..Usage::ceiling(request)
         };
-        let usage = self.usage().unwrap_or(most);
+        let usage = self.usage().unwrap_or(most).or_untold(most);
         let mut content = String::new();
         let mut tool_calls = Vec::new();
         let (status, model) = (self.finish_reason(), self.model);

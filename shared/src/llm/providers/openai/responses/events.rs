@@ -67,10 +67,10 @@ impl EventReader {
         if let Some(error) = response.failure() {
             return Err(error.within_answer(self.has_begun));
         }
-        let estimate = || Usage::estimate(&self.request, self.output_bytes);
+        let estimate = Usage::estimate(&self.request, self.output_bytes);
         Ok(Delta::End {
             model: response.model().unwrap_or(&self.request.model).to_owned(),
-            usage: response.usage().unwrap_or_else(estimate),
+            usage: response.usage().unwrap_or(estimate).or_untold(estimate),
             finish_reason: with_calls(response.finish_reason(), !self.calls.is_empty()),
         })
     }
