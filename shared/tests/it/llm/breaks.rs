@@ -121,7 +121,7 @@ async fn streams_of_another_shape_are_malformed() {
         let not_utf8 =
             ResponseTemplate::new(200).set_body_raw(*b"data: \xff\n\n", "text/event-stream");
         for response in [
-            streamed("data: secret text\n\n"),
+            streamed("data: \"secret text\"\n\n"),
             streamed("data: [1]\n\n"),
             not_utf8,
         ] {
