@@ -91,7 +91,8 @@ async fn an_organizations_key_is_used_instead_of_ours() {
 
 #[test]
 fn an_organizations_key_needs_none_of_ours_and_not_everyone_takes_one() {
-    let providers = load(&[]).unwrap();
+    let bare = load(&[]).unwrap();
+    let ours = providers(&env("http://localhost:1"));
     for (name, takes_keys) in [
         (ProviderName::Openai, true),
         (ProviderName::Anthropic, true),
@@ -99,7 +100,9 @@ fn an_organizations_key_needs_none_of_ours_and_not_everyone_takes_one() {
         (ProviderName::Vertex, false),
         (ProviderName::Compatible, false),
     ] {
-        let provider = providers.with_key(name, &"theirs".into());
-        assert_eq!(provider.is_some(), takes_keys, "{name}");
+        for providers in [&bare, &ours] {
+            let provider = providers.with_key(name, &"theirs".into());
+            assert_eq!(provider.is_some(), takes_keys, "{name}");
+        }
     }
 }
