@@ -31,6 +31,8 @@ impl FailureClass {
             Error::Unavailable { .. } | Error::Malformed(_) => Self::Unavailable,
             Error::Timeout(_) | Error::Interrupted(_) => Self::Timeout,
             Error::Unauthenticated => Self::Unauthenticated,
+            Error::ContextTooLong => Self::ContextTooLong,
+            Error::ContentPolicy => Self::ContentPolicy,
             Error::InvalidRequest { .. } => Self::InvalidRequest,
         }
     }
