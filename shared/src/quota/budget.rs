@@ -25,7 +25,7 @@ const SWEEP_SECS: i64 = 60;
 const LEASE_SHARE: i64 = 16;
 
 /// Calls whose price a lease is given at once where money has no limit.
-const CALLS_WITHOUT_LIMIT: i64 = 64;
+const CALLS_WITHOUT_LIMIT: i64 = 1_000;
 
 /// The most that a lease is given at once: Redis counts exactly up to 2^53.
 const MAX_CHUNK: i64 = 1 << 50;

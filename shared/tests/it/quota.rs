@@ -2,5 +2,9 @@
 
 pub(crate) mod adapter;
 mod agents;
+mod alerts;
+mod leases;
 mod metered;
+mod script;
 mod stats;
+mod streams;

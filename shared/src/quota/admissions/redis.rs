@@ -19,9 +19,6 @@ use crate::{
 /// Longer than any answer of a healthy server; the database is asked instead.
 const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long what is left of a lease is kept after its end, in milliseconds.
-const KEPT_MS: i64 = 24 * 3_600 * 1_000;
-
 /// The server does not do what it is asked, so nothing is known of its leases.
 #[derive(Debug, thiserror::Error)]
 #[error("the leases cannot be reached")]
@@ -211,8 +208,7 @@ impl RedisLeases {
             .arg(lease.as_str())
             .arg(granted.tokens)
             .arg(granted.cost_micro_usd)
-            .arg(millis(ends_at))
-            .arg(millis(ends_at).saturating_add(KEPT_MS));
+            .arg(millis(ends_at));
         Ok(script.invoke_async(&mut self.connection.clone()).await?)
     }
 

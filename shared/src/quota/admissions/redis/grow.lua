@@ -1,6 +1,5 @@
 -- Tells the lease what the quota has granted it in all. Repeats and late arrivals do no harm.
--- KEYS: the lease. ARGV: the lease's id, tokens, micro-dollars, its end and the end of its memory in
--- milliseconds.
+-- KEYS: the lease. ARGV: the lease's id, tokens, micro-dollars, its end in milliseconds.
 -- Returns whether it is still the lease.
 local key = KEYS[1]
 if redis.call('HGET', key, 'lease') ~= ARGV[1] then
@@ -15,5 +14,6 @@ end
 raise('grantedTokens', ARGV[2])
 raise('grantedCost', ARGV[3])
 raise('endsMs', ARGV[4])
-redis.call('PEXPIREAT', key, ARGV[5])
+-- A day more than a lease lasts: what is left of it is worth that long.
+redis.call('EXPIRE', key, 90000)
 return 1

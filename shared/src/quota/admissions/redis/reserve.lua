@@ -13,7 +13,7 @@ local known = redis.call('HMGET', key, 'lease', 'run')
 if not known[1] or known[2] ~= run then
   redis.call('DEL', key)
   redis.call('HSET', key, 'lease', ARGV[1], 'run', run)
-  redis.call('PEXPIRE', key, 86400000)
+  redis.call('EXPIRE', key, 90000)
 end
 
 local function number_of(name)
