@@ -145,6 +145,7 @@ async fn each_admin_is_told_of_each_share_once(adapter: &Adapter) {
     let mut calls = 0;
     while fixture.chat(&format!("k{calls}")).await.is_ok() {
         calls += 1;
+        fixture.clock.advance(Duration::from_secs(1));
         let (used, limit) = (calls * 10, 10 * ceiling);
         let told = if used * 100 >= limit * 80 { 2 } else { 0 };
         assert_eq!(fixture.alerts().await.len(), told, "{used} of {limit}");
