@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use emulator_tests::faults::{
     scenario::{
-        Ground, Outcome, budget, duplicates, failures, flaws, kills, outages, poison, shutdowns, zombies,
+        Ground, Outcome, budget, duplicates, failures, flaws, kills, outages, poison, shutdowns,
+        zombies,
     },
     size::Size,
 };

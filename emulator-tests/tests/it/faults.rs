@@ -2,7 +2,8 @@
 
 use emulator_tests::faults::{
     scenario::{
-        Ground, Outcome, budget, duplicates, failures, flaws, kills, outages, poison, shutdowns, zombies,
+        Ground, Outcome, budget, duplicates, failures, flaws, kills, outages, poison, shutdowns,
+        zombies,
     },
     size::Size,
 };

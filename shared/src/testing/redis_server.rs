@@ -1,5 +1,6 @@
 use std::{
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read, Write},
+    os::unix::net::UnixStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
@@ -46,7 +47,22 @@ impl RedisServer {
         Ok(())
     }
 
-    /// Starts it again with an empty memory.
+    /// Has it write down all that it knows, to know that again when it is started again.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn save(&self) -> io::Result<()> {
+        let mut socket = UnixStream::connect(self.socket())?;
+        socket.write_all(b"SAVE\r\n")?;
+        let mut answer = [0; 3];
+        socket.read_exact(&mut answer)?;
+        match &answer {
+            b"+OK" => Ok(()),
+            _ => Err(io::Error::other("redis-server has not saved")),
+        }
+    }
+
+    /// Starts it again, with an empty memory unless it has saved one.
     ///
     /// # Errors
     /// When it does not start.

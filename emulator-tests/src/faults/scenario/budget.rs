@@ -1,11 +1,12 @@
 //! P11: what is billed never passes the limit, whoever dies.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use futures::StreamExt;
 use futures::stream::iter;
+use futures::{StreamExt, TryStreamExt};
 use secrecy::ExposeSecret;
 use shared::{
     clock::{Clock, SystemClock},
@@ -58,7 +59,8 @@ struct Town {
     redis: Option<RedisServer>,
     chance: Chance,
     ahead_secs: i64,
-    kills: usize,
+    /// Workers that have ended themselves.
+    kills: AtomicUsize,
     _firestore: EmbeddedFirestore,
 }
 
@@ -89,15 +91,15 @@ pub async fn run(ground: &Ground, size: &Size) -> Result<Outcome> {
         town.crowd(name, &mut outcome).await?;
         let (mut losses, wanted) = (0, size.budget_kills / 2);
         let mut number = 0;
-        while town.kills < wanted {
+        while town.kills() < wanted {
             let org_id = OrgId::derive(&["budget", name, &number.to_string()]);
             number += 1;
             losses += usize::from(town.siege(&org_id, &mut outcome).await?);
-            ground.progress.set_position(town.kills as u64);
+            ground.progress.set_position(u64::try_from(town.kills())?);
         }
         outcome.fact(format!(
             "{name}: {} kills over {number} budgets, {losses} losses of Redis",
-            town.kills
+            town.kills()
         ));
     }
     outcome.took = started.elapsed();
@@ -142,7 +144,7 @@ impl Town {
             redis,
             chance,
             ahead_secs: 0,
-            kills: 0,
+            kills: AtomicUsize::new(0),
             _firestore: firestore,
         })
     }
@@ -204,27 +206,14 @@ impl Town {
         }
     }
 
-    /// Sends orders to whichever worker is up; tells which were admitted, those not counted that
-    /// ended their worker.
-    async fn send_all(&mut self, orders: Vec<Order>, at_once: usize) -> Result<Vec<bool>> {
-        let deadly = orders.iter().filter(|order| order.dies_after.is_some());
-        let deadly = deadly.count();
+    /// Sends orders to whichever worker is up; tells which were admitted and answered.
+    async fn send_all(&self, orders: Vec<Order>, at_once: usize) -> Result<Vec<bool>> {
         let sent = iter(orders).map(|order| self.send("call", order));
-        let (answers, spared): (Vec<_>, Vec<_>) = sent
-            .buffer_unordered(at_once)
-            .collect::<Vec<Result<(bool, bool)>>>()
-            .await
-            .into_iter()
-            .collect::<Result<Vec<_>>>()?
-            .into_iter()
-            .unzip();
-        let spared = spared.into_iter().filter(|spared| *spared).count();
-        self.kills += deadly.saturating_sub(spared);
-        Ok(answers)
+        sent.buffer_unordered(at_once).try_collect().await
     }
 
-    /// Whether a call was admitted, and whether it was to end its worker and did not.
-    async fn send(&self, path: &str, mut order: Order) -> Result<(bool, bool)> {
+    /// Whether an order was carried out.
+    async fn send(&self, path: &str, mut order: Order) -> Result<bool> {
         for _ in 0..TRIES {
             let Some(url) = self.fleet.any() else {
                 pause(BETWEEN_TRIES).await;
@@ -232,24 +221,26 @@ impl Town {
             };
             let query = serde_urlencoded::to_string(&order)?;
             let request = self.http.post(format!("{url}/{path}?{query}"));
-            let was_deadly = order.dies_after.is_some();
             match request.send().await.map(|answer| answer.status().as_u16()) {
-                Ok(200) => return Ok((true, was_deadly)),
-                Ok(429) => return Ok((false, was_deadly)),
+                Ok(200) => return Ok(true),
+                Ok(429) => return Ok(false),
                 Ok(_) => {}
-                // It has died of this call, or of another: nobody repeats what kills.
-                Err(_) if was_deadly => {
-                    self.fleet.revive().await?;
-                    return Ok((false, false));
-                }
                 Err(_) => {
-                    self.fleet.revive().await?;
+                    let revived = self.fleet.revive().await?;
+                    self.kills.fetch_add(revived, Ordering::Relaxed);
+                    // Nobody repeats what kills.
+                    if order.dies_after.take().is_some() {
+                        return Ok(false);
+                    }
                 }
             }
-            order.dies_after = None;
             pause(BETWEEN_TRIES).await;
         }
         anyhow::bail!("no worker answers")
+    }
+
+    fn kills(&self) -> usize {
+        self.kills.load(Ordering::Relaxed)
     }
 
     async fn found(&self, org_id: &OrgId) -> Result<()> {
@@ -272,7 +263,10 @@ impl Town {
             disabled: false,
             tokens_valid_after: None,
         };
-        let writes = vec![organizations::create(&organization)?, users::create(&admin)?];
+        let writes = vec![
+            organizations::create(&organization)?,
+            users::create(&admin)?,
+        ];
         self.store.commit(writes).await?;
         Ok(())
     }
@@ -336,7 +330,10 @@ impl Town {
         let organization = self.store.find_organization(org_id).await?;
         let shown = (
             stats.context("there are no statistics")?.value.tokens,
-            organization.context("there is no organization")?.value.api_usage,
+            organization
+                .context("there is no organization")?
+                .value
+                .api_usage,
         );
         let later = Timestamp::from(SystemClock.now()).plus_seconds(10 * 366 * 86_400);
         let rows = self.store.list_due_outbox_rows(&CALLER, later, 10_000);

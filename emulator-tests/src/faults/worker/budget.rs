@@ -85,7 +85,10 @@ pub fn ceiling() -> i64 {
 }
 
 async fn handle_call(State(budget): State<Budget>, Query(order): Query<Order>) -> StatusCode {
-    budget.clock.0.fetch_max(order.ahead_secs, Ordering::Relaxed);
+    budget
+        .clock
+        .0
+        .fetch_max(order.ahead_secs, Ordering::Relaxed);
     let call = Call {
         org_id: order.org_id,
         agent_id: None,
@@ -113,7 +116,10 @@ async fn handle_call(State(budget): State<Budget>, Query(order): Query<Order>) -
 }
 
 async fn handle_sweep(State(budget): State<Budget>, Query(order): Query<Order>) -> StatusCode {
-    budget.clock.0.fetch_max(order.ahead_secs, Ordering::Relaxed);
+    budget
+        .clock
+        .0
+        .fetch_max(order.ahead_secs, Ordering::Relaxed);
     match budget.admissions.sweep(&order.org_id).await {
         Ok(()) => StatusCode::OK,
         Err(error) => {

@@ -1,8 +1,8 @@
 //! No loss of Redis opens the cap, or lets the count drift.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use futures::future::join_all;
+use futures::{future::join_all, poll};
 use shared::{
     ids::{OrgId, RecordId},
     llm::Usage,
@@ -33,6 +33,7 @@ on_each_adapter! {
     callers_that_die_anywhere_leave_no_drift_and_give_their_tokens_back,
     a_limit_of_money_holds,
     a_late_settlement_is_not_booked,
+    a_caller_that_is_frozen_while_it_settles_opens_nothing,
     a_stream_that_died_is_booked_by_an_estimate,
     a_repeat_that_was_overtaken_is_booked_once,
     a_blocked_organization_is_refused,
@@ -98,6 +99,17 @@ impl Fixture {
 
     async fn settle(&self, admission: &Admission) {
         let booked = admission.book(&USED, COST);
+        self.admissions.settle(admission, &booked).await.unwrap();
+    }
+
+    /// The same for a call that has used all that it may.
+    async fn settle_most(&self, admission: &Admission) {
+        let used = Usage {
+            input_tokens: MOST - 50,
+            output_tokens: 50,
+            ..USED
+        };
+        let booked = admission.book(&used, COST);
         self.admissions.settle(admission, &booked).await.unwrap();
     }
 
@@ -218,6 +230,33 @@ async fn a_late_settlement_is_not_booked(adapter: &Adapter) {
     fixture.assert_no_drift().await;
 }
 
+/// It goes on when others have used the tokens that it had reserved.
+async fn a_caller_that_is_frozen_while_it_settles_opens_nothing(adapter: &Adapter) {
+    for steps in 0..24 {
+        let fixture = Fixture::new(adapter, 1).await;
+        let frozen = fixture.reserve("frozen").await.unwrap();
+        let mut settling = pin!(fixture.settle_most(&frozen));
+        let mut has_ended = false;
+        for _ in 0..steps {
+            if poll!(settling.as_mut()).is_ready() {
+                has_ended = true;
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        fixture.clock.advance(LEASE);
+        fixture.sweep().await;
+        if let Ok(other) = fixture.reserve("other").await {
+            fixture.settle_most(&other).await;
+        }
+        if !has_ended {
+            settling.await;
+        }
+        fixture.assert_within(MOST).await;
+        fixture.assert_no_drift().await;
+    }
+}
+
 async fn a_stream_that_died_is_booked_by_an_estimate(adapter: &Adapter) {
     let fixture = Fixture::new(adapter, 10).await;
     let stream = UsageEntry {
@@ -276,6 +315,28 @@ async fn a_redis_that_is_lost_at_any_moment_does_not_open_the_cap() {
         fixture.assert_within(8 * MOST).await;
         fixture.assert_no_drift().await;
     }
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_back_with_an_old_memory_does_not_open_the_cap() {
+    let fixture = Fixture::new(&Adapter::redis(), 8).await;
+    let mut held = vec![fixture.reserve("before").await.unwrap()];
+    fixture.adapter.server(|server| server.save().unwrap());
+    for n in 0..4 {
+        held.extend(fixture.reserve(&format!("forgotten{n}")).await);
+    }
+    fixture.adapter.server(|server| {
+        server.kill().unwrap();
+        server.restart().unwrap();
+    });
+    for n in 0..16 {
+        held.extend(fixture.reserve(&format!("after{n}")).await);
+    }
+    for admission in &held {
+        fixture.settle_most(admission).await;
+    }
+    fixture.assert_within(8 * MOST).await;
+    fixture.assert_no_drift().await;
 }
 
 #[tokio::test]
