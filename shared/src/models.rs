@@ -14,6 +14,7 @@ mod principal;
 mod sealed;
 mod stored_body;
 mod timestamp;
+mod token_quota;
 mod user;
 mod workflow;
 
@@ -37,13 +38,13 @@ pub use integration::{
 pub use json_text::JsonText;
 pub use knowledge::{KnowledgeChunk, KnowledgeSource};
 pub use organization::{
-    AgentQuota, Invitation, Limits, MemberCount, Organization, Reservation, Stats,
-    SubscriptionTier, TokenQuota,
+    AgentQuota, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
 };
 pub use principal::{Principal, Role, SystemPrincipal};
 pub use sealed::Sealed;
 pub use stored_body::StoredBody;
 pub use timestamp::Timestamp;
+pub use token_quota::{BudgetLease, Hold, LlmSwitch, Reservation, TokenQuota, Use};
 pub use user::{DeletedUser, ErasureState, User, UserSettings};
 pub use workflow::{
     Mock, Rerun, StartOptions, Trigger, TriggerSource, TriggerType, Workflow, WorkflowState,

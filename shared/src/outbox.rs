@@ -78,6 +78,37 @@ pub fn broken_integration(integration: &Integration, now: Timestamp) -> OutboxRo
     pending(row_id, org_id, message, now)
 }
 
+/// A monthly limit of model calls of which a share is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageAlert {
+    /// Which limit, as `monthlyTokens`.
+    pub limit: &'static str,
+    /// The share, in percent.
+    pub percent: i64,
+    /// The UTC month, `YYYY-MM`.
+    pub period: String,
+}
+
+/// The e-mail that tells an admin of a limit: one for each limit, share and month.
+#[must_use]
+pub fn usage_alert(org_id: &OrgId, uid: &Uid, alert: &UsageAlert, now: Timestamp) -> OutboxRow {
+    let UsageAlert {
+        limit,
+        percent,
+        period,
+    } = alert;
+    let parts = ["outbox", "usage_alert", org_id.as_str(), uid.as_str()];
+    let share = percent.to_string();
+    let row_id = RecordId::derive(&[&parts[..], &[period, limit, &share]].concat());
+    let message = OutboxMessage::UsageAlert {
+        uid: uid.clone(),
+        limit: (*limit).to_owned(),
+        percent: *percent,
+        period: period.clone(),
+    };
+    pending(row_id, org_id, message, now)
+}
+
 fn pending(id: RecordId, org_id: &OrgId, message: OutboxMessage, now: Timestamp) -> OutboxRow {
     OutboxRow {
         id,

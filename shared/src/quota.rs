@@ -1,14 +1,21 @@
-//! What an organization may use: agents, tokens a month, and the metered way to a model.
+//! What an organization may use: agents, tokens and money a month, and the metered way to a model.
 
+pub mod admissions;
 mod agents;
+mod alerts;
 mod budget;
 mod error;
 mod metered;
+mod sheet;
+mod switch;
 mod tiers;
 pub mod usage;
 
+pub use admissions::{AdmissionConfig, Admissions, SharedAdmissions};
 pub use agents::{allows_memory, deploy_agent_slot, release_agent, reserve_agent};
 pub use budget::percent_of_limit;
 pub use error::{Error, Resource};
-pub use metered::{Answer, Call, MeteredLlm, Use};
+pub use metered::{Answer, Call, MeteredLlm, MeteredStream};
 pub use tiers::Plan;
+
+pub use crate::models::Use;

@@ -19,6 +19,7 @@ pub mod knowledge;
 pub mod oauth_states;
 pub mod organizations;
 pub mod outbox;
+pub mod platform;
 mod position;
 pub mod schedule_ticks;
 pub mod steps;

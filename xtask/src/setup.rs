@@ -5,7 +5,12 @@ use anyhow::{Context, Result, bail};
 use crate::command::{exists, program, report, require, root};
 
 /// A program and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 3] = [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")];
+const PROGRAMS: [(&str, &str); 4] = [
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("chromium", "chromium"),
+    ("redis-server", "redis-server"),
+];
 
 /// The suite of the front end: the Firebase JS SDK in Node and in Chromium.
 pub(crate) const WEB_TESTS: &str = "emulator-tests/web";

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use emulator_tests::faults::{
     scenario::{
-        Ground, Outcome, duplicates, failures, flaws, kills, outages, poison, shutdowns, zombies,
+        Ground, Outcome, budget, duplicates, failures, flaws, kills, outages, poison, shutdowns,
+        zombies,
     },
     size::Size,
 };
@@ -40,6 +41,7 @@ enum Scenario {
     Poison,
     Outages,
     Shutdowns,
+    Budget,
     Sound,
     Broken(Flaw),
 }
@@ -91,6 +93,7 @@ impl Scenario {
             Self::Poison,
             Self::Outages,
             Self::Shutdowns,
+            Self::Budget,
             Self::Sound,
         ];
         let broken = Flaw::ALL.map(Self::Broken);
@@ -106,6 +109,7 @@ impl Scenario {
             Self::Poison => "poison".to_owned(),
             Self::Outages => "outages".to_owned(),
             Self::Shutdowns => "shutdowns".to_owned(),
+            Self::Budget => "budget".to_owned(),
             Self::Sound => "sound".to_owned(),
             Self::Broken(flaw) => format!("broken {}", flaw.as_str()),
         }
@@ -120,6 +124,7 @@ impl Scenario {
             Self::Poison => poison::run(ground, size).await,
             Self::Outages => outages::run(ground, size).await,
             Self::Shutdowns => shutdowns::run(ground, size).await,
+            Self::Budget => budget::run(ground, size).await,
             Self::Sound => flaws::run_sound(ground).await,
             Self::Broken(flaw) => flaws::run(ground, size, flaw).await,
         }
@@ -132,6 +137,7 @@ impl Scenario {
             Self::Zombies => size.zombies,
             Self::Outages => 2,
             Self::Shutdowns => size.shutdowns,
+            Self::Budget => size.budget_kills / 2,
             _ => 1,
         }
     }

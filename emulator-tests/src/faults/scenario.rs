@@ -1,5 +1,6 @@
 //! The promises, each tried in a world of its own.
 
+pub mod budget;
 mod drill;
 pub mod duplicates;
 pub mod failures;

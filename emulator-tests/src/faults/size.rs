@@ -25,6 +25,8 @@ pub struct Size {
     pub outage_secs: u64,
     /// P9: workers asked to end.
     pub shutdowns: usize,
+    /// P11: workers that die between reservation and settlement.
+    pub budget_kills: usize,
     /// Rounds within which a broken rule must be noticed.
     pub flaw_rounds: usize,
 }
@@ -42,6 +44,7 @@ impl Size {
         poisoned: 1,
         outage_secs: 3,
         shutdowns: 10,
+        budget_kills: 100,
         flaw_rounds: 6,
     };
 
@@ -57,6 +60,7 @@ impl Size {
         poisoned: 2,
         outage_secs: 60,
         shutdowns: 200,
+        budget_kills: 1_000,
         flaw_rounds: 20,
     };
 

@@ -1,6 +1,7 @@
 //! A worker: `execute-workflow` as it ships, on a database that fails and a clock that is wrong,
 //! with places at which it ends itself.
 
+pub mod budget;
 mod command;
 mod faulty_db;
 mod skewed_clock;
@@ -41,6 +42,11 @@ pub const FLAW: &str = "FAULT_FLAW";
 /// How far the clock is ahead, in seconds.
 pub const CLOCK_SKEW: &str = "CLOCK_SKEW_SECS";
 
+/// What the worker is, if it is not `execute-workflow`.
+pub const PART: &str = "FAULT_PART";
+/// A worker that calls a model within a budget.
+pub const BUDGET: &str = "budget";
+
 /// Runs a worker until it is told to stop, or ends itself.
 ///
 /// # Errors
@@ -48,6 +54,9 @@ pub const CLOCK_SKEW: &str = "CLOCK_SKEW_SECS";
 pub async fn run(env: &Env) -> Result<()> {
     if let Some(flaw) = env.optional(FLAW) {
         fail::cfg(flaw, "return").map_err(anyhow::Error::msg)?;
+    }
+    if env.optional(PART) == Some(BUDGET) {
+        return budget::run(env).await;
     }
     command::obey_in_background()?;
     let config = Config::from_env(env)?;

@@ -261,8 +261,8 @@ fn found(org_id: &OrgId, plans: &[Plan]) -> Result<Vec<shared::store::Write>> {
     let organization = Organization {
         subscription_tier: SubscriptionTier::Enterprise,
         limits: Limits {
-            agents: None,
             monthly_tokens: Some(MONTHLY_TOKENS),
+            ..Limits::default()
         },
         ..Organization::new(
             org_id.clone(),

@@ -2,7 +2,8 @@
 
 use emulator_tests::faults::{
     scenario::{
-        Ground, Outcome, duplicates, failures, flaws, kills, outages, poison, shutdowns, zombies,
+        Ground, Outcome, budget, duplicates, failures, flaws, kills, outages, poison, shutdowns,
+        zombies,
     },
     size::Size,
 };
@@ -66,6 +67,12 @@ async fn the_service_comes_back_with_its_store() {
 async fn a_worker_that_is_asked_to_end_hands_over_in_time() {
     let ground = ground();
     assert_holds(&ground, shutdowns::run(&ground, &Size::CI).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_holds_whoever_dies() {
+    let ground = ground();
+    assert_holds(&ground, budget::run(&ground, &Size::CI).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use shared::{
     invitation::AppUrl,
     llm::OpenAiConfig,
     queue::QueueConfig,
+    quota::AdmissionConfig,
     storage::BucketConfig,
     vault::VaultConfig,
 };
@@ -26,6 +27,8 @@ pub struct Config {
     pub app_url: AppUrl,
     /// The model provider.
     pub openai: OpenAiConfig,
+    /// How calls of the model are admitted.
+    pub admission: AdmissionConfig,
     /// Where the sweeper hands in e-mails that are still to be sent.
     pub sendgrid: SendGridConfig,
     /// How runs are run.
@@ -58,6 +61,7 @@ impl Config {
             app_url: AppUrl::load(env)?,
             settings: Settings::load(env, openai.default_model.clone())?,
             openai,
+            admission: AdmissionConfig::load(env)?,
             sendgrid: SendGridConfig::load(env)?,
             queue: QueueConfig::load(env)?,
             egress: EgressConfig::load(env)?,

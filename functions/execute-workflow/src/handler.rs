@@ -100,22 +100,26 @@ pub(crate) async fn handle_schedule(
     Ok(Json(json!({ "fired": fired, "sent": sent })))
 }
 
-/// Handles the minute's tick of the sweeper: goes on with due executions and with deletions of
-/// accounts, neither of which stops the other. It has a route of its own, because it may take as
-/// long as they do, and schedules must not wait for it.
+/// Handles the minute's tick of the sweeper: goes on with due executions, with deletions of accounts
+/// and with the count of what models were used, none of which stops another. It has a route of its
+/// own, because it may take as long as they do, and schedules must not wait for it.
 pub(crate) async fn handle_sweep(
     _: ServiceCaller,
     State(state): State<AppState>,
 ) -> Result<Json<Value>, ApiError> {
-    let (resumed, woken, erased) = futures::join!(
+    let (resumed, woken, erased, cleared) = futures::join!(
         sweep::resume_due_executions(&state),
         sweep::handle_missed_wakeups(&state),
         sweep::finish_erasures(&state),
+        sweep::clear_usage(&state),
     );
     let (resumed, woken, erased) = (resumed?, woken?, erased?);
-    Ok(Json(
-        json!({ "resumed": resumed, "woken": woken, "erased": erased }),
-    ))
+    Ok(Json(json!({
+        "resumed": resumed,
+        "woken": woken,
+        "erased": erased,
+        "cleared": cleared?,
+    })))
 }
 
 /// What an event is about.

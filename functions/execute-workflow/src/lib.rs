@@ -32,7 +32,7 @@ use shared::{
     models::SystemPrincipal,
     outbox::Dispatcher,
     queue::{CloudTasks, SharedQueue},
-    quota::MeteredLlm,
+    quota::{MeteredLlm, SharedAdmissions},
     retry::Policy,
     shutdown::Shutdown,
     storage::Bucket,
@@ -99,11 +99,21 @@ impl AppState {
             artifacts: config.artifacts.map(|artifacts| artifacts.bucket()),
         };
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
+        let admissions = config.admission.admissions(store.clone(), clock.clone())?;
         Ok(
             Self::with_ports(store, ports, config.settings, clock, callers, shutdown)
+                .with_admissions(admissions, config.admission.is_off)
                 .with_database_clock(database)
                 .with_vault(vault),
         )
+    }
+
+    /// The state with other admissions than the quota documents; `is_off` refuses every call of a
+    /// model.
+    #[must_use]
+    pub fn with_admissions(self, admissions: SharedAdmissions, is_off: bool) -> Self {
+        let llm = self.llm.with_admissions(admissions, is_off);
+        Self { llm, ..self }
     }
 
     /// The state with what ends the credentials of users whose accounts are deleted.
@@ -178,9 +188,9 @@ pub enum StartError {
     /// The one for HTTP nodes.
     #[error(transparent)]
     Egress(#[from] egress::Error),
-    /// The adapters of connected services.
+    /// What admits calls of models, or the adapters of connected services.
     #[error(transparent)]
-    Vault(#[from] shared::config::Error),
+    Config(#[from] shared::config::Error),
 }
 
 /// The outside systems that nodes and the sweeper reach.

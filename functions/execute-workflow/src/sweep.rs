@@ -22,6 +22,8 @@ const MAX_QUEUES: u32 = 200;
 const MAX_ERASURES: u32 = 20;
 /// Messages that one tick sends at most.
 const MAX_MESSAGES: u32 = 100;
+/// Organizations whose use of models one tick clears up at most.
+const MAX_QUOTAS: u32 = 100;
 /// How far runs are put apart that have lost their worker twice, in seconds; twice as far the next
 /// time.
 const SPREAD_SECS: u64 = 10;
@@ -101,4 +103,13 @@ pub(crate) async fn send_outbox(state: &AppState) -> Result<usize, Error> {
 pub(crate) async fn finish_erasures(state: &AppState) -> Result<usize, Error> {
     let now = state.clock.now().into();
     state.erasure.sweep(&CALLER, MAX_ERASURES, now).await
+}
+
+/// Ends model calls whose callers have died, and counts what is not counted; tells how many
+/// organizations were looked at.
+///
+/// # Errors
+/// Returns the database's error.
+pub(crate) async fn clear_usage(state: &AppState) -> Result<usize, Error> {
+    state.llm.sweep(&CALLER, MAX_QUOTAS).await
 }

@@ -9,6 +9,9 @@ const INVITATION_HTML: &str = include_str!("templates/invitation.html");
 const BROKEN_INTEGRATION_TEXT: &str = include_str!("templates/broken_integration.txt");
 const BROKEN_INTEGRATION_HTML: &str = include_str!("templates/broken_integration.html");
 
+const USAGE_ALERT_TEXT: &str = include_str!("templates/usage_alert.txt");
+const USAGE_ALERT_HTML: &str = include_str!("templates/usage_alert.html");
+
 /// The text and HTML parts of the welcome e-mail.
 #[must_use]
 pub fn welcome(organization_name: &str) -> (String, String) {
@@ -35,6 +38,26 @@ pub fn invitation(organization_name: &str, role: &str, ends: &str, link: &str) -
 pub fn broken_integration(service: &str, account: &str, link: &str) -> (String, String) {
     let values = [("service", service), ("account", account), ("link", link)];
     render_both((BROKEN_INTEGRATION_TEXT, BROKEN_INTEGRATION_HTML), &values)
+}
+
+/// The text and HTML parts of the e-mail about a monthly limit. `percent` is the share that is
+/// used, `period` the month, `consequence` a sentence.
+#[must_use]
+pub fn usage_alert(
+    organization_name: &str,
+    limit: &str,
+    percent: &str,
+    period: &str,
+    consequence: &str,
+) -> (String, String) {
+    let values = [
+        ("organization", organization_name),
+        ("limit", limit),
+        ("percent", percent),
+        ("period", period),
+        ("consequence", consequence),
+    ];
+    render_both((USAGE_ALERT_TEXT, USAGE_ALERT_HTML), &values)
 }
 
 fn render_both((text, html): (&str, &str), values: &[(&str, &str)]) -> (String, String) {
@@ -104,7 +127,8 @@ mod tests {
     fn no_placeholder_is_left_over() {
         let invitation = invitation("Ada", "viewer", "2026-11-30", "https://app.example.com/#t");
         let broken = broken_integration("Stripe", "sk_…42", "https://app.example.com/i");
-        for (text, html) in [welcome("Ada"), invitation, broken] {
+        let alert = usage_alert("Ada", "the monthly tokens", "80", "2026-11", "Soon.");
+        for (text, html) in [welcome("Ada"), invitation, broken, alert] {
             assert!(!text.contains("{{") && !html.contains("{{"));
         }
     }

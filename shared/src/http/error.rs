@@ -278,6 +278,7 @@ impl From<quota::Error> for ApiError {
                 Self::new(Code::ResourceExhausted, error.to_string()).with_details(details)
             }
             quota::Error::UnknownOrganization => Self::not_found("organization"),
+            quota::Error::SwitchedOff => Self::new(Code::FailedPrecondition, error.to_string()),
             _ if error.is_transient() => Self::unavailable(&error),
             _ => Self::internal(&error),
         }

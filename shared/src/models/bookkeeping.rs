@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{JsonText, Timestamp};
+use super::{Hold, JsonText, Timestamp, Use};
 use crate::ids::{AgentId, ExecutionId, IntegrationId, OrgId, RecordId, Uid, WorkflowId};
 
 /// `idempotency/{key}` for a request: the answer that a repeat gets.
@@ -117,6 +117,17 @@ pub enum OutboxMessage {
         /// The integration of the row's organization.
         integration_id: IntegrationId,
     },
+    /// A monthly limit of model calls is close, or reached.
+    UsageAlert {
+        /// The admin who is told.
+        uid: Uid,
+        /// Which limit, as `monthlyTokens`.
+        limit: String,
+        /// Which share of it is used.
+        percent: i64,
+        /// The UTC month, `YYYY-MM`.
+        period: String,
+    },
 }
 
 /// How far an outbox row has come.
@@ -219,12 +230,40 @@ pub struct UsageEntry {
     pub cost_micro_usd: i64,
     /// Reserved or settled.
     pub state: UsageState,
+    /// Whether the provider did not tell what was used.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_estimated: bool,
+    /// Whether the answer comes in pieces, some of which may be out when the call is broken off.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_stream: bool,
+    /// The lease that it was admitted by, if it was not the quota itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// UTC month, `YYYY-MM`.
     pub period: String,
     /// UTC day, `YYYY-MM-DD`.
     pub day: String,
     /// When the call was admitted.
     pub created_at: Timestamp,
+}
+
+impl UsageEntry {
+    /// What it is about: the most that the call may use, or what it has used.
+    #[must_use]
+    pub fn amount(&self) -> Use {
+        Use {
+            tokens: self.input_tokens.saturating_add(self.output_tokens),
+            cost_micro_usd: self.cost_micro_usd,
+        }
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// How far a ledger entry has come.

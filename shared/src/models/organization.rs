@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Role, Timestamp};
@@ -77,6 +75,9 @@ pub struct Limits {
     /// Tokens a UTC month, over which every call is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monthly_tokens: Option<i64>,
+    /// Millionths of a US dollar a UTC month, over which every call is refused; no limit without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monthly_cost_micro_usd: Option<i64>,
 }
 
 /// `organizations/{id}/quota/agents`: the counters behind the agent quota.
@@ -100,28 +101,6 @@ pub struct MemberCount {
     /// Changes so far. It makes every write a change: Firestore keeps the version of a document
     /// that is replaced by its equal.
     pub revision: i64,
-}
-
-/// `organizations/{id}/quota/tokens`: the counter behind the monthly token quota.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct TokenQuota {
-    /// The UTC month counted, `YYYY-MM`.
-    pub period: String,
-    /// Tokens of settled calls.
-    pub used: i64,
-    /// Calls under way by ledger id.
-    pub open: BTreeMap<String, Reservation>,
-}
-
-/// What a call under way may still use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Reservation {
-    /// Tokens, input and output.
-    pub tokens: i64,
-    /// When its caller is taken for dead.
-    pub expires_at: Timestamp,
 }
 
 /// `organizations/{id}/stats/{current|YYYY-MM}`: usage for the dashboard.

@@ -45,6 +45,12 @@ impl Composer {
             OutboxMessage::BrokenIntegration { integration_id } => {
                 self.broken_integration(row, integration_id).await
             }
+            OutboxMessage::UsageAlert {
+                uid,
+                limit,
+                percent,
+                period,
+            } => self.usage_alert(row, uid, (limit, *percent, period)).await,
         }
     }
 
@@ -104,6 +110,25 @@ impl Composer {
         Ok(email(row, &address, &subject, content))
     }
 
+    /// To an admin, as long as it is a member.
+    async fn usage_alert(
+        &self,
+        row: &OutboxRow,
+        uid: &Uid,
+        (limit, percent, period): (&str, i64, &str),
+    ) -> Result<Result<Email, Obstacle>, Error> {
+        let admin = self.store.find_member(&row.org_id, uid).await?;
+        let Some(address) = address_of(admin) else {
+            return Ok(Err(NO_RECIPIENT));
+        };
+        let name = self.organization_name(&row.org_id).await?;
+        let (limit, consequence) = limit_words(limit, percent);
+        let share = percent.to_string();
+        let content = email::usage_alert(&name, limit, &share, period, consequence);
+        let subject = format!("{share} % of {limit} used in {period}");
+        Ok(email(row, &address, &subject, content))
+    }
+
     async fn standing_invitation(
         &self,
         org_id: &OrgId,
@@ -128,6 +153,23 @@ impl Composer {
 fn address_of(user: Option<Versioned<User>>) -> Option<String> {
     let user = user?.value;
     user.email.filter(|_| !user.disabled)
+}
+
+/// What a limit is called, and what its use leads to.
+fn limit_words(limit: &str, percent: i64) -> (&'static str, &'static str) {
+    let refused = "Agents and workflows cannot ask language models until the month ends or an \
+                   admin raises the limit.";
+    let warned = "When all of it is used, agents and workflows cannot ask language models until \
+                  the month ends.";
+    let consequence = if percent >= 100 { refused } else { warned };
+    match limit {
+        "includedTokens" => (
+            "the included tokens",
+            "What is used above them is charged by the plan's rates.",
+        ),
+        "monthlyCostMicroUsd" => ("the monthly budget", consequence),
+        _ => ("the monthly tokens", consequence),
+    }
 }
 
 fn service_name(service: IntegrationService) -> &'static str {

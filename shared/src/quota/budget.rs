@@ -1,54 +1,217 @@
-//! The monthly token quota: what settled calls used and what calls under way may still use.
+//! The monthly limits of model calls: what settled calls used, and what calls under way may still
+//! use.
 
 use super::{Error, Plan, Resource};
 use crate::{
     ids::RecordId,
-    models::{Organization, Reservation, Timestamp, TokenQuota},
+    models::{
+        BudgetLease, Organization, Reservation, SubscriptionTier, Timestamp, TokenQuota,
+        UsageEntry, Use,
+    },
     store::organizations::period_of,
 };
 
 /// How long a reservation counts, in seconds. A caller that is silent for longer has died; it is
 /// well above the longest wait for a model.
-const RESERVATION_SECS: i64 = 900;
+pub(super) const RESERVATION_SECS: i64 = 900;
 
-/// Reserves tokens for the call `id`, replacing a reservation it has from before.
-pub(super) fn reserve(
-    quota: &mut TokenQuota,
-    organization: &Organization,
-    id: &RecordId,
-    tokens: i64,
-    now: Timestamp,
-) -> Result<(), Error> {
-    turn_month(quota, now);
-    quota.open.retain(|_, open| open.expires_at > now);
-    quota.open.remove(id.as_str());
-    let limit = Plan::for_organization(organization).monthly_tokens;
-    let reserved = quota.open.values().map(|open| open.tokens);
-    let used = reserved.fold(quota.used, i64::saturating_add);
-    if used.saturating_add(tokens) > limit {
-        return Err(Error::Exhausted {
-            resource: Resource::MonthlyTokens,
-            limit,
-            used,
-            tier: organization.subscription_tier,
-        });
-    }
-    let expires_at = now.plus_seconds(RESERVATION_SECS);
-    quota
-        .open
-        .insert(id.as_str().to_owned(), Reservation { tokens, expires_at });
-    Ok(())
+/// How long a lease counts after it was last prolonged, in seconds; its calls end before it does.
+const LEASE_SECS: i64 = 2 * RESERVATION_SECS;
+
+/// When a lease that is in use is looked at, in seconds.
+const SWEEP_SECS: i64 = 60;
+
+/// A lease is given this part of what is left, so that near the limit little is lost with it.
+const LEASE_SHARE: i64 = 16;
+
+/// Calls whose price a lease is given at once where money has no limit.
+const CALLS_WITHOUT_LIMIT: i64 = 1_000;
+
+/// The most that a lease is given at once: Redis counts exactly up to 2^53.
+const MAX_CHUNK: i64 = 1 << 50;
+
+/// What an organization may use in a month.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) tokens: i64,
+    pub(super) included_tokens: i64,
+    pub(super) cost_micro_usd: Option<i64>,
+    tier: SubscriptionTier,
 }
 
-/// Ends the reservation of the call `id` and counts what it used; false when the quota is by now
-/// another month's, and nothing is to be written.
-pub(super) fn settle(quota: &mut TokenQuota, period: &str, id: &RecordId, tokens: i64) -> bool {
-    if quota.period != period {
-        return false;
+impl Limits {
+    pub(super) fn of(organization: &Organization) -> Self {
+        let plan = Plan::for_organization(organization);
+        Self {
+            tokens: plan.monthly_tokens,
+            included_tokens: plan.included_tokens,
+            cost_micro_usd: plan.monthly_cost_micro_usd,
+            tier: organization.subscription_tier,
+        }
     }
-    quota.open.remove(id.as_str());
-    quota.used = quota.used.saturating_add(tokens);
-    true
+
+    /// What is left above what is taken, for each limit that there is.
+    fn left(&self, taken: Use) -> (i64, Option<i64>) {
+        let left = |limit: i64, taken: i64| limit.saturating_sub(taken).max(0);
+        let cost = self.cost_micro_usd;
+        (
+            left(self.tokens, taken.tokens),
+            cost.map(|limit| left(limit, taken.cost_micro_usd)),
+        )
+    }
+
+    /// Whether something more fits above what is taken.
+    fn check(&self, taken: Use, more: Use) -> Result<(), Error> {
+        let (tokens, cost) = self.left(taken);
+        let exhausted = if more.tokens > tokens {
+            Some((Resource::MonthlyTokens, self.tokens, taken.tokens))
+        } else if cost.is_some_and(|left| more.cost_micro_usd > left) {
+            let limit = self.cost_micro_usd.unwrap_or_default();
+            Some((Resource::MonthlyCost, limit, taken.cost_micro_usd))
+        } else {
+            None
+        };
+        exhausted.map_or(Ok(()), |(resource, limit, used)| {
+            Err(Error::Exhausted {
+                resource,
+                limit,
+                used,
+                tier: self.tier,
+            })
+        })
+    }
+}
+
+/// What settled calls have used in the quota's month.
+pub(super) fn used(quota: &TokenQuota) -> Use {
+    Use {
+        tokens: quota.used,
+        cost_micro_usd: quota.used_cost_micro_usd,
+    }
+}
+
+/// What is used, reserved or leased in the quota's month.
+pub(super) fn taken(quota: &TokenQuota) -> Use {
+    let open = quota.open.values().map(Reservation::amount);
+    let leases = quota.leases.values();
+    let leases = leases.filter(|lease| lease.period == quota.period);
+    let held = open.chain(leases.map(BudgetLease::held));
+    held.fold(used(quota), |sum, held| sum + held)
+}
+
+/// Reserves what the call of `entry` may use, replacing a reservation it has from before; tells
+/// when its caller will be taken for dead.
+pub(super) fn reserve(
+    quota: &mut TokenQuota,
+    limits: &Limits,
+    entry: &UsageEntry,
+    now: Timestamp,
+) -> Result<Timestamp, Error> {
+    begin(quota, now);
+    quota.open.remove(entry.id.as_str());
+    let amount = entry.amount();
+    limits.check(taken(quota), amount)?;
+    let expires_at = now.plus_seconds(RESERVATION_SECS);
+    let reservation = Reservation {
+        tokens: amount.tokens,
+        cost_micro_usd: amount.cost_micro_usd,
+        expires_at,
+        is_stream: entry.is_stream,
+    };
+    let id = entry.id.as_str().to_owned();
+    quota.open.insert(id, reservation);
+    set_sweep(quota);
+    Ok(expires_at)
+}
+
+/// Ends the reservation of a call and counts what it used; false when the call was taken for dead
+/// before, so that its tokens may be another's by now. What is of another month counts in that.
+pub(super) fn settle(quota: &mut TokenQuota, booked: &UsageEntry) -> bool {
+    let was_open = quota.open.remove(booked.id.as_str()).is_some();
+    set_sweep(quota);
+    if quota.period != booked.period {
+        return true;
+    }
+    if was_open {
+        add_used(quota, booked.amount());
+    }
+    was_open
+}
+
+/// Ends the reservation of a call that has used nothing, unless a repeat has taken it over.
+pub(super) fn release(quota: &mut TokenQuota, id: &RecordId, expires_at: Timestamp) -> bool {
+    let own = quota.open.get(id.as_str());
+    let is_own = own.is_some_and(|open| open.expires_at == expires_at);
+    if is_own {
+        quota.open.remove(id.as_str());
+        set_sweep(quota);
+    }
+    is_own
+}
+
+/// Grants a lease what it lacks for `needed` in all, and a part of what is left beside; none when
+/// the quota counts a later month than the lease.
+pub(super) fn grant(
+    quota: &mut TokenQuota,
+    limits: &Limits,
+    (id, period): (&RecordId, &str),
+    needed: Use,
+    now: Timestamp,
+) -> Result<Option<BudgetLease>, Error> {
+    begin(quota, now);
+    if quota.period != period {
+        return Ok(None);
+    }
+    let found = quota.leases.get(id.as_str()).cloned();
+    let mut lease = found.unwrap_or_else(|| BudgetLease {
+        period: period.to_owned(),
+        granted: Use::default(),
+        counted: Use::default(),
+        requests: 0,
+        opened_at: now,
+        ends_at: now,
+        sweep_at: now,
+    });
+    let (missing, taken) = (needed - lease.granted, taken(quota));
+    limits.check(taken, missing)?;
+    let (tokens, cost) = limits.left(taken);
+    lease.granted += Use {
+        tokens: chunk(Some(tokens), missing.tokens),
+        cost_micro_usd: chunk(cost, missing.cost_micro_usd),
+    };
+    prolong(&mut lease, now);
+    let id = id.as_str().to_owned();
+    quota.leases.insert(id, lease.clone());
+    set_sweep(quota);
+    Ok(Some(lease))
+}
+
+/// Moves a lease's end on, so that calls can be admitted by it.
+pub(super) fn prolong(lease: &mut BudgetLease, now: Timestamp) {
+    lease.ends_at = lease.ends_at.max(now.plus_seconds(LEASE_SECS));
+    lease.sweep_at = now.plus_seconds(SWEEP_SECS);
+}
+
+/// Counts what the settled calls of a lease have used in all; tells what is new of it.
+pub(super) fn count(quota: &mut TokenQuota, id: &str, sum: Use, requests: i64) -> (Use, i64) {
+    let Some(lease) = quota.leases.get_mut(id) else {
+        return (Use::default(), 0);
+    };
+    let used = sum - lease.counted;
+    let requests = requests.saturating_sub(lease.requests).max(0);
+    lease.counted += used;
+    lease.requests = lease.requests.saturating_add(requests);
+    if lease.period == quota.period {
+        add_used(quota, used);
+    }
+    (used, requests)
+}
+
+/// When the sweeper is to come, by what calls and leases may leave behind.
+pub(super) fn set_sweep(quota: &mut TokenQuota) {
+    let open = quota.open.values().map(|open| open.expires_at);
+    let leases = quota.leases.values().map(|lease| lease.sweep_at);
+    quota.sweep_at = open.chain(leases).min();
 }
 
 /// Tokens used as a share of the limit, in percent; 100 for a limit of zero. Counts of tokens are
@@ -61,16 +224,35 @@ pub fn percent_of_limit(used: i64, limit: i64) -> f64 {
     used as f64 * 100.0 / limit as f64
 }
 
-/// Reservations of the old month are settled in its statistics only. A clock that lags behind
+fn chunk(left: Option<i64>, missing: i64) -> i64 {
+    let wanted = match left {
+        _ if missing == 0 => 0,
+        Some(left) => left / LEASE_SHARE,
+        None => missing.saturating_mul(CALLS_WITHOUT_LIMIT),
+    };
+    wanted.min(MAX_CHUNK).max(missing)
+}
+
+fn add_used(quota: &mut TokenQuota, used: Use) {
+    quota.used = quota.used.saturating_add(used.tokens);
+    let cost = quota.used_cost_micro_usd;
+    quota.used_cost_micro_usd = cost.saturating_add(used.cost_micro_usd);
+}
+
+/// Reservations of the old month are settled in its statistics only, and dead callers' end; but
+/// what may have been answered in part waits for the sweeper to book it. A clock that lags behind
 /// does not bring the old month back.
-fn turn_month(quota: &mut TokenQuota, now: Timestamp) {
+fn begin(quota: &mut TokenQuota, now: Timestamp) {
     let period = period_of(now);
     if quota.period < period {
-        *quota = TokenQuota {
-            period,
-            ..TokenQuota::default()
-        };
+        quota.period = period;
+        quota.used = 0;
+        quota.used_cost_micro_usd = 0;
+        quota.open.retain(|_, open| open.is_stream);
+        quota.alerts.clear();
     }
+    let stands = |open: &Reservation| open.expires_at > now || open.is_stream;
+    quota.open.retain(|_, open| stands(open));
 }
 
 #[cfg(test)]
@@ -78,25 +260,44 @@ mod tests {
     use super::*;
     use crate::{
         ids::OrgId,
-        models::{Limits, SubscriptionTier},
+        models::{Limits as OwnLimits, UsageState},
     };
 
     fn at(text: &str) -> Timestamp {
         text.parse::<jiff::Timestamp>().unwrap().into()
     }
 
-    fn organization(monthly_tokens: i64) -> Organization {
-        Organization {
-            id: OrgId::derive(&["o"]),
-            name: "Ada".to_owned(),
-            subscription_tier: SubscriptionTier::Free,
-            stripe_customer_id: None,
-            api_usage: 0,
-            limits: Limits {
-                agents: None,
-                monthly_tokens: Some(monthly_tokens),
-            },
-            created_at: at("2026-01-01T00:00:00Z"),
+    fn limits(tokens: i64) -> Limits {
+        let own = OwnLimits {
+            monthly_tokens: Some(tokens),
+            ..OwnLimits::default()
+        };
+        let (id, name) = (OrgId::derive(&["o"]), "Ada".to_owned());
+        let organization = Organization {
+            limits: own,
+            ..Organization::new(id, name, at("2026-01-01T00:00:00Z"))
+        };
+        Limits::of(&organization)
+    }
+
+    fn call(name: &str, tokens: i64, now: Timestamp) -> UsageEntry {
+        UsageEntry {
+            id: id(name),
+            org_id: OrgId::derive(&["o"]),
+            agent_id: None,
+            workflow_id: None,
+            execution_id: None,
+            model: "m".to_owned(),
+            input_tokens: tokens,
+            output_tokens: 0,
+            cost_micro_usd: 0,
+            state: UsageState::Reserved,
+            is_estimated: false,
+            is_stream: false,
+            hold: None,
+            period: period_of(now),
+            day: "2026-11-23".to_owned(),
+            created_at: now,
         }
     }
 
@@ -112,11 +313,11 @@ mod tests {
 
     #[test]
     fn reservations_fill_the_limit_to_the_last_token() {
-        let (organization, now) = (organization(10), at("2026-11-23T12:00:00Z"));
+        let (limits, now) = (limits(10), at("2026-11-23T12:00:00Z"));
         let mut quota = TokenQuota::default();
-        reserve(&mut quota, &organization, &id("a"), 6, now).unwrap();
-        reserve(&mut quota, &organization, &id("b"), 4, now).unwrap();
-        let error = reserve(&mut quota, &organization, &id("c"), 1, now).unwrap_err();
+        reserve(&mut quota, &limits, &call("a", 6, now), now).unwrap();
+        reserve(&mut quota, &limits, &call("b", 4, now), now).unwrap();
+        let error = reserve(&mut quota, &limits, &call("c", 1, now), now).unwrap_err();
         assert!(
             matches!(
                 error,
@@ -132,72 +333,72 @@ mod tests {
 
     #[test]
     fn a_repeat_replaces_its_own_reservation() {
-        let (organization, now) = (organization(10), at("2026-11-23T12:00:00Z"));
+        let (limits, now) = (limits(10), at("2026-11-23T12:00:00Z"));
         let mut quota = TokenQuota::default();
         for _ in 0..3 {
-            reserve(&mut quota, &organization, &id("a"), 10, now).unwrap();
+            reserve(&mut quota, &limits, &call("a", 10, now), now).unwrap();
         }
         assert_eq!(quota.open.len(), 1);
     }
 
     #[test]
     fn settling_gives_back_what_was_not_used() {
-        let (organization, now) = (organization(10), at("2026-11-23T12:00:00Z"));
+        let (limits, now) = (limits(10), at("2026-11-23T12:00:00Z"));
         let mut quota = TokenQuota::default();
-        reserve(&mut quota, &organization, &id("a"), 10, now).unwrap();
-        assert!(settle(&mut quota, "2026-11", &id("a"), 3));
-        reserve(&mut quota, &organization, &id("b"), 7, now).unwrap();
+        reserve(&mut quota, &limits, &call("a", 10, now), now).unwrap();
+        assert!(settle(&mut quota, &call("a", 3, now)));
+        reserve(&mut quota, &limits, &call("b", 7, now), now).unwrap();
         assert_eq!(quota.used, 3);
     }
 
     #[test]
     fn the_reservation_of_a_dead_caller_ends() {
-        let (organization, now) = (organization(10), at("2026-11-23T12:00:00Z"));
+        let (limits, now) = (limits(10), at("2026-11-23T12:00:00Z"));
         let mut quota = TokenQuota::default();
-        reserve(&mut quota, &organization, &id("a"), 10, now).unwrap();
+        reserve(&mut quota, &limits, &call("a", 10, now), now).unwrap();
         let later = now.plus_seconds(RESERVATION_SECS - 1);
-        assert!(reserve(&mut quota, &organization, &id("b"), 1, later).is_err());
+        assert!(reserve(&mut quota, &limits, &call("b", 1, later), later).is_err());
         let later = now.plus_seconds(RESERVATION_SECS);
-        assert!(reserve(&mut quota, &organization, &id("b"), 1, later).is_ok());
+        assert!(reserve(&mut quota, &limits, &call("b", 1, later), later).is_ok());
     }
 
     #[test]
     fn a_new_month_begins_at_zero_and_takes_no_late_settlement() {
-        let organization = organization(10);
+        let limits = limits(10);
         let mut quota = TokenQuota::default();
         reserve(
             &mut quota,
-            &organization,
-            &id("a"),
-            10,
+            &limits,
+            &call("a", 10, at("2026-11-30T23:59:59.9Z")),
             at("2026-11-30T23:59:59.9Z"),
         )
         .unwrap();
         reserve(
             &mut quota,
-            &organization,
-            &id("b"),
-            10,
+            &limits,
+            &call("b", 10, at("2026-12-01T00:00:00Z")),
             at("2026-12-01T00:00:00Z"),
         )
         .unwrap();
-        assert!(!settle(&mut quota, "2026-11", &id("a"), 10));
+        assert!(settle(
+            &mut quota,
+            &call("a", 10, at("2026-11-30T23:59:59.9Z"))
+        ));
         assert_eq!(quota.used, 0);
     }
 
     #[test]
     fn a_lagging_clock_does_not_bring_the_old_month_back() {
-        let organization = organization(10);
+        let limits = limits(10);
         let mut quota = TokenQuota::default();
         reserve(
             &mut quota,
-            &organization,
-            &id("a"),
-            10,
+            &limits,
+            &call("a", 10, at("2026-12-01T00:00:00Z")),
             at("2026-12-01T00:00:00Z"),
         )
         .unwrap();
         let lagging = at("2026-11-30T23:59:59Z");
-        assert!(reserve(&mut quota, &organization, &id("b"), 1, lagging).is_err());
+        assert!(reserve(&mut quota, &limits, &call("b", 1, lagging), lagging).is_err());
     }
 }

@@ -23,6 +23,9 @@ pub enum Error {
     /// There is no such organization.
     #[error("the organization does not exist")]
     UnknownOrganization,
+    /// Model calls are switched off, for the organization or for all.
+    #[error("calls of language models are switched off")]
+    SwitchedOff,
     /// The model did not answer.
     #[error("the model did not answer")]
     Llm(#[from] llm::Error),
@@ -38,6 +41,8 @@ pub enum Resource {
     Agents,
     /// Tokens in a UTC month.
     MonthlyTokens,
+    /// Millionths of a US dollar in a UTC month.
+    MonthlyCost,
 }
 
 impl Resource {
@@ -47,6 +52,7 @@ impl Resource {
         match self {
             Self::Agents => "agents",
             Self::MonthlyTokens => "monthlyTokens",
+            Self::MonthlyCost => "monthlyCostMicroUsd",
         }
     }
 }

@@ -1,25 +1,36 @@
-use std::ops::Add;
+mod stream;
 
-use super::{Error, Plan, budget};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::time::{Duration, timeout};
+
+pub use self::stream::MeteredStream;
+use super::{
+    Error,
+    admissions::{Admission, FirestoreAdmissions, SharedAdmissions},
+    switch::Switches,
+};
 use crate::{
     clock::SharedClock,
     ids::{AgentId, ExecutionId, OrgId, RecordId, WorkflowId},
     llm::{
-        ChatRequest, ChatResponse, SharedProvider, Usage,
+        self, ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, SharedProvider,
+        Usage,
         price::{self, Price},
     },
-    models::{Timestamp, TokenQuota, UsageEntry, UsageState},
-    retry::{Policy, retry},
+    models::{SystemPrincipal, Timestamp, UsageEntry, UsageState, Use},
     store::{
-        self, Store, Versioned, Write, commit_contended,
-        organizations::{self, StatsChange},
-        usage_ledger,
+        self, Store,
+        organizations::{day_of, period_of},
     },
 };
 
-/// A chat call and who it is for.
+/// No call lasts longer, so that it is settled well before its reservation expires.
+const LONGEST_CALL: Duration = Duration::from_secs(780);
+
+/// A call of a model and who it is for.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct Call<R = ChatRequest> {
     /// The organization that pays.
     pub org_id: OrgId,
     /// The agent that thinks, if any.
@@ -29,24 +40,15 @@ pub struct Call {
     /// The execution that runs, if any.
     pub execution_id: Option<ExecutionId>,
     /// What to ask.
-    pub request: ChatRequest,
+    pub request: R,
 }
 
 /// What a model answered.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct Answer<T = ChatResponse> {
     /// The answer.
-    pub response: ChatResponse,
+    pub response: T,
     /// What it cost, in micro-dollars.
-    pub cost_micro_usd: i64,
-}
-
-/// What calls use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Use {
-    /// Tokens, in and out.
-    pub tokens: i64,
-    /// What they cost, in micro-dollars.
     pub cost_micro_usd: i64,
 }
 
@@ -55,61 +57,100 @@ pub struct Use {
 /// The ledger entry is known by organization and idempotency key. A repeat of a call under way
 /// or of unknown outcome takes its reservation over. A repeat of a settled call means that the
 /// caller died before it kept the answer: the model is asked again, the organization pays once.
+///
+/// A switch that refuses calls works within 5 s, since it is kept in mind for so long.
 #[derive(Clone)]
 pub struct MeteredLlm {
     provider: SharedProvider,
+    admissions: SharedAdmissions,
+    switches: Switches,
     store: Store,
     clock: SharedClock,
+    /// Streams that were dropped before their end, to be booked by whoever calls next.
+    dropped: Arc<Mutex<Vec<Dropped>>>,
 }
 
-/// A call that may be made.
-struct Admission {
-    id: RecordId,
-    org_id: OrgId,
+/// A stream whose caller has gone.
+struct Dropped {
+    admission: Admission,
+    booked: UsageEntry,
+}
+
+/// A call that may be made, and its price.
+struct Admitted {
+    admission: Admission,
     price: Price,
-    monthly_tokens: i64,
 }
 
 impl MeteredLlm {
-    /// Metered access to a provider.
+    /// Metered access to a provider, admitted by the quota documents.
     #[must_use]
     pub fn new(provider: SharedProvider, store: Store, clock: SharedClock) -> Self {
+        let admissions = FirestoreAdmissions::new(store.clone(), clock.clone());
         Self {
             provider,
+            admissions: Arc::new(admissions),
+            switches: Switches::new(false, store.clone(), clock.clone()),
             store,
             clock,
+            dropped: Arc::default(),
         }
     }
 
-    /// Asks the model, if the organization's monthly tokens allow the most that the call can use.
+    /// The same with other admissions; `is_off` refuses every call.
+    #[must_use]
+    pub fn with_admissions(self, admissions: SharedAdmissions, is_off: bool) -> Self {
+        Self {
+            admissions,
+            switches: Switches::new(is_off, self.store.clone(), self.clock.clone()),
+            ..self
+        }
+    }
+
+    /// Asks the model, if the organization's monthly limits allow the most that the call can use.
     ///
     /// After a failure that the provider does not bill, the reservation is released. After one of
     /// unknown outcome it is left to a repeat of the call, or to expire.
     ///
     /// # Errors
-    /// Returns [`Error::Exhausted`] and [`Error::UnknownModel`] before the model is asked,
-    /// [`Error::Llm`] when it does not answer, [`Error::Store`] when the call cannot be booked.
+    /// Returns [`Error::Exhausted`], [`Error::SwitchedOff`] and [`Error::UnknownModel`] before the
+    /// model is asked, [`Error::Llm`] when it does not answer, [`Error::Store`] when the call
+    /// cannot be booked.
     pub async fn chat(&self, call: &Call) -> Result<Answer, Error> {
-        let admission = commit_contended(&self.store, || self.admit(call)).await?;
-        match self.provider.chat(&call.request).await {
-            Ok(response) => {
-                self.book(&admission, Some(response.usage)).await?;
-                let cost_micro_usd = admission.price.cost_micro_usd(&response.usage);
-                Ok(Answer {
-                    response,
-                    cost_micro_usd,
-                })
-            }
-            Err(error) => {
-                if error.is_unused()
-                    && let Err(error) = self.book(&admission, None).await
-                {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(org.id = %call.org_id, error, "reservation left to expire");
-                }
-                Err(error.into())
-            }
+        let ceiling = Usage::ceiling(&call.request);
+        let admitted = self.admit(call, &call.request, &ceiling, false).await?;
+        let response = in_time(self.provider.chat(&call.request)).await;
+        self.end(&admitted, response, |response| response.usage)
+            .await
+    }
+
+    /// Asks the model and tells the answer as it comes. What was used is booked before the last
+    /// piece is handed out.
+    ///
+    /// # Errors
+    /// As [`MeteredLlm::chat`]; what goes wrong after the answer has begun is in the stream.
+    pub async fn stream(&self, call: &Call) -> Result<MeteredStream, Error> {
+        let ceiling = Usage::ceiling(&call.request);
+        let admitted = self.admit(call, &call.request, &ceiling, true).await?;
+        match in_time(self.provider.stream(&call.request)).await {
+            Ok(deltas) => Ok(MeteredStream::new(self.clone(), admitted, deltas)),
+            Err(error) => Err(self.fail(&admitted, error).await),
         }
+    }
+
+    /// Places texts in a model's space, on the same terms as [`MeteredLlm::chat`].
+    ///
+    /// # Errors
+    /// As [`MeteredLlm::chat`].
+    pub async fn embed(
+        &self,
+        call: &Call<EmbeddingRequest>,
+    ) -> Result<Answer<EmbeddingResponse>, Error> {
+        let ceiling = Usage::embedding_ceiling(&call.request);
+        let admitted = self.admit(call, &call.request, &ceiling, false).await?;
+        let response = in_time(self.provider.embed(&call.request)).await;
+        self.end(&admitted, response, |response| response.usage)
+            .await
     }
 
     /// The most that a call can use.
@@ -125,107 +166,113 @@ impl MeteredLlm {
         })
     }
 
-    async fn admit(&self, call: &Call) -> Result<(Vec<Write>, Admission), Error> {
+    /// Clears up what dead callers have left in at most `limit` organizations, and counts what is
+    /// not counted; tells how many it looked at. One that fails is logged and left for the next
+    /// time.
+    ///
+    /// # Errors
+    /// Returns the database's error when the organizations cannot be listed.
+    pub async fn sweep(&self, caller: &SystemPrincipal, limit: u32) -> Result<usize, store::Error> {
+        self.book_dropped().await;
+        let now = self.clock.now().into();
+        let due = self.store.list_due_token_quotas(caller, now, limit).await?;
+        for org_id in &due {
+            if let Err(error) = self.admissions.sweep(org_id).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(org.id = %org_id, error, "usage left for the next sweep");
+            }
+        }
+        Ok(due.len())
+    }
+
+    /// Books the streams that were dropped before their end. Every call and every sweep does it;
+    /// a function that ends does it last.
+    pub async fn book_dropped(&self) {
+        let dropped = std::mem::take(&mut *self.lock_dropped());
+        for Dropped { admission, booked } in dropped {
+            if let Err(error) = self.admissions.settle(&admission, &booked).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(usage.id = %booked.id, error, "stream left to be estimated");
+            }
+        }
+    }
+
+    async fn admit<R: Request>(
+        &self,
+        call: &Call<R>,
+        request: &R,
+        ceiling: &Usage,
+        is_stream: bool,
+    ) -> Result<Admitted, Error> {
         let now = Timestamp::from(self.clock.now());
-        let price = find_price(&call.request.model, now)?;
-        let organization = self.store.find_organization(&call.org_id).await?;
-        let organization = organization.ok_or(Error::UnknownOrganization)?.value;
-        let admission = Admission {
-            id: entry_id(call),
+        let price = find_price(request.model(), now)?;
+        self.switches.check(&call.org_id).await?;
+        let entry = UsageEntry {
+            id: entry_id(&call.org_id, request.idempotency_key()),
             org_id: call.org_id.clone(),
+            agent_id: call.agent_id.clone(),
+            workflow_id: call.workflow_id.clone(),
+            execution_id: call.execution_id.clone(),
+            model: request.model().to_owned(),
+            input_tokens: ceiling.input_tokens,
+            output_tokens: ceiling.output_tokens,
+            cost_micro_usd: price.cost_micro_usd(ceiling),
+            state: UsageState::Reserved,
+            is_estimated: false,
+            is_stream,
+            hold: None,
+            period: period_of(now),
+            day: day_of(now),
+            created_at: now,
+        };
+        let reserved = self.admissions.reserve(&entry);
+        let (admission, ()) = futures::join!(reserved, self.book_dropped());
+        Ok(Admitted {
+            admission: admission?,
             price,
-            monthly_tokens: Plan::for_organization(&organization).monthly_tokens,
-        };
-        let entry = self
-            .store
-            .find_usage_entry(&call.org_id, &admission.id)
-            .await?;
-        if entry.as_ref().is_some_and(is_settled) {
-            return Ok((Vec::new(), admission));
-        }
-        let (mut quota, version) = self.find_quota(&call.org_id).await?;
-        let ceiling = Usage::ceiling(&call.request);
-        budget::reserve(
-            &mut quota,
-            &organization,
-            &admission.id,
-            ceiling.total(),
-            now,
-        )?;
-        let writes = vec![
-            write_entry(reserved_entry(call, &admission, &ceiling, now), entry)?,
-            organizations::set_token_quota(&call.org_id, &quota, version)?,
-        ];
-        Ok((writes, admission))
-    }
-
-    /// Ends the reservation, with what the call used or without use. It can be repeated, so a
-    /// commit whose outcome is unknown is.
-    async fn book(&self, admission: &Admission, usage: Option<Usage>) -> Result<(), store::Error> {
-        retry(Policy::REMOTE_CALL, || {
-            commit_contended(&self.store, || self.settle(admission, usage))
         })
-        .await
     }
 
-    async fn settle(
+    async fn end<T>(
         &self,
-        admission: &Admission,
-        usage: Option<Usage>,
-    ) -> Result<(Vec<Write>, ()), store::Error> {
-        let Admission { id, org_id, .. } = admission;
-        let entry = self.store.find_usage_entry(org_id, id).await?;
-        let Some(mut entry) = entry.filter(|entry| !is_settled(entry)) else {
-            return Ok((Vec::new(), ()));
-        };
-        let tokens = usage.map_or(0, |usage| usage.total());
-        let (mut quota, version) = self.find_quota(org_id).await?;
-        let is_current = budget::settle(&mut quota, &entry.value.period, id, tokens);
-        book_entry(&mut entry.value, &admission.price, usage);
-        let mut writes = vec![usage_ledger::replace(&entry)?];
-        if is_current {
-            writes.push(organizations::set_token_quota(org_id, &quota, version)?);
+        admitted: &Admitted,
+        response: Result<T, llm::Error>,
+        usage: impl FnOnce(&T) -> Usage,
+    ) -> Result<Answer<T>, Error> {
+        match response {
+            Ok(response) => {
+                let booked = admitted.book(&usage(&response));
+                self.admissions.settle(&admitted.admission, &booked).await?;
+                Ok(Answer {
+                    response,
+                    cost_micro_usd: booked.cost_micro_usd,
+                })
+            }
+            Err(error) => Err(self.fail(admitted, error).await),
         }
-        if usage.is_some() {
-            let used = is_current.then_some(quota.used);
-            writes.extend(self.count(admission, &entry.value, used).await?);
-        }
-        Ok((writes, ()))
     }
 
-    /// The writes that show a settled call on the dashboard. `apiUsage` is set to the quota's own
-    /// counter, which the same commit makes conditional, so it is exact; after a month has turned
-    /// it keeps the old month's number until the first call is settled.
-    async fn count(
-        &self,
-        admission: &Admission,
-        entry: &UsageEntry,
-        used: Option<i64>,
-    ) -> Result<Vec<Write>, store::Error> {
-        let org_id = &admission.org_id;
-        let current = self.store.find_current_stats(org_id).await?;
-        let percent = |used| budget::percent_of_limit(used, admission.monthly_tokens);
-        let change = StatsChange {
-            tokens: entry.input_tokens.saturating_add(entry.output_tokens),
-            cost_micro_usd: entry.cost_micro_usd,
-            requests: 1,
-            percent_of_limit: used.map(percent),
-            ..StatsChange::default()
-        };
-        let mut writes =
-            organizations::add_to_stats(org_id, current.as_ref(), change, entry.created_at)?;
-        if let Some(used) = used {
-            writes.push(organizations::set_api_usage(org_id, used)?);
+    async fn fail(&self, admitted: &Admitted, error: llm::Error) -> Error {
+        let admission = &admitted.admission;
+        if error.is_unused()
+            && let Err(error) = self.admissions.release(admission).await
+        {
+            let error = &error as &dyn std::error::Error;
+            let org_id = &admission.entry().org_id;
+            tracing::warn!(org.id = %org_id, error, "reservation left to expire");
         }
-        Ok(writes)
+        error.into()
     }
 
-    async fn find_quota(
-        &self,
-        org_id: &OrgId,
-    ) -> Result<(TokenQuota, Option<Timestamp>), store::Error> {
-        let quota = self.store.find_token_quota(org_id).await?;
-        Ok(quota.map_or_else(Default::default, |quota| (quota.value, Some(quota.version))))
+    fn lock_dropped(&self) -> std::sync::MutexGuard<'_, Vec<Dropped>> {
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Admitted {
+    fn book(&self, usage: &Usage) -> UsageEntry {
+        let cost = self.price.cost_micro_usd(usage);
+        self.admission.book(usage, cost)
     }
 }
 
@@ -240,15 +287,35 @@ impl Answer {
     }
 }
 
-impl Add for Use {
-    type Output = Self;
+/// What admission needs to know of a request.
+trait Request {
+    fn model(&self) -> &str;
+    fn idempotency_key(&self) -> &str;
+}
 
-    fn add(self, other: Self) -> Self {
-        Self {
-            tokens: self.tokens.saturating_add(other.tokens),
-            cost_micro_usd: self.cost_micro_usd.saturating_add(other.cost_micro_usd),
-        }
+impl Request for ChatRequest {
+    fn model(&self) -> &str {
+        &self.model
     }
+
+    fn idempotency_key(&self) -> &str {
+        &self.idempotency_key
+    }
+}
+
+impl Request for EmbeddingRequest {
+    fn model(&self) -> &str {
+        &self.model
+    }
+
+    fn idempotency_key(&self) -> &str {
+        &self.idempotency_key
+    }
+}
+
+async fn in_time<T>(call: impl Future<Output = Result<T, llm::Error>>) -> Result<T, llm::Error> {
+    let answered = timeout(LONGEST_CALL, call).await;
+    answered.unwrap_or_else(|elapsed| Err(llm::Error::Timeout(elapsed.into())))
 }
 
 fn find_price(model: &str, now: Timestamp) -> Result<Price, Error> {
@@ -256,63 +323,6 @@ fn find_price(model: &str, now: Timestamp) -> Result<Price, Error> {
     price.ok_or_else(|| Error::UnknownModel(model.to_owned()))
 }
 
-fn entry_id(call: &Call) -> RecordId {
-    let key = call.request.idempotency_key.as_str();
-    RecordId::derive(&["usage", call.org_id.as_str(), key])
-}
-
-fn is_settled(entry: &Versioned<UsageEntry>) -> bool {
-    entry.value.state == UsageState::Settled
-}
-
-fn reserved_entry(
-    call: &Call,
-    admission: &Admission,
-    ceiling: &Usage,
-    now: Timestamp,
-) -> UsageEntry {
-    UsageEntry {
-        id: admission.id.clone(),
-        org_id: call.org_id.clone(),
-        agent_id: call.agent_id.clone(),
-        workflow_id: call.workflow_id.clone(),
-        execution_id: call.execution_id.clone(),
-        model: call.request.model.clone(),
-        input_tokens: ceiling.input_tokens,
-        output_tokens: ceiling.output_tokens,
-        cost_micro_usd: admission.price.cost_micro_usd(ceiling),
-        state: UsageState::Reserved,
-        period: organizations::period_of(now),
-        day: day_of(now),
-        created_at: now,
-    }
-}
-
-fn write_entry(
-    entry: UsageEntry,
-    found: Option<Versioned<UsageEntry>>,
-) -> Result<Write, store::Error> {
-    match found {
-        Some(found) => usage_ledger::replace(&Versioned {
-            value: entry,
-            version: found.version,
-        }),
-        None => usage_ledger::create(&entry),
-    }
-}
-
-fn book_entry(entry: &mut UsageEntry, price: &Price, usage: Option<Usage>) {
-    let used = usage.unwrap_or_default();
-    entry.input_tokens = used.input_tokens;
-    entry.output_tokens = used.output_tokens;
-    entry.cost_micro_usd = price.cost_micro_usd(&used);
-    entry.state = match usage {
-        Some(_) => UsageState::Settled,
-        None => UsageState::Released,
-    };
-}
-
-/// The UTC day of an instant, `YYYY-MM-DD`.
-fn day_of(instant: Timestamp) -> String {
-    instant.instant().strftime("%Y-%m-%d").to_string()
+fn entry_id(org_id: &OrgId, key: &str) -> RecordId {
+    RecordId::derive(&["usage", org_id.as_str(), key])
 }

@@ -19,6 +19,9 @@ pub struct Plan {
     pub included_tokens: i64,
     /// Tokens a UTC month over which every call is refused.
     pub monthly_tokens: i64,
+    /// Millionths of a US dollar a UTC month over which every call is refused, if there is a limit.
+    #[serde(default)]
+    pub monthly_cost_micro_usd: Option<i64>,
     /// The longest memory of its agents.
     pub memory_depth: MemoryDepth,
     /// Whether Google Workspace can be connected.
@@ -43,6 +46,8 @@ impl Plan {
         let limits = &organization.limits;
         plan.agents = limits.agents.unwrap_or(plan.agents);
         plan.monthly_tokens = limits.monthly_tokens.unwrap_or(plan.monthly_tokens);
+        let own = limits.monthly_cost_micro_usd;
+        plan.monthly_cost_micro_usd = own.or(plan.monthly_cost_micro_usd);
         plan.included_tokens = plan.included_tokens.min(plan.monthly_tokens);
         plan
     }
@@ -54,6 +59,7 @@ impl Plan {
             agents: 0,
             included_tokens: 0,
             monthly_tokens: 0,
+            monthly_cost_micro_usd: Some(0),
             memory_depth: MemoryDepth::Session,
             workspace: false,
             drive_readonly: false,
@@ -100,6 +106,7 @@ mod tests {
             limits: Limits {
                 agents: Some(0),
                 monthly_tokens: Some(10),
+                ..Limits::default()
             },
             created_at: jiff::Timestamp::UNIX_EPOCH.into(),
         };

@@ -77,10 +77,12 @@ async fn attempt<T, E: From<Error>>(
     }
 }
 
-/// Every recorded action of an organization moves the end of its audit chain.
+/// Every recorded action of an organization moves the end of its audit chain, every model call its
+/// token quota.
 fn hot_document(writes: &[Write]) -> Option<&DocumentPath> {
     let mut paths = writes.iter().map(|write| &write.path);
-    paths.find(|path| super::audit_logs::is_head(path))
+    paths
+        .find(|path| super::audit_logs::is_head(path) || super::organizations::is_token_quota(path))
 }
 
 enum Failure<E> {
@@ -108,7 +110,7 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    async fn wait(&self, path: DocumentPath) -> OwnedMutexGuard<()> {
+    pub(super) async fn wait(&self, path: DocumentPath) -> OwnedMutexGuard<()> {
         let queue = self.queue(path);
         queue.lock_owned().await
     }

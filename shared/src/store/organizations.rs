@@ -1,10 +1,11 @@
 //! `organizations` and what is below them.
 
 use serde::Serialize;
+use tokio::sync::OwnedMutexGuard;
 
 use super::{
     DocumentPath, Error, Found, Store, Versioned, Write,
-    document_db::{Comparison, Operation, Precondition, Query},
+    document_db::{Comparison, Operation, Order, Precondition, Query},
 };
 use crate::{
     ids::OrgId,
@@ -121,6 +122,35 @@ impl Store {
         self.load(&token_quota_path(org_id)).await
     }
 
+    /// Waits for a turn at having the monthly token quota grant a lease; others of this process
+    /// wait until the guard is dropped. It spares races; correct is it without.
+    pub async fn wait_to_be_granted(&self, org_id: &OrgId) -> OwnedMutexGuard<()> {
+        // Not the quota itself: a commit that loses a race for it queues up there.
+        let turn = token_quota_path(org_id).child("leases", "turn");
+        self.turns.wait(turn).await
+    }
+
+    /// Organizations whose calls or leases are to be cleared up by now, longest due first.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for an id that no organization can have.
+    pub async fn list_due_token_quotas(
+        &self,
+        _caller: &SystemPrincipal,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OrgId>, Error> {
+        let query = Query::group("quota", limit)
+            .filter("sweepAt", Comparison::LessOrEqual, now)
+            .order(Order::Ascending("sweepAt"));
+        let documents = self.db.query(&query).await?;
+        let ids = documents.iter().filter_map(|document| {
+            let path = document.path.as_str().strip_prefix("organizations/")?;
+            OrgId::parse(path.split('/').next()?).ok()
+        });
+        Ok(ids.collect())
+    }
+
     /// Usage of the month in which something was last counted.
     ///
     /// # Errors
@@ -173,6 +203,21 @@ pub fn set_token_quota(
 ) -> Result<Write, Error> {
     let precondition = version.map_or(Precondition::Absent, Precondition::Version);
     super::write(token_quota_path(org_id), quota, precondition)
+}
+
+/// Switches model calls off for an organization, or on. Of calls that were about to be admitted
+/// some still are: for as long as switches are kept in mind (see `MeteredLlm`).
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set_llm_block(org_id: &OrgId, is_blocked: bool) -> Result<Write, Error> {
+    let block = LlmBlock { is_blocked };
+    super::merge(token_quota_path(org_id), &block, Precondition::None)
+}
+
+/// Whether it is a counter behind the monthly token quota.
+pub(super) fn is_token_quota(path: &DocumentPath) -> bool {
+    path.as_str().ends_with("/quota/tokens")
 }
 
 /// Sets the member count, if nobody set it since `version`.
@@ -238,6 +283,12 @@ pub fn period_of(instant: Timestamp) -> String {
     instant.instant().strftime("%Y-%m").to_string()
 }
 
+/// The UTC day of an instant, `YYYY-MM-DD`.
+#[must_use]
+pub fn day_of(instant: Timestamp) -> String {
+    instant.instant().strftime("%Y-%m-%d").to_string()
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StatsStamp {
@@ -251,6 +302,12 @@ struct StatsStamp {
 #[serde(rename_all = "camelCase")]
 struct ApiUsage {
     api_usage: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LlmBlock {
+    is_blocked: bool,
 }
 
 #[derive(Serialize)]

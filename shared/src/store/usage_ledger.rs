@@ -1,8 +1,8 @@
 //! `usage_ledger`.
 
 use super::{
-    DocumentPath, Error, Store, Versioned, Write,
-    document_db::{Comparison, Order, Query},
+    DocumentPath, Error, Listing, Page, Store, Versioned, Write,
+    document_db::{Comparison, Order, Precondition, Query},
 };
 use crate::{
     ids::{OrgId, RecordId},
@@ -24,6 +24,22 @@ impl Store {
     ) -> Result<Option<Versioned<UsageEntry>>, Error> {
         let entry: Option<Versioned<UsageEntry>> = self.load(&path(id)).await?;
         Ok(entry.filter(|entry| entry.value.org_id == *org_id))
+    }
+
+    /// One page of the entries of calls that were admitted by a lease, by id, with their versions.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for an entry that cannot be read: it would be missing.
+    pub async fn list_usage_entries_of_lease(
+        &self,
+        org_id: &OrgId,
+        lease: &str,
+        page: &Page,
+    ) -> Result<Listing<Versioned<UsageEntry>>, Error> {
+        let query = Query::new("usage_ledger", page.limit)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("hold.lease", Comparison::Equal, lease);
+        self.strict_page_by_id(query, page).await
     }
 
     /// Shows `visit` the organization's entries from one UTC day to another, both `YYYY-MM-DD` and
@@ -69,6 +85,17 @@ impl Store {
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn create(entry: &UsageEntry) -> Result<Write, Error> {
     super::create(path(&entry.id), entry)
+}
+
+/// Writes what becomes of a call, if nobody changed the entry since it was `found`, or not.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set(entry: &UsageEntry, found: Option<&Versioned<UsageEntry>>) -> Result<Write, Error> {
+    let precondition = found.map_or(Precondition::Absent, |found| {
+        Precondition::Version(found.version)
+    });
+    super::write(path(&entry.id), entry, precondition)
 }
 
 /// Replaces the entry, if nobody changed it meanwhile.

@@ -1,5 +1,10 @@
 //! Quotas hold exactly, however many callers race.
 
+pub(crate) mod adapter;
 mod agents;
+mod alerts;
+mod leases;
 mod metered;
+mod script;
 mod stats;
+mod streams;

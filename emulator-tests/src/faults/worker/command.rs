@@ -84,7 +84,7 @@ pub(super) fn obey_in_background() -> Result<()> {
 }
 
 /// As `kill -9` does: nothing is flushed, dropped or told to anyone.
-fn end_at_once() {
+pub(super) fn end_at_once() {
     let _ = kill_process(getpid(), Signal::KILL);
 }
 

@@ -51,6 +51,7 @@ pub(crate) fn organization() -> Organization {
         limits: Limits {
             agents: Some(7),
             monthly_tokens: Some(i64::MAX),
+            monthly_cost_micro_usd: Some(8),
         },
         created_at: time(),
     }
@@ -79,12 +80,32 @@ pub(crate) fn agent_quota() -> AgentQuota {
 pub(crate) fn token_quota() -> TokenQuota {
     let reservation = Reservation {
         tokens: 500,
+        cost_micro_usd: 600,
         expires_at: time(),
+        is_stream: true,
+    };
+    let amount = |tokens| Use {
+        tokens,
+        cost_micro_usd: tokens * 2,
+    };
+    let lease = BudgetLease {
+        period: "2026-11".to_owned(),
+        granted: amount(700),
+        counted: amount(200),
+        requests: 3,
+        opened_at: time(),
+        ends_at: time(),
+        sweep_at: time(),
     };
     TokenQuota {
         period: "2026-11".to_owned(),
         used: 99,
+        used_cost_micro_usd: 98,
         open: [("a1b2".to_owned(), reservation)].into(),
+        leases: [("c3d4".to_owned(), lease)].into(),
+        alerts: ["monthlyTokens:80".to_owned()].into(),
+        is_blocked: true,
+        sweep_at: Some(time()),
     }
 }
 
@@ -583,6 +604,12 @@ pub(crate) fn usage_entry() -> UsageEntry {
         output_tokens: 2,
         cost_micro_usd: 3,
         state: UsageState::Reserved,
+        is_estimated: true,
+        is_stream: true,
+        hold: Some(Hold {
+            lease: record_id(),
+            number: 4,
+        }),
         period: "2026-11".to_owned(),
         day: "2026-11-23".to_owned(),
         created_at: time(),

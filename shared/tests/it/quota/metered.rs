@@ -5,11 +5,12 @@ use shared::{
     ids::OrgId,
     llm::{self, ChatRequest, ChatResponse, Message, Usage, price},
     models::{Limits, Organization, TokenQuota, UsageEntry, UsageState},
-    quota::{Call, Error, MeteredLlm, Resource},
+    quota::{Call, Error, MeteredLlm, Resource, SharedAdmissions},
     store::Store,
     testing::{FixedClock, MemoryDb, ScriptedLlm, memory_store},
 };
 
+use super::adapter::{Adapter, on_each_adapter};
 use crate::support::{create_organization, month};
 
 const NOW: &str = "2026-11-30T23:59:59.9Z";
@@ -26,28 +27,51 @@ const USED: Usage = Usage {
     is_estimated: false,
 };
 
+on_each_adapter! {
+    a_call_is_booked_with_what_it_used,
+    parallel_calls_never_pass_the_limit_and_leave_no_drift,
+    calls_that_cannot_fit_together_are_not_admitted_together,
+    a_limit_of_zero_admits_nothing,
+    a_model_without_a_price_is_not_asked,
+    an_organization_that_is_not_there_cannot_ask,
+    a_refused_call_gives_its_reservation_back,
+    a_released_call_can_be_made_again_under_its_key,
+    a_call_of_unknown_outcome_holds_its_tokens_until_it_is_repeated_or_expires,
+    a_repeat_of_a_settled_call_is_answered_and_not_booked_again,
+    a_new_month_has_a_new_limit,
+    the_same_key_of_two_organizations_is_two_calls,
+    a_call_that_ends_in_the_next_month_counts_in_the_month_it_was_admitted_in,
+    no_model_is_asked_when_the_reservation_cannot_be_kept,
+}
+
 struct Fixture {
     store: Store,
     db: Arc<MemoryDb>,
     clock: FixedClock,
     model: Arc<ScriptedLlm>,
     llm: MeteredLlm,
+    admissions: SharedAdmissions,
     org_id: OrgId,
+    _adapter: Adapter,
 }
 
 impl Fixture {
     /// An organization whose model always answers.
-    async fn new(monthly_tokens: i64) -> Self {
-        Self::with_model(monthly_tokens, |_, _| ScriptedLlm::answering(ANSWER)).await
+    async fn new(adapter: &Adapter, monthly_tokens: i64) -> Self {
+        Self::with_model(adapter, monthly_tokens, |_, _| {
+            ScriptedLlm::answering(ANSWER)
+        })
+        .await
     }
 
     /// An organization whose model fails once and then answers.
-    async fn failing_once(monthly_tokens: i64, error: llm::Error) -> Self {
+    async fn failing_once(adapter: &Adapter, monthly_tokens: i64, error: llm::Error) -> Self {
         let model = ScriptedLlm::in_order([Err(error), Ok(ANSWER)]);
-        Self::with_model(monthly_tokens, |_, _| model).await
+        Self::with_model(adapter, monthly_tokens, |_, _| model).await
     }
 
     async fn with_model(
+        adapter: &Adapter,
         monthly_tokens: i64,
         model: impl FnOnce(Arc<MemoryDb>, FixedClock) -> ScriptedLlm,
     ) -> Self {
@@ -58,14 +82,18 @@ impl Fixture {
         };
         let org_id = create_organization(&store, limits).await;
         let model = Arc::new(model(Arc::clone(&db), clock.clone()));
+        let admissions = adapter.admissions(&store, &clock);
         let llm = MeteredLlm::new(model.clone(), store.clone(), clock.shared());
+        let llm = llm.with_admissions(Arc::clone(&admissions), false);
         Self {
             store,
             db,
             clock,
             model,
             llm,
+            admissions,
             org_id,
+            _adapter: adapter.clone(),
         }
     }
 
@@ -102,6 +130,12 @@ impl Fixture {
         entries
     }
 
+    async fn assert_nothing_is_booked(&self) {
+        let entries = self.entries().await.into_iter();
+        let settled = entries.filter(|entry| entry.state == UsageState::Settled);
+        assert_eq!(settled.count(), 0);
+    }
+
     async fn quota(&self) -> TokenQuota {
         self.store
             .find_token_quota(&self.org_id)
@@ -136,9 +170,8 @@ fn ceiling() -> i64 {
     Usage::ceiling(&request("k")).total()
 }
 
-#[tokio::test]
-async fn a_call_is_booked_with_what_it_used() {
-    let fixture = Fixture::new(10_000).await;
+async fn a_call_is_booked_with_what_it_used(adapter: &Adapter) {
+    let fixture = Fixture::new(adapter, 10_000).await;
     assert_eq!(fixture.chat("k").await.unwrap().content, ANSWER);
     let entries = fixture.entries().await;
     assert_eq!(entries.len(), 1);
@@ -171,10 +204,9 @@ async fn a_call_is_booked_with_what_it_used() {
     assert_eq!(fixture.organization().await.api_usage, USED.total());
 }
 
-#[tokio::test]
-async fn parallel_calls_never_pass_the_limit_and_leave_no_drift() {
+async fn parallel_calls_never_pass_the_limit_and_leave_no_drift(adapter: &Adapter) {
     let limit = ceiling() * 7 + 3;
-    let fixture = Fixture::new(limit).await;
+    let fixture = Fixture::new(adapter, limit).await;
     let keys: Vec<_> = (0..40).map(|n| format!("k{n}")).collect();
     let results = join_all(keys.iter().map(|key| fixture.chat(key))).await;
     let answered = results.iter().filter(|result| result.is_ok()).count();
@@ -194,6 +226,7 @@ async fn parallel_calls_never_pass_the_limit_and_leave_no_drift() {
         );
         assert!(exhausted, "{error:?}");
     }
+    fixture.admissions.sweep(&fixture.org_id).await.unwrap();
     let quota = fixture.quota().await;
     let booked: i64 = fixture
         .entries()
@@ -210,17 +243,15 @@ async fn parallel_calls_never_pass_the_limit_and_leave_no_drift() {
     assert_eq!(stats.unwrap().tokens, quota.used);
 }
 
-#[tokio::test]
-async fn calls_that_cannot_fit_together_are_not_admitted_together() {
-    let fixture = Fixture::new(ceiling()).await;
+async fn calls_that_cannot_fit_together_are_not_admitted_together(adapter: &Adapter) {
+    let fixture = Fixture::new(adapter, ceiling()).await;
     let keys: Vec<_> = (0..20).map(|n| format!("k{n}")).collect();
     let results = join_all(keys.iter().map(|key| fixture.chat(key))).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
 }
 
-#[tokio::test]
-async fn a_limit_of_zero_admits_nothing() {
-    let fixture = Fixture::new(0).await;
+async fn a_limit_of_zero_admits_nothing(adapter: &Adapter) {
+    let fixture = Fixture::new(adapter, 0).await;
     let error = fixture.chat("k").await.unwrap_err();
     assert!(
         matches!(error, Error::Exhausted { limit: 0, .. }),
@@ -229,9 +260,8 @@ async fn a_limit_of_zero_admits_nothing() {
     assert_eq!((fixture.calls(), fixture.entries().await.len()), (0, 0));
 }
 
-#[tokio::test]
-async fn a_model_without_a_price_is_not_asked() {
-    let fixture = Fixture::new(10_000).await;
+async fn a_model_without_a_price_is_not_asked(adapter: &Adapter) {
+    let fixture = Fixture::new(adapter, 10_000).await;
     let mut call = fixture.call("k");
     call.request.model = "gpt-unheard-of".to_owned();
     let error = fixture.llm.chat(&call).await.unwrap_err();
@@ -239,9 +269,8 @@ async fn a_model_without_a_price_is_not_asked() {
     assert_eq!(fixture.calls(), 0);
 }
 
-#[tokio::test]
-async fn an_organization_that_is_not_there_cannot_ask() {
-    let fixture = Fixture::new(10_000).await;
+async fn an_organization_that_is_not_there_cannot_ask(adapter: &Adapter) {
+    let fixture = Fixture::new(adapter, 10_000).await;
     let call = Call {
         org_id: OrgId::generate(),
         ..fixture.call("k")
@@ -250,34 +279,37 @@ async fn an_organization_that_is_not_there_cannot_ask() {
     assert!(matches!(error, Error::UnknownOrganization), "{error:?}");
 }
 
-#[tokio::test]
-async fn a_refused_call_gives_its_reservation_back() {
-    let fixture =
-        Fixture::failing_once(ceiling(), llm::Error::RateLimited { retry_after: None }).await;
+async fn a_refused_call_gives_its_reservation_back(adapter: &Adapter) {
+    let fixture = Fixture::failing_once(
+        adapter,
+        ceiling(),
+        llm::Error::RateLimited { retry_after: None },
+    )
+    .await;
     let error = fixture.chat("k").await.unwrap_err();
     assert!(
         matches!(error, Error::Llm(llm::Error::RateLimited { .. })),
         "{error:?}"
     );
-    assert_eq!(fixture.entries().await[0].state, UsageState::Released);
-    assert!(fixture.quota().await.open.is_empty());
+    fixture.assert_nothing_is_booked().await;
     fixture.chat("other").await.unwrap();
 }
 
-#[tokio::test]
-async fn a_released_call_can_be_made_again_under_its_key() {
-    let fixture = Fixture::failing_once(ceiling(), llm::Error::QuotaExhausted).await;
+async fn a_released_call_can_be_made_again_under_its_key(adapter: &Adapter) {
+    let fixture = Fixture::failing_once(adapter, ceiling(), llm::Error::QuotaExhausted).await;
     fixture.chat("k").await.unwrap_err();
     fixture.chat("k").await.unwrap();
     let entries = fixture.entries().await;
     assert_eq!((entries.len(), entries[0].state), (1, UsageState::Settled));
 }
 
-#[tokio::test]
-async fn a_call_of_unknown_outcome_holds_its_tokens_until_it_is_repeated_or_expires() {
-    let fixture = Fixture::failing_once(ceiling(), llm::Error::Timeout("silence".into())).await;
+async fn a_call_of_unknown_outcome_holds_its_tokens_until_it_is_repeated_or_expires(
+    adapter: &Adapter,
+) {
+    let fixture =
+        Fixture::failing_once(adapter, ceiling(), llm::Error::Timeout("silence".into())).await;
     fixture.chat("k").await.unwrap_err();
-    assert_eq!(fixture.entries().await[0].state, UsageState::Reserved);
+    fixture.assert_nothing_is_booked().await;
     assert!(matches!(
         fixture.chat("other").await,
         Err(Error::Exhausted { .. })
@@ -285,24 +317,23 @@ async fn a_call_of_unknown_outcome_holds_its_tokens_until_it_is_repeated_or_expi
     fixture.chat("k").await.unwrap();
     assert_eq!(fixture.quota().await.used, USED.total());
 
-    let fixture = Fixture::failing_once(ceiling(), llm::Error::Timeout("silence".into())).await;
+    let fixture =
+        Fixture::failing_once(adapter, ceiling(), llm::Error::Timeout("silence".into())).await;
     fixture.chat("k").await.unwrap_err();
     fixture.clock.advance(Duration::from_secs(900));
     fixture.chat("other").await.unwrap();
 }
 
-#[tokio::test]
-async fn a_repeat_of_a_settled_call_is_answered_and_not_booked_again() {
-    let fixture = Fixture::new(ceiling()).await;
+async fn a_repeat_of_a_settled_call_is_answered_and_not_booked_again(adapter: &Adapter) {
+    let fixture = Fixture::new(adapter, ceiling()).await;
     fixture.chat("k").await.unwrap();
     fixture.chat("k").await.unwrap();
     assert_eq!((fixture.calls(), fixture.entries().await.len()), (2, 1));
     assert_eq!(fixture.quota().await.used, USED.total());
 }
 
-#[tokio::test]
-async fn a_new_month_has_a_new_limit() {
-    let fixture = Fixture::new(ceiling()).await;
+async fn a_new_month_has_a_new_limit(adapter: &Adapter) {
+    let fixture = Fixture::new(adapter, ceiling()).await;
     fixture.chat("old").await.unwrap();
     assert!(matches!(
         fixture.chat("more").await,
@@ -324,9 +355,8 @@ async fn a_new_month_has_a_new_limit() {
     assert_eq!(fixture.organization().await.api_usage, USED.total());
 }
 
-#[tokio::test]
-async fn the_same_key_of_two_organizations_is_two_calls() {
-    let fixture = Fixture::new(10_000).await;
+async fn the_same_key_of_two_organizations_is_two_calls(adapter: &Adapter) {
+    let fixture = Fixture::new(adapter, 10_000).await;
     let other = create_organization(&fixture.store, Limits::default()).await;
     fixture.chat("k").await.unwrap();
     fixture
@@ -341,15 +371,16 @@ async fn the_same_key_of_two_organizations_is_two_calls() {
     assert_eq!((entries.len(), fixture.entries().await.len()), (1, 1));
 }
 
-#[tokio::test]
-async fn a_call_that_ends_in_the_next_month_counts_in_the_month_it_was_admitted_in() {
+async fn a_call_that_ends_in_the_next_month_counts_in_the_month_it_was_admitted_in(
+    adapter: &Adapter,
+) {
     let model = |_, clock: FixedClock| {
         ScriptedLlm::new(move |_| {
             clock.advance(Duration::from_secs(60));
             Ok(ANSWER.to_owned())
         })
     };
-    let fixture = Fixture::with_model(10_000, model).await;
+    let fixture = Fixture::with_model(adapter, 10_000, model).await;
     fixture.chat("late").await.unwrap();
     assert_eq!(fixture.entries().await[0].day, DAY);
     let org_id = &fixture.org_id;
@@ -360,6 +391,7 @@ async fn a_call_that_ends_in_the_next_month_counts_in_the_month_it_was_admitted_
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_booked_once_when_the_commit_is_answered_by_silence() {
+    let adapter = &Adapter::Firestore;
     for applied in [true, false] {
         let model = |db: Arc<MemoryDb>, _| {
             ScriptedLlm::new(move |_| {
@@ -367,7 +399,7 @@ async fn an_answer_is_booked_once_when_the_commit_is_answered_by_silence() {
                 Ok(ANSWER.to_owned())
             })
         };
-        let fixture = Fixture::with_model(10_000, model).await;
+        let fixture = Fixture::with_model(adapter, 10_000, model).await;
         fixture.chat("k").await.unwrap();
         assert_eq!(
             fixture.quota().await.used,
@@ -379,9 +411,8 @@ async fn an_answer_is_booked_once_when_the_commit_is_answered_by_silence() {
     }
 }
 
-#[tokio::test]
-async fn no_model_is_asked_when_the_reservation_cannot_be_kept() {
-    let fixture = Fixture::new(10_000).await;
+async fn no_model_is_asked_when_the_reservation_cannot_be_kept(adapter: &Adapter) {
+    let fixture = Fixture::new(adapter, 10_000).await;
     fixture.db.fail_next_commits(1, false);
     let error = fixture.chat("k").await.unwrap_err();
     assert!(matches!(error, Error::Store(_)), "{error:?}");

@@ -1,0 +1,163 @@
+//! Who may call a model: the port, and its adapters.
+//!
+//! The quota document in Firestore is the authority in both. `docs/adr/20261126-admission-by-leases.md`
+//! tells why no loss of Redis can open the cap.
+
+mod clearing;
+pub mod firestore;
+pub mod leased;
+pub mod redis;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+pub use self::{firestore::FirestoreAdmissions, leased::LeasedAdmissions, redis::RedisLeases};
+use super::Error;
+use crate::{
+    clock::SharedClock,
+    config::{self, Env},
+    ids::OrgId,
+    llm::Usage,
+    models::{Timestamp, UsageEntry, UsageState, Use},
+    store::Store,
+};
+
+/// Admits calls within the monthly limits of organizations, and counts what they use.
+#[async_trait]
+pub trait Admissions: Send + Sync {
+    /// Reserves the most that a call can use, which its `entry` tells. A repeat of a call under way
+    /// takes over its reservation, one of a settled call needs none.
+    ///
+    /// # Errors
+    /// Returns [`Error::Exhausted`] when a limit leaves no room, [`Error::SwitchedOff`],
+    /// [`Error::UnknownOrganization`], or [`Error::Store`].
+    async fn reserve(&self, entry: &UsageEntry) -> Result<Admission, Error>;
+
+    /// Books what a call has used, [`Admission::book`]ed, once for an entry. It can be repeated.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`] when it is not durable.
+    async fn settle(&self, admission: &Admission, booked: &UsageEntry) -> Result<(), Error>;
+
+    /// Ends the reservation of a call that has used nothing.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`]; the reservation then expires.
+    async fn release(&self, admission: &Admission) -> Result<(), Error>;
+
+    /// Clears up what dead callers have left in an organization, and counts what is not counted.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`].
+    async fn sweep(&self, org_id: &OrgId) -> Result<(), Error>;
+}
+
+/// Admissions that can be shared.
+pub type SharedAdmissions = Arc<dyn Admissions>;
+
+/// A call that may be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admission {
+    entry: UsageEntry,
+    expires_at: Timestamp,
+    is_settled: bool,
+}
+
+/// How calls are admitted.
+#[derive(Clone, Debug)]
+pub struct AdmissionConfig {
+    /// `REDIS_URL`: where leases are kept, `redis://` or `rediss://`; without it, every call is
+    /// admitted by the quota document.
+    pub redis_url: Option<SecretString>,
+    /// `LLM_DISABLED`: whether every call is refused; `true` or `false`, the default.
+    pub is_off: bool,
+}
+
+impl AdmissionConfig {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    /// Returns the variable that is invalid.
+    pub fn load(env: &Env) -> Result<Self, config::Error> {
+        Ok(Self {
+            redis_url: env.optional("REDIS_URL").map(SecretString::from),
+            is_off: env.parsed("LLM_DISABLED", false)?,
+        })
+    }
+
+    /// The admissions on the caller's ports.
+    ///
+    /// # Errors
+    /// Returns [`config::Error::Invalid`] for a `REDIS_URL` that is none.
+    pub fn admissions(
+        &self,
+        store: Store,
+        clock: SharedClock,
+    ) -> Result<SharedAdmissions, config::Error> {
+        let Some(url) = &self.redis_url else {
+            return Ok(Arc::new(FirestoreAdmissions::new(store, clock)));
+        };
+        let leases = RedisLeases::new(url).map_err(|_| config::Error::Invalid {
+            name: "REDIS_URL",
+            reason: "it must be a redis:// or rediss:// URL".to_owned(),
+        })?;
+        Ok(Arc::new(LeasedAdmissions::new(leases, store, clock)))
+    }
+}
+
+impl Admission {
+    /// The ledger entry: the most that the call may use.
+    #[must_use]
+    pub fn entry(&self) -> &UsageEntry {
+        &self.entry
+    }
+
+    /// The ledger entry with what the call has used.
+    #[must_use]
+    pub fn book(&self, usage: &Usage, cost_micro_usd: i64) -> UsageEntry {
+        UsageEntry {
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+            cost_micro_usd,
+            state: UsageState::Settled,
+            is_estimated: usage.is_estimated,
+            ..self.entry.clone()
+        }
+    }
+}
+
+fn is_settled(entry: &UsageEntry) -> bool {
+    entry.state == UsageState::Settled
+}
+
+/// What becomes of a call that was broken off and that nobody has booked: the most that it may have
+/// used, since nobody knows how much of the answer came.
+fn estimated(entry: &UsageEntry) -> UsageEntry {
+    UsageEntry {
+        state: UsageState::Settled,
+        is_estimated: true,
+        ..entry.clone()
+    }
+}
+
+fn released(entry: &UsageEntry) -> UsageEntry {
+    UsageEntry {
+        input_tokens: 0,
+        output_tokens: 0,
+        cost_micro_usd: 0,
+        state: UsageState::Released,
+        ..entry.clone()
+    }
+}
+
+/// Late callers are told in the log what is not booked.
+fn report_late(entry: &UsageEntry, used: Use) {
+    tracing::error!(
+        org.id = %entry.org_id,
+        usage.id = %entry.id,
+        tokens = used.tokens,
+        "a call was settled after its reservation had expired: not booked"
+    );
+}
