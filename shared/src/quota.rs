@@ -6,6 +6,7 @@ mod alerts;
 mod budget;
 mod error;
 mod metered;
+mod routing;
 mod sheet;
 mod switch;
 mod tiers;
@@ -15,7 +16,8 @@ pub use admissions::{AdmissionConfig, Admissions, SharedAdmissions};
 pub use agents::{allows_memory, deploy_agent_slot, release_agent, reserve_agent};
 pub use budget::percent_of_limit;
 pub use error::{Error, Resource};
-pub use metered::{Answer, Call, MeteredLlm, MeteredStream};
+pub use metered::{Answer, Call, MeteredLlm, MeteredStream, Upstream};
+pub use routing::Routing;
 pub use tiers::Plan;
 
 pub use crate::models::Use;

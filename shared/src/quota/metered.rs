@@ -1,13 +1,16 @@
+mod attempts;
 mod stream;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::time::{Duration, timeout};
+use tokio::time::Duration;
 
+use self::attempts::{Attempt, Request};
 pub use self::stream::MeteredStream;
 use super::{
     Error,
     admissions::{Admission, FirestoreAdmissions, SharedAdmissions},
+    routing::Routing,
     switch::Switches,
 };
 use crate::{
@@ -61,13 +64,35 @@ pub struct Answer<T = ChatResponse> {
 /// A switch that refuses calls works within 5 s, since it is kept in mind for so long.
 #[derive(Clone)]
 pub struct MeteredLlm {
-    provider: SharedProvider,
+    upstream: Upstream,
     admissions: SharedAdmissions,
     switches: Switches,
     store: Store,
     clock: SharedClock,
     /// Streams that were dropped before their end, to be booked by whoever calls next.
     dropped: Arc<Mutex<Vec<Dropped>>>,
+}
+
+/// Who is asked.
+#[derive(Clone)]
+pub enum Upstream {
+    /// One provider, whatever the model.
+    One(SharedProvider),
+    /// Whoever a route names. Each attempt of a call has an admission and an entry in the ledger of
+    /// its own.
+    Routed(Routing),
+}
+
+impl From<SharedProvider> for Upstream {
+    fn from(provider: SharedProvider) -> Self {
+        Self::One(provider)
+    }
+}
+
+impl From<Routing> for Upstream {
+    fn from(routing: Routing) -> Self {
+        Self::Routed(routing)
+    }
 }
 
 /// A stream whose caller has gone.
@@ -83,12 +108,13 @@ struct Admitted {
 }
 
 impl MeteredLlm {
-    /// Metered access to a provider, admitted by the quota documents.
+    /// Metered access to providers, admitted by the quota documents.
     #[must_use]
-    pub fn new(provider: SharedProvider, store: Store, clock: SharedClock) -> Self {
+    pub fn new(upstream: impl Into<Upstream>, store: Store, clock: SharedClock) -> Self {
+        let upstream = upstream.into();
         let admissions = FirestoreAdmissions::new(store.clone(), clock.clone());
         Self {
-            provider,
+            upstream,
             admissions: Arc::new(admissions),
             switches: Switches::new(false, store.clone(), clock.clone()),
             store,
@@ -117,11 +143,15 @@ impl MeteredLlm {
     /// model is asked, [`Error::Llm`] when it does not answer, [`Error::Store`] when the call
     /// cannot be booked.
     pub async fn chat(&self, call: &Call) -> Result<Answer, Error> {
-        let ceiling = Usage::ceiling(&call.request);
-        let admitted = self.admit(call, &call.request, &ceiling, false).await?;
-        let response = in_time(self.provider.chat(&call.request)).await;
-        self.end(&admitted, response, |response| response.usage)
-            .await
+        self.ask(call, async |attempt, call| {
+            let ceiling = Usage::ceiling(&call.request);
+            let admitted = self.admit(attempt, call, &ceiling, false).await?;
+            let response = attempt.provider.chat(&call.request);
+            let response = attempt.in_time(response).await;
+            self.end(&admitted, response, |response| response.usage)
+                .await
+        })
+        .await
     }
 
     /// Asks the model and tells the answer as it comes. What was used is booked before the last
@@ -130,12 +160,15 @@ impl MeteredLlm {
     /// # Errors
     /// As [`MeteredLlm::chat`]; what goes wrong after the answer has begun is in the stream.
     pub async fn stream(&self, call: &Call) -> Result<MeteredStream, Error> {
-        let ceiling = Usage::ceiling(&call.request);
-        let admitted = self.admit(call, &call.request, &ceiling, true).await?;
-        match in_time(self.provider.stream(&call.request)).await {
-            Ok(deltas) => Ok(MeteredStream::new(self.clone(), admitted, deltas)),
-            Err(error) => Err(self.fail(&admitted, error).await),
-        }
+        self.ask(call, async |attempt, call| {
+            let ceiling = Usage::ceiling(&call.request);
+            let admitted = self.admit(attempt, call, &ceiling, true).await?;
+            match attempt.begin(&call.request).await {
+                Ok(deltas) => Ok(MeteredStream::new(self.clone(), admitted, deltas)),
+                Err(error) => Err(self.fail(&admitted, error).await),
+            }
+        })
+        .await
     }
 
     /// Places texts in a model's space, on the same terms as [`MeteredLlm::chat`].
@@ -146,11 +179,15 @@ impl MeteredLlm {
         &self,
         call: &Call<EmbeddingRequest>,
     ) -> Result<Answer<EmbeddingResponse>, Error> {
-        let ceiling = Usage::embedding_ceiling(&call.request);
-        let admitted = self.admit(call, &call.request, &ceiling, false).await?;
-        let response = in_time(self.provider.embed(&call.request)).await;
-        self.end(&admitted, response, |response| response.usage)
-            .await
+        self.ask(call, async |attempt, call| {
+            let ceiling = Usage::embedding_ceiling(&call.request);
+            let admitted = self.admit(attempt, call, &ceiling, false).await?;
+            let response = attempt.provider.embed(&call.request);
+            let response = attempt.in_time(response).await;
+            self.end(&admitted, response, |response| response.usage)
+                .await
+        })
+        .await
     }
 
     /// The most that a call can use.
@@ -199,13 +236,14 @@ impl MeteredLlm {
 
     async fn admit<R: Request>(
         &self,
+        attempt: &Attempt,
         call: &Call<R>,
-        request: &R,
         ceiling: &Usage,
         is_stream: bool,
     ) -> Result<Admitted, Error> {
         let now = Timestamp::from(self.clock.now());
-        let price = find_price(request.model(), now)?;
+        let request = &call.request;
+        let price = attempt.price(request.model(), now)?;
         self.switches.check(&call.org_id).await?;
         let entry = UsageEntry {
             id: entry_id(&call.org_id, request.idempotency_key()),
@@ -285,37 +323,6 @@ impl Answer {
             cost_micro_usd: self.cost_micro_usd,
         }
     }
-}
-
-/// What admission needs to know of a request.
-trait Request {
-    fn model(&self) -> &str;
-    fn idempotency_key(&self) -> &str;
-}
-
-impl Request for ChatRequest {
-    fn model(&self) -> &str {
-        &self.model
-    }
-
-    fn idempotency_key(&self) -> &str {
-        &self.idempotency_key
-    }
-}
-
-impl Request for EmbeddingRequest {
-    fn model(&self) -> &str {
-        &self.model
-    }
-
-    fn idempotency_key(&self) -> &str {
-        &self.idempotency_key
-    }
-}
-
-async fn in_time<T>(call: impl Future<Output = Result<T, llm::Error>>) -> Result<T, llm::Error> {
-    let answered = timeout(LONGEST_CALL, call).await;
-    answered.unwrap_or_else(|elapsed| Err(llm::Error::Timeout(elapsed.into())))
 }
 
 fn find_price(model: &str, now: Timestamp) -> Result<Price, Error> {
