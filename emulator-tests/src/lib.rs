@@ -1,6 +1,7 @@
 //! The whole product on one machine: what `cargo dev` runs and what the suites run against.
 
 pub mod bench;
+pub mod canary;
 pub mod client;
 mod delivery;
 pub mod demo;

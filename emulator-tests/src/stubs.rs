@@ -1,8 +1,11 @@
 //! Stand-ins for outside services, which answer from data in `emulator-tests/stubs`.
 
+pub mod google;
 pub mod openai;
 pub mod sendgrid;
 pub mod tasks;
+pub mod vendors;
 pub mod web;
 
 mod contract;
+mod echo;

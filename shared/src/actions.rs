@@ -17,6 +17,9 @@ pub use check::InvalidField;
 
 use crate::models::IntegrationService;
 
+/// Scopes of which one is enough; the first is the one that users are asked for.
+pub type AnyOf = &'static [&'static str];
+
 /// One thing to do with a connected service.
 pub struct Action {
     /// The `type` of its node: `google.gmail.send`.
@@ -30,10 +33,11 @@ pub struct Action {
     /// What a repeat does.
     pub effect: Effect,
     /// Whether people are asked before it is done, unless a workflow says otherwise: it sends,
-    /// charges or deletes what cannot be taken back.
+    /// charges, deletes or replaces what cannot be taken back.
     pub asks_first: bool,
-    /// Scopes of which the integration must have been granted one, if the service knows scopes.
-    pub scopes: &'static [&'static str],
+    /// What the integration must have been granted, one scope of each group, if the service knows
+    /// scopes.
+    pub scopes: &'static [AnyOf],
     /// What it is told.
     pub fields: &'static [Field],
 }
@@ -45,6 +49,9 @@ pub enum Effect {
     Read,
     /// Nothing more happens: the service knows the key, or what was made can be found by it.
     Keyed,
+    /// Nothing more happens, once what was made can be found by the key: a search may not see it for
+    /// some seconds.
+    Searched,
     /// It happens again, so it is done at most once.
     Once,
 }
@@ -103,6 +110,17 @@ impl Field {
             is_required: false,
             description,
         }
+    }
+}
+
+impl Action {
+    /// The scopes to ask the user for, one of each group of which none is granted. Credentials
+    /// whose service tells of no scopes lack none.
+    pub fn missing_scopes(&self, granted: &[String]) -> impl Iterator<Item = &'static str> {
+        let is_granted = move |scope: &&str| granted.iter().any(|granted| granted == *scope);
+        let lacks = move |group: &&AnyOf| !granted.is_empty() && !group.iter().any(is_granted);
+        let missing = self.scopes.iter().filter(lacks);
+        missing.filter_map(|group| group.first().copied())
     }
 }
 
@@ -185,6 +203,50 @@ mod tests {
                 "{}",
                 action.name
             );
+        }
+    }
+
+    /// What is changed here changes what happens after a crash, and whom workflows ask.
+    #[test]
+    fn what_acts_is_done_again_and_asked_for_as_here() {
+        let acting = all().filter(|action| action.effect != Effect::Read);
+        let acting: Vec<_> = acting
+            .map(|action| (action.name, action.effect, action.asks_first))
+            .collect();
+        let expected = [
+            ("google.gmail.send", Effect::Searched, true),
+            ("google.calendar.create", Effect::Keyed, true),
+            ("google.drive.create", Effect::Searched, false),
+            ("google.docs.create", Effect::Searched, false),
+            ("google.sheets.append", Effect::Once, false),
+            ("stripe.charges.refund", Effect::Keyed, true),
+            ("stripe.invoices.create", Effect::Keyed, true),
+            ("stripe.invoices.send", Effect::Keyed, true),
+            ("github.issues.create", Effect::Once, false),
+            ("github.comments.create", Effect::Once, false),
+            ("github.files.put", Effect::Once, true),
+            ("twilio.sms.send", Effect::Once, true),
+            ("sendgrid.mail.send", Effect::Once, true),
+        ];
+        assert_eq!(acting, expected);
+    }
+
+    #[test]
+    fn of_each_group_of_scopes_one_is_enough() {
+        let action = Action {
+            scopes: &[&["a", "b"], &["c"]],
+            ..*find("google.gmail.send").unwrap()
+        };
+        for (granted, missing) in [
+            (&[][..], &[][..]),
+            (&["x"], &["a", "c"]),
+            (&["b"], &["c"]),
+            (&["c"], &["a"]),
+            (&["b", "c"], &[]),
+        ] {
+            let granted: Vec<_> = granted.iter().map(|&scope| scope.to_owned()).collect();
+            let found: Vec<_> = action.missing_scopes(&granted).collect();
+            assert_eq!(found, missing, "{granted:?}");
         }
     }
 

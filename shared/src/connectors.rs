@@ -11,6 +11,7 @@ mod http;
 mod input;
 mod label;
 mod llm_keys;
+mod mail_address;
 mod sendgrid;
 mod set;
 mod stripe;
@@ -53,6 +54,15 @@ pub struct Request<'a> {
     pub idempotency_key: &'a str,
 }
 
+/// What came of a revocation that has not failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// The credentials are worthless: the service has ended them, or did not know them any more.
+    Ended,
+    /// The service ends such credentials for people only: they stay good until one does.
+    NotPossible,
+}
+
 /// A service that can be connected.
 #[async_trait]
 pub trait Connector: Send + Sync {
@@ -66,7 +76,6 @@ pub trait Connector: Send + Sync {
         request: &Request<'_>,
     ) -> Result<Value, Error>;
 
-    /// Makes the credentials worthless, where the service can do that. Credentials that it does not
-    /// know any more are fine.
-    async fn revoke(&self, credentials: &Credentials) -> Result<(), Error>;
+    /// Makes the credentials worthless, where the service can do that.
+    async fn revoke(&self, credentials: &Credentials) -> Result<Revocation, Error>;
 }

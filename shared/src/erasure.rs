@@ -243,11 +243,14 @@ impl Erasure {
         match references {
             References::Integrations => {
                 let owned = store.list_integrations_by_user(caller, uid, &page).await?;
+                let mut writes = Vec::new();
                 for integration in &owned.items {
-                    self.clear(&integration.value).await?;
+                    writes.extend(self.clear(integration).await?);
                 }
-                let ids = owned.items.iter().map(|integration| &integration.value.id);
-                Ok(ids.flat_map(integrations::delete).collect())
+                if writes.is_empty() && !owned.items.is_empty() {
+                    return Err(store::Error::Conflict.into());
+                }
+                Ok(writes)
             }
             References::Invitations => {
                 let sent = store.list_invitations_by_user(caller, uid, &page).await?;
@@ -262,12 +265,16 @@ impl Erasure {
         }
     }
 
-    async fn clear(&self, integration: &Integration) -> Result<(), Error> {
+    /// The writes that delete an integration: none when somebody has connected it again meanwhile,
+    /// whose it is now.
+    async fn clear(&self, integration: &Versioned<Integration>) -> Result<Vec<Write>, Error> {
         let Some(vault) = &self.vault else {
-            return Ok(());
+            return Ok(integrations::delete_unchanged(integration).into());
         };
-        match vault.clear(&integration.org_id, &integration.id).await {
-            Ok(_) | Err(vault::Error::NotConnected) => Ok(()),
+        let Integration { org_id, id, .. } = &integration.value;
+        match vault.clear(org_id, id).await {
+            Ok(cleared) => Ok(vault.removal(&cleared).await?),
+            Err(vault::Error::NotConnected) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         }
     }

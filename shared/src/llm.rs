@@ -10,6 +10,7 @@ pub mod price;
 mod provider;
 pub mod providers;
 mod request;
+pub mod router;
 mod stream;
 mod usage;
 
@@ -17,7 +18,13 @@ pub use embedding::{EmbeddingRequest, EmbeddingResponse};
 pub use error::Error;
 pub use message::{Image, Message, Part, Role, ToolCall};
 pub use provider::{Provider, SharedProvider};
-pub use providers::openai::{DEFAULT_MODEL, OpenAi, OpenAiConfig};
+pub use providers::{
+    ProviderName, Providers, Retrying,
+    anthropic::{Anthropic, AnthropicConfig},
+    gemini::{Gemini, GeminiConfig},
+    openai::{DEFAULT_MODEL, OpenAi, OpenAiConfig},
+    vertex::{Vertex, VertexConfig},
+};
 pub use request::{ChatRequest, ChatResponse, FinishReason, OutputFormat, Tool, ToolChoice};
 pub use stream::{ChatStream, Delta, collect};
 pub use usage::Usage;

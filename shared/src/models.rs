@@ -22,7 +22,7 @@ pub use agent::{
     Agent, AgentKind, AgentRuntime, AgentStatus, ChatMessage, DeployState, Industry, LastError,
     Memory, MemoryDepth, Personality, Presence, Session, VoiceConfig,
 };
-pub use approval::{Approval, ApprovalStatus, AskedAction, Decision, Wakeup};
+pub use approval::{Approval, ApprovalStatus, AskedAccount, AskedAction, Decision, Wakeup};
 pub use audit_log::{AuditAction, AuditHead, AuditLog};
 pub use bookkeeping::{
     IdempotencyRecord, OAuthState, OutboxMessage, OutboxRow, OutboxState, ProcessedEvent,

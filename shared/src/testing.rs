@@ -1,5 +1,6 @@
 //! Fakes by behaviour, for tests only (feature `testing`).
 
+pub mod discovery;
 mod edge;
 mod fake_google;
 mod fake_service;
@@ -22,7 +23,7 @@ mod trail;
 pub use edge::{
     assert_no_page_may_call, assert_pages_of_one_origin_may_call, assert_security_headers,
 };
-pub use fake_google::{FakeGoogle, GOOGLE_CLIENT, UserConsent};
+pub use fake_google::{FakeGoogle, FakeGoogleOptions, GOOGLE_CLIENT, UserConsent};
 pub use fake_service::{FakeService, ServiceCall};
 pub use fixed_clock::FixedClock;
 pub use invitation_links::{APP_URL, invitation_links};

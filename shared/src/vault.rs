@@ -34,6 +34,9 @@ use crate::{
     store::Store,
 };
 
+/// The cause of an integration whose credentials nobody can open any more.
+pub const KEY_DESTROYED: &str = "key_destroyed";
+
 /// An action and for whom it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -47,6 +50,8 @@ pub struct Call<'a> {
     pub input: &'a Value,
     /// Equal for every attempt.
     pub idempotency_key: &'a str,
+    /// Whether it must not be tried again when nobody knows whether it was done.
+    pub at_most_once: bool,
 }
 
 /// What has actions carried out: the hub, for those who need no more of it.

@@ -93,6 +93,18 @@ impl Witness {
         Ok(history)
     }
 
+    /// Path and bytes of every version of every document so far, in order.
+    #[must_use]
+    pub fn contents(&self) -> Vec<(String, Vec<u8>)> {
+        let commits = self.seen().commits.clone();
+        let changes = commits.iter().flatten();
+        let content = |change: &Change| {
+            let document = change.after.as_deref()?;
+            Some((change.path.to_string(), wire_of(document).encode_to_vec()))
+        };
+        changes.filter_map(content).collect()
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -213,14 +225,17 @@ fn status_of(document: &StoredDocument) -> Option<ExecutionStatus> {
 
 /// The document as the services read it, from the same bytes.
 fn read(document: &StoredDocument) -> Result<store::document_db::Document> {
-    let wire = wire::Document {
+    let wire = shared::events::Document::decode(wire_of(document).encode_to_vec().as_slice())?;
+    store::document_from_wire(wire).context("a document has no name or no version")
+}
+
+fn wire_of(document: &StoredDocument) -> wire::Document {
+    wire::Document {
         name: resource_name(&document.path),
         fields: document.fields(),
         create_time: Some(document.create_time),
         update_time: Some(document.update_time),
-    };
-    let wire = shared::events::Document::decode(wire.encode_to_vec().as_slice())?;
-    store::document_from_wire(wire).context("a document has no name or no version")
+    }
 }
 
 fn document_path(path: &ResourcePath) -> Result<DocumentPath> {

@@ -18,8 +18,9 @@ use shared::{
     http::{ServiceCallers, client, serve_until},
     identity::IdentityToolkit,
     invitation::{Links, Tokens},
-    llm::OpenAi,
+    llm::{OpenAi, Retrying},
     queue::CloudTasks,
+    retry::Policy,
     shutdown::Shutdown,
     store::{DatabaseClock, Store, firestore::Firestore},
     vault::NoVault,
@@ -77,8 +78,9 @@ fn state(env: &Env, config: Config, shutdown: Shutdown) -> Result<AppState> {
     let emulator_host = config.auth.emulator_host.as_deref();
     let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
     let queue = CloudTasks::new(config.queue, client()?, clock.clone());
+    let provider = Arc::new(OpenAi::new(config.openai, client()?));
     let ports = Ports {
-        provider: Arc::new(OpenAi::new(config.openai, client()?)),
+        provider: Arc::new(Retrying::new(provider, Policy::REMOTE_CALL)),
         mailer: Arc::new(SendGrid::new(config.sendgrid, client()?)),
         links: Links::new(Tokens::new(key.clone()), config.app_url),
         trail: Trail::new(store.clone(), key),

@@ -1,11 +1,14 @@
 //! The product from outside: sign-in, HTTP, events, processes.
 
+mod actions;
 mod api;
 mod audit;
 mod events;
+mod google;
 mod members;
 mod processes;
 mod queue;
+mod renewals;
 mod restart;
 mod rotation;
 mod stored_bodies;

@@ -4,10 +4,19 @@ import assert from 'node:assert/strict';
  * Sets fields of a user's document as the services do: a sign-up is always the admin of an
  * organization of its own, and whoever has joined another differs in this document alone.
  */
-export async function setUser({ firestoreHost, projectId }, uid, fields) {
+export function setUser(endpoints, uid, fields) {
+  return setFields(endpoints, `users/${uid}`, fields);
+}
+
+/** Sets an organization's tier as the services do when it has paid. */
+export function setTier(endpoints, orgId, subscriptionTier) {
+  return setFields(endpoints, `organizations/${orgId}`, { subscriptionTier });
+}
+
+async function setFields({ firestoreHost, projectId }, path, fields) {
   const database = `http://${firestoreHost}/v1/projects/${projectId}/databases/(default)`;
   const mask = Object.keys(fields).map((name) => `updateMask.fieldPaths=${name}`).join('&');
-  const response = await fetch(`${database}/documents/users/${uid}?${mask}`, {
+  const response = await fetch(`${database}/documents/${path}?${mask}`, {
     method: 'PATCH',
     headers: { authorization: 'Bearer owner', 'content-type': 'application/json' },
     body: JSON.stringify({ fields: Object.fromEntries(Object.entries(fields).map(encodeField)) }),

@@ -139,6 +139,17 @@ impl Once {
         .await
     }
 
+    /// The answer, if an earlier request has had its effect: for what is asked of others first, and
+    /// must not be asked again.
+    pub(crate) async fn replay<T: DeserializeOwned>(
+        &self,
+        store: &Store,
+    ) -> Result<Option<Done<T>>, Error> {
+        let value = self.find_answer(store).await?;
+        let is_replay = true;
+        Ok(value.map(|value| Done { value, is_replay }))
+    }
+
     async fn find_answer<T: DeserializeOwned>(&self, store: &Store) -> Result<Option<T>, Error> {
         let Some(key) = &self.key else {
             return Ok(None);

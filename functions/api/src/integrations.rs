@@ -3,6 +3,7 @@
 mod callback;
 mod consent;
 mod features;
+mod hand_over;
 mod keys;
 mod removal;
 
@@ -22,14 +23,15 @@ use shared::{
         AuditAction, Integration, IntegrationService, IntegrationStatus, Principal, SyncStatus,
         Timestamp,
     },
-    store::{Listing, Page, Store},
-    vault::Vault,
+    store::{Listing, Page, Store, Write},
+    vault::{Connection, Vault},
 };
 
 pub(crate) use self::{
-    callback::{Return, finish_google_consent},
-    consent::begin_google_consent,
+    callback::{Finished, Return, Unfinished, finish_google_consent},
+    consent::{Consent, begin_google_consent},
     features::Feature,
+    hand_over::{MAX_RETURNED_LEN, hand_over},
     keys::{Keys, connect, reconnect},
     removal::{Disconnected, disconnect},
 };
@@ -130,6 +132,25 @@ pub(crate) async fn view(
 /// What an id is answered that is nobody's, or another organization's.
 const NO_SUCH: Error = Error::NotFound("integration");
 
+/// The writes that keep the connection with who has made it.
+async fn keep(
+    hub: &Hub,
+    principal: &Principal,
+    connection: &Connection,
+    now: Timestamp,
+) -> Result<(Vec<Write>, IntegrationSummary), Error> {
+    let (mut writes, before) = hub.vault()?.keep_connection(connection).await?;
+    let action = match before {
+        Some(_) => AuditAction::IntegrationReconnect,
+        None => AuditAction::IntegrationConnect,
+    };
+    let integration = connection.integration();
+    let (org_id, uid) = (&principal.org_id, &principal.uid);
+    let entry = entry(org_id, uid, action, &integration.id, integration.service);
+    writes.extend(hub.trail.append(entry, now).await?);
+    Ok((writes, integration.into()))
+}
+
 fn entry(
     org_id: &OrgId,
     uid: &Uid,
@@ -170,16 +191,14 @@ impl From<&Integration> for IntegrationSummary {
     }
 }
 
-/// One scope for each action that cannot be carried out; a service that tells of no scopes misses
-/// none.
+/// What the actions of a service lack, each scope once.
 fn missing_scopes(service: IntegrationService, granted: &[String]) -> Vec<String> {
-    let is_granted = |scope: &&str| granted.iter().any(|granted| granted == *scope);
-    let mut missing = Vec::new();
-    for action in actions::all().filter(|action| action.service == service) {
-        let first = action.scopes.first().filter(|_| !granted.is_empty());
-        let first = first.filter(|_| !action.scopes.iter().any(is_granted));
-        let new = first.filter(|first| !missing.iter().any(|known| known == *first));
-        missing.extend(new.map(|scope| (*scope).to_owned()));
+    let actions = actions::all().filter(|action| action.service == service);
+    let mut missing: Vec<String> = Vec::new();
+    for scope in actions.flat_map(|action| action.missing_scopes(granted)) {
+        if !missing.iter().any(|known| known == scope) {
+            missing.push(scope.to_owned());
+        }
     }
     missing
 }

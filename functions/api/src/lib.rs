@@ -13,6 +13,7 @@ mod document_limits;
 mod error;
 mod execution_stream;
 mod executions;
+mod gateway;
 mod graph_check;
 mod idempotency;
 mod integrations;

@@ -75,8 +75,8 @@ pub const PUBLIC_ROUTES: &[Route] = &[
     own(Method::POST, "/hooks/{workflowId}/{hookId}/{token}", || {
         post(webhooks::receive_webhook)
     }),
-    own(Method::GET, "/integrations/google/callback", || {
-        get(integrations::finish_google_consent)
+    own(Method::GET, integrations::GOOGLE_CALLBACK, || {
+        get(integrations::hand_over_google_consent)
     }),
 ];
 

@@ -28,11 +28,12 @@ use shared::{
     http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
     identity::{Accounts, IdentityToolkit},
     invitation::{Links, Tokens},
-    llm::{OpenAi, SharedProvider},
+    llm::{OpenAi, Retrying, SharedProvider},
     models::SystemPrincipal,
     outbox::Dispatcher,
     queue::{CloudTasks, SharedQueue},
     quota::{MeteredLlm, SharedAdmissions},
+    retry::Policy,
     shutdown::Shutdown,
     storage::Bucket,
     store::{self, DatabaseClock, Store, firestore::Firestore},
@@ -85,8 +86,9 @@ impl AppState {
         let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
         let vault = vault(config.vault, &store, &clock)?;
         let queue = CloudTasks::new(config.queue, client()?, clock.clone());
+        let provider = Arc::new(OpenAi::new(config.openai, client()?));
         let ports = Ports {
-            provider: Arc::new(OpenAi::new(config.openai, client()?)),
+            provider: Arc::new(Retrying::new(provider, Policy::REMOTE_CALL)),
             mailer: Arc::new(SendGrid::new(config.sendgrid, client()?)),
             links: Links::new(Tokens::new(key.clone()), config.app_url),
             trail: Trail::new(store.clone(), key),

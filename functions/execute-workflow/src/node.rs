@@ -79,6 +79,8 @@ pub(crate) struct Call {
     pub(crate) iteration: String,
     /// The same in every attempt.
     pub(crate) idempotency_key: String,
+    /// Whether an attempt whose end is unknown must not be repeated.
+    pub(crate) at_most_once: bool,
     /// What the run's model calls may use together.
     pub(crate) allowance: Arc<Allowance>,
 }

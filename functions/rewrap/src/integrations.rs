@@ -8,7 +8,7 @@ use shared::{
     outbox,
     retry::{Policy, Transient, retry},
     store::{self, Found, Store, Versioned, commit_contended, integrations},
-    vault::SealedFields,
+    vault::{KEY_DESTROYED, SealedFields},
 };
 
 use crate::{
@@ -22,9 +22,6 @@ const PAGE: u32 = 200;
 
 /// Records that are worked on side by side: Cloud KMS answers 60,000 times a minute.
 const AT_ONCE: usize = 16;
-
-/// The cause of an integration whose credentials nobody can open any more.
-const KEY_DESTROYED: &str = "key_destroyed";
 
 /// Why a record was left as it is.
 #[derive(Debug, thiserror::Error)]

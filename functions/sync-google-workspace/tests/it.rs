@@ -57,6 +57,7 @@ impl TestApp {
             owner_uid: Uid::parse("u1").unwrap(),
             service,
             account_label: "a…@example.com".to_owned(),
+            is_of_key: false,
             credentials: "sealed".into(),
             status,
             error_cause: None,

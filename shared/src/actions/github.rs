@@ -95,22 +95,25 @@ pub(super) const ACTIONS: &[Action] = &[
             Field::optional("ref", FieldKind::Text, "Branch, tag or commit."),
         ],
     ),
-    action(
-        "github.files.put",
-        "Write a file",
-        "Commits a text file to a branch. The same content is not committed again.",
-        Effect::Keyed,
-        &[
-            OWNER,
-            REPO,
-            Field::required("path", FieldKind::Text, "Where it is."),
-            Field::required("content", FieldKind::Text, "What is in it."),
-            Field::required("message", FieldKind::Text, "The message of the commit."),
-            Field::optional(
-                "branch",
-                FieldKind::Text,
-                "The branch; the default one unless told.",
-            ),
-        ],
-    ),
+    Action {
+        asks_first: true,
+        ..action(
+            "github.files.put",
+            "Write a file",
+            "Commits a text file to a branch, in the place of one that is there.",
+            Effect::Once,
+            &[
+                OWNER,
+                REPO,
+                Field::required("path", FieldKind::Text, "Where it is."),
+                Field::required("content", FieldKind::Text, "What is in it."),
+                Field::required("message", FieldKind::Text, "The message of the commit."),
+                Field::optional(
+                    "branch",
+                    FieldKind::Text,
+                    "The branch; the default one unless told.",
+                ),
+            ],
+        )
+    },
 ];

@@ -1,18 +1,28 @@
-use super::{Action, Effect, Field, FieldKind};
+use super::{Action, AnyOf, Effect, Field, FieldKind};
 use crate::models::IntegrationService;
 
-const GMAIL_READ: &[&str] = &["https://www.googleapis.com/auth/gmail.readonly"];
-const GMAIL_SEND: &[&str] = &["https://www.googleapis.com/auth/gmail.send"];
-const CALENDAR: &[&str] = &["https://www.googleapis.com/auth/calendar"];
-const DRIVE: &[&str] = &["https://www.googleapis.com/auth/drive.file"];
-const SHEETS: &[&str] = &["https://www.googleapis.com/auth/spreadsheets"];
+const MAIL_READ: AnyOf = &["https://www.googleapis.com/auth/gmail.readonly"];
+const MAIL_SEND: AnyOf = &["https://www.googleapis.com/auth/gmail.send"];
+const FILES: &str = "https://www.googleapis.com/auth/drive.file";
+const ALL_FILES: &str = "https://www.googleapis.com/auth/drive.readonly";
+const SPREADSHEETS: &str = "https://www.googleapis.com/auth/spreadsheets";
+
+const GMAIL_READ: &[AnyOf] = &[MAIL_READ];
+/// Who may not read cannot look whether a mail was sent.
+const GMAIL_SEND: &[AnyOf] = &[MAIL_SEND, MAIL_READ];
+const CALENDAR: &[AnyOf] = &[&["https://www.googleapis.com/auth/calendar"]];
+const DRIVE_READ: &[AnyOf] = &[&[FILES, ALL_FILES]];
+/// Also for looking: what the application has made are files of its own.
+const DRIVE: &[AnyOf] = &[&[FILES]];
+const SHEETS_READ: &[AnyOf] = &[&[SPREADSHEETS, ALL_FILES]];
+const SHEETS: &[AnyOf] = &[&[SPREADSHEETS]];
 
 const fn action(
     name: &'static str,
     title: &'static str,
     description: &'static str,
     effect: Effect,
-    scopes: &'static [&'static str],
+    scopes: &'static [AnyOf],
     fields: &'static [Field],
 ) -> Action {
     Action {
@@ -65,7 +75,7 @@ pub(super) const ACTIONS: &[Action] = &[
             "google.gmail.send",
             "Send a mail",
             "Sends a message, or answers one.",
-            Effect::Keyed,
+            Effect::Searched,
             GMAIL_SEND,
             &[
                 Field::required("to", FieldKind::Texts, "Addresses."),
@@ -107,34 +117,37 @@ pub(super) const ACTIONS: &[Action] = &[
             Field::optional("timeZone", FieldKind::Text, "An IANA name, for the answer."),
         ],
     ),
-    action(
-        "google.calendar.create",
-        "Create an appointment",
-        "Puts an appointment into a calendar.",
-        Effect::Keyed,
-        CALENDAR,
-        &[
-            Field::required("summary", FieldKind::Text, "The title."),
-            Field::required("start", FieldKind::Instant, "The begin."),
-            Field::required("end", FieldKind::Instant, "The end."),
-            Field::optional("timeZone", FieldKind::Text, "An IANA name."),
-            Field::optional("details", FieldKind::Text, "What it is about."),
-            Field::optional("location", FieldKind::Text, "Where it is."),
-            Field::optional("attendees", FieldKind::Texts, "Addresses of guests."),
-            Field::optional("notify", FieldKind::Flag, "Whether guests get a mail."),
-            Field::optional(
-                "calendar",
-                FieldKind::Text,
-                "The calendar; `primary` unless told.",
-            ),
-        ],
-    ),
+    Action {
+        asks_first: true,
+        ..action(
+            "google.calendar.create",
+            "Create an appointment",
+            "Puts an appointment into a calendar, and invites its guests.",
+            Effect::Keyed,
+            CALENDAR,
+            &[
+                Field::required("summary", FieldKind::Text, "The title."),
+                Field::required("start", FieldKind::Instant, "The begin."),
+                Field::required("end", FieldKind::Instant, "The end."),
+                Field::optional("timeZone", FieldKind::Text, "An IANA name."),
+                Field::optional("details", FieldKind::Text, "What it is about."),
+                Field::optional("location", FieldKind::Text, "Where it is."),
+                Field::optional("attendees", FieldKind::Texts, "Addresses of guests."),
+                Field::optional("notify", FieldKind::Flag, "Whether guests get a mail."),
+                Field::optional(
+                    "calendar",
+                    FieldKind::Text,
+                    "The calendar; `primary` unless told.",
+                ),
+            ],
+        )
+    },
     action(
         "google.drive.list",
         "List files",
         "Lists the files that this application made or the user picked.",
         Effect::Read,
-        DRIVE,
+        DRIVE_READ,
         &[
             Field::optional("query", FieldKind::Text, "As the Drive API's `q`."),
             Field::optional(
@@ -151,7 +164,7 @@ pub(super) const ACTIONS: &[Action] = &[
         "google.drive.create",
         "Create a file",
         "Makes a file with text in it.",
-        Effect::Keyed,
+        Effect::Searched,
         DRIVE,
         &[
             Field::required("name", FieldKind::Text, "The file's name."),
@@ -168,7 +181,7 @@ pub(super) const ACTIONS: &[Action] = &[
         "google.docs.create",
         "Create a document",
         "Makes a Google document from text or Markdown.",
-        Effect::Keyed,
+        Effect::Searched,
         DRIVE,
         &[
             Field::required("title", FieldKind::Text, "The document's name."),
@@ -186,7 +199,7 @@ pub(super) const ACTIONS: &[Action] = &[
         "Read cells",
         "Reads a range of a spreadsheet.",
         Effect::Read,
-        SHEETS,
+        SHEETS_READ,
         &[
             Field::required("spreadsheetId", FieldKind::Text, "The spreadsheet."),
             Field::required("range", FieldKind::Text, "In A1 notation: `Sheet1!A1:C10`."),

@@ -17,7 +17,7 @@ use self::{
     wire::{InstallationBody, UserBody, from_refusal},
 };
 use super::{
-    Account, Connector, Credentials, Endpoint, Error, GithubApp, Request,
+    Account, Connector, Credentials, Endpoint, Error, GithubApp, Request, Revocation,
     http::{Answer, Nature, bearer, send},
     input,
 };
@@ -72,7 +72,8 @@ impl Github {
         let session = self.session(self.tokens.sign(app)?);
         let path = format!("/app/installations/{}/access_tokens", app.installation_id);
         let request = session.request(Method::POST, &path)?;
-        let created = session.answer(request, Nature::Read).await?.json()?;
+        let created = session.answer(request, Nature::Read).await;
+        let created = created.map_err(from_token_refusal)?.json()?;
         self.tokens.keep(app, created)
     }
 
@@ -149,21 +150,36 @@ impl Connector for Github {
         }
     }
 
-    /// A user's token ends in the user's settings only; an app stays installed, but the token that
-    /// is in memory ends.
-    async fn revoke(&self, credentials: &Credentials) -> Result<(), Error> {
+    /// A user's token ends in the user's settings only. An app stays installed and its key good, but
+    /// the token that is in memory ends.
+    async fn revoke(&self, credentials: &Credentials) -> Result<Revocation, Error> {
         let Credentials::GithubApp(app) = credentials else {
-            return Ok(());
+            return Ok(Revocation::NotPossible);
         };
-        let Some(token) = self.tokens.forget(app) else {
-            return Ok(());
+        let Some(token) = self.tokens.get(app) else {
+            return Ok(Revocation::NotPossible);
         };
         let session = self.session(token);
         let request = session.request(Method::DELETE, "/installation/token")?;
         match session.answer(request, Nature::Write).await {
-            Ok(_) | Err(Error::Unauthorized) => Ok(()),
+            Ok(_) | Err(Error::Unauthorized) => {
+                self.tokens.forget(app);
+                Ok(Revocation::NotPossible)
+            }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// There are no tokens for an installation that was taken away (404) or suspended (403): only its
+/// owner can mend that, as if the key were bad
+/// (<https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app>).
+fn from_token_refusal(error: Error) -> Error {
+    let not_found = StatusCode::NOT_FOUND.as_u16();
+    match error {
+        Error::Forbidden { .. } => Error::Unauthorized,
+        Error::Rejected { status, .. } if status == not_found => Error::Unauthorized,
+        error => error,
     }
 }
 

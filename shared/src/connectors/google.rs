@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use reqwest::Client;
 use serde_json::Value;
 
-use super::{Account, Connector, Credentials, Endpoint, Error, Request, input};
+use super::{Account, Connector, Credentials, Endpoint, Error, Request, Revocation, input};
 use crate::{
     clock::SharedClock,
     config::{self, Env},
@@ -143,8 +143,9 @@ impl Connector for GoogleWorkspace {
     }
 
     /// Ends the refresh token, and with it all access tokens.
-    async fn revoke(&self, credentials: &Credentials) -> Result<(), Error> {
+    async fn revoke(&self, credentials: &Credentials) -> Result<Revocation, Error> {
         let tokens = credentials.google()?;
-        Ok(self.oauth.revoke(&tokens.refresh_token).await?)
+        self.oauth.revoke(&tokens.refresh_token).await?;
+        Ok(Revocation::Ended)
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     RequestBuilder, Response, StatusCode,
     header::{HeaderMap, HeaderValue},
@@ -23,6 +24,16 @@ const MAX_ANSWER_BYTES: usize = 10 * 1024 * 1024;
 
 /// Codes above this many bytes are none.
 const MAX_REASON_BYTES: usize = 64;
+
+/// Codes below this many bytes do not give a key away.
+const MIN_ECHO_BYTES: usize = 8;
+
+/// What stands for itself in a path: the unreserved characters of RFC 3986 section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Where a service is called.
 #[derive(Clone, Debug)]
@@ -59,6 +70,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     headers: HeaderMap,
     nature: Nature,
+    /// The credentials that were sent: no refusal may repeat them.
+    secrets: Vec<HeaderValue>,
 }
 
 impl Endpoint {
@@ -84,7 +97,10 @@ impl Endpoint {
 /// Returns [`Error`] when no whole answer came.
 pub(super) async fn send(request: RequestBuilder, nature: Nature) -> Result<Answer, Error> {
     let broken = |error| from_transport(error, nature);
-    let response = request.send().await.map_err(broken)?;
+    let (client, request) = request.build_split();
+    let request = request.map_err(broken)?;
+    let secrets = secrets_of(request.headers());
+    let response = client.execute(request).await.map_err(broken)?;
     let status = response.status();
     let headers = response.headers().clone();
     let body = read_body(response, nature).await?;
@@ -93,6 +109,7 @@ pub(super) async fn send(request: RequestBuilder, nature: Nature) -> Result<Answ
         body,
         headers,
         nature,
+        secrets,
     })
 }
 
@@ -143,8 +160,17 @@ impl Answer {
     pub(super) fn refused(&self, reason: Option<&str>) -> Error {
         Error::Rejected {
             status: self.status.as_u16(),
-            reason: reason.and_then(safe_reason),
+            reason: reason.and_then(|reason| self.safe_reason(reason)),
         }
+    }
+
+    /// A service's code for its refusal, if it looks like one: nothing that people write does, and
+    /// no code is a part of what was sent as credentials, or the other way round.
+    fn safe_reason(&self, code: &str) -> Option<String> {
+        let is_code = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        let is_safe = (1..=MAX_REASON_BYTES).contains(&code.len()) && code.bytes().all(is_code);
+        let is_echo = self.secrets.iter().any(|secret| overlaps(secret, code));
+        (is_safe && !is_echo).then(|| code.to_owned())
     }
 
     /// The service wants to be left alone for a while.
@@ -176,11 +202,24 @@ pub(super) fn secret_header(value: &str) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-/// A service's code for its refusal, if it looks like one: nothing that people write does.
-fn safe_reason(code: &str) -> Option<String> {
-    let is_code = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    let is_safe = (1..=MAX_REASON_BYTES).contains(&code.len()) && code.bytes().all(is_code);
-    is_safe.then(|| code.to_owned())
+/// Text as one segment of a path. Dots alone are not encoded: `.` and `..` are up to the caller.
+pub(super) fn path_segment(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// What [`secret_header`] has made.
+fn secrets_of(headers: &HeaderMap) -> Vec<HeaderValue> {
+    let secrets = headers.values().filter(|value| value.is_sensitive());
+    secrets.cloned().collect()
+}
+
+/// Whether the one holds the other. Short codes are in keys by chance.
+fn overlaps(secret: &HeaderValue, code: &str) -> bool {
+    let Ok(secret) = secret.to_str() else {
+        return false;
+    };
+    let bare = secret.rsplit_once(' ').map_or(secret, |(_, bare)| bare);
+    code.contains(bare) || (code.len() >= MIN_ECHO_BYTES && secret.contains(code))
 }
 
 async fn read_body(mut response: Response, nature: Nature) -> Result<Bytes, Error> {
@@ -226,6 +265,7 @@ mod tests {
             body: Bytes::new(),
             headers: headers.iter().map(header).collect(),
             nature: Nature::Read,
+            secrets: vec![bearer(&"sk_live_canary_key".into()).unwrap()],
         }
     }
 
@@ -254,12 +294,25 @@ mod tests {
 
     #[test]
     fn only_codes_are_reasons() {
-        assert_eq!(
-            safe_reason("resource_missing").as_deref(),
-            Some("resource_missing")
-        );
+        let answer = answer(&[]);
+        for code in ["resource_missing", "notFound", "21211", "key", "live_c"] {
+            assert_eq!(answer.safe_reason(code).as_deref(), Some(code));
+        }
         for text in ["", "No such customer: 'cus_1'", "é", &"a".repeat(65)] {
-            assert_eq!(safe_reason(text), None, "{text}");
+            assert_eq!(answer.safe_reason(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reason_that_repeats_the_credentials_is_none() {
+        let answer = answer(&[]);
+        for code in [
+            "sk_live_canary_key",
+            "field.sk_live_canary_key",
+            "sk_live_",
+            "canary_key",
+        ] {
+            assert_eq!(answer.safe_reason(code), None, "{code}");
         }
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Account, Connector, Credentials, Endpoint, Error, Request,
+    Account, Connector, Credentials, Endpoint, Error, Request, Revocation,
     http::{Answer, Nature, bearer, secret_header, send},
     input,
     label::mask,
@@ -116,8 +116,8 @@ impl Connector for LlmKeys {
     }
 
     /// None of them lets a key end itself.
-    async fn revoke(&self, _: &Credentials) -> Result<(), Error> {
-        Ok(())
+    async fn revoke(&self, _: &Credentials) -> Result<Revocation, Error> {
+        Ok(Revocation::NotPossible)
     }
 }
 

@@ -8,10 +8,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Account, Connector, Credentials, Endpoint, Error, Request,
+    Account, Connector, Credentials, Endpoint, Error, Request, Revocation,
     http::{Answer, Nature, bearer, send},
     input,
     label::mask,
+    mail_address,
 };
 use crate::{
     config::{self, Env},
@@ -23,9 +24,6 @@ const MAX_RECIPIENTS: usize = 1_000;
 
 /// Longest subject; longer lines do not fit a mail (RFC 5322, 2.1.1).
 const MAX_SUBJECT_BYTES: usize = 998;
-
-/// Longest address (RFC 5321, 4.5.3.1).
-const MAX_ADDRESS_BYTES: usize = 254;
 
 /// What a key needs that sends.
 const SEND_SCOPE: &str = "mail.send";
@@ -142,8 +140,8 @@ impl Connector for CustomerSendGrid {
     }
 
     /// A key that may only send cannot delete itself.
-    async fn revoke(&self, _: &Credentials) -> Result<(), Error> {
-        Ok(())
+    async fn revoke(&self, _: &Credentials) -> Result<Revocation, Error> {
+        Ok(Revocation::NotPossible)
     }
 }
 
@@ -166,14 +164,8 @@ impl MailInput {
         if self.subject.chars().any(char::is_control) || self.subject.len() > MAX_SUBJECT_BYTES {
             return Err(input::refused("subject", "is no single line of a mail"));
         }
-        let to = self.to.iter().enumerate();
-        let to = to.map(|(index, address)| (format!("to[{index}]"), address));
-        let from = std::iter::once(("from".to_owned(), &self.from));
-        let mut addresses = from.chain(to);
-        match addresses.find(|(_, address)| !is_address(address)) {
-            Some((field, _)) => Err(input::refused(&field, "is no address")),
-            None => Ok(()),
-        }
+        mail_address::check("from", &self.from)?;
+        mail_address::check_all("to", &self.to)
     }
 }
 
@@ -208,13 +200,4 @@ fn from_refusal(answer: &Answer) -> Error {
 /// <https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits>.
 fn until_reset(answer: &Answer) -> Option<std::time::Duration> {
     answer.time_until(answer.header("x-ratelimit-reset")?.parse().ok()?)
-}
-
-fn is_address(text: &str) -> bool {
-    let is_plain =
-        |char: char| !char.is_control() && !char.is_whitespace() && !"<>,;:\"()".contains(char);
-    let is_split = text.rsplit_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty() && !local.contains('@') && !domain.is_empty()
-    });
-    is_split && text.len() <= MAX_ADDRESS_BYTES && text.chars().all(is_plain)
 }

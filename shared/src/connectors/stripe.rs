@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use self::wire::{AccountBody, ErrorBody};
 use super::{
-    Account, Connector, Credentials, Endpoint, Error, Request,
+    Account, Connector, Credentials, Endpoint, Error, Request, Revocation,
     http::{Answer, Nature, bearer, send},
     input,
     label::mask,
@@ -90,8 +90,8 @@ impl Connector for Stripe {
     }
 
     /// Keys are rolled in Stripe's dashboard only.
-    async fn revoke(&self, _: &Credentials) -> Result<(), Error> {
-        Ok(())
+    async fn revoke(&self, _: &Credentials) -> Result<Revocation, Error> {
+        Ok(Revocation::NotPossible)
     }
 }
 

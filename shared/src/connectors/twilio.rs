@@ -11,7 +11,7 @@ use serde::{
 use serde_json::{Value, json};
 
 use super::{
-    Account, Connector, Credentials, Endpoint, Error, Request, TwilioAccount,
+    Account, Connector, Credentials, Endpoint, Error, Request, Revocation, TwilioAccount,
     http::{Answer, Nature, secret_header, send},
     input,
 };
@@ -153,8 +153,8 @@ impl Connector for Twilio {
     }
 
     /// An account's token is changed in Twilio's console only, and a key cannot end itself.
-    async fn revoke(&self, _: &Credentials) -> Result<(), Error> {
-        Ok(())
+    async fn revoke(&self, _: &Credentials) -> Result<Revocation, Error> {
+        Ok(Revocation::NotPossible)
     }
 }
 

@@ -34,7 +34,7 @@ pub struct NodeSchema {
     /// What `data` has to be, as a JSON Schema. `x-expression` marks what may have expressions in
     /// `${` and `}`, `x-condition` an expression without them, `x-order` the fields as a form
     /// would show them. An action has the service that has to be connected as `x-service`, and as
-    /// `x-scopes` those of which one has to be granted.
+    /// `x-scopes` lists of scopes: of each list one has to be granted.
     pub data: Value,
 }
 

@@ -151,6 +151,15 @@ impl ApiError {
         self
     }
 
+    /// Adds why, as a code for programs where the registry's says too little.
+    #[must_use]
+    pub fn with_reason(mut self, reason: &'static str) -> Self {
+        if let Some(details) = self.details.as_object_mut() {
+            details.insert("reason".to_owned(), reason.into());
+        }
+        self
+    }
+
     /// Tells the client when to try again.
     #[must_use]
     pub fn with_retry_after(mut self, delay: Duration) -> Self {

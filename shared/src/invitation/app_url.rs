@@ -38,6 +38,12 @@ impl AppUrl {
         format!("{}/integrations", self.0)
     }
 
+    /// The page that finishes a consent at Google.
+    #[must_use]
+    pub fn google_consent(&self) -> String {
+        format!("{}/integrations/google", self.0)
+    }
+
     /// The page that accepts an invitation. The token is in the fragment, which browsers send to
     /// no server (RFC 9110, section 4.2.5), so that no log holds it.
     pub(super) fn acceptance(&self, token: &SecretString) -> SecretString {

@@ -7,12 +7,20 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Why a model did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The provider refuses the request for good: unknown model, too long, against its policy.
+    /// The provider refuses the request for good, as for a model that it does not have.
     #[error("the model provider refused the request with `{code}`")]
     InvalidRequest {
         /// The provider's error code or type.
         code: String,
     },
+    /// The conversation and the answer that is asked for are more than the model can hold.
+    #[error("the request is too long for the model")]
+    ContextTooLong,
+    /// The provider refuses to look at the request. An answer that it withholds later is one: its
+    /// tokens count, and it ends with
+    /// [`FinishReason::ContentFilter`](super::FinishReason::ContentFilter).
+    #[error("the request is against the model provider's policy")]
+    ContentPolicy,
     /// The provider does not accept our key.
     #[error("the model provider refused the credentials")]
     Unauthenticated,
@@ -64,6 +72,8 @@ impl Transient for Error {
             | Self::Timeout(_)
             | Self::Interrupted(_) => true,
             Self::InvalidRequest { .. }
+            | Self::ContextTooLong
+            | Self::ContentPolicy
             | Self::Unauthenticated
             | Self::QuotaExhausted
             | Self::Malformed(_) => false,

@@ -63,6 +63,8 @@ pub struct ToolCall {
     pub name: String,
     /// As the model wrote them: an object in JSON if it made no mistake.
     pub arguments: String,
+    /// What the provider wants back with the call, unread: Gemini's reasoning that led to it.
+    pub signature: Option<String>,
 }
 
 impl Message {

@@ -1,11 +1,18 @@
 //! What models cost, as versioned data.
 
+use std::sync::LazyLock;
+
 use serde::Deserialize;
 
-use super::Usage;
+use super::{ProviderName, Usage};
 
 /// `prices.json`; a price change is a further entry with a later `effectiveFrom`.
 const PRICES: &str = include_str!("prices.json");
+
+/// A file that does not parse has no prices, and every call is refused; a test keeps it parsing.
+static LIST: LazyLock<Vec<Price>> = LazyLock::new(|| {
+    serde_json::from_str::<PriceList>(PRICES).map_or_else(|_| Vec::new(), |list| list.prices)
+});
 
 /// Nano-dollars in a micro-dollar.
 const NANOS_PER_MICRO: i64 = 1_000;
@@ -14,6 +21,7 @@ const NANOS_PER_MICRO: i64 = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Price {
+    provider: ProviderName,
     model: String,
     /// First day, `YYYY-MM-DD`.
     effective_from: String,
@@ -23,6 +31,17 @@ pub struct Price {
     rates: Rates,
     #[serde(default)]
     long_context: Option<LongContext>,
+    #[serde(default)]
+    api: Api,
+}
+
+/// What of its provider's interfaces a model is called by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Api {
+    #[default]
+    Chat,
+    Responses,
 }
 
 /// Prices in nano-dollars (10^-9 US dollars) per token.
@@ -31,6 +50,9 @@ pub struct Price {
 struct Rates {
     input: i64,
     cached_input: i64,
+    /// What `input` is, where writing to the cache costs nothing more.
+    #[serde(default)]
+    cache_write: Option<i64>,
     output: i64,
 }
 
@@ -48,20 +70,35 @@ struct PriceList {
     prices: Vec<Price>,
 }
 
-/// The price of a model on a UTC day, `YYYY-MM-DD`; none when it is not known, so that callers
-/// refuse the call.
+/// The price of a model on a UTC day, `YYYY-MM-DD`, at the provider that the list names first;
+/// none when it is not known, so that callers refuse the call.
 #[must_use]
 pub fn find(model: &str, day: &str) -> Option<Price> {
-    prices()
-        .into_iter()
-        .filter(|price| price.model == model && price.effective_from.as_str() <= day)
+    let first = LIST.iter().find(|price| price.model == model)?;
+    find_at(first.provider, model, day)
+}
+
+/// The price of a model at a provider on a UTC day, `YYYY-MM-DD`.
+#[must_use]
+pub fn find_at(provider: ProviderName, model: &str, day: &str) -> Option<Price> {
+    let of_model = |price: &&Price| price.provider == provider && price.model == model;
+    let prices = LIST.iter().filter(of_model);
+    prices
+        .filter(|price| price.effective_from.as_str() <= day)
         .max_by(|one, other| one.effective_from.cmp(&other.effective_from))
+        .cloned()
+}
+
+/// Whether OpenAI has a model in its Responses interface only.
+pub(super) fn needs_responses(model: &str) -> bool {
+    let mut prices = LIST.iter();
+    prices.any(|price| price.model == model && price.api == Api::Responses)
 }
 
 /// Whether a model has a price at all.
 #[must_use]
 pub fn is_known(model: &str) -> bool {
-    prices().iter().any(|price| price.model == model)
+    LIST.iter().any(|price| price.model == model)
 }
 
 impl Price {
@@ -70,8 +107,11 @@ impl Price {
     pub fn cost_micro_usd(&self, usage: &Usage) -> i64 {
         let rates = self.rates(usage.input_tokens);
         let cached = usage.cached_tokens.clamp(0, usage.input_tokens.max(0));
+        let fresh = usage.input_tokens - cached;
+        let written = usage.cache_write_tokens.clamp(0, fresh.max(0));
         let parts = [
-            (usage.input_tokens - cached, rates.input),
+            (fresh - written, rates.input),
+            (written, rates.cache_write.unwrap_or(rates.input)),
             (cached, rates.cached_input),
             (usage.output_tokens, rates.output),
         ];
@@ -80,6 +120,18 @@ impl Price {
             .map(|(tokens, rate)| tokens.saturating_mul(*rate))
             .fold(0, i64::saturating_add);
         nanos.saturating_add(NANOS_PER_MICRO - 1) / NANOS_PER_MICRO
+    }
+
+    /// Who runs the model at this price.
+    #[must_use]
+    pub fn provider(&self) -> ProviderName {
+        self.provider
+    }
+
+    /// The model's name at the provider.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
     }
 
     /// The day the provider switches the model off, `YYYY-MM-DD`, if it has told.
@@ -95,11 +147,6 @@ impl Price {
     }
 }
 
-/// A file that does not parse has no prices, and every call is refused; a test keeps it parsing.
-fn prices() -> Vec<Price> {
-    serde_json::from_str::<PriceList>(PRICES).map_or_else(|_| Vec::new(), |list| list.prices)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,8 +158,7 @@ mod tests {
             input_tokens,
             output_tokens,
             cached_tokens,
-            reasoning_tokens: 0,
-            is_estimated: false,
+            ..Usage::default()
         }
     }
 
@@ -120,11 +166,40 @@ mod tests {
     fn the_price_list_parses() {
         let list: PriceList = serde_json::from_str(PRICES).unwrap();
         assert!(list.prices.len() >= 5);
-        let is_embedding = |price: &Price| price.model.starts_with("text-embedding-");
-        let costs = |price: &Price| {
-            price.rates.input > 0 && (price.rates.output > 0) != is_embedding(price)
+        for price in list.prices {
+            let is_embedding = price.model.contains("embedding");
+            assert!(price.rates.input > 0, "{price:?}");
+            assert_eq!(price.rates.output == 0, is_embedding, "{price:?}");
+        }
+    }
+
+    #[test]
+    fn a_model_of_two_providers_has_the_price_of_the_one_asked() {
+        for provider in [ProviderName::Anthropic, ProviderName::Vertex] {
+            let price = find_at(provider, "claude-sonnet-5-5", TODAY).unwrap();
+            assert_eq!(price.provider(), provider);
+        }
+        assert_eq!(
+            find("claude-sonnet-5-5", TODAY).unwrap().provider(),
+            ProviderName::Anthropic
+        );
+        assert_eq!(
+            find_at(ProviderName::Openai, "claude-sonnet-5-5", TODAY),
+            None
+        );
+    }
+
+    #[test]
+    fn writing_to_the_cache_costs_more_where_the_list_says_so() {
+        let written = Usage {
+            cache_write_tokens: 600,
+            ..usage(1_000, 400, 0)
         };
-        assert!(list.prices.iter().all(costs));
+        // 2.00, 0.10 and 2.50 US dollars a million tokens.
+        let price = find("claude-sonnet-5-5", TODAY).unwrap();
+        assert_eq!(price.cost_micro_usd(&written), 40 + 1_500);
+        let price = find("gpt-4.1-mini", TODAY).unwrap();
+        assert_eq!(price.cost_micro_usd(&written), 40 + 240);
     }
 
     #[test]

@@ -1,3 +1,16 @@
-//! The vendors, one file each.
+//! The vendors, one file each, and the set of those that a service is configured for.
 
+pub mod anthropic;
+mod calls;
+pub mod gemini;
+mod http;
+mod name;
 pub mod openai;
+mod retrying;
+mod set;
+mod sse;
+pub mod vertex;
+
+pub use name::ProviderName;
+pub use retrying::Retrying;
+pub use set::Providers;

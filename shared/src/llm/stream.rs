@@ -18,8 +18,8 @@ pub enum Delta {
     ToolCall {
         /// Which of the answer's calls, from 0.
         index: usize,
-        /// What this piece adds: id and name come whole with the first piece of a call, arguments
-        /// follow those before.
+        /// What this piece adds: id, name and signature come whole with the first piece of a call,
+        /// arguments follow those before.
         piece: ToolCall,
     },
     /// The answer is complete.
@@ -66,6 +66,7 @@ pub async fn collect(mut stream: ChatStream) -> Result<ChatResponse, Error> {
                 call.id.push_str(&piece.id);
                 call.name.push_str(&piece.name);
                 call.arguments.push_str(&piece.arguments);
+                call.signature = call.signature.take().or(piece.signature);
             }
             Delta::End {
                 model,

@@ -9,6 +9,10 @@ const TOKENS_PER_MESSAGE: i64 = 16;
 /// (<https://platform.openai.com/docs/guides/images-vision#calculating-costs>).
 const TOKENS_PER_IMAGE: i64 = 50_000;
 
+/// Bytes of a token, for estimates: English has four, other scripts and code fewer
+/// (<https://help.openai.com/en/articles/4936856-what-are-tokens-and-how-to-count-them>).
+const BYTES_PER_TOKEN: i64 = 3;
+
 /// Tokens of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -18,6 +22,8 @@ pub struct Usage {
     pub output_tokens: i64,
     /// Those input tokens that the provider had cached.
     pub cached_tokens: i64,
+    /// Those input tokens that the provider put into its cache, which some charge more for.
+    pub cache_write_tokens: i64,
     /// Those output tokens that the model reasoned with.
     pub reasoning_tokens: i64,
     /// Whether the provider has not told it, so that it is counted here.
@@ -38,9 +44,40 @@ impl Usage {
             }
             _ => 0,
         };
+        let input_tokens = TOKENS_PER_MESSAGE + messages + tools + schema;
         Self {
-            input_tokens: TOKENS_PER_MESSAGE + messages + tools + schema,
+            input_tokens,
+            cache_write_tokens: input_tokens,
             output_tokens: i64::from(request.max_output_tokens),
+            ..Self::default()
+        }
+    }
+
+    /// What a call has used about, when the provider has not told: a token for three bytes that
+    /// were sent, images at their most, and for three of the `output_bytes` that came. It is never
+    /// more than the ceiling.
+    #[must_use]
+    pub fn estimate(request: &ChatRequest, output_bytes: usize) -> Self {
+        let ceiling = Self::ceiling(request);
+        let parts = request.messages.iter().flat_map(|message| &message.parts);
+        let images = parts.filter(|part| matches!(part, Part::Image(_))).count();
+        let images = count(images) * TOKENS_PER_IMAGE;
+        let text = ceiling.input_tokens - images;
+        Self {
+            input_tokens: images + tokens_of(text),
+            output_tokens: tokens_of(count(output_bytes)).min(ceiling.output_tokens),
+            is_estimated: true,
+            ..Self::default()
+        }
+    }
+
+    /// What a call for embeddings has used about, when the provider has not told.
+    #[must_use]
+    pub fn embedding_estimate(request: &EmbeddingRequest) -> Self {
+        let bytes = request.inputs.iter().map(|input| text_ceiling(input));
+        Self {
+            input_tokens: bytes.map(tokens_of).sum(),
+            is_estimated: true,
             ..Self::default()
         }
     }
@@ -54,6 +91,12 @@ impl Usage {
             input_tokens: tokens.sum(),
             ..Self::default()
         }
+    }
+
+    /// What a provider told, or `untold` when it cannot be right: there is no call without input.
+    /// Some servers have zeros for what they do not count.
+    pub(super) fn or_untold(self, untold: Self) -> Self {
+        if self.input_tokens > 0 { self } else { untold }
     }
 
     /// Input and output tokens.
@@ -82,8 +125,11 @@ fn call_ceiling(call: &ToolCall) -> i64 {
         id,
         name,
         arguments,
+        signature,
     } = call;
-    text_ceiling(id) + text_ceiling(name) + text_ceiling(arguments) + TOKENS_PER_MESSAGE
+    let signature = signature.as_deref().unwrap_or_default();
+    let texts = [id.as_str(), name, arguments, signature];
+    texts.map(text_ceiling).iter().sum::<i64>() + TOKENS_PER_MESSAGE
 }
 
 fn tool_ceiling(tool: &Tool) -> i64 {
@@ -94,12 +140,21 @@ fn tool_ceiling(tool: &Tool) -> i64 {
 
 /// The most tokens that a text can take.
 fn text_ceiling(text: &str) -> i64 {
-    i64::try_from(text.len()).unwrap_or(i64::MAX / 2)
+    count(text.len())
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX / 2)
+}
+
+fn tokens_of(bytes: i64) -> i64 {
+    bytes / BYTES_PER_TOKEN + i64::from(bytes % BYTES_PER_TOKEN > 0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
     #[test]
     fn the_ceiling_counts_every_byte_and_message() {
         let request = ChatRequest {
@@ -111,5 +166,18 @@ mod tests {
         let ceiling = Usage::ceiling(&request);
         assert_eq!(ceiling.input_tokens, 3 + 1 + 3 * TOKENS_PER_MESSAGE);
         assert_eq!(ceiling.total(), ceiling.input_tokens + 100);
+    }
+
+    #[test]
+    fn an_estimate_is_a_third_of_the_bytes_and_below_the_ceiling() {
+        let request = ChatRequest {
+            messages: vec![Message::user("a".repeat(300 - 2 * 16))],
+            max_output_tokens: 50,
+            ..ChatRequest::default()
+        };
+        let estimate = Usage::estimate(&request, 31);
+        assert_eq!((estimate.input_tokens, estimate.output_tokens), (100, 11));
+        assert!(estimate.is_estimated);
+        assert_eq!(Usage::estimate(&request, 1_000_000).output_tokens, 50);
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{JsonText, Role, Timestamp};
-use crate::ids::{ExecutionId, OrgId, RecordId, Uid, WorkflowId, fingerprint};
+use crate::ids::{ExecutionId, IntegrationId, OrgId, RecordId, Uid, WorkflowId, fingerprint};
 
 /// `approvals/{id}`: a decision that a run waits for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +71,19 @@ pub struct AskedAction {
     pub input: JsonText,
     /// A fingerprint of all that it is told.
     pub request_hash: String,
+    /// With whose account it is done; none when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AskedAccount>,
+}
+
+/// The account that an action is done with, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AskedAccount {
+    /// The integration.
+    pub integration_id: IntegrationId,
+    /// Which account, masked.
+    pub label: String,
 }
 
 /// How far an approval has come.

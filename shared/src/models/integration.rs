@@ -66,6 +66,9 @@ pub struct Integration {
     pub service: IntegrationService,
     /// Which account, for people; masked.
     pub account_label: String,
+    /// Whether its id was made of its first key, since the service told of no account.
+    #[serde(default)]
+    pub is_of_key: bool,
     /// The sealed credentials.
     pub credentials: Sealed,
     /// Whether it works.

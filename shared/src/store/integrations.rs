@@ -171,15 +171,6 @@ pub fn delete_unchanged(integration: &Versioned<Integration>) -> [Write; 2] {
     ]
 }
 
-/// Deletes the integration and what people may see of it.
-#[must_use]
-pub fn delete(id: &IntegrationId) -> [Write; 2] {
-    [
-        super::delete(path(id), Precondition::None),
-        super::delete(mirror_path(id), Precondition::None),
-    ]
-}
-
 /// The precondition of the integration itself guards it: both are written in one commit.
 fn mirror(integration: &Integration) -> Result<Write, Error> {
     let status = SyncStatus {
@@ -219,6 +210,7 @@ mod tests {
             owner_uid: Uid::parse("u1").unwrap(),
             service: IntegrationService::Google,
             account_label: "a…@example.com".to_owned(),
+            is_of_key: false,
             credentials: "sealed".into(),
             status: IntegrationStatus::Connected,
             error_cause: None,

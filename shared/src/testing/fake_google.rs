@@ -29,6 +29,15 @@ pub const GOOGLE_CLIENT: [(&str, &str); 3] = [
     ),
 ];
 
+/// What a [`FakeGoogle`] is to know and to hand out.
+#[derive(Clone, Debug)]
+pub struct FakeGoogleOptions {
+    /// The password of its client.
+    pub client_secret: String,
+    /// What access tokens begin with.
+    pub token_prefix: String,
+}
+
 /// Google's OAuth on a local port: codes, PKCE, refresh tokens and their end
 /// (<https://developers.google.com/identity/protocols/oauth2/web-server>).
 #[derive(Clone)]
@@ -38,6 +47,7 @@ pub struct FakeGoogle {
 }
 
 struct Shared {
+    options: FakeGoogleOptions,
     service: Arc<FakeService>,
     state: Mutex<OAuth>,
     /// Requests that have come to a closed gate.
@@ -50,6 +60,7 @@ struct OAuth {
     codes: HashMap<String, UserConsent>,
     grants: HashMap<String, Grant>,
     exchanges: usize,
+    code_verifiers: Vec<String>,
     refreshes: usize,
     unavailable: usize,
     held: usize,
@@ -82,18 +93,33 @@ impl FakeGoogle {
     ///
     /// # Panics
     /// Panics when there is no port.
+    pub async fn start(service: Arc<FakeService>) -> Self {
+        let options = FakeGoogleOptions {
+            client_secret: GOOGLE_CLIENT[1].1.to_owned(),
+            token_prefix: String::new(),
+        };
+        Self::start_with(service, options).await
+    }
+
+    /// The same with secrets of the test's own.
+    ///
+    /// # Panics
+    /// Panics when there is no port.
     #[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
     #[expect(clippy::disallowed_methods, reason = "the server runs beside the test")]
-    pub async fn start(service: Arc<FakeService>) -> Self {
+    pub async fn start_with(service: Arc<FakeService>, options: FakeGoogleOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
+            options,
             service,
             state: Mutex::default(),
             arrived: Semaphore::new(0),
             gate: Semaphore::new(0),
         });
-        let router = Router::new().route("/token", post(token));
+        let router = Router::new()
+            .route("/token", post(token))
+            .route("/revoke", post(revoke));
         let router = router.with_state(Arc::clone(&shared));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, shared }
@@ -106,10 +132,17 @@ impl FakeGoogle {
     #[must_use]
     #[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
     pub fn oauth(&self, clock: SharedClock) -> GoogleOAuth {
-        let variables = GOOGLE_CLIENT.into_iter();
-        let env = variables.chain([("GOOGLE_OAUTH_EMULATOR_URL", self.url())]);
-        let config = GoogleOAuthConfig::load(&Env::from_pairs(env)).unwrap();
+        let config = GoogleOAuthConfig::load(&Env::from_pairs(self.variables())).unwrap();
         GoogleOAuth::new(config, client().unwrap(), clock)
+    }
+
+    /// A client of it, as variables.
+    #[must_use]
+    pub fn variables(&self) -> [(&'static str, &str); 4] {
+        let [id, (secret, _), redirect] = GOOGLE_CLIENT;
+        let client_secret = self.shared.options.client_secret.as_str();
+        let url = ("GOOGLE_OAUTH_EMULATOR_URL", self.url());
+        [id, (secret, client_secret), redirect, url]
     }
 
     /// The service that knows its access tokens.
@@ -175,6 +208,12 @@ impl FakeGoogle {
         lock(&self.shared.state).exchanges
     }
 
+    /// The PKCE verifiers that came with codes, oldest first.
+    #[must_use]
+    pub fn code_verifiers(&self) -> Vec<String> {
+        lock(&self.shared.state).code_verifiers.clone()
+    }
+
     /// How many access tokens were given for refresh tokens.
     #[must_use]
     pub fn refreshes(&self) -> usize {
@@ -200,14 +239,32 @@ async fn token(State(shared): State<Arc<Shared>>, body: String) -> Answer {
     answer
 }
 
+/// Only refresh tokens: an access token would end its grant as well.
+async fn revoke(State(shared): State<Arc<Shared>>, body: String) -> Answer {
+    let mut fields = url::form_urlencoded::parse(body.as_bytes());
+    let token = fields.find(|(name, _)| name == "token");
+    let token = token.map(|(_, value)| value).unwrap_or_default();
+    match lock(&shared.state).grants.remove(token.as_ref()) {
+        Some(_) => (StatusCode::OK, Json(json!({}))),
+        None => refusal(
+            StatusCode::BAD_REQUEST,
+            "invalid_token",
+            "Token expired or revoked",
+        ),
+    }
+}
+
 fn answer(shared: &Shared, fields: &Fields) -> Answer {
     let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
     let mut state = lock(&shared.state);
     if state.unavailable > 0 {
         state.unavailable -= 1;
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({})));
+        // Whatever it says must not be repeated, what it was sent least of all.
+        let body = json!({ "error": "internal_failure", "error_description": fields });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body));
     }
-    if (field("client_id"), field("client_secret")) != ("client-1", "client-secret") {
+    let client = (GOOGLE_CLIENT[0].1, shared.options.client_secret.as_str());
+    if (field("client_id"), field("client_secret")) != client {
         return refusal(StatusCode::UNAUTHORIZED, "invalid_client", "");
     }
     match field("grant_type") {
@@ -215,7 +272,9 @@ fn answer(shared: &Shared, fields: &Fields) -> Answer {
         "authorization_code" => {
             let is_from_here = field("redirect_uri") == GOOGLE_CLIENT[2].1;
             let consent = state.codes.remove(field("code"));
-            let challenge = code_challenge(field("code_verifier"));
+            let code_verifier = field("code_verifier").to_owned();
+            let challenge = code_challenge(&code_verifier);
+            state.code_verifiers.push(code_verifier);
             let consent = consent.filter(|consent| consent.code_challenge == challenge);
             match consent.filter(|_| is_from_here) {
                 Some(consent) => exchange(shared, &mut state, consent),
@@ -232,14 +291,16 @@ fn refresh(shared: &Shared, state: &mut OAuth, refresh_token: &str) -> Answer {
         return refusal(StatusCode::BAD_REQUEST, "invalid_grant", description);
     };
     state.refreshes += 1;
-    let access_token = format!("refreshed-{}", state.refreshes);
+    let prefix = &shared.options.token_prefix;
+    let access_token = format!("{prefix}refreshed-{}", state.refreshes);
     shared.service.accept(&access_token, &grant.account);
     (StatusCode::OK, Json(tokens(&access_token, &grant.scopes)))
 }
 
 fn exchange(shared: &Shared, state: &mut OAuth, consent: UserConsent) -> Answer {
     state.exchanges += 1;
-    let access_token = format!("exchanged-{}", state.exchanges);
+    let prefix = &shared.options.token_prefix;
+    let access_token = format!("{prefix}exchanged-{}", state.exchanges);
     shared.service.accept(&access_token, &consent.account);
     let mut body = tokens(&access_token, &consent.scopes);
     if let Some(refresh_token) = consent.refresh_token {

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::lock;
-use crate::connectors::{Account, Connector, Credentials, Error, Request};
+use crate::connectors::{Account, Connector, Credentials, Error, Request, Revocation};
 
 /// A service that knows keys and access tokens, and does everything for them.
 #[derive(Default)]
@@ -24,6 +24,7 @@ struct State {
     checks: usize,
     revoked: Vec<String>,
     does_not_revoke: bool,
+    ends_nothing: bool,
 }
 
 /// A call that was carried out.
@@ -55,6 +56,12 @@ impl FakeService {
         lock(&self.state).accounts.remove(secret);
     }
 
+    /// Whose a key or an access token is, if it is anybody's.
+    #[must_use]
+    pub fn account_of(&self, secret: &str) -> Option<Account> {
+        lock(&self.state).accounts.get(secret).cloned()
+    }
+
     /// Has the next calls fail, one with each error.
     pub fn fail_next(&self, errors: impl IntoIterator<Item = Error>) {
         lock(&self.state).failures.extend(errors);
@@ -63,6 +70,11 @@ impl FakeService {
     /// Has revocations fail, until it is switched off.
     pub fn fail_revocations(&self, fail: bool) {
         lock(&self.state).does_not_revoke = fail;
+    }
+
+    /// Has the service offer no revocation.
+    pub fn offer_no_revocation(&self) {
+        lock(&self.state).ends_nothing = true;
     }
 
     /// What was carried out, oldest first.
@@ -116,7 +128,7 @@ impl Connector for FakeService {
         Ok(json!({ "done": true }))
     }
 
-    async fn revoke(&self, credentials: &Credentials) -> Result<(), Error> {
+    async fn revoke(&self, credentials: &Credentials) -> Result<Revocation, Error> {
         tokio::task::yield_now().await;
         let mut state = lock(&self.state);
         if state.does_not_revoke {
@@ -125,12 +137,15 @@ impl Connector for FakeService {
                 reason: None,
             });
         }
+        if state.ends_nothing {
+            return Ok(Revocation::NotPossible);
+        }
         let secret = match credentials {
             Credentials::Google(tokens) => tokens.refresh_token.expose_secret().to_owned(),
             other => secret(other),
         };
         state.revoked.push(secret);
-        Ok(())
+        Ok(Revocation::Ended)
     }
 }
 

@@ -13,6 +13,12 @@ pub struct Connection {
     integration: Integration,
 }
 
+/// Which integration credentials are sealed for.
+struct Target {
+    id: IntegrationId,
+    is_of_key: bool,
+}
+
 /// Who connects what.
 #[derive(Clone, Copy, Debug)]
 pub struct Connecting<'a> {
@@ -67,28 +73,37 @@ impl Vault {
         account: &Account,
         credentials: &Credentials,
     ) -> Result<Connection, Error> {
-        let id = integration_id(connecting, account, credentials)?;
-        self.seal_as(id, connecting, account, credentials).await
+        let target = Target {
+            id: integration_id(connecting, account, credentials)?,
+            is_of_key: account.id.is_none(),
+        };
+        self.seal_as(target, connecting, account, credentials).await
     }
 
     /// The same in place of an integration's earlier credentials.
     ///
     /// # Errors
-    /// Returns [`Error::OtherAccount`] when they are not of its account, and [`Error::Envelope`].
+    /// Returns [`Error::OtherAccount`] when they are not of its account or nobody can tell, and
+    /// [`Error::Envelope`].
     pub async fn seal_again(
         &self,
-        id: &IntegrationId,
+        integration: &Integration,
         connecting: &Connecting<'_>,
         account: &Account,
         credentials: &Credentials,
     ) -> Result<Connection, Error> {
-        let is_same =
-            account.id.is_none() || integration_id(connecting, account, credentials)? == *id;
-        if !is_same {
-            return Err(Error::OtherAccount);
+        let target = Target {
+            id: integration.id.clone(),
+            is_of_key: integration.is_of_key,
+        };
+        match &account.id {
+            // No key of a service that tells of no accounts can be told from another's.
+            None if target.is_of_key => {}
+            None => return Err(Error::OtherAccount { is_named: false }),
+            Some(account_id) if id_of_account(connecting, account_id) == target.id => {}
+            Some(_) => return Err(Error::OtherAccount { is_named: true }),
         }
-        self.seal_as(id.clone(), connecting, account, credentials)
-            .await
+        self.seal_as(target, connecting, account, credentials).await
     }
 
     /// The writes that keep a connection, for a commit that also records who has made it, and the
@@ -142,11 +157,12 @@ impl Vault {
 
     async fn seal_as(
         &self,
-        id: IntegrationId,
+        target: Target,
         connecting: &Connecting<'_>,
         account: &Account,
         credentials: &Credentials,
     ) -> Result<Connection, Error> {
+        let Target { id, is_of_key } = target;
         let Connecting {
             org_id,
             uid,
@@ -163,6 +179,7 @@ impl Vault {
                 owner_uid: uid.clone(),
                 service,
                 account_label: account.label.clone(),
+                is_of_key,
                 credentials: sealed,
                 status: IntegrationStatus::Connected,
                 error_cause: None,

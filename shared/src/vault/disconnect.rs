@@ -1,5 +1,6 @@
 use super::{Error, Vault, renew::is_own};
 use crate::{
+    connectors::Revocation,
     ids::{IntegrationId, OrgId},
     models::{Integration, IntegrationStatus},
     retry::{Policy, retry},
@@ -12,7 +13,7 @@ const DISCONNECTING: &str = "disconnecting";
 /// Documents that are deleted at once; a chunk of knowledge holds a vector.
 const BATCH: u32 = 100;
 
-/// An integration whose credentials are worthless and whose traces are gone, but for itself.
+/// An integration that nobody works with and whose traces are gone, but for itself.
 pub struct Cleared {
     integration: Integration,
     is_revoked: bool,
@@ -25,8 +26,8 @@ impl Cleared {
         &self.integration
     }
 
-    /// Whether the service has ended the credentials, or has nothing to end. Otherwise they have to
-    /// be ended there by hand.
+    /// Whether the credentials are worthless to the service. Otherwise they have to be ended there by
+    /// hand.
     #[must_use]
     pub fn is_revoked(&self) -> bool {
         self.is_revoked
@@ -104,6 +105,6 @@ impl Vault {
             let error = error as &dyn std::error::Error;
             tracing::warn!(integration.id = %integration.id, error, "credentials not revoked");
         });
-        revoked.is_ok()
+        matches!(revoked, Ok(Revocation::Ended))
     }
 }

@@ -20,14 +20,17 @@ pub enum Error {
     #[error("the integration needs to be connected again")]
     Broken,
     /// The user has not granted what the action needs.
-    #[error("the integration lacks a scope that its owner can grant: {}", scopes.join(", "))]
+    #[error("the integration lacks what its owner can grant: {}", scopes.join(", "))]
     NeedsConsent {
-        /// Scopes of which one is enough.
+        /// The scopes to ask its owner for.
         scopes: Vec<String>,
     },
-    /// The credentials are of another account than those before.
-    #[error("the credentials belong to another account")]
-    OtherAccount,
+    /// The credentials are of another account than those before, or nobody can tell.
+    #[error("the credentials are not those of the same account")]
+    OtherAccount {
+        /// Whether the service has told of which account they are.
+        is_named: bool,
+    },
     /// The service did not do it.
     #[error("the service did not do what was asked")]
     Service(#[from] connectors::Error),
@@ -60,7 +63,7 @@ impl Transient for Error {
             | Self::Ambiguous
             | Self::Broken
             | Self::NeedsConsent { .. }
-            | Self::OtherAccount => false,
+            | Self::OtherAccount { .. } => false,
             Self::Renewing => true,
             Self::Service(error) => error.is_transient(),
             Self::Renewal(error) => error.is_transient(),

@@ -4,6 +4,7 @@ use crate::{
     crypto::EnvelopeError,
     ids::{IntegrationId, OrgId},
     models::{Integration, IntegrationService, Sealed},
+    retry::{Policy, retry},
 };
 
 impl Vault {
@@ -11,7 +12,8 @@ impl Vault {
     pub(super) async fn open(&self, integration: &Integration) -> Result<Credentials, Error> {
         let place = credentials_of(&integration.org_id, &integration.id, integration.service);
         let sealed = integration.credentials.as_str();
-        let text = self.envelope.open(sealed, &place).await?;
+        let opened = retry(Policy::REMOTE_CALL, || self.envelope.open(sealed, &place));
+        let text = opened.await?;
         let credentials = credentials::read(&text);
         let own = credentials.filter(|credentials| credentials.are_for(integration.service));
         Ok(own.ok_or(EnvelopeError::Unopenable)?)
@@ -27,6 +29,7 @@ impl Vault {
     ) -> Result<Sealed, Error> {
         let text = credentials::write(credentials).map_err(|_| EnvelopeError::Unopenable)?;
         let place = credentials_of(org_id, id, service);
-        Ok(self.envelope.seal(&text, &place).await?.into())
+        let sealed = retry(Policy::REMOTE_CALL, || self.envelope.seal(&text, &place));
+        Ok(sealed.await?.into())
     }
 }

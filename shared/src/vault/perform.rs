@@ -5,12 +5,8 @@ use crate::{
     actions::{Action, Effect},
     connectors::{self, Connector, Request},
     ids::IntegrationId,
-    models::{Integration, IntegrationStatus},
     retry::{Policy, Transient, retry},
 };
-
-/// Integrations of one service that are looked at to find the only one that is connected.
-const MAX_READ: u32 = 100;
 
 /// The cause of an integration whose service does not take the credentials any more.
 const UNAUTHORIZED: &str = "unauthorized";
@@ -65,36 +61,30 @@ impl Vault {
         looked.await?
     }
 
-    /// The integration that the call names, or the only one of the service that works.
+    /// The integration that the call names, or the only one of the service. One that is broken counts
+    /// as well: what was to be done with one account is not done with another meanwhile.
     async fn find_id(&self, call: &Call<'_>) -> Result<IntegrationId, Error> {
         let (store, org_id, service) = (&self.store, call.org_id, call.action.service);
         if let Some(id) = call.integration_id {
             return Ok(id.clone());
         }
-        let found = store.list_integrations_of_service(org_id, service, MAX_READ);
-        let found = found.await?;
-        let is_connected =
-            |integration: &&Integration| integration.status == IntegrationStatus::Connected;
-        let mut connected = found.iter().map(|found| &found.value).filter(is_connected);
-        match (connected.next(), connected.next()) {
-            (Some(only), None) => Ok(only.id.clone()),
-            (Some(_), Some(_)) => Err(Error::Ambiguous),
-            (None, _) if found.is_empty() => Err(Error::NotConnected),
-            (None, _) => Err(Error::Broken),
+        let found = store
+            .list_integrations_of_service(org_id, service, 2)
+            .await?;
+        match found.as_slice() {
+            [] => Err(Error::NotConnected),
+            [only] => Ok(only.value.id.clone()),
+            _ => Err(Error::Ambiguous),
         }
     }
 
     async fn carry_out(&self, call: &Call<'_>, usable: &Usable) -> Result<Value, Error> {
-        let needs_consent = || Error::NeedsConsent {
-            scopes: call
-                .action
-                .scopes
-                .iter()
-                .map(|scope| (*scope).to_owned())
-                .collect(),
-        };
-        if !is_granted(&usable.integration, call.action) {
-            return Err(needs_consent());
+        let missing = call
+            .action
+            .missing_scopes(&usable.integration.granted_scopes);
+        let missing: Vec<_> = missing.map(str::to_owned).collect();
+        if !missing.is_empty() {
+            return Err(Error::NeedsConsent { scopes: missing });
         }
         let connector = self.connectors.get(call.action.service);
         let connector = connector.ok_or(Error::NotConnected)?;
@@ -103,7 +93,7 @@ impl Vault {
         done.map_err(|failure| match failure.error {
             connectors::Error::Forbidden {
                 needs_consent: true,
-            } => needs_consent(),
+            } => needs_consent(call.action),
             error => error.into(),
         })
     }
@@ -114,7 +104,7 @@ impl Vault {
         call: &Call<'_>,
         usable: &Usable,
     ) -> Result<Value, Failure> {
-        let failed = |error| Failure::new(error, call.action.effect);
+        let failed = |error| Failure::new(error, call);
         let (id, rate) = (&usable.integration.id, Rate::of(call.action));
         self.throttle.wait(id, rate).await.map_err(failed)?;
         let request = Request {
@@ -127,13 +117,12 @@ impl Vault {
     }
 }
 
-/// Google names scopes in full; services without scopes grant what the key allows.
-fn is_granted(integration: &Integration, action: &Action) -> bool {
-    let granted = &integration.granted_scopes;
-    let mut scopes = action.scopes.iter();
-    scopes.len() == 0
-        || granted.is_empty()
-        || scopes.any(|scope| granted.iter().any(|one| one == scope))
+/// The service misses a scope that it has told of before: which one it does not say.
+fn needs_consent(action: &Action) -> Error {
+    let scopes = action.scopes.iter().filter_map(|group| group.first());
+    Error::NeedsConsent {
+        scopes: scopes.map(|&scope| scope.to_owned()).collect(),
+    }
 }
 
 /// A call that was not carried out, and whether it may be tried again.
@@ -143,11 +132,13 @@ struct Failure {
 }
 
 impl Failure {
-    fn new(error: connectors::Error, effect: Effect) -> Self {
-        let may_repeat = match effect {
-            Effect::Read | Effect::Keyed => error.is_transient(),
-            Effect::Once => error.is_transient() && !error.may_have_happened(),
+    fn new(error: connectors::Error, call: &Call<'_>) -> Self {
+        let is_done_again_unseen = match call.action.effect {
+            Effect::Read | Effect::Keyed => call.at_most_once,
+            Effect::Searched | Effect::Once => true,
         };
+        let may_repeat =
+            error.is_transient() && !(is_done_again_unseen && error.may_have_happened());
         Self { error, may_repeat }
     }
 }

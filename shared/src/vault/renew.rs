@@ -2,12 +2,13 @@
 
 use secrecy::ExposeSecret;
 
-use super::{Error, Vault};
+use super::{Error, KEY_DESTROYED, Vault};
 use crate::{
     connectors::{
         Credentials, GoogleTokens,
         google::oauth::{self, GoogleOAuth, Refreshed},
     },
+    crypto::EnvelopeError,
     ids::{IntegrationId, OrgId},
     models::{Integration, IntegrationService, IntegrationStatus, RenewalLease, Timestamp},
     retry::{Policy, Transient, retry},
@@ -79,7 +80,12 @@ impl Vault {
         if integration.value.status != IntegrationStatus::Connected {
             return Err(Error::Broken.into());
         }
-        let credentials = self.open(&integration.value).await?;
+        let credentials = match self.open(&integration.value).await {
+            Err(Error::Envelope(EnvelopeError::Unopenable)) => {
+                return Err(self.why_unopenable(&integration.value).await?.into());
+            }
+            opened => opened?,
+        };
         let (Credentials::Google(tokens), Some(google)) = (&credentials, &self.google) else {
             return Ok(Usable {
                 integration: integration.value,
@@ -94,9 +100,20 @@ impl Vault {
             Need::Patience => Err(Obstacle::Renewing),
             Need::Renewal => {
                 let claimed = self.claim(integration).await?;
-                self.renew(google, claimed, tokens).await
+                self.renew(google, claimed, tokens, refused).await
             }
         }
+    }
+
+    /// What credentials that cannot be opened mean: under a version of the key that is gone for
+    /// good, the integration is broken.
+    async fn why_unopenable(&self, integration: &Integration) -> Result<Error, Error> {
+        let sealed = integration.credentials.as_str();
+        if self.envelope.is_lost(sealed).await? {
+            self.mark_broken(integration, KEY_DESTROYED).await?;
+            return Ok(Error::Broken);
+        }
+        Ok(EnvelopeError::Unopenable.into())
     }
 
     /// Takes the renewal for this caller; of those who try at the same time, one gets it.
@@ -121,6 +138,7 @@ impl Vault {
         google: &GoogleOAuth,
         claimed: Integration,
         tokens: &GoogleTokens,
+        refused: Option<&Credentials>,
     ) -> Result<Usable, Obstacle> {
         let token = &tokens.refresh_token;
         let refreshed = retry(Policy::REMOTE_CALL, || google.refresh(token)).await;
@@ -137,7 +155,16 @@ impl Vault {
             });
         }
         self.release(&claimed).await?;
-        Err(error.into())
+        if !lasts(tokens, refused, LEAST_SECS, self.now()) {
+            return Err(error.into());
+        }
+        // It was to be renewed early: what there is still serves.
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(integration.id = %claimed.id, error, "credentials not renewed in advance");
+        Ok(Usable {
+            integration: claimed,
+            credentials: Credentials::Google(tokens.clone()),
+        })
     }
 
     /// Keeps what Google has given, unless somebody else has claimed the renewal since: what they
@@ -160,10 +187,14 @@ impl Vault {
             service,
             ..
         } = &claimed;
-        let (sealed, scopes) = (
-            &self.seal(org_id, id, *service, &renewed).await?,
-            &refreshed.scopes,
-        );
+        let sealed = match self.seal(org_id, id, *service, &renewed).await {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                self.release(&claimed).await?;
+                return Err(error.into());
+            }
+        };
+        let (sealed, scopes) = (&sealed, &refreshed.scopes);
         let kept = self.under_fence(&claimed, |current| {
             current.credentials.clone_from(sealed);
             if let Some(scopes) = scopes {
@@ -223,13 +254,7 @@ fn need_of(
     lease: RenewalLease,
     now: Timestamp,
 ) -> Need {
-    let is_refused = match refused {
-        Some(Credentials::Google(refused)) => {
-            refused.access_token.expose_secret() == tokens.access_token.expose_secret()
-        }
-        _ => false,
-    };
-    let lasts = |seconds| !is_refused && now.plus_seconds(seconds) < tokens.expires_at;
+    let lasts = |seconds| lasts(tokens, refused, seconds, now);
     let is_taken = lease.until.is_some_and(|until| until > now);
     match is_taken {
         _ if lasts(EARLY_SECS) => Need::Nothing,
@@ -237,4 +262,20 @@ fn need_of(
         true => Need::Patience,
         false => Need::Renewal,
     }
+}
+
+/// Whether the access token is good for so many seconds more, as far as anybody knows.
+fn lasts(
+    tokens: &GoogleTokens,
+    refused: Option<&Credentials>,
+    seconds: i64,
+    now: Timestamp,
+) -> bool {
+    let is_refused = match refused {
+        Some(Credentials::Google(refused)) => {
+            refused.access_token.expose_secret() == tokens.access_token.expose_secret()
+        }
+        _ => false,
+    };
+    !is_refused && now.plus_seconds(seconds) < tokens.expires_at
 }

@@ -10,15 +10,15 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    actions::Action,
+    actions::{Action, Effect},
     connectors,
     ids::IntegrationId,
     models::IntegrationService,
     retry::{Policy, Transient, retry},
 };
 
-/// The longest wait for a turn; who would wait longer is told to come again.
-const MAX_WAIT: Duration = Duration::from_secs(10);
+/// The longest wait for a turn; who would wait longer is told to come again. A node has a minute.
+const MAX_WAIT: Duration = Duration::from_secs(40);
 
 /// Integrations that are known at once, before those that are at rest are forgotten.
 const MAX_KEPT: usize = 10_000;
@@ -48,9 +48,16 @@ impl Rate {
             IntegrationService::Google => google(action.name),
             // 100 a second, 25 in test mode (https://docs.stripe.com/rate-limits).
             IntegrationService::Stripe => calls("stripe", 25 * 60),
-            // 5,000 an hour for a user
+            // 900 points a minute, five for what changes something; the 5,000 calls an hour are told
+            // by GitHub
             // (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api).
-            IntegrationService::Github => calls("github", 5_000 / 60),
+            IntegrationService::Github => Self {
+                cost: match action.effect {
+                    Effect::Read => 1,
+                    _ => 5,
+                },
+                ..calls("github", 900)
+            },
             // No number is published that holds for every account: these are ours.
             IntegrationService::Twilio => calls("twilio", 10 * 60),
             IntegrationService::Sendgrid => calls("sendgrid", 10 * 60),
@@ -210,7 +217,7 @@ mod tests {
                 Err(error) => break error,
             }
         };
-        assert_eq!(taken, 50, "a burst, and ten seconds of turns");
+        assert_eq!(taken, 125, "a burst, and forty seconds of turns");
         assert!(refused.retry_after().unwrap() > MAX_WAIT);
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(

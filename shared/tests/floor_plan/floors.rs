@@ -14,7 +14,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("inputs", ""),
     ("graph", "ids models inputs actions"),
     ("store", "ids models clock config retry"),
-    ("llm", "ids models clock config retry"),
+    ("llm", "ids models clock config retry service_identity"),
     ("crypto", "clock config retry"),
     ("storage", "config retry"),
     // Not on the page: two ports call Google by plain HTTP.

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+const AI_PLATFORM: &str = include_str!("../contracts/aiplatform.json");
+const ANTHROPIC: &str = include_str!("../contracts/anthropic.json");
 const CLOUD_KMS: &str = include_str!("../contracts/cloudkms.json");
 const CLOUD_TASKS: &str = include_str!("../contracts/cloudtasks.json");
 const GITHUB: &str = include_str!("../contracts/github.json");
@@ -13,6 +15,15 @@ const STRIPE: &str = include_str!("../contracts/stripe.json");
 const STRIPE_FIXTURES: &str = include_str!("../contracts/stripe-fixtures.json");
 const STRIPE_REQUESTS: &str = include_str!("../contracts/stripe-requests.json");
 const TWILIO: &str = include_str!("../contracts/twilio.json");
+
+/// Gemini's messages too: Google publishes no other description of them.
+pub(crate) fn check_ai_platform(definition: &str, instance: &Value) -> Result<(), String> {
+    check(AI_PLATFORM, definition, instance)
+}
+
+pub(crate) fn check_anthropic(definition: &str, instance: &Value) -> Result<(), String> {
+    check(ANTHROPIC, definition, instance)
+}
 
 pub(crate) fn check_cloud_kms(definition: &str, instance: &Value) -> Result<(), String> {
     check(CLOUD_KMS, definition, instance)

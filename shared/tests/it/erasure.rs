@@ -45,6 +45,7 @@ fn integration() -> Integration {
         owner_uid: uid(),
         service: IntegrationService::Github,
         account_label: "a…".to_owned(),
+        is_of_key: false,
         credentials: "sealed".into(),
         status: IntegrationStatus::Connected,
         error_cause: None,

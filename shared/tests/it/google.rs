@@ -2,7 +2,6 @@
 
 mod account;
 mod calendar;
-mod discovery;
 mod documents;
 mod fake;
 mod files;

@@ -23,7 +23,7 @@ const SERVICES: [&str; 6] = [
 ];
 
 /// What every service can start with; none of it is a real secret.
-const VARIABLES: [(&str, &str); 13] = [
+pub(super) const VARIABLES: [(&str, &str); 13] = [
     ("GOOGLE_CLOUD_PROJECT", "demo-infinity-x"),
     ("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1"),
     ("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:1"),
@@ -44,7 +44,7 @@ const VARIABLES: [(&str, &str); 13] = [
 
 /// `cargo xtask test` names a folder with the services as they ship. In `target/<profile>` a
 /// build of the whole workspace has given them the `testing` feature.
-fn services_dir() -> PathBuf {
+pub(super) fn services_dir() -> PathBuf {
     if let Some(directory) = Env::from_process().optional("SERVICES_DIR") {
         return directory.into();
     }

@@ -1,7 +1,7 @@
 //! The key of sealed credentials is rotated under load: every record can be read at any time, no
 //! renewed token is lost, and what has moved them may be killed anywhere.
 
-mod keys;
+pub(super) mod keys;
 mod load;
 
 use std::{

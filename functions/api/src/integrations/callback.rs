@@ -1,126 +1,125 @@
-use std::fmt;
-
 use secrecy::{ExposeSecret, SecretString};
 use shared::{
-    auth::{Action, is_allowed},
     connectors::{
         Account, Credentials, GoogleTokens,
         google::oauth::{self, Granted},
     },
-    models::{AuditAction, IntegrationService, OAuthState, Principal, Timestamp},
-    retry::Transient,
-    store::{commit_contended, oauth_states},
+    ids::IntegrationId,
+    models::{IntegrationService, OAuthState, Principal, Timestamp},
+    store::{self, commit_contended, oauth_states},
     vault::{self, Connecting, Connection},
 };
-use url::Url;
 
-use super::{Hub, consent, entry, features};
+use super::{
+    Hub,
+    consent::{self, Consent},
+    features, keep,
+};
 use crate::error::Error;
 
-/// What comes back with the user's browser. Nothing of it is trusted but through the state.
+/// What has come back from Google with the user's browser.
 pub(crate) struct Return {
-    pub(crate) state: Option<SecretString>,
-    pub(crate) code: Option<SecretString>,
-    pub(crate) error: Option<String>,
+    pub(crate) state: SecretString,
+    /// The code, or the error that is there instead.
+    pub(crate) code: Result<SecretString, SecretString>,
 }
 
-/// Why an account was not connected, as a code for the page that the user comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
+/// What has come of a consent.
+pub(crate) enum Finished {
+    /// The account is connected.
+    Connected {
+        integration_id: IntegrationId,
+        /// What was asked for and not granted.
+        missing: Vec<String>,
+    },
+    /// The user is to be asked once more.
+    AskAgain(Consent),
+}
+
+/// Why an account was not connected.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unfinished {
+    /// Unknown, used, or begun by somebody else, which is not to be told apart.
+    #[error("must be that of a consent that you have begun, and is good once")]
     InvalidState,
+    #[error("has expired: begin anew")]
     Expired,
+    #[error("the user has not agreed")]
     AccessDenied,
-    NotAllowed,
+    #[error("must be what Google has given for this state")]
     InvalidCode,
+    #[error("nothing was granted but to know who the user is")]
     NothingGranted,
+    #[error("Google has given no refresh token")]
     NoRefreshToken,
-    Unavailable,
-    Internal,
+    #[error(transparent)]
+    Failed(#[from] Error),
 }
 
-/// Where the browser goes next.
-enum Next {
-    Connected { missing: Vec<String> },
-    AskAgain(Url),
-}
-
-/// Finishes what [`super::begin_google_consent`] has begun, and tells where the browser goes: to
-/// the page of the integrations with what came of it, or to Google once more.
-pub(crate) async fn finish_google_consent(hub: &Hub, back: &Return, now: Timestamp) -> String {
-    let page = hub.app_url.integrations();
-    match finish(hub, back, now).await {
-        Ok(Next::AskAgain(url)) => url.into(),
-        Ok(Next::Connected { missing }) if missing.is_empty() => {
-            format!("{page}?status=connected")
+/// Finishes what the same caller has begun with [`super::begin_google_consent`].
+pub(crate) async fn finish_google_consent(
+    hub: &Hub,
+    principal: &Principal,
+    back: &Return,
+    now: Timestamp,
+) -> Result<Finished, Unfinished> {
+    let token = &back.state;
+    let state = use_up(hub, principal, token, now).await?;
+    let code = match &back.code {
+        Ok(code) => code,
+        Err(error) if error.expose_secret() == "access_denied" => {
+            return Err(Unfinished::AccessDenied);
         }
-        Ok(Next::Connected { missing }) => {
-            let missing = missing.join(" ");
-            let missing: String =
-                url::form_urlencoded::byte_serialize(missing.as_bytes()).collect();
-            format!("{page}?status=connected&missing={missing}")
-        }
-        Err(failure) => format!("{page}?error={failure}"),
-    }
-}
-
-async fn finish(hub: &Hub, back: &Return, now: Timestamp) -> Result<Next, Failure> {
-    let token = back.state.as_ref().ok_or(Failure::InvalidState)?;
-    let state = use_up(hub, token, now).await?;
-    let principal = require_member(hub, &state).await?;
-    let code = match (&back.error, &back.code) {
-        (None, Some(code)) => code,
-        (Some(error), _) if error == "access_denied" => return Err(Failure::AccessDenied),
-        _ => return Err(Failure::InvalidCode),
+        Err(_) => return Err(Unfinished::InvalidCode),
     };
+    consent::require_workspace(hub, principal).await?;
     let code_verifier = hub.code_verifier(token.expose_secret()).await?;
     let granted = hub.google()?.exchange(code, &code_verifier).await?;
     if !features::grants_a_feature(&granted.scopes) {
-        return Err(Failure::NothingGranted);
+        return Err(Unfinished::NothingGranted);
     }
     let missing = features::missing(&state.scopes, &granted.scopes);
-    match seal(hub, &principal, granted).await? {
-        Some(connection) => keep(hub, &principal, &connection, now).await?,
-        None if state.is_new_consent => return Err(Failure::NoRefreshToken),
+    match seal(hub, principal, granted).await? {
+        Some(connection) => {
+            let connection = &connection;
+            let kept = commit_contended(&hub.store, || keep(hub, principal, connection, now));
+            Ok(Finished::Connected {
+                integration_id: kept.await?.id,
+                missing,
+            })
+        }
+        None if state.is_new_consent => Err(Unfinished::NoRefreshToken),
         None => {
-            let asked = consent::ask(hub, &principal, state.scopes, true, now).await?;
-            return Ok(Next::AskAgain(asked.url));
+            let asked = consent::ask(hub, principal, state.scopes, true, now).await?;
+            Ok(Finished::AskAgain(asked))
         }
     }
-    Ok(Next::Connected { missing })
 }
 
-/// The state of the token, which is good for nothing from now on.
-async fn use_up(hub: &Hub, token: &SecretString, now: Timestamp) -> Result<OAuthState, Failure> {
+/// The caller's state of the token, which is good for nothing from now on. Somebody else's stays.
+async fn use_up(
+    hub: &Hub,
+    principal: &Principal,
+    token: &SecretString,
+    now: Timestamp,
+) -> Result<OAuthState, Unfinished> {
     let hash = consent::state_hash(token.expose_secret());
     let found = hub.store.find_oauth_state(&hash).await?;
-    let state = found.ok_or(Failure::InvalidState)?;
+    let own = found.filter(|found| {
+        let state = &found.value;
+        state.uid == principal.uid && state.org_id == principal.org_id
+    });
+    let state = own.ok_or(Unfinished::InvalidState)?;
     let used = hub.store.commit(vec![oauth_states::delete(&hash, &state)]);
     match used.await {
         Ok(_) => {}
-        Err(error) if error.is_lost_race() => return Err(Failure::InvalidState),
+        Err(error) if error.is_lost_race() => return Err(Unfinished::InvalidState),
         Err(error) => return Err(error.into()),
     }
     match now < state.value.expires_at {
         true => Ok(state.value),
-        false => Err(Failure::Expired),
+        false => Err(Unfinished::Expired),
     }
-}
-
-/// Who has begun, if it is still where it was and may still do it.
-async fn require_member(hub: &Hub, state: &OAuthState) -> Result<Principal, Failure> {
-    let member = hub.store.find_member(&state.org_id, &state.uid).await?;
-    let member = member.filter(|member| {
-        let role = member.value.role;
-        !member.value.disabled && is_allowed(role, Action::ConnectIntegration)
-    });
-    let member = member.ok_or(Failure::NotAllowed)?.value;
-    let principal = Principal {
-        uid: member.uid,
-        org_id: member.organization_id,
-        role: member.role,
-    };
-    consent::require_workspace(hub, &principal).await?;
-    Ok(principal)
 }
 
 /// The connection to keep; none when there is no refresh token, neither a new one nor a stored one
@@ -129,7 +128,7 @@ async fn seal(
     hub: &Hub,
     principal: &Principal,
     granted: Granted,
-) -> Result<Option<Connection>, Failure> {
+) -> Result<Option<Connection>, Error> {
     let vault = hub.vault()?;
     let connecting = Connecting {
         org_id: &principal.org_id,
@@ -159,79 +158,32 @@ async fn seal(
     Ok(Some(sealed.await?))
 }
 
-async fn keep(
-    hub: &Hub,
-    principal: &Principal,
-    connection: &Connection,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let kept = commit_contended(&hub.store, || async move {
-        let (mut writes, before) = hub.vault()?.keep_connection(connection).await?;
-        let action = match before {
-            Some(_) => AuditAction::IntegrationReconnect,
-            None => AuditAction::IntegrationConnect,
-        };
-        let (org_id, uid) = (&principal.org_id, &principal.uid);
-        let service = IntegrationService::Google;
-        let entry = entry(org_id, uid, action, connection.id(), service);
-        writes.extend(hub.trail.append(entry, now).await?);
-        Ok::<_, Error>((writes, ()))
-    });
-    Ok(kept.await?)
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InvalidState => "invalid_state",
-            Self::Expired => "expired",
-            Self::AccessDenied => "access_denied",
-            Self::NotAllowed => "not_allowed",
-            Self::InvalidCode => "invalid_code",
-            Self::NothingGranted => "nothing_granted",
-            Self::NoRefreshToken => "no_refresh_token",
-            Self::Unavailable => "unavailable",
-            Self::Internal => "internal",
-        })
+impl Unfinished {
+    /// The same as a code that stays.
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::InvalidState => Some("invalid_state"),
+            Self::Expired => Some("expired"),
+            Self::AccessDenied => Some("access_denied"),
+            Self::InvalidCode => Some("invalid_code"),
+            Self::NothingGranted => Some("nothing_granted"),
+            Self::NoRefreshToken => Some("no_refresh_token"),
+            Self::Failed(_) => None,
+        }
     }
 }
 
-impl From<oauth::Error> for Failure {
+impl From<oauth::Error> for Unfinished {
     fn from(error: oauth::Error) -> Self {
         match error {
             oauth::Error::InvalidGrant(_) => Self::InvalidCode,
-            error => vault::Error::from(error).into(),
+            error => Self::Failed(vault::Error::from(error).into()),
         }
     }
 }
 
-impl From<vault::Error> for Failure {
-    fn from(error: vault::Error) -> Self {
-        Error::from(error).into()
-    }
-}
-
-impl From<shared::store::Error> for Failure {
-    fn from(error: shared::store::Error) -> Self {
-        Error::from(error).into()
-    }
-}
-
-/// The page is told a code only, the log what has failed.
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let is_transient = match &error {
-            Error::Precondition(_) | Error::NotFound(_) => return Self::NotAllowed,
-            Error::Store(error) => error.is_transient() || error.is_lost_race(),
-            Error::Audit(error) => error.is_transient() || error.is_lost_race(),
-            Error::Dependency(error) => error.is_transient(),
-            _ => false,
-        };
-        let error = &error as &dyn std::error::Error;
-        tracing::error!(error, "an account was not connected");
-        match is_transient {
-            true => Self::Unavailable,
-            false => Self::Internal,
-        }
+impl From<store::Error> for Unfinished {
+    fn from(error: store::Error) -> Self {
+        Self::Failed(error.into())
     }
 }

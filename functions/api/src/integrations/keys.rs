@@ -3,13 +3,12 @@ use serde::Serialize;
 use shared::{
     connectors::{self, Credentials, GithubApp, TwilioAccount},
     ids::{IntegrationId, fingerprint},
-    models::{AuditAction, IntegrationService, Principal, Timestamp},
+    models::{IntegrationService, Principal, Timestamp},
     retry::Transient,
-    store::Write,
-    vault::{self, Connecting, Connection},
+    vault::{self, Connecting},
 };
 
-use super::{Hub, IntegrationSummary, NO_SUCH, entry};
+use super::{Hub, IntegrationSummary, NO_SUCH, keep};
 use crate::{
     error::{Error, Problem},
     idempotency::{Done, Once},
@@ -36,6 +35,9 @@ pub(crate) async fn connect(
     keys: &Keys,
     now: Timestamp,
 ) -> Result<Done<IntegrationSummary>, Error> {
+    if let Some(done) = once.replay(&hub.store).await? {
+        return Ok(done);
+    }
     let vault = hub.vault()?;
     let credentials = keys.credentials(service)?;
     let connecting = connecting(principal, service);
@@ -56,40 +58,31 @@ pub(crate) async fn reconnect(
     keys: &Keys,
     now: Timestamp,
 ) -> Result<Done<IntegrationSummary>, Error> {
+    if let Some(done) = once.replay(&hub.store).await? {
+        return Ok(done);
+    }
     let found = hub.store.find_integration(&principal.org_id, id).await?;
-    let service = found.ok_or(NO_SUCH)?.value.service;
+    let integration = found.ok_or(NO_SUCH)?.value;
+    let service = integration.service;
     let vault = hub.vault()?;
     let credentials = keys.credentials(service)?;
     let connecting = connecting(principal, service);
     let checked = vault.check(service, &credentials).await;
     let account = checked.map_err(|error| from_check(error, service, keys))?;
-    let sealed = vault.seal_again(id, &connecting, &account, &credentials);
+    let sealed = vault.seal_again(&integration, &connecting, &account, &credentials);
     let sealed = sealed.await.map_err(|error| match error {
-        vault::Error::OtherAccount => invalid(keys.secret_field(service), "is of another account"),
+        vault::Error::OtherAccount { is_named } => {
+            let message = match is_named {
+                true => "is of another account",
+                false => tells_no_account(service),
+            };
+            invalid(keys.secret_field(service), message)
+        }
         error => error.into(),
     });
     let connection = &sealed?;
     once.commit(&hub.store, || keep(hub, principal, connection, now))
         .await
-}
-
-/// The writes that keep the connection with who has made it.
-async fn keep(
-    hub: &Hub,
-    principal: &Principal,
-    connection: &Connection,
-    now: Timestamp,
-) -> Result<(Vec<Write>, IntegrationSummary), Error> {
-    let (mut writes, before) = hub.vault()?.keep_connection(connection).await?;
-    let action = match before {
-        Some(_) => AuditAction::IntegrationReconnect,
-        None => AuditAction::IntegrationConnect,
-    };
-    let integration = connection.integration();
-    let (org_id, uid) = (&principal.org_id, &principal.uid);
-    let entry = entry(org_id, uid, action, &integration.id, integration.service);
-    writes.extend(hub.trail.append(entry, now).await?);
-    Ok((writes, integration.into()))
 }
 
 fn connecting(principal: &Principal, service: IntegrationService) -> Connecting<'_> {
@@ -119,7 +112,10 @@ impl Keys {
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
         }
-        let secret = |value: &Option<SecretString>| value.clone().unwrap_or_default();
+        let secret = |value: &Option<SecretString>| {
+            let value = value.as_ref().map(|value| value.expose_secret().trim());
+            SecretString::from(value.unwrap_or_default())
+        };
         let text = |value: &Option<SecretString>| secret(value).expose_secret().to_owned();
         Ok(match names {
             APP => Credentials::GithubApp(GithubApp {
@@ -196,6 +192,16 @@ fn from_check(error: vault::Error, service: IntegrationService, keys: &Keys) -> 
             }
         }
         error => error.into(),
+    }
+}
+
+/// What the key lacks, so that nobody can tell whether it is of the same account.
+fn tells_no_account(service: IntegrationService) -> &'static str {
+    match service {
+        IntegrationService::Stripe => {
+            "does not tell whose it is: it needs the permission to read the account"
+        }
+        _ => "does not tell whose it is",
     }
 }
 

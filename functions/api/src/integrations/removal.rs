@@ -15,7 +15,8 @@ use crate::error::Error;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Disconnected {
-    /// Whether the service has ended the credentials. Otherwise they have to be ended there.
+    /// Whether the service has ended the credentials; only Google offers it. Otherwise they have to
+    /// be ended there.
     revoked: bool,
 }
 
@@ -37,7 +38,11 @@ pub(crate) async fn disconnect(
     commit_contended(&hub.store, || async move {
         let mut writes = vault.removal(cleared).await?;
         if writes.is_empty() {
-            return Err(Error::Precondition("it was connected again meanwhile"));
+            return match hub.store.find_integration(org_id, id).await? {
+                // Another request has ended it.
+                None => Ok((writes, ())),
+                Some(_) => Err(Error::Precondition("it was connected again meanwhile")),
+            };
         }
         let mut metadata = metadata(id, cleared.integration().service);
         metadata["revoked"] = json!(revoked);

@@ -5,7 +5,10 @@ use shared::{
     retry::Transient,
 };
 
-use crate::error::{Error, Refusal};
+use crate::{
+    error::{Error, Refusal},
+    integrations::Unfinished,
+};
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
@@ -37,6 +40,24 @@ impl From<Refusal> for ApiError {
             Refusal::AlreadyExists(message) => Self::new(Code::AlreadyExists, message),
             Refusal::Exhausted(message) => Self::new(Code::ResourceExhausted, message),
             Refusal::Unproven(message) => Self::new(Code::Unauthenticated, message),
+        }
+    }
+}
+
+impl From<Unfinished> for ApiError {
+    fn from(unfinished: Unfinished) -> Self {
+        let (reason, message) = (unfinished.reason(), unfinished.to_string());
+        let error = match unfinished {
+            Unfinished::InvalidState | Unfinished::Expired => Self::invalid_field("state", message),
+            Unfinished::InvalidCode => Self::invalid_field("code", message),
+            Unfinished::AccessDenied | Unfinished::NothingGranted | Unfinished::NoRefreshToken => {
+                Self::new(Code::FailedPrecondition, message)
+            }
+            Unfinished::Failed(error) => error.into(),
+        };
+        match reason {
+            Some(reason) => error.with_reason(reason),
+            None => error,
         }
     }
 }

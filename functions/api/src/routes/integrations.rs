@@ -15,7 +15,6 @@ use shared::{
     ids::IntegrationId,
     models::{IntegrationService, Timestamp},
 };
-use url::form_urlencoded;
 
 use super::{
     Route,
@@ -28,13 +27,17 @@ use crate::{
     AppState,
     idempotency::Once,
     integrations::{
-        self, Disconnected, Feature, IntegrationDetails, IntegrationSummary, Keys, Return,
+        self, Consent, Disconnected, Feature, Finished, IntegrationDetails, IntegrationSummary,
+        Keys, MAX_RETURNED_LEN, Return, Unfinished,
     },
     page,
 };
 
 const CONNECT: &str = "integrations.connect";
 const RECONNECT: &str = "integrations.reconnect";
+
+/// Where browsers come back to from Google, and where the application finishes the consent.
+pub(super) const GOOGLE_CALLBACK: &str = "/integrations/google/callback";
 
 /// Longest text in a request, in characters: an RSA key of 8,192 bits in PEM has about 6,500.
 const MAX_LEN: usize = 8_192;
@@ -46,6 +49,12 @@ pub(super) const ROUTES: &[Route] = &[
         "/integrations/google/auth",
         Action::ConnectIntegration,
         || post(begin_google_consent),
+    ),
+    route(
+        Method::POST,
+        GOOGLE_CALLBACK,
+        Action::ConnectIntegration,
+        || post(finish_google_consent),
     ),
     route(
         Method::GET,
@@ -96,6 +105,35 @@ pub(super) struct GoogleAuthResponse {
     expires_at: Timestamp,
 }
 
+/// What the browser has brought back from Google: `state`, and `code` or `error`. All are secrets,
+/// as in [`KeysRequest`].
+#[derive(Default, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct GoogleCallbackRequest {
+    #[garde(custom(is_short_return))]
+    state: Option<SecretString>,
+    #[garde(custom(is_short_return))]
+    code: Option<SecretString>,
+    #[garde(custom(is_short_return))]
+    error: Option<SecretString>,
+}
+
+/// What has come of a consent.
+#[derive(Serialize)]
+#[serde(
+    tag = "status",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub(super) enum GoogleCallbackResponse {
+    Connected {
+        integration_id: IntegrationId,
+        missing: Vec<String>,
+    },
+    /// Google gives what is needed only if the user is asked once more.
+    ConsentRequired(GoogleAuthResponse),
+}
+
 /// What a service is connected with, and which one it is unless the path tells. All texts are
 /// secrets here: an error must not repeat what was put into the wrong field.
 #[derive(Deserialize, Validate)]
@@ -144,32 +182,27 @@ pub(super) async fn begin_google_consent(
     let features = request.features.as_deref().unwrap_or(&Feature::ALL);
     let (hub, now) = (&state.hub, state.now());
     let consent = integrations::begin_google_consent(hub, &caller.0, features, now).await?;
-    Ok(Body(GoogleAuthResponse {
-        authorization_url: consent.url.into(),
-        scopes: consent.scopes,
-        expires_at: consent.expires_at,
-    }))
+    Ok(Body(consent.into()))
 }
 
-/// The browser comes here from Google, without a token: its state tells who has begun. Whatever
-/// comes of it, it goes on to a page of the application.
-pub(super) async fn finish_google_consent(State(state): State<AppState>, uri: Uri) -> Response {
+/// The browser comes here from Google, without a token: nothing is done but to send it on.
+pub(super) async fn hand_over_google_consent(State(state): State<AppState>, uri: Uri) -> Response {
     let query = uri.query().unwrap_or_default();
-    let field = |name: &str| {
-        let mut fields = form_urlencoded::parse(query.as_bytes());
-        let found = fields.find(|(field, _)| field == name);
-        found.map(|(_, value)| value.into_owned())
-    };
-    let back = Return {
-        state: field("state").map(Into::into),
-        code: field("code").map(Into::into),
-        error: field("error"),
-    };
-    let next = integrations::finish_google_consent(&state.hub, &back, state.now()).await;
+    let next = integrations::hand_over(&state.hub.app_url, query);
     let mut response = Redirect::to(&next).into_response();
     let no_store = HeaderValue::from_static("no-store");
     response.headers_mut().insert(CACHE_CONTROL, no_store);
     response
+}
+
+pub(super) async fn finish_google_consent(
+    State(state): State<AppState>,
+    caller: Allowed<can::ConnectIntegration>,
+    Json(request): Json<GoogleCallbackRequest>,
+) -> Result<Body<GoogleCallbackResponse>, ApiError> {
+    let (hub, back) = (&state.hub, Return::try_from(request)?);
+    let finished = integrations::finish_google_consent(hub, &caller.0, &back, state.now());
+    Ok(Body(finished.await?.into()))
 }
 
 pub(super) async fn list_integrations(
@@ -246,15 +279,59 @@ fn parse_service(text: Option<&SecretString>) -> Result<IntegrationService, ApiE
 }
 
 fn is_short(text: &Option<SecretString>, (): &()) -> garde::Result {
-    let chars = text
-        .as_ref()
-        .map(|text| text.expose_secret().chars().count());
-    match chars {
-        Some(chars) if chars > MAX_LEN => {
-            let message = format!("must have at most {MAX_LEN} characters");
+    has_at_most(MAX_LEN, text.as_ref())
+}
+
+fn is_short_return(text: &Option<SecretString>, (): &()) -> garde::Result {
+    has_at_most(MAX_RETURNED_LEN, text.as_ref())
+}
+
+fn has_at_most(max_len: usize, text: Option<&SecretString>) -> garde::Result {
+    match text.map(|text| text.expose_secret().chars().count()) {
+        Some(chars) if chars > max_len => {
+            let message = format!("must have at most {max_len} characters");
             Err(garde::Error::new(message))
         }
         _ => Ok(()),
+    }
+}
+
+impl TryFrom<GoogleCallbackRequest> for Return {
+    type Error = Unfinished;
+
+    fn try_from(request: GoogleCallbackRequest) -> Result<Self, Unfinished> {
+        let state = request.state.ok_or(Unfinished::InvalidState)?;
+        let code = match (request.code, request.error) {
+            (Some(code), None) => Ok(code),
+            (None, Some(error)) => Err(error),
+            _ => return Err(Unfinished::InvalidCode),
+        };
+        Ok(Self { state, code })
+    }
+}
+
+impl From<Finished> for GoogleCallbackResponse {
+    fn from(finished: Finished) -> Self {
+        match finished {
+            Finished::Connected {
+                integration_id,
+                missing,
+            } => Self::Connected {
+                integration_id,
+                missing,
+            },
+            Finished::AskAgain(consent) => Self::ConsentRequired(consent.into()),
+        }
+    }
+}
+
+impl From<Consent> for GoogleAuthResponse {
+    fn from(consent: Consent) -> Self {
+        Self {
+            authorization_url: consent.url.into(),
+            scopes: consent.scopes,
+            expires_at: consent.expires_at,
+        }
     }
 }
 

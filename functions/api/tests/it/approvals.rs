@@ -96,6 +96,7 @@ async fn approvers_see_what_is_going_to_be_done() {
         name: "google.gmail.send".to_owned(),
         input: input.clone().into(),
         request_hash: "00ff".to_owned(),
+        account: None,
     };
     let app = app_with(|approval| approval.action = Some(action)).await;
     let expected = json!({ "name": "google.gmail.send", "input": input });

@@ -8,7 +8,7 @@ mod removal;
 
 use std::collections::HashMap;
 
-use http::header::{CACHE_CONTROL, LOCATION};
+use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use serde_json::json;
 use shared::{
     connectors::Account,
@@ -16,7 +16,7 @@ use shared::{
     models::{Integration, Role},
     testing::{FakeGoogle, UserConsent},
 };
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::app::{Answer, ORIGIN, TestApp};
 
@@ -72,8 +72,8 @@ fn agree_to(
     google.consent(code, consent);
 }
 
-/// The browser comes back; it has no token. Tells where it goes.
-async fn come_back(app: &TestApp, query: &str) -> String {
+/// The browser comes back; it has no token. Tells what the page finds in its address.
+async fn come_back(app: &TestApp, query: &str) -> HashMap<String, String> {
     let path = format!("/api/v1{CALLBACK}?{query}");
     let request = http::Request::builder().uri(path);
     let answer = app
@@ -81,23 +81,50 @@ async fn come_back(app: &TestApp, query: &str) -> String {
         .await;
     assert_eq!((answer.status.as_u16(), answer.bytes.len()), (303, 0));
     assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
-    location(&answer)
+    assert_eq!(answer.headers[REFERRER_POLICY], "no-referrer");
+    let next = answer.headers[LOCATION].to_str().unwrap();
+    let page = format!("{ORIGIN}/integrations/google#");
+    let fragment = next.strip_prefix(&page).unwrap();
+    form_urlencoded::parse(fragment.as_bytes())
+        .into_owned()
+        .collect()
 }
 
-fn location(answer: &Answer) -> String {
-    answer.headers[LOCATION].to_str().unwrap().to_owned()
+/// The browser comes back, and the page of the user who is signed in there finishes.
+async fn finish(app: &TestApp, token: &str, query: &str) -> Answer {
+    let brought = come_back(app, query).await;
+    app.post(token, CALLBACK, &json!(brought)).await
 }
 
-fn page(query: &str) -> String {
-    format!("{ORIGIN}/integrations?{query}")
+/// The same with the state that was asked with.
+async fn finish_with(
+    app: &TestApp,
+    token: &str,
+    code: &str,
+    asked: &HashMap<String, String>,
+) -> Answer {
+    let query = format!("code={code}&state={}", asked["state"]);
+    finish(app, token, &query).await
+}
+
+/// What has come of it: a status, a reason, or the code of an error without one.
+fn outcome(answer: &Answer) -> &str {
+    if answer.status == 200 {
+        return answer.body["status"].as_str().unwrap();
+    }
+    let (_, code) = answer.refusal();
+    let reason = &answer.body["error"]["details"]["reason"];
+    reason.as_str().unwrap_or(code)
 }
 
 /// Connects Google for a user of `o2`.
 async fn connect_google(app: &TestApp, google: &FakeGoogle, token: &str) {
     let asked = begin(app, token).await;
     agree(google, "code-1", &asked);
-    let next = come_back(app, &format!("code=code-1&state={}", asked["state"])).await;
-    assert_eq!(next, page("status=connected"));
+    let answer = finish_with(app, token, "code-1", &asked).await;
+    let id = only(app).id;
+    let expected = json!({ "status": "connected", "integrationId": id, "missing": [] });
+    assert_eq!((answer.status.as_u16(), answer.body), (200, expected));
 }
 
 /// The integrations of all organizations.

@@ -32,7 +32,7 @@ fn is_denied(route: &Route, role: Role) -> bool {
 }
 
 /// What a client can tell two answers apart by.
-fn visible(answer: &Answer) -> (u16, HeaderMap, &[u8]) {
+pub(crate) fn visible(answer: &Answer) -> (u16, HeaderMap, &[u8]) {
     let mut headers = answer.headers.clone();
     headers.remove("x-request-id");
     (answer.status.as_u16(), headers, &answer.bytes)

@@ -84,6 +84,7 @@ pub(crate) fn integration_model(id: &str, owner_uid: &str) -> Integration {
         owner_uid: Uid::parse(owner_uid).unwrap(),
         service: IntegrationService::Github,
         account_label: "u…".to_owned(),
+        is_of_key: true,
         credentials: "sealed".into(),
         status: IntegrationStatus::Connected,
         error_cause: None,

@@ -141,8 +141,11 @@ fn integration_routes() -> Vec<Route> {
     let stripe = json!({ "service": "stripe", "key": "sk_1" });
     let reconnect = "/integrations/{id}/reconnect";
     let consent = "/integrations/google/auth";
+    let callback = "/integrations/google/callback";
+    let unknown = json!({ "state": "none", "code": "none" });
     vec![
         write(Method::POST, consent, "", json!({}), 400),
+        write(Method::POST, callback, "", unknown, 400),
         get("/integrations", ""),
         write(Method::POST, "/integrations", "", stripe, 201),
         get("/integrations/{id}", "n1"),

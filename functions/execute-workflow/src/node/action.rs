@@ -1,6 +1,9 @@
 //! Actions of connected services: the hub carries them out, once people let it where they have to.
 
+mod account;
 mod permission;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
@@ -18,12 +21,18 @@ use self::permission::Permission;
 use super::{Call, Effect, Failure, Outcome, Prepared, Stop, stored};
 use crate::AppState;
 
+/// How long what was done may stay hidden from the search that a repeat begins with. Google names
+/// no time; seconds are seen.
+const SEARCH_LAG: Duration = Duration::from_secs(30);
+
 /// An action with its expressions resolved.
 struct ActionCall {
     action: &'static Action,
     /// The only one of the service when absent.
     integration_id: Option<IntegrationId>,
     input: Value,
+    /// Whether people are asked before it is done.
+    is_asked: bool,
 }
 
 pub(super) fn prepare(data: &ActionData, bindings: &Bindings) -> Result<Prepared, Failure> {
@@ -49,15 +58,20 @@ impl Effect for ActionCall {
     }
 
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
+        let approved = match self.is_asked {
+            true => account::approved(state, call).await?,
+            false => None,
+        };
         let asked = vault::Call {
             org_id: &call.execution.org_id,
-            integration_id: self.integration_id.as_ref(),
+            integration_id: approved.as_ref().or(self.integration_id.as_ref()),
             action: self.action,
             input: &self.input,
             idempotency_key: &call.idempotency_key,
+            at_most_once: call.at_most_once,
         };
         let performed = state.actions.perform(&asked).await;
-        let output = performed.map_err(|error| to_stop(error, self.action))?;
+        let output = performed.map_err(|error| to_stop(error, &asked))?;
         if Extent::of(&output).bytes <= MAX_RESULT_BYTES {
             return Ok(Outcome::of(output));
         }
@@ -86,6 +100,7 @@ impl ActionCall {
             action: data.action,
             integration_id: integration.transpose()?.and_then(to_id).transpose()?,
             input,
+            is_asked: data.approvers.is_some(),
         })
     }
 }
@@ -101,13 +116,11 @@ fn to_id(integration: Value) -> Option<Result<IntegrationId, Failure>> {
 
 /// The hub's database fails only before it asks the service or after the service has refused: the
 /// run may come back to the action, or if that must not be begun twice, knows that it was not done.
-fn to_stop(error: vault::Error, action: &Action) -> Stop {
+fn to_stop(error: vault::Error, asked: &vault::Call<'_>) -> Stop {
     let message = error.to_string();
     let failure = match error {
-        vault::Error::Store(error) if action.effect != actions::Effect::Once => {
-            return Stop::Database(error);
-        }
-        vault::Error::Service(error) => of_service(&error),
+        vault::Error::Store(error) if !asked.at_most_once => return Stop::Database(error),
+        vault::Error::Service(error) => of_service(&error, asked.action.effect),
         vault::Error::NeedsConsent { .. } => Failure::permanent("permission_denied", message),
         // Nothing was asked of the service yet.
         error if error.is_transient() => {
@@ -119,7 +132,7 @@ fn to_stop(error: vault::Error, action: &Action) -> Stop {
     failure.into()
 }
 
-fn of_service(error: &connectors::Error) -> Failure {
+fn of_service(error: &connectors::Error, effect: actions::Effect) -> Failure {
     let source = error as &dyn std::error::Error;
     tracing::warn!(error = source, "a connected service did not act");
     let (code, message) = (code_of(error), error.to_string());
@@ -127,9 +140,12 @@ fn of_service(error: &connectors::Error) -> Failure {
         true => Failure::transient(code, message).with_retry_after(error.retry_after()),
         false => Failure::permanent(code, message),
     };
-    match error.may_have_happened() {
-        true => failure.perhaps_done(),
-        false => failure,
+    match (error.may_have_happened(), effect) {
+        (false, _) => failure,
+        (true, actions::Effect::Searched) => {
+            failure.perhaps_done().with_retry_after(Some(SEARCH_LAG))
+        }
+        (true, _) => failure.perhaps_done(),
     }
 }
 

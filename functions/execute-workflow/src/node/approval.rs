@@ -9,7 +9,9 @@ use shared::{
     graph::{ApprovalData, ApproverRole, Approvers, handle},
     ids::{RecordId, Uid, fingerprint},
     inputs::Bindings,
-    models::{Approval, ApprovalStatus, AskedAction, Decision, Execution, Role, Timestamp},
+    models::{
+        Approval, ApprovalStatus, AskedAccount, AskedAction, Decision, Execution, Role, Timestamp,
+    },
     store::{Error, Versioned, Write, approvals, commit_contended},
 };
 
@@ -17,6 +19,7 @@ use super::{Call, Effect, Failure, Outcome, Prepared, Stop};
 use crate::AppState;
 
 /// What is asked, with its expressions resolved.
+#[derive(Clone)]
 pub(super) struct Question {
     message: String,
     fields: BTreeMap<String, String>,
@@ -71,6 +74,14 @@ impl Question {
             action: Some(action),
             approvers,
         }
+    }
+
+    /// Tells with whose account the action is done.
+    pub(super) fn with(mut self, account: Option<AskedAccount>) -> Self {
+        if let Some(action) = &mut self.action {
+            action.account = account;
+        }
+        self
     }
 
     /// Asks, unless it has asked before, and looks whether there is a decision.

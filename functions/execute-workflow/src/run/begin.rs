@@ -227,6 +227,7 @@ impl<'a> Run<'a> {
             node_id: node.id.clone(),
             iteration: iteration.to_owned(),
             idempotency_key: self.journal.idempotency_key(key),
+            at_most_once: node.policy.at_most_once,
             allowance: Arc::clone(&self.allowance),
         };
         let timeout = timeout_of(node).min(self.time_left());

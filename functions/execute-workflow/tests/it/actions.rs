@@ -246,10 +246,14 @@ async fn killed_in_the_call(app: &App, actions: &RecordingActions) {
 
 #[tokio::test]
 async fn after_a_crash_only_what_may_be_repeated_is() {
-    let file = json!({ "owner": "o", "repo": "r", "path": "p", "content": "c", "message": "m" });
+    let document = json!({ "title": "t", "content": "c" });
+    let file = json!({ "owner": "o", "repo": "r", "path": "p", "content": "c", "message": "m",
+        "approval": "none" });
     for (kind, data, status, calls) in [
         (COMMENT, comment(json!({})), StepStatus::Unknown, 1),
-        ("github.files.put", file, StepStatus::Succeeded, 2),
+        // A second try would replace what somebody has committed in between.
+        ("github.files.put", file, StepStatus::Unknown, 1),
+        ("google.docs.create", document, StepStatus::Succeeded, 2),
         (SEARCH, search(json!({})), StepStatus::Succeeded, 2),
     ] {
         let actions = Arc::new(RecordingActions::doing_all());

@@ -124,6 +124,7 @@ impl Scene {
             owner_uid: Uid::parse("u1").unwrap(),
             service: IntegrationService::Github,
             account_label: "a".to_owned(),
+            is_of_key: false,
             credentials: "".into(),
             status: IntegrationStatus::Connected,
             error_cause: None,
@@ -238,8 +239,10 @@ async fn a_record_that_changes_meanwhile_is_looked_at_again() {
 #[tokio::test]
 async fn a_record_that_is_deleted_meanwhile_is_done() {
     let scene = Scene::new().await;
-    let id = IntegrationId::parse("i1").unwrap();
-    *scene.key.meanwhile.lock().unwrap() = Some(integrations::delete(&id).into());
+    let (org_id, id) = ("o1".parse().unwrap(), "i1".parse().unwrap());
+    let found = scene.store.find_integration(&org_id, &id).await.unwrap();
+    let delete = integrations::delete_unchanged(&found.unwrap());
+    *scene.key.meanwhile.lock().unwrap() = Some(delete.into());
     let done = scene.run().await.unwrap();
     assert_eq!(done, (line([2, 1, 0, 1, 0, 0, 0]), true));
 }

@@ -103,10 +103,9 @@ impl InstallationTokens {
         Ok(token)
     }
 
-    /// The token that was kept until now.
-    pub(super) fn forget(&self, app: &GithubApp) -> Option<SecretString> {
-        let kept = self.lock().remove(&Owner::of(app));
-        kept.map(|kept| kept.token)
+    /// Keeps the token no longer.
+    pub(super) fn forget(&self, app: &GithubApp) {
+        self.lock().remove(&Owner::of(app));
     }
 
     fn is_good(&self, kept: &Kept) -> bool {

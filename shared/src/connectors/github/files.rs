@@ -1,23 +1,15 @@
 //! Text files of repositories (<https://docs.github.com/en/rest/repos/contents>).
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Session, repository};
-use crate::connectors::{Error, input};
+use crate::connectors::{Error, http::path_segment, input};
 
 /// GitHub gives the content of larger files by other ways only.
 const MAX_CONTENT_BYTES: usize = 1024 * 1024;
-
-/// What is not a part of a path as it is (RFC 3986, 2.3).
-const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 #[derive(Deserialize)]
 pub(super) struct GetInput {
@@ -57,7 +49,7 @@ pub(super) struct PutInput {
 }
 
 /// Reads first: what is there names the version that is replaced, and the same content needs no
-/// commit, so a repeat makes none.
+/// commit. A repeat would read anew, and replace what somebody has committed in between.
 pub(super) async fn put(session: &Session<'_>, input: &PutInput) -> Result<Value, Error> {
     if input.content.len() > MAX_CONTENT_BYTES {
         return Err(input::refused("content", "has more than 1 MiB"));
@@ -169,7 +161,6 @@ fn contents(owner: &str, repo: &str, path: &str) -> Result<String, Error> {
     if segments.iter().any(|part| ["", ".", ".."].contains(part)) {
         return Err(input::refused("path", "is no path of a file, from the top"));
     }
-    let encode = |part: &&str| utf8_percent_encode(part, NOT_UNRESERVED).to_string();
-    let segments: Vec<_> = segments.iter().map(encode).collect();
+    let segments: Vec<_> = segments.into_iter().map(path_segment).collect();
     Ok(format!("{repository}/contents/{}", segments.join("/")))
 }

@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{
-    call::{Session, read, segment, write},
-    gmail::check_addresses,
-};
+use super::call::{Session, read, segment, write};
 use crate::{
-    connectors::{Error, input::refused},
+    connectors::{Error, input::refused, mail_address},
     ids::fingerprint,
     models::Timestamp,
 };
@@ -108,7 +105,7 @@ pub(super) async fn create(
     if appointment.end <= appointment.start {
         return Err(refused("end", "is not after `start`"));
     }
-    check_addresses("attendees", &appointment.attendees)?;
+    mail_address::check_all("attendees", &appointment.attendees)?;
     // Hexadecimal digits are among the characters that Google allows: `a` to `v` and digits.
     let id = fingerprint(&["google.calendar.create", key]);
     let calendar = appointment.calendar.as_deref().unwrap_or(PRIMARY);

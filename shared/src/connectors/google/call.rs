@@ -1,4 +1,3 @@
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Client, Method, RequestBuilder,
     header::{AUTHORIZATION, HeaderValue},
@@ -9,16 +8,9 @@ use serde::de::DeserializeOwned;
 use super::{GoogleWorkspaceConfig, refusal::from_refusal};
 use crate::connectors::{
     Endpoint, Error,
-    http::{Nature, bearer, send},
+    http::{Nature, bearer, path_segment, send},
     input::refused,
 };
-
-/// What stands for itself in a path: the unreserved characters of RFC 3986 section 2.3.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// Calls in the name of one user.
 pub(super) struct Session<'a> {
@@ -58,6 +50,17 @@ impl<'a> Session<'a> {
     }
 }
 
+/// A search that has found nothing and not come to its end: what is looked for may be there.
+#[derive(Debug, thiserror::Error)]
+#[error("the search did not come to its end")]
+pub(super) struct Unfinished;
+
+impl From<Unfinished> for Error {
+    fn from(unfinished: Unfinished) -> Self {
+        Self::Unavailable(Box::new(unfinished))
+    }
+}
+
 /// Sends a request that changes nothing.
 pub(super) async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Error> {
     call(request, Nature::Read).await
@@ -82,5 +85,5 @@ pub(super) fn segment(field: &str, text: &str) -> Result<String, Error> {
     if text == "." || text == ".." {
         return Err(refused(field, "cannot be used"));
     }
-    Ok(utf8_percent_encode(text, RESERVED).to_string())
+    Ok(path_segment(text))
 }

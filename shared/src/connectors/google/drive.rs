@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::call::{Session, read, write};
+use super::call::{Session, Unfinished, read, write};
 use crate::{
     connectors::{Error, input::refused},
     ids::fingerprint,
@@ -130,9 +130,7 @@ impl Upload<'_> {
         key: &[&str],
     ) -> Result<File, Error> {
         let mark = fingerprint(key);
-        let query = format!("appProperties has {{ key='{MARK}' and value='{mark}' }}");
-        let found = find(session, &query, 1, None).await?.files;
-        match found.into_iter().next() {
+        match find_made(session, &mark).await? {
             Some(file) => Ok(file),
             None => self.make(session, &mark).await,
         }
@@ -173,6 +171,29 @@ impl Upload<'_> {
             );
         write(request.body(body)).await
     }
+}
+
+/// The file with this mark. An empty page may have the one with it behind it, and Drive does not
+/// always look everywhere.
+async fn find_made(session: &Session<'_>, mark: &str) -> Result<Option<File>, Error> {
+    let query = format!("appProperties has {{ key='{MARK}' and value='{mark}' }}");
+    let mut is_incomplete = false;
+    let mut page_token = None;
+    for _ in 0..MAX_PAGES {
+        let page = find(session, &query, 1, page_token.as_deref()).await?;
+        if let Some(file) = page.files.into_iter().next() {
+            return Ok(Some(file));
+        }
+        is_incomplete |= page.incomplete_search;
+        page_token = page.next_page_token;
+        if page_token.is_none() && !is_incomplete {
+            return Ok(None);
+        }
+        if page_token.is_none() {
+            break;
+        }
+    }
+    Err(Unfinished.into())
 }
 
 async fn find(

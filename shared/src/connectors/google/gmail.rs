@@ -7,11 +7,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::{Session, read, segment, write};
+use super::call::{Session, Unfinished, read, segment, write};
 use crate::{connectors::Error, ids::fingerprint};
 
 use compose::Mail;
-pub(super) use compose::check_addresses;
 use content::{Body, Message};
 
 const MESSAGES: &str = "/gmail/v1/users/me/messages";
@@ -109,13 +108,7 @@ pub(super) async fn send(
     mail.check()?;
     let hash = fingerprint(&["google.gmail.send", key]);
     let message_id = format!("{hash}@{MESSAGE_ID_DOMAIN}");
-    let request = session.get(&session.config.gmail, MESSAGES).query(&[
-        ("q", format!("rfc822msgid:{message_id}").as_str()),
-        ("includeSpamTrash", "true"),
-        ("maxResults", "1"),
-    ]);
-    let earlier: Page = read(request).await?;
-    let sent = match earlier.messages.into_iter().next() {
+    let sent = match find_sent(session, &message_id).await? {
         Some(found) => found,
         None => {
             let raw = URL_SAFE_NO_PAD.encode(mail.write(&message_id, now)?);
@@ -130,6 +123,29 @@ pub(super) async fn send(
     let mut sent = to_json(&sent);
     sent["rfc822MessageId"] = json!(format!("<{message_id}>"));
     Ok(sent)
+}
+
+/// The message with this `Message-ID` header. An empty page may have the one with it behind it.
+async fn find_sent(session: &Session<'_>, message_id: &str) -> Result<Option<Found>, Error> {
+    let query = format!("rfc822msgid:{message_id}");
+    let mut page_token: Option<String> = None;
+    for _ in 0..MAX_PAGES {
+        let request = session
+            .get(&session.config.gmail, MESSAGES)
+            .query(&[
+                ("q", query.as_str()),
+                ("includeSpamTrash", "true"),
+                ("maxResults", "1"),
+            ])
+            .query(&page_token.map(|token| [("pageToken", token)]));
+        let page: Page = read(request).await?;
+        page_token = page.next_page_token;
+        let found = page.messages.into_iter().next();
+        if found.is_some() || page_token.is_none() {
+            return Ok(found);
+        }
+    }
+    Err(Unfinished.into())
 }
 
 fn to_json(found: &Found) -> Value {

@@ -36,7 +36,7 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an access token lasts when Google does not tell. It tells 3,599 s in practice.
-const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
 
 type Client = oauth2::Client<
     Refusal,
@@ -251,8 +251,8 @@ fn access_token(response: &BasicTokenResponse) -> SecretString {
 }
 
 fn refresh_token(response: &BasicTokenResponse) -> Option<SecretString> {
-    let token = response.refresh_token()?;
-    Some(token.secret().clone().into())
+    let token = response.refresh_token()?.secret();
+    (!token.is_empty()).then(|| token.clone().into())
 }
 
 fn scopes(response: &BasicTokenResponse) -> Option<Vec<String>> {

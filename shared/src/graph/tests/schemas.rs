@@ -385,7 +385,10 @@ fn a_canvas_can_tell_what_an_action_needs() {
     assert_eq!(send["handles"], json!(["out"]));
     let data = &send["data"];
     assert_eq!(data["x-service"], "google");
-    let scopes = json!(["https://www.googleapis.com/auth/gmail.send"]);
+    let scopes = json!([
+        ["https://www.googleapis.com/auth/gmail.send"],
+        ["https://www.googleapis.com/auth/gmail.readonly"],
+    ]);
     assert_eq!(data["x-scopes"], scopes);
     assert_eq!(data["required"], json!(["to", "subject", "text"]));
     assert_eq!(data["properties"]["approval"]["default"], "required");

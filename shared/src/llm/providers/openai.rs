@@ -1,20 +1,38 @@
 //! OpenAI, and everyone who speaks its chat completions
 //! (<https://github.com/openai/openai-openapi>, `POST /chat/completions`).
 
-mod wire;
+mod embeddings;
+mod refusal;
+mod request;
+mod response;
+mod responses;
+mod stream;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Client, Response, StatusCode, header::HeaderMap};
+use reqwest::{Client, Response, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+use serde::Serialize;
 
-use self::wire::{ErrorBody, RequestBody, ResponseBody};
+use self::{
+    embeddings::{EmbeddingAnswer, EmbeddingBody},
+    refusal::from_refusal,
+    request::RequestBody,
+    response::ResponseBody,
+    responses::{EventReader, ResponsesAnswer, ResponsesBody},
+    stream::ChunkReader,
+};
+use super::{
+    http::{Mode, base_url, post, read_json, secret_header, send, timeout},
+    sse::deltas,
+};
 use crate::{
     config::{self, Env},
-    llm::{ChatRequest, ChatResponse, Error, Provider, price},
-    retry::{Policy, retry},
+    llm::{
+        ChatRequest, ChatResponse, ChatStream, EmbeddingRequest, EmbeddingResponse, Error,
+        Provider, price,
+    },
 };
 
 /// The model used where none is chosen.
@@ -23,49 +41,83 @@ pub const DEFAULT_MODEL: &str = "gpt-4.1-mini";
 /// OpenAI itself.
 const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 
-/// Answers above this many bytes are not read on.
-const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
-
 /// Where and how to call.
 #[derive(Clone, Debug)]
 pub struct OpenAiConfig {
     /// `OPENAI_BASE_URL`: what `/chat/completions` is appended to; default
-    /// `https://api.openai.com/v1`.
+    /// `https://api.openai.com/v1`. `COMPATIBLE_BASE_URL` for a server of one's own.
     pub base_url: String,
-    /// `OPENAI_API_KEY`: the bearer token.
+    /// `OPENAI_API_KEY`: the bearer token. `COMPATIBLE_API_KEY` for a server of one's own; empty
+    /// when it takes none.
     pub api_key: SecretString,
     /// `LLM_DEFAULT_MODEL`: the model used where none is chosen; default [`DEFAULT_MODEL`].
     pub default_model: String,
     /// `LLM_TIMEOUT_SECS`: the longest wait for a whole answer; default 120.
     pub timeout: Duration,
-    /// How calls that the provider refused for the moment are repeated.
-    pub retry: Policy,
+    /// What the server understands.
+    pub dialect: Dialect,
+}
+
+/// What a server understands of OpenAI's interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// What OpenAI does today.
+    OpenAi,
+    /// What others do as well: `max_tokens`, and chat completions alone.
+    Compatible,
 }
 
 impl OpenAiConfig {
-    /// Reads the variables.
+    /// Reads the variables, with the key from `OPENAI_API_KEY`.
     ///
     /// # Errors
     /// Returns the first variable that is missing or invalid.
     pub fn load(env: &Env) -> Result<Self, config::Error> {
-        let base_url = match env.optional("OPENAI_BASE_URL") {
-            Some(_) => env.required_parsed::<Url>("OPENAI_BASE_URL")?.to_string(),
-            None => DEFAULT_BASE_URL.to_owned(),
-        };
+        Self::load_with_key(env, env.secret("OPENAI_API_KEY")?)
+    }
+
+    /// Reads the variables but that of the key.
+    ///
+    /// # Errors
+    /// Returns the first variable that is invalid.
+    pub fn load_with_key(env: &Env, api_key: SecretString) -> Result<Self, config::Error> {
         Ok(Self {
-            base_url,
-            api_key: env.secret("OPENAI_API_KEY")?,
+            base_url: base_url(env, "OPENAI_BASE_URL", DEFAULT_BASE_URL)?,
+            api_key,
             default_model: default_model(env)?,
-            timeout: Duration::from_secs(env.parsed("LLM_TIMEOUT_SECS", 120)?),
-            retry: Policy::REMOTE_CALL,
+            timeout: timeout(env)?,
+            dialect: Dialect::OpenAi,
         })
+    }
+
+    /// Reads `COMPATIBLE_BASE_URL`, which ends in `/v1` for Ollama and vLLM, and
+    /// `COMPATIBLE_API_KEY`; none when there is no such server.
+    ///
+    /// # Errors
+    /// Returns the first variable that is invalid.
+    pub fn load_compatible(env: &Env) -> Result<Option<Self>, config::Error> {
+        if env.optional("COMPATIBLE_BASE_URL").is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            base_url: base_url(env, "COMPATIBLE_BASE_URL", DEFAULT_BASE_URL)?,
+            api_key: env
+                .optional("COMPATIBLE_API_KEY")
+                .unwrap_or_default()
+                .into(),
+            default_model: default_model(env)?,
+            timeout: timeout(env)?,
+            dialect: Dialect::Compatible,
+        }))
     }
 }
 
-/// A chat client for OpenAI's wire format.
+/// A client for OpenAI's wire formats.
+///
+/// Models that OpenAI has in its Responses interface only are called by that; what the caller sees
+/// is the same.
 pub struct OpenAi {
     config: OpenAiConfig,
-    url: String,
     client: Client,
 }
 
@@ -73,47 +125,72 @@ impl OpenAi {
     /// A client that shares `client`'s connections.
     #[must_use]
     pub fn new(config: OpenAiConfig, client: Client) -> Self {
-        let url = format!("{}/chat/completions", config.base_url.trim_end_matches('/'));
-        Self {
-            config,
-            url,
-            client,
-        }
+        Self { config, client }
     }
 
-    async fn chat_once(&self, request: &ChatRequest) -> Result<ChatResponse, Error> {
-        let response = self
-            .client
-            .post(&self.url)
-            .bearer_auth(self.config.api_key.expose_secret())
-            .header("Idempotency-Key", &request.idempotency_key)
-            .timeout(self.config.timeout)
-            .json(&RequestBody::new(request))
-            .send()
-            .await
-            .map_err(from_transport)?;
-        if !response.status().is_success() {
-            return Err(from_refusal(response).await);
+    fn uses_responses(&self, request: &ChatRequest) -> bool {
+        self.config.dialect == Dialect::OpenAi && price::needs_responses(&request.model)
+    }
+
+    async fn call(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        idempotency_key: &str,
+        mode: Mode,
+    ) -> Result<Response, Error> {
+        let base_url = self.config.base_url.trim_end_matches('/');
+        let url = format!("{base_url}/{path}");
+        let mut request = post(&self.client, &url, body, mode, self.config.timeout)
+            .header("Idempotency-Key", idempotency_key);
+        let key = &self.config.api_key;
+        if !key.expose_secret().is_empty() {
+            let bearer = format!("Bearer {}", key.expose_secret());
+            request = request.header(AUTHORIZATION, secret_header(&bearer.into())?);
         }
-        let body = read_body(response).await?;
-        let body: ResponseBody =
-            serde_json::from_slice(&body).map_err(|error| Error::Malformed(Box::new(error)))?;
-        body.into_response(request)
+        let response = send(request).await?;
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(from_refusal(response).await)
+        }
     }
 }
 
 #[async_trait]
 impl Provider for OpenAi {
-    /// Repeats only calls that the model did no work for: a repeat after a broken connection may
-    /// be billed twice, so whoever reserved the tokens decides about it.
     async fn chat(&self, request: &ChatRequest) -> Result<ChatResponse, Error> {
-        let attempt = || async {
-            match self.chat_once(request).await {
-                Err(error) if !error.is_unused() => Ok(Err(error)),
-                result => result.map(Ok),
-            }
-        };
-        retry(self.config.retry, attempt).await?
+        let key = &request.idempotency_key;
+        if self.uses_responses(request) {
+            let body = ResponsesBody::new(request, Mode::Whole)?;
+            let response = self.call("responses", &body, key, Mode::Whole).await?;
+            let answer: ResponsesAnswer = read_json(response).await?;
+            return answer.into_response(request);
+        }
+        let body = RequestBody::new(request, self.config.dialect, Mode::Whole);
+        let response = self.call("chat/completions", &body, key, Mode::Whole);
+        let answer: ResponseBody = read_json(response.await?).await?;
+        answer.into_response(request)
+    }
+
+    async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, Error> {
+        let key = &request.idempotency_key;
+        if self.uses_responses(request) {
+            let body = ResponsesBody::new(request, Mode::Stream)?;
+            let response = self.call("responses", &body, key, Mode::Stream).await?;
+            return Ok(deltas(response, EventReader::new(request)));
+        }
+        let body = RequestBody::new(request, self.config.dialect, Mode::Stream);
+        let response = self.call("chat/completions", &body, key, Mode::Stream);
+        Ok(deltas(response.await?, ChunkReader::new(request)))
+    }
+
+    async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingResponse, Error> {
+        let body = EmbeddingBody::new(request);
+        let key = &request.idempotency_key;
+        let response = self.call("embeddings", &body, key, Mode::Whole).await?;
+        let answer: EmbeddingAnswer = read_json(response).await?;
+        answer.into_response(request)
     }
 }
 
@@ -126,75 +203,6 @@ fn default_model(env: &Env) -> Result<String, config::Error> {
     }
     let reason = "no price is known for this model".to_owned();
     Err(config::Error::Invalid { name, reason })
-}
-
-fn from_transport(error: reqwest::Error) -> Error {
-    let error = error.without_url();
-    if error.is_connect() {
-        return Error::Unavailable {
-            retry_after: None,
-            source: Box::new(error),
-        };
-    }
-    if error.is_builder() {
-        return Error::InvalidRequest {
-            code: "unsendable".to_owned(),
-        };
-    }
-    if error.is_timeout() {
-        return Error::Timeout(Box::new(error));
-    }
-    Error::Interrupted(Box::new(error))
-}
-
-async fn read_body(mut response: Response) -> Result<Vec<u8>, Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(from_transport)? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_ANSWER_BYTES {
-            return Err(Error::Malformed("the answer is too large".into()));
-        }
-    }
-    Ok(body)
-}
-
-/// Retry rules of OpenAI's own clients: 408, 409, 429 and 5xx, unless `x-should-retry` says
-/// otherwise (<https://github.com/openai/openai-node/blob/master/src/client.ts>, `shouldRetry`).
-async fn from_refusal(response: Response) -> Error {
-    let status = response.status();
-    let asked = header(response.headers(), "x-should-retry").and_then(|value| value.parse().ok());
-    let retry_after = retry_after(response.headers());
-    let body = read_body(response).await.unwrap_or_default();
-    let body: ErrorBody = serde_json::from_slice(&body).unwrap_or_default();
-    let code = body
-        .code()
-        .unwrap_or_else(|| format!("http_{}", status.as_u16()));
-    let by_status = matches!(status.as_u16(), 408 | 409 | 429) || status.is_server_error();
-    match status {
-        // Waiting does not bring the credit back, whatever the header says.
-        StatusCode::TOO_MANY_REQUESTS if body.is_out_of_credit() => Error::QuotaExhausted,
-        StatusCode::TOO_MANY_REQUESTS if asked.unwrap_or(true) => {
-            Error::RateLimited { retry_after }
-        }
-        _ if asked.unwrap_or(by_status) => Error::Unavailable {
-            retry_after,
-            source: format!("status {}, code {code}", status.as_u16()).into(),
-        },
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Error::Unauthenticated,
-        _ => Error::InvalidRequest { code },
-    }
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let millis = header(headers, "retry-after-ms").and_then(|value| value.parse().ok());
-    let seconds = || header(headers, "retry-after").and_then(|value| value.parse().ok());
-    millis
-        .map(Duration::from_millis)
-        .or_else(|| seconds().map(Duration::from_secs))
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 #[cfg(test)]

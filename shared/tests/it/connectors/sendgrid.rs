@@ -93,6 +93,7 @@ async fn no_field_begins_a_second_header() {
         ("to", json!(["@example.com"]), "to[0]"),
         ("to", json!(["a@b@example.com"]), "to[0]"),
         ("to", json!(["ada@"]), "to[0]"),
+        ("to", json!(["ada@example.com."]), "to[0]"),
         (
             "to",
             json!([format!("{}@example.com", "a".repeat(250))]),

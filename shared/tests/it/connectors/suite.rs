@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use shared::{
     actions::{self, Action, FieldKind},
     config::{self, Env},
-    connectors::{Connectors, Credentials, Error, Request},
+    connectors::{Connectors, Credentials, Error, Request, Revocation},
     http::client,
     models::IntegrationService,
     testing::{FixedClock, GOOGLE_CLIENT},
@@ -194,14 +194,31 @@ async fn credentials_that_no_service_can_know_are_refused_unasked() {
     assert_eq!(server.received_requests().await.unwrap().len(), 0);
 }
 
+/// What each service lets us do about its credentials.
+fn revocation(service: IntegrationService) -> Revocation {
+    use IntegrationService::{Anthropic, Gemini, Github, Google, Openai, Sendgrid, Stripe, Twilio};
+    match service {
+        Google => Revocation::Ended,
+        Github | Stripe | Twilio | Sendgrid | Openai | Anthropic | Gemini => {
+            Revocation::NotPossible
+        }
+    }
+}
+
 #[tokio::test]
-async fn revoking_what_is_not_known_is_fine() {
-    let answer = json!({ "error": "invalid_token" });
-    let server = server(ResponseTemplate::new(401).set_body_json(answer)).await;
-    let connectors = connect(&server.uri());
-    for vendor in all_credentials() {
-        let connector = connectors.get(vendor.service).unwrap();
-        connector.revoke(&vendor.credentials).await.unwrap();
+async fn only_what_a_service_ends_is_told_as_ended() {
+    let not_known = json!({ "error": "invalid_token" });
+    for answer in [
+        ResponseTemplate::new(200),
+        ResponseTemplate::new(401).set_body_json(not_known),
+    ] {
+        let server = server(answer).await;
+        let connectors = connect(&server.uri());
+        for vendor in all_credentials() {
+            let connector = connectors.get(vendor.service).unwrap();
+            let revoked = connector.revoke(&vendor.credentials).await.unwrap();
+            assert_eq!(revoked, revocation(vendor.service), "{:?}", vendor.service);
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 use serde_json::json;
-use shared::connectors::{Connector, Credentials, Error};
+use shared::connectors::{Connector, Credentials, Error, Revocation};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
 use super::fake::{Google, REFRESH_TOKEN, credentials, failure, reply, unchecked, workspace};
@@ -40,7 +40,8 @@ async fn revoking_ends_the_refresh_token() {
     let mock = Mock::given(matchers::path("/revoke")).respond_with(revoked);
     mock.mount(&server).await;
     let workspace = workspace(&server.uri());
-    workspace.revoke(&credentials()).await.unwrap();
+    let revoked = workspace.revoke(&credentials()).await.unwrap();
+    assert_eq!(revoked, Revocation::Ended);
     let body = server.received_requests().await.unwrap()[0].body.clone();
     let form: Vec<_> = url::form_urlencoded::parse(&body).into_owned().collect();
     assert_eq!(form, [("token".to_owned(), REFRESH_TOKEN.to_owned())]);

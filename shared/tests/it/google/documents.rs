@@ -1,6 +1,7 @@
 use serde_json::json;
+use shared::testing::discovery::Call;
 
-use super::fake::{Call, Google, reply};
+use super::fake::{Google, reply};
 
 const LIST: &str = "drive.files.list";
 const CREATE: &str = "drive.files.create";

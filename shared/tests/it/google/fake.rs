@@ -2,7 +2,7 @@
 //! not allow, and its scripted answers are theirs.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, Mutex},
 };
 
@@ -17,11 +17,12 @@ use shared::{
         },
     },
     http::client,
-    testing::FixedClock,
+    testing::{
+        FixedClock,
+        discovery::{Call, Discovery, RawRequest},
+    },
 };
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate, matchers};
-
-use super::discovery::{Discovery, Method, Route};
 
 pub(super) const ACCESS_TOKEN: &str = "ya29.canary-access";
 pub(super) const REFRESH_TOKEN: &str = "1//canary-refresh";
@@ -37,30 +38,6 @@ pub(super) const SCOPES: [&str; 7] = [
     "openid",
     "https://www.googleapis.com/auth/userinfo.email",
 ];
-
-/// A call that Google took.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Call {
-    pub(super) verb: String,
-    pub(super) path: String,
-    pub(super) parameters: BTreeMap<String, String>,
-    pub(super) query: Vec<(String, String)>,
-    pub(super) body: Value,
-    /// Type and content of an upload.
-    pub(super) media: Option<(String, String)>,
-}
-
-impl Call {
-    /// A parameter of path or query.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        let mut query = self.query.iter();
-        let in_query = query
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value);
-        let found = self.parameters.get(name).or(in_query);
-        found.map(String::as_str)
-    }
-}
 
 /// What Google answers to the call whose turn it is.
 #[derive(Clone)]
@@ -228,7 +205,13 @@ impl Respond for Responder {
             return self.0.refuse(404, &format!("no method for {verb} {path}"));
         };
         let id = route.method.id();
-        let call = match read(&route, request) {
+        let raw = RawRequest {
+            verb,
+            url: &request.url,
+            headers: &request.headers,
+            body: &request.body,
+        };
+        let call = match Call::read(&route, &raw) {
             Ok(call) => call,
             Err(problems) => return self.0.refuse(400, &format!("{id}: {problems:?}")),
         };
@@ -269,64 +252,4 @@ pub(super) fn scope_is_missing() -> ResponseTemplate {
             }],
         },
     }))
-}
-
-fn read(route: &Route<'_>, request: &wiremock::Request) -> Result<Call, Vec<String>> {
-    let query: Vec<_> = request.url.query_pairs().into_owned().collect();
-    let mut problems = route.method.check_parameters(&route.path, &query);
-    let (body, media) = match route.is_upload {
-        true => upload(route.method, request, &query),
-        false => (json_body(request), None),
-    };
-    problems.extend(route.method.check_request(&body));
-    let call = Call {
-        verb: request.method.to_string(),
-        path: request.url.path().to_owned(),
-        parameters: route.path.clone(),
-        query,
-        body,
-        media,
-    };
-    if problems.is_empty() {
-        Ok(call)
-    } else {
-        Err(problems)
-    }
-}
-
-fn json_body(request: &wiremock::Request) -> Value {
-    if request.body.is_empty() {
-        return Value::Null;
-    }
-    assert_eq!(request.headers["content-type"], "application/json");
-    request.body_json().unwrap()
-}
-
-/// `multipart/related` (RFC 2387): the resource, then its content.
-fn upload(
-    method: Method<'_>,
-    request: &wiremock::Request,
-    query: &[(String, String)],
-) -> (Value, Option<(String, String)>) {
-    let is_multipart =
-        |(name, value): &(String, String)| name == "uploadType" && value == "multipart";
-    assert!(query.iter().any(is_multipart), "{}", method.id());
-    let media_type = request.headers["content-type"].to_str().unwrap();
-    let boundary = media_type
-        .strip_prefix("multipart/related; boundary=")
-        .unwrap();
-    let body = std::str::from_utf8(&request.body).unwrap();
-    let body = body.strip_prefix(&format!("--{boundary}\r\n")).unwrap();
-    let body = body
-        .strip_suffix(&format!("\r\n--{boundary}--\r\n"))
-        .unwrap();
-    let (resource, media) = body.split_once(&format!("\r\n--{boundary}\r\n")).unwrap();
-    let part = |text: &str| {
-        let (head, content) = text.split_once("\r\n\r\n").unwrap();
-        let media_type = head.strip_prefix("Content-Type: ").unwrap();
-        (media_type.to_owned(), content.to_owned())
-    };
-    let (resource_type, resource) = part(resource);
-    assert_eq!(resource_type, "application/json; charset=UTF-8");
-    (serde_json::from_str(&resource).unwrap(), Some(part(media)))
 }

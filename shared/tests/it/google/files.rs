@@ -97,20 +97,58 @@ async fn a_file_that_was_made_before_is_found() {
     );
 }
 
+/// The actions that look before they make, each with its input.
+fn makers() -> [(&'static str, Value); 2] {
+    [
+        (
+            "google.drive.create",
+            json!({ "name": "a", "content": "x" }),
+        ),
+        (
+            "google.docs.create",
+            json!({ "title": "a", "content": "x" }),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_file_that_was_made_before_is_found_behind_empty_and_incomplete_pages() {
+    for (action, input) in makers() {
+        let pages = [
+            json!({ "files": [], "nextPageToken": "p2", "incompleteSearch": true }),
+            json!({ "nextPageToken": "p3" }),
+            json!({ "files": [file("earlier")] }),
+        ];
+        let google = Google::answering(pages.map(|page| reply(LIST, page))).await;
+        let (output, calls) = google.done(action, input).await;
+        let id = output.get("fileId").or(output.get("documentId"));
+        assert_eq!(id, Some(&json!("earlier")), "{action}");
+        let tokens: Vec<_> = calls
+            .iter()
+            .map(|call| call.parameter("pageToken"))
+            .collect();
+        assert_eq!(tokens, [None, Some("p2"), Some("p3")]);
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_made_when_it_cannot_be_looked_for() {
-    for action in ["google.drive.create", "google.docs.create"] {
-        let google = Google::answering([unchecked(LIST, failure(503, "backendError"))]).await;
-        let name = if action == "google.docs.create" {
-            "title"
-        } else {
-            "name"
-        };
-        let error = google
-            .perform(action, json!({ name: "a", "content": "x" }))
-            .await
-            .unwrap_err();
-        assert!(matches!(error, Error::Unavailable(_)), "{error}");
+    let endless = || reply(LIST, json!({ "nextPageToken": "p" }));
+    let incomplete = |token| json!({ "incompleteSearch": true, "nextPageToken": token });
+    for (action, input) in makers() {
+        for replies in [
+            vec![unchecked(LIST, failure(503, "backendError"))],
+            vec![reply(
+                LIST,
+                json!({ "files": [], "incompleteSearch": true }),
+            )],
+            vec![reply(LIST, incomplete("p2")), reply(LIST, json!({}))],
+            (0..30).map(|_| endless()).collect(),
+        ] {
+            let google = Google::answering(replies).await;
+            let error = google.perform(action, input.clone()).await.unwrap_err();
+            assert!(matches!(error, Error::Unavailable(_)), "{action}: {error}");
+        }
     }
 }
 

@@ -3,9 +3,9 @@ use base64::{
     engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD},
 };
 use serde_json::{Value, json};
-use shared::connectors::Error;
+use shared::{connectors::Error, testing::discovery::Call};
 
-use super::fake::{Call, Google, failure, reply, unchecked};
+use super::fake::{Google, failure, reply, unchecked};
 
 const LIST: &str = "gmail.users.messages.list";
 const GET: &str = "gmail.users.messages.get";
@@ -210,6 +210,28 @@ async fn a_mail_that_was_sent_before_is_found_and_not_sent_again() {
     let google = Google::answering([reply(LIST, found)]).await;
     let (output, calls) = google.done("google.gmail.send", mail()).await;
     assert_eq!((output["messageId"].as_str(), calls.len()), (Some("m1"), 1));
+}
+
+#[tokio::test]
+async fn a_mail_that_was_sent_before_is_found_behind_an_empty_page() {
+    let empty = json!({ "nextPageToken": "p2" });
+    let found = json!({ "messages": [{ "id": "m1", "threadId": "t1" }] });
+    let google = Google::answering([reply(LIST, empty), reply(LIST, found)]).await;
+    let (output, calls) = google.done("google.gmail.send", mail()).await;
+    assert_eq!((output["messageId"].as_str(), calls.len()), (Some("m1"), 2));
+    assert_eq!(calls[1].parameter("pageToken"), Some("p2"));
+    assert_eq!(calls[0].parameter("q"), calls[1].parameter("q"));
+}
+
+#[tokio::test]
+async fn a_mail_is_not_sent_after_a_search_without_an_end() {
+    let pages = (0..30).map(|_| reply(LIST, json!({ "nextPageToken": "p" })));
+    let google = Google::answering(pages).await;
+    let error = google
+        .perform("google.gmail.send", mail())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
 }
 
 #[tokio::test]

@@ -149,7 +149,7 @@ async fn an_exchange_may_bring_no_refresh_token() {
     let granted = google.exchange().await;
     assert!(granted.refresh_token.is_none());
     assert!(granted.scopes.is_empty());
-    assert_eq!(granted.expires_at.to_string(), "2026-11-26T12:05:00Z");
+    assert_eq!(granted.expires_at.to_string(), "2026-11-26T12:10:00Z");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::{actions, connectors::Error, models::IntegrationService, retry::Transient};
 use wiremock::ResponseTemplate;
 
-use super::fake::{Google, SCOPES, failure, perform, scope_is_missing, unchecked, workspace};
+use super::fake::{Google, failure, perform, scope_is_missing, unchecked, workspace};
 use cases::{Case, cases};
 use cutting_server::cutting_server;
 
@@ -284,32 +284,34 @@ async fn no_error_repeats_an_answer_or_a_token() {
     }
 }
 
-/// All other tests hold exactly the scopes of the specification, so they are enough.
+/// With one scope of each group it is Google's turn, whichever it is; without a group Google refuses.
 #[tokio::test]
-async fn each_scope_of_the_specification_is_needed() {
-    // Spreadsheets that the application made are files of it, which `drive.file` allows as well.
-    let needing = cases()
-        .into_iter()
-        .filter(|case| case.scope != "spreadsheets");
-    for case in needing {
-        let end = format!("/{}", case.scope);
-        let rest: Vec<_> = SCOPES
-            .into_iter()
-            .filter(|scope| !scope.ends_with(&end))
-            .collect();
-        assert_eq!(rest.len(), SCOPES.len() - 1);
-        let google = Google::with_scopes(&rest, case.answers_before()).await;
-        let error = perform(google.workspace(), case.action, &case.input)
-            .await
-            .unwrap_err();
-        let is_right = matches!(
-            error,
-            Error::Forbidden {
-                needs_consent: true
+async fn an_action_needs_the_scopes_of_the_catalogue_and_no_more() {
+    for case in cases() {
+        let groups = actions::find(case.action).unwrap().scopes;
+        for (position, group) in groups.iter().enumerate() {
+            let mut others: Vec<_> = groups.iter().map(|group| group[0]).collect();
+            others.remove(position);
+            for scope in *group {
+                let scopes = [others.as_slice(), &[scope]].concat();
+                let google = Google::with_scopes(&scopes, []).await;
+                let error = case.against(&google, failure(500, "backendError")).await;
+                assert_outcome(&case, &error);
+                google.assert_no_problems();
             }
-        );
-        assert!(is_right, "{}: {error:?}", case.action);
-        assert!(google.problems().is_empty());
+            let google = Google::with_scopes(&others, case.answers_before()).await;
+            let error = perform(google.workspace(), case.action, &case.input)
+                .await
+                .unwrap_err();
+            let is_right = matches!(
+                error,
+                Error::Forbidden {
+                    needs_consent: true
+                }
+            );
+            assert!(is_right, "{}: {error:?}", case.action);
+            assert!(google.problems().is_empty());
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
-use shared::connectors::Error;
+use shared::{connectors::Error, testing::discovery::Call};
 
-use super::fake::{Call, Google, reply};
+use super::fake::{Google, reply};
 
 const GET: &str = "sheets.spreadsheets.values.get";
 const APPEND: &str = "sheets.spreadsheets.values.append";

@@ -1,12 +1,9 @@
 //! The fake itself: what the documents do not allow, it refuses.
 
 use serde_json::json;
-use shared::http::client;
+use shared::{http::client, testing::discovery::Discovery};
 
-use super::{
-    discovery::Discovery,
-    fake::{ACCESS_TOKEN, Google, reply},
-};
+use super::fake::{ACCESS_TOKEN, Google, reply};
 
 #[tokio::test]
 async fn a_request_that_is_not_of_the_contract_is_a_problem() {

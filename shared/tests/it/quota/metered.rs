@@ -22,6 +22,7 @@ const USED: Usage = Usage {
     input_tokens: 1,
     output_tokens: 3,
     cached_tokens: 0,
+    cache_write_tokens: 0,
     reasoning_tokens: 0,
     is_estimated: false,
 };

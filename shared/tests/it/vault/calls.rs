@@ -9,9 +9,12 @@ use shared::{
 };
 use tokio::time::Instant;
 
-use super::support::{SEARCH, World, account, perform};
+use super::support::{SEARCH, World, account, perform, perform_as};
 
 const APPEND: &str = "google.sheets.append";
+const DRIVE: &str = "https://www.googleapis.com/auth/drive.file";
+const MAIL_READ: &str = "https://www.googleapis.com/auth/gmail.readonly";
+const MAIL_SEND: &str = "https://www.googleapis.com/auth/gmail.send";
 const SHEETS: &str = "https://www.googleapis.com/auth/spreadsheets";
 
 fn unavailable() -> connectors::Error {
@@ -72,6 +75,30 @@ async fn a_scope_that_was_not_granted_is_named_without_a_call() {
     assert!(world.used().is_empty());
 }
 
+/// Sending looks for the mail first, so that who may not read is told so, and not to grant what is
+/// granted.
+#[tokio::test]
+async fn each_scope_that_an_action_needs_is_asked_for() {
+    for (granted, missing) in [(MAIL_SEND, MAIL_READ), (MAIL_READ, MAIL_SEND)] {
+        let world = World::new().await;
+        let account = Account {
+            scopes: vec![granted.to_owned()],
+            ..account()
+        };
+        world.service.accept("access-0", &account);
+        let tokens = world.tokens("access-0", 3_600);
+        world
+            .connect(IntegrationService::Google, &account, &tokens)
+            .await;
+        let refused = perform(&world.vaults[0], "google.gmail.send", None).await;
+        let Err(Error::NeedsConsent { scopes }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(scopes, [missing]);
+        assert!(world.used().is_empty());
+    }
+}
+
 #[tokio::test]
 async fn a_scope_that_the_service_misses_is_named_too() {
     let (world, _) = World::with_google(3_600).await;
@@ -124,6 +151,50 @@ async fn what_happens_again_is_tried_again_only_if_it_has_not_happened() {
     let failed = perform(&world.vaults[0], APPEND, None).await.unwrap_err();
     assert!(failed.may_have_happened(), "{failed}");
     assert_eq!(world.used().len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_search_may_not_see_yet_is_not_tried_again_at_once() {
+    let world = World::new().await;
+    let account = Account {
+        scopes: vec![DRIVE.to_owned()],
+        ..account()
+    };
+    world.service.accept("access-0", &account);
+    let tokens = world.tokens("access-0", 3_600);
+    let google = IntegrationService::Google;
+    world.connect(google, &account, &tokens).await;
+    world.service.fail_next([unavailable(), unknown()]);
+    let create = || perform(&world.vaults[0], "google.drive.create", None);
+    assert!(create().await.unwrap_err().may_have_happened());
+    create().await.unwrap();
+    assert_eq!(world.used().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_to_be_done_at_most_once_is_tried_again_only_if_it_has_not_happened() {
+    let (world, _) = World::with_google(3_600).await;
+    let search = || perform_as(&world.vaults[0], SEARCH, None, true);
+    world.service.fail_next([unavailable(), unknown()]);
+    assert!(search().await.unwrap_err().may_have_happened());
+    search().await.unwrap();
+    assert_eq!(world.used().len(), 1);
+}
+
+#[tokio::test]
+async fn a_broken_account_is_not_replaced_by_another_on_its_own() {
+    let (world, id) = World::with_google(3_600).await;
+    let refused = || connectors::Error::Unauthorized;
+    world.service.fail_next([refused(), refused()]);
+    assert!(matches!(world.search(0).await, Err(Error::Broken)));
+    let other = Account {
+        id: Some("sub-2".to_owned()),
+        ..account()
+    };
+    let tokens = world.tokens("access-2", 3_600);
+    let google = IntegrationService::Google;
+    assert_ne!(world.connect(google, &other, &tokens).await, id);
+    assert!(matches!(world.search(0).await, Err(Error::Ambiguous)));
 }
 
 #[tokio::test]

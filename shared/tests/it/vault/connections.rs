@@ -15,6 +15,14 @@ use shared::{
 
 use super::support::{REFRESH_TOKEN, World, account, connecting, org_id, owner};
 
+/// What a service tells of a key that may not ask whose it is.
+fn nameless() -> Account {
+    Account {
+        id: None,
+        ..account()
+    }
+}
+
 #[tokio::test]
 async fn a_key_is_checked_before_it_is_sealed() {
     let world = World::new().await;
@@ -61,14 +69,10 @@ async fn an_account_is_one_integration_for_an_organization_and_service() {
 #[tokio::test]
 async fn without_an_account_each_key_is_an_integration() {
     let world = World::new().await;
-    let nameless = Account {
-        id: None,
-        ..account()
-    };
     let keys = ["SG.1", "SG.2", "SG.1"].map(|key| Credentials::Key(key.into()));
     for key in &keys {
         world
-            .connect(IntegrationService::Sendgrid, &nameless, key)
+            .connect(IntegrationService::Sendgrid, &nameless(), key)
             .await;
     }
     assert_eq!(world.db.count("integrations"), 2);
@@ -88,22 +92,46 @@ async fn another_account_does_not_take_an_integrations_place() {
         ..account()
     };
     let [vault, ..] = &world.vaults;
-    let refused = vault.seal_again(&id, &connecting, &other, &key).await;
-    assert!(matches!(refused, Err(Error::OtherAccount)));
-    let own = vault
-        .seal_again(&id, &connecting, &account(), &key)
-        .await
-        .unwrap();
-    assert_eq!(*own.id(), id);
-    let nameless = Account {
-        id: None,
-        ..account()
+    let integration = world.integration(&id).await;
+    let again = async |account: &Account| {
+        let sealed = vault.seal_again(&integration, &connecting, account, &key);
+        sealed.await.map(|connection| connection.id().clone())
     };
-    let own = vault
-        .seal_again(&id, &connecting, &nameless, &key)
-        .await
-        .unwrap();
-    assert_eq!(*own.id(), id);
+    assert!(matches!(
+        again(&other).await,
+        Err(Error::OtherAccount { is_named: true })
+    ));
+    assert_eq!(again(&account()).await.unwrap(), id);
+    // It may be of another account, which only the service could tell.
+    assert!(matches!(
+        again(&nameless()).await,
+        Err(Error::OtherAccount { is_named: false })
+    ));
+}
+
+#[tokio::test]
+async fn a_key_without_an_account_takes_the_place_of_another_such_key_only() {
+    let world = World::new().await;
+    let keys = ["SG.1", "SG.2", "SG.3"].map(|key| Credentials::Key(key.into()));
+    let (sendgrid, nameless, named) = (IntegrationService::Sendgrid, nameless(), account());
+    let id = world.connect(sendgrid, &nameless, &keys[0]).await;
+    let (org_id, uid) = (org_id(), owner());
+    let connecting = connecting(&org_id, &uid, sendgrid);
+    let [vault, ..] = &world.vaults;
+    for key in &keys[1..] {
+        let integration = world.integration(&id).await;
+        let sealed = vault.seal_again(&integration, &connecting, &nameless, key);
+        let sealed = sealed.await.unwrap();
+        assert_eq!(*sealed.id(), id);
+        let (writes, _) = vault.keep_connection(&sealed).await.unwrap();
+        world.keep(writes).await;
+    }
+    let integration = world.integration(&id).await;
+    let refused = vault.seal_again(&integration, &connecting, &named, &keys[1]);
+    assert!(matches!(
+        refused.await,
+        Err(Error::OtherAccount { is_named: true })
+    ));
 }
 
 #[tokio::test]

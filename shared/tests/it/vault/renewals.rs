@@ -1,8 +1,10 @@
 //! Access tokens are renewed once, and never by what is older.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use futures::future::{join, join_all};
 use shared::{
     models::{IntegrationStatus, OutboxMessage, RenewalLease},
+    store::integrations,
     vault::Error,
 };
 
@@ -125,6 +127,37 @@ async fn a_passing_failure_of_google_changes_nothing() {
     assert_eq!(integration.status, IntegrationStatus::Connected);
     world.search(1).await.unwrap();
     assert!(world.mails().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_renewed_in_advance_serves_to_its_end() {
+    let (world, _) = World::with_google(299).await;
+    world.google.fail_next(4);
+    world.search(0).await.unwrap();
+    assert_eq!(world.used(), ["access-0"]);
+    world.search(0).await.unwrap();
+    assert_eq!(world.used()[1], "refreshed-1");
+}
+
+#[tokio::test]
+async fn credentials_under_a_destroyed_key_break_the_integration_and_are_told_once() {
+    let (world, id) = World::with_google(3_600).await;
+    let found = world.store.find_integration(&org_id(), &id).await.unwrap();
+    let mut found = found.unwrap();
+    let sealed = found.value.credentials.as_str();
+    let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(sealed).unwrap();
+    // The last letter of the key version's name: `…1` becomes `…9`, which the key file lacks.
+    let name_len = usize::from(u16::from_be_bytes([bytes[1], bytes[2]]));
+    bytes[2 + name_len] = b'9';
+    found.value.credentials = BASE64_URL_SAFE_NO_PAD.encode(bytes).into();
+    let writes = integrations::replace(&found).unwrap();
+    world.keep(writes.into()).await;
+    for vault in 0..2 {
+        assert!(matches!(world.search(vault).await, Err(Error::Broken)));
+    }
+    let integration = world.integration(&id).await;
+    assert_eq!(integration.error_cause.as_deref(), Some("key_destroyed"));
+    assert_eq!(world.mails().len(), 1);
 }
 
 #[tokio::test]

@@ -149,6 +149,16 @@ pub(super) async fn perform(
     action: &str,
     integration_id: Option<&IntegrationId>,
 ) -> Result<Value, Error> {
+    let at_most_once = false;
+    perform_as(vault, action, integration_id, at_most_once).await
+}
+
+pub(super) async fn perform_as(
+    vault: &Vault,
+    action: &str,
+    integration_id: Option<&IntegrationId>,
+    at_most_once: bool,
+) -> Result<Value, Error> {
     let (org_id, input) = (org_id(), json!({ "query": "x" }));
     let call = Call {
         org_id: &org_id,
@@ -156,6 +166,7 @@ pub(super) async fn perform(
         action: actions::find(action).unwrap(),
         input: &input,
         idempotency_key: "k1",
+        at_most_once,
     };
     vault.perform(&call).await
 }

@@ -9,14 +9,14 @@ use serde_json::json;
 use tempfile::TempDir;
 
 /// A key file whose key can be rotated.
-pub(super) struct Keys {
+pub(crate) struct Keys {
     directory: TempDir,
     primary: AtomicU8,
 }
 
 impl Keys {
     /// A key with one version.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let keys = Self {
             directory: tempfile::tempdir().unwrap(),
             primary: AtomicU8::new(1),
@@ -25,7 +25,7 @@ impl Keys {
         keys
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("keys.json")
     }
 

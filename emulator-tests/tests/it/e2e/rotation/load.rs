@@ -256,6 +256,7 @@ fn record(number: usize) -> Integration {
         owner_uid: Uid::parse("u1").unwrap(),
         service: IntegrationService::Google,
         account_label: "a…@example.com".to_owned(),
+        is_of_key: false,
         credentials: "".into(),
         status: IntegrationStatus::Connected,
         error_cause: None,

@@ -4,7 +4,7 @@
 use serde_json::json;
 use shared::{models::AuditAction, testing::killed_after};
 
-use super::{TestApp, agree, begin, come_back, integrations, only, org_id, page, path};
+use super::{TestApp, agree, begin, finish_with, integrations, only, org_id, outcome, path};
 use crate::seeds;
 
 /// More than a request needs; a test fails if it never comes to its end.
@@ -23,18 +23,18 @@ async fn a_callback_that_is_cut_off_anywhere_can_be_begun_anew() {
         let (app, google) = TestApp::with_google().await;
         let asked = begin(&app, "stranger").await;
         agree(&google, "code-1", &asked);
-        let query = format!("code=code-1&state={}", asked["state"]);
-        let is_done = killed_after(polls, come_back(&app, &query)).await.is_some();
+        let first = finish_with(&app, "stranger", "code-1", &asked);
+        let is_done = killed_after(polls, first).await.is_some();
         assert_eq!(integrations(&app).len(), connected(&app, "o2"), "{polls}");
         // The state is not good twice, wherever it stopped; a page that is loaded again may finish
         // what has not begun.
-        let again = come_back(&app, &query).await;
-        let is_told = [page("error=invalid_state"), page("status=connected")];
-        assert!(is_told.contains(&again), "{polls}: {again}");
+        let again = finish_with(&app, "stranger", "code-1", &asked).await;
+        let is_told = ["invalid_state", "connected"].contains(&outcome(&again));
+        assert!(is_told, "{polls}: {}", again.body);
         let asked = begin(&app, "stranger").await;
         agree(&google, "code-2", &asked);
-        let query = format!("code=code-2&state={}", asked["state"]);
-        assert_eq!(come_back(&app, &query).await, page("status=connected"));
+        let last = finish_with(&app, "stranger", "code-2", &asked).await;
+        assert_eq!(outcome(&last), "connected");
         only(&app);
         assert_eq!(connected(&app, "o2"), 1, "{polls}");
         if is_done {

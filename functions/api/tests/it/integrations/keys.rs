@@ -134,11 +134,16 @@ async fn a_new_key_of_the_same_account_mends_an_integration() {
         .accept("sk_new", &seeds::account(Some("acct_1")));
     app.service
         .accept("sk_foreign", &seeds::account(Some("acct_2")));
-    for key in ["sk_foreign", "sk_unknown"] {
+    app.service.accept("rk_nameless", &seeds::account(None));
+    for key in ["sk_foreign", "sk_unknown", "rk_nameless"] {
         let answer = app.post("admin", &reconnect, &json!({ "key": key })).await;
         assert_eq!(answer.refusal(), (400, "invalid_argument"), "{key}");
         assert_eq!(answer.fields(), ["key"], "{key}");
     }
+    let nameless = json!({ "key": "rk_nameless" });
+    let refused = app.post("admin", &reconnect, &nameless).await;
+    let lacks = "the permission to read the account";
+    assert!(refused.body.to_string().contains(lacks), "{}", refused.body);
     let named = json!({ "service": "stripe", "key": "sk_new" });
     assert_eq!(
         app.post("admin", &reconnect, &named).await.fields(),
@@ -154,4 +159,41 @@ async fn a_new_key_of_the_same_account_mends_an_integration() {
     let after = only(&app);
     assert_eq!((after.id, after.error_cause), (before.id, None));
     assert_eq!(app.audited().last().unwrap(), "INTEGRATION_RECONNECT");
+}
+
+#[tokio::test]
+async fn space_around_a_key_makes_no_other_key_of_it() {
+    let app = with_key().await;
+    app.post("admin", PATH, &stripe()).await;
+    let spaced = json!({ "service": "stripe", "key": format!(" {KEY}\n") });
+    let answer = app.post("admin", PATH, &spaced).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    only(&app);
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_whatever_the_service_says_by_now() {
+    let app = with_key().await;
+    let first = app.post_once("k1", PATH, &stripe()).await;
+    assert_eq!(first.status, 201, "{}", first.body);
+    app.service.refuse(KEY);
+    let again = app.post_once("k1", PATH, &stripe()).await;
+    assert_eq!((again.status.as_u16(), &again.body), (201, &first.body));
+    let other = json!({ "service": "stripe", "key": "sk_live_other" });
+    let reused = app.post_once("k1", PATH, &other).await;
+    assert_eq!(reused.refusal(), (409, "already_exists"));
+    assert_eq!(app.service.checks(), 1);
+}
+
+#[tokio::test]
+async fn a_repeat_of_a_reconnection_is_answered_when_the_integration_is_gone() {
+    let app = with_key().await;
+    app.post("admin", PATH, &stripe()).await;
+    let path = path(&only(&app).id);
+    let (reconnect, key) = (format!("{path}/reconnect"), json!({ "key": KEY }));
+    let first = app.post_once("k1", &reconnect, &key).await;
+    assert_eq!(first.status, 200, "{}", first.body);
+    assert_eq!(app.delete("admin", &path).await.status, 200);
+    let again = app.post_once("k1", &reconnect, &key).await;
+    assert_eq!((again.status.as_u16(), again.body), (200, first.body));
 }

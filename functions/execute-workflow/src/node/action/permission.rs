@@ -2,38 +2,44 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use shared::{
     graph::Approvers,
+    inputs::Extent,
     models::{ApprovalStatus, AskedAction},
 };
 
-use super::{ActionCall, Call, Effect, Failure, Outcome, Stop};
+use super::{ActionCall, Call, Effect, Failure, Outcome, Stop, account::Need};
 use crate::{
     AppState,
     node::approval::{Question, withdrawn},
 };
 
-/// Of a text, so many characters are shown.
+/// An input of so many bytes is shown whole.
+const SHOWN_WHOLE: usize = 64 * 1_024;
+/// Of a text in a longer one, so many characters are shown.
 const SHOWN_CHARACTERS: usize = 2_000;
-/// Of a list, so many items are shown.
-const SHOWN_ITEMS: usize = 50;
-/// Of a text in a list, so many characters are shown.
-const SHOWN_OF_ITEM: usize = 200;
+/// Of a list in a longer one, so many items are shown: more than a mail has recipients.
+const SHOWN_ITEMS: usize = 1_000;
+/// Of a text in such a list, so many characters are shown: the longest mail address.
+const SHOWN_OF_ITEM: usize = 320;
 
 /// Asks people whether an action may be carried out.
 pub(super) struct Permission {
     question: Question,
+    need: Need,
     request_hash: String,
 }
 
 impl Permission {
-    /// The approvers are shown what is going to be done.
+    /// The approvers are shown what is going to be done, and with whose account.
     pub(super) fn of(call: &ActionCall, approvers: &Approvers) -> Self {
         let request_hash = call.request_hash();
         let asked = AskedAction {
             name: call.action.name.to_owned(),
             input: shown(&call.input).into(),
             request_hash: request_hash.clone(),
+            account: None,
         };
         Self {
+            need: Need::of(call),
             question: Question::about(call.action.title, asked, approvers.clone()),
             request_hash,
         }
@@ -52,7 +58,9 @@ impl Effect for Permission {
 
     /// Approved is what people were asked, and nothing else.
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
-        let approval = self.question.decide(state, call).await?;
+        let account = self.need.find(&state.store, &call.execution.org_id).await?;
+        let question = self.question.clone().with(account);
+        let approval = question.decide(state, call).await?;
         let asked = approval.action.map(|action| action.request_hash);
         let failure = match approval.status {
             ApprovalStatus::Pending => return Err(Stop::Pending(approval.expires_at)),
@@ -75,8 +83,12 @@ impl Effect for Permission {
     }
 }
 
-/// An input for people: what is cut tells how much is missing.
+/// An input for people. They are to see all that they approve; of what is too long, what is cut
+/// tells how much is missing.
 fn shown(input: &Value) -> Value {
+    if Extent::of(input).bytes <= SHOWN_WHOLE {
+        return input.clone();
+    }
     let fields = input.as_object().into_iter().flatten();
     let fields: Map<String, Value> = fields
         .map(|(name, value)| (name.clone(), shown_field(value)))
@@ -118,21 +130,23 @@ mod tests {
 
     #[test]
     fn what_is_long_is_cut_and_tells_so() {
-        let to: Vec<String> = (0..53).map(|n| format!("{n}@example.com")).collect();
-        let input = json!({ "text": "ä".repeat(2_003), "to": to, "amount": 5, "rows": [[1, "a"]] });
+        let to: Vec<String> = (0..1_003).map(|n| format!("{n}@example.com")).collect();
+        let text = "ä".repeat(40_000);
+        let input = json!({ "text": text, "to": to, "amount": 5, "rows": [[1, "a"]] });
         let shown = shown(&input);
-        let text = format!("{}… (3 more characters)", "ä".repeat(2_000));
+        let text = format!("{}… (38000 more characters)", "ä".repeat(2_000));
         assert_eq!(shown["text"], json!(text));
-        assert_eq!(shown["to"].as_array().unwrap().len(), 51);
-        assert_eq!(shown["to"][49], "49@example.com");
-        assert_eq!(shown["to"][50], "… (3 more)");
+        assert_eq!(shown["to"].as_array().unwrap().len(), 1_001);
+        assert_eq!(shown["to"][999], "999@example.com");
+        assert_eq!(shown["to"][1_000], "… (3 more)");
         assert_eq!(shown["amount"], 5);
         assert_eq!(shown["rows"], r#"[[1,"a"]]"#);
     }
 
     #[test]
     fn what_fits_is_shown_as_it_is() {
-        let input = json!({ "text": "x".repeat(2_000), "to": ["a".repeat(200)], "flag": true });
+        let to: Vec<String> = (0..500).map(|n| format!("{n}@example.com")).collect();
+        let input = json!({ "text": "x".repeat(20_000), "to": to, "rows": [[1]], "flag": true });
         assert_eq!(shown(&input), input);
     }
 }

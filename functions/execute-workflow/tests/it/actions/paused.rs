@@ -16,13 +16,19 @@ use shared::{
 use super::{COMMENT, app, comment};
 use crate::app::{App, org_id, trigger};
 
-async fn integrate(app: &App, id: &str, service: IntegrationService, status: IntegrationStatus) {
+pub(super) async fn integrate(
+    app: &App,
+    id: &str,
+    service: IntegrationService,
+    status: IntegrationStatus,
+) {
     let integration = Integration {
         id: id.parse().unwrap(),
         org_id: org_id(),
         owner_uid: Uid::parse("u1").unwrap(),
         service,
         account_label: "a".to_owned(),
+        is_of_key: false,
         credentials: "sealed".into(),
         status,
         error_cause: None,

@@ -2,11 +2,14 @@
 
 use http::StatusCode;
 use shared::{
-    models::{Approval, ApprovalStatus, Execution, Mock, Role, StartOptions},
+    models::{
+        Approval, ApprovalStatus, Execution, IntegrationService, IntegrationStatus, Mock, Role,
+        StartOptions,
+    },
     store::{Versioned, approvals, decode},
 };
 
-use super::*;
+use super::{paused::integrate, *};
 use crate::{app::trigger, kills::killed_after};
 
 const MAIL: &str = "google.gmail.send";
@@ -84,6 +87,54 @@ async fn nothing_is_done_before_people_let_it() {
     assert_eq!(step.status, StepStatus::Succeeded);
     assert_eq!(step.intent.idempotency_key, calls[0].idempotency_key);
     assert_eq!(execution.budget.used_steps, 3);
+}
+
+#[tokio::test]
+async fn the_account_that_people_were_shown_is_the_one_it_is_done_with() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let app = app(&actions, MAIL, mail(json!({}))).await;
+    integrate(
+        &app,
+        "shown",
+        IntegrationService::Google,
+        IntegrationStatus::Connected,
+    )
+    .await;
+    app.run(payload()).await;
+    let asked = approval(&app).await.value.action.unwrap().account.unwrap();
+    assert_eq!(
+        (asked.integration_id.as_str(), &*asked.label),
+        ("shown", "a")
+    );
+    // Another account is connected before people decide.
+    integrate(
+        &app,
+        "other",
+        IntegrationService::Google,
+        IntegrationStatus::Connected,
+    )
+    .await;
+    decide(&app, ApprovalStatus::Approved).await;
+    app.settle().await;
+    let used = actions.calls().remove(0).integration_id.unwrap();
+    assert_eq!(used.as_str(), "shown");
+}
+
+#[tokio::test]
+async fn no_account_is_shown_where_it_is_not_clear_which() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let app = app(&actions, MAIL, mail(json!({}))).await;
+    for id in ["one", "two"] {
+        integrate(
+            &app,
+            id,
+            IntegrationService::Google,
+            IntegrationStatus::Connected,
+        )
+        .await;
+    }
+    app.run(payload()).await;
+    assert_eq!(approval(&app).await.value.action.unwrap().account, None);
 }
 
 #[tokio::test]
@@ -336,7 +387,9 @@ async fn what_would_happen_again_is_done_at_most_once_whenever_the_worker_is_kil
         }
         if second.is_none() {
             let unknown = Some("unknown".to_owned());
-            assert_eq!(ends, BTreeSet::from([(None, 1), (unknown, 1)]));
+            // None when it was killed between the intent and the service.
+            let expected = [(None, 1), (unknown.clone(), 1), (unknown, 0)];
+            assert_eq!(ends, BTreeSet::from(expected));
         }
     }
 }

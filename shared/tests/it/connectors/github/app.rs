@@ -4,7 +4,7 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPub
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use shared::{
-    connectors::{Connectors, Credentials, Error, GithubApp},
+    connectors::{Connectors, Credentials, Error, GithubApp, Revocation},
     models::IntegrationService::Github,
     testing::FixedClock,
 };
@@ -115,7 +115,7 @@ async fn an_installation_that_gets_no_token_is_not_connected() {
         .check(&github_app())
         .await
         .unwrap_err();
-    assert!(matches!(error, Error::Forbidden { .. }), "{error:?}");
+    assert!(matches!(error, Error::Unauthorized), "{error:?}");
 }
 
 #[tokio::test]
@@ -153,10 +153,30 @@ async fn who_knows_only_the_numbers_of_an_app_gets_no_token_of_its() {
     let error = list(&connectors, &Credentials::GithubApp(other))
         .await
         .unwrap_err();
-    assert!(
-        matches!(error, Error::Rejected { status: 404, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Unauthorized), "{error:?}");
+}
+
+/// GitHub does not say that the key is bad, but nothing works until the owner has mended it: what
+/// is `Rejected` or `Forbidden` would leave the integration connected and nobody told.
+#[tokio::test]
+async fn an_app_that_was_uninstalled_or_suspended_is_refused_as_a_bad_key_is() {
+    for status in [403, 404] {
+        let server = MockServer::start().await;
+        answer(&server, "POST", TOKENS, ResponseTemplate::new(status)).await;
+        let connectors = connect_at(&server.uri(), &FixedClock::at(NOW));
+        let error = list(&connectors, &github_app()).await.unwrap_err();
+        assert!(matches!(error, Error::Unauthorized), "{status}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_of_new_tokens_is_no_matter_of_the_key() {
+    let server = MockServer::start().await;
+    let limited = ResponseTemplate::new(403).insert_header("retry-after", "7");
+    answer(&server, "POST", TOKENS, limited).await;
+    let connectors = connect_at(&server.uri(), &FixedClock::at(NOW));
+    let error = list(&connectors, &github_app()).await.unwrap_err();
+    assert!(matches!(error, Error::RateLimited { .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -190,14 +210,16 @@ async fn a_new_token_that_is_refused_is_not_replaced() {
 }
 
 #[tokio::test]
-async fn revoking_ends_the_token_in_memory() {
+async fn revoking_ends_the_token_in_memory_and_not_the_apps_key() {
     let server = server().await;
     let connectors = connect_at(&server.uri(), &FixedClock::at(NOW));
     let github = connectors.get(Github).unwrap();
-    github.revoke(&github_app()).await.unwrap();
+    let revoked = github.revoke(&github_app()).await.unwrap();
+    assert_eq!(revoked, Revocation::NotPossible);
     assert_eq!(server.received_requests().await.unwrap().len(), 0);
     list(&connectors, &github_app()).await.unwrap();
-    github.revoke(&github_app()).await.unwrap();
+    let revoked = github.revoke(&github_app()).await.unwrap();
+    assert_eq!(revoked, Revocation::NotPossible);
     let sent = server.received_requests().await.unwrap();
     let last = sent.last().unwrap();
     assert_eq!(

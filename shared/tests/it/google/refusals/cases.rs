@@ -15,31 +15,23 @@ pub(super) struct Case {
     /// Calls before, which find nothing.
     pub(super) before: Option<&'static str>,
     pub(super) is_read: bool,
-    /// Without this scope it is refused.
-    pub(super) scope: &'static str,
 }
 
 impl Case {
-    fn read(action: &'static str, method: &'static str, scope: &'static str, input: Value) -> Self {
+    fn read(action: &'static str, method: &'static str, input: Value) -> Self {
         Self {
             action,
             input,
             method,
             before: None,
             is_read: true,
-            scope,
         }
     }
 
-    fn write(
-        action: &'static str,
-        method: &'static str,
-        scope: &'static str,
-        input: Value,
-    ) -> Self {
+    fn write(action: &'static str, method: &'static str, input: Value) -> Self {
         Self {
             is_read: false,
-            ..Self::read(action, method, scope, input)
+            ..Self::read(action, method, input)
         }
     }
 
@@ -79,19 +71,9 @@ fn mail() -> [Case; 3] {
     let send = "gmail.users.messages.send";
     let mail = json!({ "to": ["a@b.example"], "subject": "s", "text": "t" });
     [
-        Case::read(
-            "google.gmail.search",
-            MESSAGES,
-            "gmail.readonly",
-            json!({ "query": "q" }),
-        ),
-        Case::read(
-            "google.gmail.get",
-            get,
-            "gmail.readonly",
-            json!({ "messageId": "m" }),
-        ),
-        Case::write("google.gmail.send", send, "gmail.send", mail).after(MESSAGES),
+        Case::read("google.gmail.search", MESSAGES, json!({ "query": "q" })),
+        Case::read("google.gmail.get", get, json!({ "messageId": "m" })),
+        Case::write("google.gmail.send", send, mail).after(MESSAGES),
     ]
 }
 
@@ -101,13 +83,8 @@ fn times() -> [Case; 2] {
     let appointment = json!({ "summary": "s", "start": from, "end": to });
     let insert = "calendar.events.insert";
     [
-        Case::read(
-            "google.calendar.freebusy",
-            "calendar.freebusy.query",
-            "calendar",
-            span,
-        ),
-        Case::write("google.calendar.create", insert, "calendar", appointment),
+        Case::read("google.calendar.freebusy", "calendar.freebusy.query", span),
+        Case::write("google.calendar.create", insert, appointment),
     ]
 }
 
@@ -116,9 +93,9 @@ fn files() -> [Case; 3] {
     let file = json!({ "name": "n", "content": "c" });
     let document = json!({ "title": "t", "content": "c" });
     [
-        Case::read("google.drive.list", FILES, "drive.file", json!({})),
-        Case::write("google.drive.create", create, "drive.file", file).after(FILES),
-        Case::write("google.docs.create", create, "drive.file", document).after(FILES),
+        Case::read("google.drive.list", FILES, json!({})),
+        Case::write("google.drive.create", create, file).after(FILES),
+        Case::write("google.docs.create", create, document).after(FILES),
     ]
 }
 
@@ -128,7 +105,7 @@ fn cells() -> [Case; 2] {
     let cells = json!({ "spreadsheetId": "s", "range": "A1" });
     let rows = json!({ "spreadsheetId": "s", "range": "A1", "rows": [["a"]] });
     [
-        Case::read("google.sheets.read", get, "spreadsheets", cells),
-        Case::write("google.sheets.append", append, "spreadsheets", rows),
+        Case::read("google.sheets.read", get, cells),
+        Case::write("google.sheets.append", append, rows),
     ]
 }

@@ -1,39 +1,55 @@
 //! Google's published discovery documents: what a request may look like, who may send it, and what
 //! an answer looks like (<https://developers.google.com/discovery/v1/reference/apis>).
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a document that is not as expected fails the test"
+)]
+
+mod call;
+
 use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
+pub use call::{Call, RawRequest};
+
 const DOCUMENTS: [&str; 5] = [
-    include_str!("../../contracts/google/calendar.v3.json"),
-    include_str!("../../contracts/google/drive.v3.json"),
-    include_str!("../../contracts/google/gmail.v1.json"),
-    include_str!("../../contracts/google/oauth2.v2.json"),
-    include_str!("../../contracts/google/sheets.v4.json"),
+    include_str!("../../tests/contracts/google/calendar.v3.json"),
+    include_str!("../../tests/contracts/google/drive.v3.json"),
+    include_str!("../../tests/contracts/google/gmail.v1.json"),
+    include_str!("../../tests/contracts/google/oauth2.v2.json"),
+    include_str!("../../tests/contracts/google/sheets.v4.json"),
 ];
 
-/// All documents.
-pub(super) struct Discovery(Vec<Value>);
+/// The documents of Calendar, Drive, Gmail, Sheets and of the account.
+pub struct Discovery(Vec<Value>);
 
 /// A method of one of them.
 #[derive(Clone, Copy)]
-pub(super) struct Method<'a> {
+pub struct Method<'a> {
     document: &'a Value,
     spec: &'a Value,
 }
 
 /// A method that a request is for.
-pub(super) struct Route<'a> {
-    pub(super) method: Method<'a>,
+pub struct Route<'a> {
+    /// The method.
+    pub method: Method<'a>,
     /// Parameters in the path, decoded.
-    pub(super) path: BTreeMap<String, String>,
-    pub(super) is_upload: bool,
+    pub path: BTreeMap<String, String>,
+    /// Whether it is the method's path for uploads.
+    pub is_upload: bool,
 }
 
 impl Discovery {
-    pub(super) fn load() -> Self {
+    /// Reads them.
+    ///
+    /// # Panics
+    /// Panics when they are no JSON.
+    #[must_use]
+    pub fn load() -> Self {
         Self(
             DOCUMENTS
                 .map(|text| serde_json::from_str(text).unwrap())
@@ -48,11 +64,18 @@ impl Discovery {
         })
     }
 
-    pub(super) fn find(&self, id: &str) -> Method<'_> {
+    /// The method of that id: `gmail.users.messages.get`.
+    ///
+    /// # Panics
+    /// Panics when there is none.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Method<'_> {
         self.methods().find(|method| method.id() == id).unwrap()
     }
 
-    pub(super) fn route(&self, verb: &str, path: &str) -> Option<Route<'_>> {
+    /// The method that a request is for.
+    #[must_use]
+    pub fn route(&self, verb: &str, path: &str) -> Option<Route<'_>> {
         let with_verb = self
             .methods()
             .filter(|method| method.spec["httpMethod"] == verb);
@@ -74,7 +97,12 @@ impl Discovery {
 }
 
 impl<'a> Method<'a> {
-    pub(super) fn id(self) -> &'a str {
+    /// As `gmail.users.messages.get`.
+    ///
+    /// # Panics
+    /// Panics when its document has none.
+    #[must_use]
+    pub fn id(self) -> &'a str {
         self.spec["id"].as_str().unwrap()
     }
 
@@ -91,13 +119,18 @@ impl<'a> Method<'a> {
     }
 
     /// Whether a token with these scopes may call it.
-    pub(super) fn allows(self, scopes: &[&str]) -> bool {
+    ///
+    /// # Panics
+    /// Panics when its document tells no scopes.
+    #[must_use]
+    pub fn allows(self, scopes: &[&str]) -> bool {
         let mut allowed = self.spec["scopes"].as_array().unwrap().iter();
         allowed.any(|scope| scopes.contains(&scope.as_str().unwrap()))
     }
 
     /// What is wrong with the parameters of a request.
-    pub(super) fn check_parameters(
+    #[must_use]
+    pub fn check_parameters(
         self,
         path: &BTreeMap<String, String>,
         query: &[(String, String)],
@@ -133,7 +166,8 @@ impl<'a> Method<'a> {
     }
 
     /// What is wrong with the body of a request.
-    pub(super) fn check_request(self, body: &Value) -> Vec<String> {
+    #[must_use]
+    pub fn check_request(self, body: &Value) -> Vec<String> {
         match self.spec["request"]["$ref"].as_str() {
             Some(name) => self.check(name, body, true),
             None if body.is_null() => Vec::new(),
@@ -142,7 +176,11 @@ impl<'a> Method<'a> {
     }
 
     /// What is wrong with an answer.
-    pub(super) fn check_response(self, body: &Value) -> Vec<String> {
+    ///
+    /// # Panics
+    /// Panics when the method answers nothing.
+    #[must_use]
+    pub fn check_response(self, body: &Value) -> Vec<String> {
         let name = self.spec["response"]["$ref"].as_str().unwrap();
         self.check(name, body, false)
     }

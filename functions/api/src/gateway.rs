@@ -1,0 +1,38 @@
+//! OpenAI's chat completions and embeddings on top of Vision Cortex, so that its clients work
+//! unchanged (<https://platform.openai.com/docs/api-reference>).
+//!
+//! What cannot be kept is refused by the name of its field, not passed over.
+
+mod answer;
+mod chunk;
+mod embeddings;
+mod message;
+mod request;
+
+pub(crate) use self::{
+    answer::completion,
+    chunk::Chunks,
+    embeddings::{EmbeddingsBody, embeddings},
+    request::{Asked, CompletionBody},
+};
+
+use shared::llm::FinishReason;
+
+use crate::error::Problem;
+
+/// As OpenAI calls it.
+fn finish_reason(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop | FinishReason::Other => "stop",
+        FinishReason::Length => "length",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::ContentFilter => "content_filter",
+    }
+}
+
+fn refuse<T>(field: impl Into<String>, message: &str) -> Result<T, Problem> {
+    Err(Problem::new(field, message))
+}
+
+#[cfg(test)]
+mod tests;

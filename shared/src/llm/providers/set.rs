@@ -1,0 +1,110 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use reqwest::Client;
+use secrecy::SecretString;
+
+use super::{
+    ProviderName,
+    anthropic::{Anthropic, AnthropicConfig},
+    gemini::{Gemini, GeminiConfig},
+    openai::{OpenAi, OpenAiConfig},
+    vertex::{Vertex, VertexConfig},
+};
+use crate::{
+    config::{self, Env},
+    llm::SharedProvider,
+    service_identity::ServiceIdentity,
+};
+
+/// The providers that a service is configured for, and what is needed to call some of them with
+/// keys of organizations.
+#[derive(Clone)]
+pub struct Providers {
+    own: BTreeMap<ProviderName, SharedProvider>,
+    openai: OpenAiConfig,
+    anthropic: AnthropicConfig,
+    gemini: GeminiConfig,
+    client: Client,
+}
+
+impl Providers {
+    /// Reads the variables of all providers. Those without `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`,
+    /// `GEMINI_API_KEY`, `VERTEX_PROJECT` or `COMPATIBLE_BASE_URL` are not there; the first three
+    /// can be called with keys of organizations all the same.
+    ///
+    /// # Errors
+    /// Returns the first variable that is invalid or not allowed here.
+    pub fn load(
+        env: &Env,
+        client: Client,
+        identity: Arc<ServiceIdentity>,
+    ) -> Result<Self, config::Error> {
+        let key = |name: &str| SecretString::from(env.optional(name).unwrap_or_default());
+        let mut providers = Self {
+            own: BTreeMap::new(),
+            openai: OpenAiConfig::load_with_key(env, key("OPENAI_API_KEY"))?,
+            anthropic: AnthropicConfig::load_with_key(env, key("ANTHROPIC_API_KEY"))?,
+            gemini: GeminiConfig::load_with_key(env, key("GEMINI_API_KEY"))?,
+            client: client.clone(),
+        };
+        for (name, variable) in [
+            (ProviderName::Openai, "OPENAI_API_KEY"),
+            (ProviderName::Anthropic, "ANTHROPIC_API_KEY"),
+            (ProviderName::Gemini, "GEMINI_API_KEY"),
+        ] {
+            let is_set = env.optional(variable).is_some();
+            let provider = is_set.then(|| providers.with_key(name, &key(variable)));
+            let provider = provider.flatten().map(|provider| (name, provider));
+            providers.own.extend(provider);
+        }
+        if let Some(config) = VertexConfig::load_optional(env)? {
+            let vertex = Vertex::new(config, client.clone(), identity);
+            providers.insert(ProviderName::Vertex, Arc::new(vertex));
+        }
+        if let Some(config) = OpenAiConfig::load_compatible(env)? {
+            let compatible = OpenAi::new(config, client);
+            providers.insert(ProviderName::Compatible, Arc::new(compatible));
+        }
+        Ok(providers)
+    }
+
+    /// Puts a provider in, instead of the one that there may be.
+    pub fn insert(&mut self, name: ProviderName, provider: SharedProvider) {
+        self.own.insert(name, provider);
+    }
+
+    /// A provider with our own key, if there is one.
+    #[must_use]
+    pub fn get(&self, name: ProviderName) -> Option<SharedProvider> {
+        self.own.get(&name).cloned()
+    }
+
+    /// A provider with an organization's key, at the same address as ours: none for those that take
+    /// no keys of others. It is cheap to make.
+    #[must_use]
+    pub fn with_key(&self, name: ProviderName, key: &SecretString) -> Option<SharedProvider> {
+        let (api_key, client) = (key.clone(), self.client.clone());
+        match name {
+            ProviderName::Openai => {
+                let config = self.openai.clone();
+                Some(Arc::new(OpenAi::new(
+                    OpenAiConfig { api_key, ..config },
+                    client,
+                )))
+            }
+            ProviderName::Anthropic => {
+                let config = self.anthropic.clone();
+                let config = AnthropicConfig { api_key, ..config };
+                Some(Arc::new(Anthropic::new(config, client)))
+            }
+            ProviderName::Gemini => {
+                let config = self.gemini.clone();
+                Some(Arc::new(Gemini::new(
+                    GeminiConfig { api_key, ..config },
+                    client,
+                )))
+            }
+            ProviderName::Vertex | ProviderName::Compatible => None,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Whoever fails again and again is left alone.
+
+use super::*;
+
+const TEN: Duration = Duration::from_secs(10);
+
+fn pause() -> Duration {
+    TEN - Duration::from_millis(1)
+}
+
+/// Whether the only candidate may be asked; what comes of it.
+fn ask(router: &Router, outcome: Result<(), Error>) -> bool {
+    let mut attempts = router.attempts(&steps(&[&[("a", 1)]]), "k");
+    let Some(attempt) = attempts.next() else {
+        return false;
+    };
+    match outcome {
+        Ok(()) => attempt.succeed(),
+        Err(error) => attempt.fail(&error),
+    }
+    true
+}
+
+fn broken() -> Router {
+    let router = Router::default();
+    for _ in 0..5 {
+        assert!(ask(&router, Err(unavailable())));
+    }
+    router
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_failures_in_a_row_are_too_many() {
+    let router = Router::default();
+    for _ in 0..4 {
+        assert!(ask(&router, Err(unavailable())));
+    }
+    assert!(ask(&router, Ok(())));
+    for _ in 0..5 {
+        assert!(ask(&router, Err(unavailable())));
+    }
+    assert!(!ask(&router, Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_call_tries_and_the_others_wait_for_it() {
+    let router = broken();
+    tokio::time::advance(pause()).await;
+    assert!(!ask(&router, Ok(())));
+    tokio::time::advance(TEN - pause()).await;
+    let route = steps(&[&[("a", 1)]]);
+    let probe = router.attempts(&route, "k").next().unwrap();
+    assert!(!ask(&router, Ok(())));
+    probe.succeed();
+    assert!(ask(&router, Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_try_that_fails_doubles_the_pause_up_to_five_minutes() {
+    let router = broken();
+    let mut waited = TEN;
+    for seconds in [20, 40, 80, 160, 300, 300] {
+        tokio::time::advance(waited).await;
+        assert!(ask(&router, Err(unavailable())));
+        waited = Duration::from_secs(seconds);
+        tokio::time::advance(waited - Duration::from_millis(1)).await;
+        assert!(!ask(&router, Ok(())), "{seconds}");
+        waited = Duration::from_millis(1);
+    }
+    tokio::time::advance(waited).await;
+    assert!(ask(&router, Ok(())));
+    for _ in 0..5 {
+        assert!(ask(&router, Err(unavailable())));
+    }
+    tokio::time::advance(TEN).await;
+    assert!(ask(&router, Ok(())), "a success begins anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_asks_for_a_pause_has_it_at_once() {
+    let router = Router::default();
+    let retry_after = Some(Duration::from_secs(7));
+    assert!(ask(&router, Err(Error::RateLimited { retry_after })));
+    tokio::time::advance(Duration::from_millis(6_999)).await;
+    assert!(!ask(&router, Ok(())));
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert!(ask(&router, Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_of_requests_do_not_count() {
+    let router = Router::default();
+    for _ in 0..20 {
+        assert!(ask(&router, Err(refused())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_goes_away_leaves_the_try_to_the_next() {
+    let router = broken();
+    tokio::time::advance(TEN).await;
+    let route = steps(&[&[("a", 1)]]);
+    drop(router.attempts(&route, "k").next().unwrap());
+    assert!(ask(&router, Ok(())));
+    assert!(ask(&router, Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_on_what_was_before_changes_nothing() {
+    let router = Router::default();
+    let route = steps(&[&[("a", 1)]]);
+    let late = router.attempts(&route, "k").next().unwrap();
+    for _ in 0..5 {
+        assert!(ask(&router, Err(unavailable())));
+    }
+    late.succeed();
+    assert!(!ask(&router, Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_candidate_is_asked_instead_and_others_are_not_blamed() {
+    let router = broken();
+    let route = steps(&[&[("a", 1)], &[("b", 1)]]);
+    assert_eq!(order_of(&router, &route, "k"), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_nobody_is_left_it_is_told_when_to_come_back() {
+    let router = broken();
+    tokio::time::advance(Duration::from_secs(4)).await;
+    let mut attempts = router.attempts(&steps(&[&[("a", 1)]]), "k");
+    assert!(attempts.next().is_none());
+    let error = attempts.none_left();
+    assert!(
+        matches!(&error, Error::Unavailable { retry_after: Some(left), .. } if *left == Duration::from_secs(6)),
+        "{error:?}"
+    );
+}
