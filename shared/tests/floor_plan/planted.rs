@@ -78,7 +78,7 @@ fn each_floor_is_held() {
         ("audit", "auth"),
         ("outbox", "audit"),
         ("provision", "quota"),
-        ("quota", "outbox"),
+        ("quota", "vault"),
         ("events", "store"),
         ("auth", "http"),
     ] {

@@ -40,7 +40,7 @@ impl Adapter {
 
     pub(crate) fn server<T>(&self, act: impl FnOnce(&mut RedisServer) -> T) -> T {
         match self {
-            Self::Firestore => panic!("there is no server"),
+            Self::Firestore => unreachable!("there is no server"),
             Self::Redis(server) => act(&mut server.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }

@@ -91,7 +91,7 @@ impl Fixture {
                     percent,
                     period,
                 } => format!("{uid} {limit} {percent} {period}"),
-                other => panic!("{other:?}"),
+                other => unreachable!("{other:?}"),
             })
             .collect();
         alerts.sort();

@@ -4,9 +4,10 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures::{future::join_all, poll};
 use shared::{
+    clock::Clock,
     ids::{OrgId, RecordId},
     llm::Usage,
-    models::{Limits, TokenQuota, UsageEntry, UsageState, Use},
+    models::{Limits, Timestamp, TokenQuota, UsageEntry, UsageState, Use},
     quota::{Error, SharedAdmissions, admissions::Admission},
     store::{Store, organizations},
     testing::{FixedClock, MemoryDb, killed_after, memory_store},
@@ -72,7 +73,7 @@ impl Fixture {
     }
 
     fn entry(&self, key: &str) -> UsageEntry {
-        let now = jiff::Timestamp::from(shared::clock::Clock::now(&self.clock)).into();
+        let now = Timestamp::from(self.clock.now());
         UsageEntry {
             id: RecordId::parse(key).unwrap(),
             org_id: self.org_id.clone(),
