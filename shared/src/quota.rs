@@ -16,7 +16,7 @@ pub use admissions::{AdmissionConfig, Admissions, SharedAdmissions};
 pub use agents::{allows_memory, deploy_agent_slot, release_agent, reserve_agent};
 pub use budget::percent_of_limit;
 pub use error::{Error, Resource};
-pub use metered::{Answer, Call, MeteredLlm, MeteredStream, Upstream};
+pub use metered::{Answer, Call, MeteredLlm, MeteredStream};
 pub use routing::Routing;
 pub use tiers::Plan;
 

@@ -38,12 +38,16 @@ export class FrontEnd {
     return user.uid;
   }
 
+  idToken() {
+    return this.auth.currentUser.getIdToken();
+  }
+
   /** Calls the REST API below `/api/v1`. */
   async call(method, path, body) {
     const response = await fetch(`${this.apiUrl}/api/v1${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${await this.auth.currentUser.getIdToken()}`,
+        authorization: `Bearer ${await this.idToken()}`,
         ...(body && { 'content-type': 'application/json' }),
       },
       body: body && JSON.stringify(body),

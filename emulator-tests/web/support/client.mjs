@@ -39,6 +39,10 @@ export class Client {
     return this.#run('call', method, path, body);
   }
 
+  idToken() {
+    return this.#run('idToken');
+  }
+
   deployAgent(agentId) {
     return this.#run('deployAgent', agentId);
   }

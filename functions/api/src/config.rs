@@ -5,7 +5,8 @@ use shared::{
     crypto::MacConfig,
     http::cors_origins,
     invitation::AppUrl,
-    llm::providers::openai::DEFAULT_MODEL,
+    llm::providers::{ProvidersConfig, openai::DEFAULT_MODEL},
+    quota::AdmissionConfig,
     storage::BucketConfig,
     vault::VaultConfig,
 };
@@ -24,6 +25,10 @@ pub struct Config {
     /// `LLM_DEFAULT_MODEL`: the model of agents made without one; default [`DEFAULT_MODEL`], and
     /// to be set as it is for `execute-workflow`.
     pub default_model: String,
+    /// Which models can be asked.
+    pub providers: ProvidersConfig,
+    /// How calls of models are admitted.
+    pub admission: AdmissionConfig,
     /// What opens credentials and calls connected services, if credentials have a key.
     pub vault: Option<VaultConfig>,
     /// `APP_URL`: where users come back to from a consent.
@@ -46,6 +51,8 @@ impl Config {
             service,
             cors_origins: cors_origins(env)?,
             default_model: env.parsed("LLM_DEFAULT_MODEL", DEFAULT_MODEL.to_owned())?,
+            providers: ProvidersConfig::new(env),
+            admission: AdmissionConfig::load(env)?,
             vault: VaultConfig::load_optional(env)?,
             app_url: AppUrl::load(env)?,
             artifacts: BucketConfig::load_optional(env, "ARTIFACTS_BUCKET", "ARTIFACTS_DIR")?,

@@ -43,6 +43,7 @@ use shared::{
     identity::{Accounts, IdentityToolkit},
     invitation::Tokens,
     models::{SystemPrincipal, Timestamp},
+    quota::{MeteredLlm, Routing},
     storage::{Bucket, BucketConfig},
     store::{Store, firestore::Firestore},
     vault::Vault,
@@ -69,6 +70,7 @@ pub struct AppState {
     authenticator: Authenticator,
     default_model: String,
     hub: Hub,
+    llm: Option<MeteredLlm>,
     artifacts: Option<Arc<dyn Bucket>>,
     edge: EdgeConfig,
 }
@@ -93,8 +95,10 @@ impl AppState {
             Ok::<_, StartError>(vault)
         });
         let vault = vault.transpose()?;
+        let llm = llm(&config, &store, &clock)?;
         let state = Self::with_ports(config, store, verifier, accounts, clock);
-        Ok(state.with_artifacts(artifacts).with_vault(vault))
+        let state = state.with_artifacts(artifacts).with_vault(vault);
+        Ok(state.with_llm(llm))
     }
 
     /// The state with what connects outside services, if credentials have a key.
@@ -102,6 +106,12 @@ impl AppState {
     pub fn with_vault(mut self, vault: Option<Vault>) -> Self {
         self.hub.vault = vault;
         self
+    }
+
+    /// The state with the models that can be asked, if there are any.
+    #[must_use]
+    pub fn with_llm(self, llm: Option<MeteredLlm>) -> Self {
+        Self { llm, ..self }
     }
 
     /// The state with the place where runs keep what is too large for a document, if there is one.
@@ -144,6 +154,7 @@ impl AppState {
             authenticator,
             default_model: config.default_model,
             hub,
+            llm: None,
             artifacts: None,
             edge,
         }
@@ -163,6 +174,23 @@ pub enum StartError {
     /// The address of a service that can be connected.
     #[error(transparent)]
     Vault(#[from] shared::config::Error),
+}
+
+/// The models that can be asked, if there is a provider.
+fn llm(
+    config: &Config,
+    store: &Store,
+    clock: &SharedClock,
+) -> Result<Option<MeteredLlm>, StartError> {
+    let Some(providers) = config.providers.providers(client()?)? else {
+        return Ok(None);
+    };
+    let (store, clock) = (store.clone(), clock.clone());
+    let admissions = config.admission.admissions(store.clone(), clock.clone())?;
+    let llm = MeteredLlm::routed(Routing::new(providers), store, clock);
+    Ok(Some(
+        llm.with_admissions(admissions, config.admission.is_off),
+    ))
 }
 
 impl FromRef<AppState> for Authenticator {

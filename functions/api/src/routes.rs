@@ -14,6 +14,7 @@ mod idempotency_key;
 mod integrations;
 mod invitations;
 mod lines;
+mod llm;
 mod members;
 mod nodes;
 mod optional_json;
@@ -66,6 +67,7 @@ pub const ROUTES: &[&[Route]] = &[
     EXECUTIONS,
     APPROVALS,
     integrations::ROUTES,
+    llm::ROUTES,
     AUDIT,
 ];
 

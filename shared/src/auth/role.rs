@@ -37,6 +37,8 @@ const EDITORS: &[Role] = &[Role::Admin, Role::User];
 const ADMINS: &[Role] = &[Role::Admin];
 
 actions! {
+    /// Ask models as with OpenAI's API.
+    AskModels: EDITORS;
     /// See agents.
     ReadAgents: MEMBERS;
     /// Make an agent.

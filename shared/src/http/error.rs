@@ -8,7 +8,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{audit, auth, events, provision, queue, quota, retry::Transient, store};
+use crate::{audit, auth, events, llm, provision, queue, quota, retry::Transient, store};
 
 /// The registry of error codes: Google's canonical codes in lower case
 /// (<https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>).
@@ -66,6 +66,9 @@ impl Code {
         }
     }
 }
+
+/// When to come again where nobody says.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What an error about the body as a whole names as its field.
 pub(super) const BODY: &str = "body";
@@ -141,7 +144,7 @@ impl ApiError {
     pub fn unavailable(error: &(dyn StdError + 'static)) -> Self {
         tracing::warn!(error.chain = %Chain(error), "a dependency is unavailable");
         Self::new(Code::Unavailable, "the service is unavailable, try again")
-            .with_retry_after(Duration::from_secs(1))
+            .with_retry_after(PAUSE)
     }
 
     /// Replaces the details.
@@ -279,8 +282,29 @@ impl From<quota::Error> for ApiError {
             }
             quota::Error::UnknownOrganization => Self::not_found("organization"),
             quota::Error::SwitchedOff => Self::new(Code::FailedPrecondition, error.to_string()),
+            quota::Error::UnknownModel(_) => {
+                Self::invalid_field("model", "is no model with a price")
+            }
+            quota::Error::Llm(error) => Self::from_llm(error),
             _ if error.is_transient() => Self::unavailable(&error),
             _ => Self::internal(&error),
+        }
+    }
+}
+
+impl ApiError {
+    /// What is wrong with the request is told; what is wrong with our account at the provider is
+    /// nobody's business.
+    fn from_llm(error: &llm::Error) -> Self {
+        match error {
+            llm::Error::InvalidRequest { .. }
+            | llm::Error::ContextTooLong
+            | llm::Error::ContentPolicy => Self::new(Code::InvalidArgument, error.to_string()),
+            llm::Error::RateLimited { retry_after } => {
+                let limited = Self::new(Code::ResourceExhausted, error.to_string());
+                limited.with_retry_after(retry_after.unwrap_or(PAUSE))
+            }
+            _ => Self::unavailable(error),
         }
     }
 }

@@ -200,6 +200,7 @@ pub mod can {
     }
 
     permissions!(
+        AskModels,
         ReadAgents,
         CreateAgent,
         UpdateAgent,

@@ -1,6 +1,6 @@
 //! What models cost, as versioned data.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use serde::Deserialize;
 
@@ -93,6 +93,13 @@ pub fn find_at(provider: ProviderName, model: &str, day: &str) -> Option<Price> 
 pub(super) fn needs_responses(model: &str) -> bool {
     let mut prices = LIST.iter();
     prices.any(|price| price.model == model && price.api == Api::Responses)
+}
+
+/// All models that have a price, each once, with the provider that the list names first.
+pub fn models() -> impl Iterator<Item = (&'static str, ProviderName)> {
+    let mut known = BTreeSet::new();
+    let new = LIST.iter().filter(move |price| known.insert(&price.model));
+    new.map(|price| (price.model.as_str(), price.provider))
 }
 
 /// Whether a model has a price at all.

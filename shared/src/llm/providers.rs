@@ -13,4 +13,4 @@ pub mod vertex;
 
 pub use name::ProviderName;
 pub use retrying::Retrying;
-pub use set::Providers;
+pub use set::{Providers, ProvidersConfig};

@@ -69,7 +69,7 @@ impl Router {
 
 impl Attempts {
     /// The next candidate that may be asked now.
-    pub fn next(&mut self) -> Option<Attempt> {
+    pub fn next_turn(&mut self) -> Option<Attempt> {
         for candidate in self.order.by_ref() {
             let mut breakers = self.router.breakers();
             let breaker = breakers.entry(candidate.clone()).or_default();

@@ -75,24 +75,12 @@ pub struct MeteredLlm {
 
 /// Who is asked.
 #[derive(Clone)]
-pub enum Upstream {
+enum Upstream {
     /// One provider, whatever the model.
     One(SharedProvider),
     /// Whoever a route names. Each attempt of a call has an admission and an entry in the ledger of
     /// its own.
-    Routed(Routing),
-}
-
-impl From<SharedProvider> for Upstream {
-    fn from(provider: SharedProvider) -> Self {
-        Self::One(provider)
-    }
-}
-
-impl From<Routing> for Upstream {
-    fn from(routing: Routing) -> Self {
-        Self::Routed(routing)
-    }
+    Routed(Box<Routing>),
 }
 
 /// A stream whose caller has gone.
@@ -108,10 +96,19 @@ struct Admitted {
 }
 
 impl MeteredLlm {
-    /// Metered access to providers, admitted by the quota documents.
+    /// Metered access to one provider, whatever the model, admitted by the quota documents.
     #[must_use]
-    pub fn new(upstream: impl Into<Upstream>, store: Store, clock: SharedClock) -> Self {
-        let upstream = upstream.into();
+    pub fn new(provider: SharedProvider, store: Store, clock: SharedClock) -> Self {
+        Self::to(Upstream::One(provider), store, clock)
+    }
+
+    /// Metered access to the providers that routes name, admitted by the quota documents.
+    #[must_use]
+    pub fn routed(routing: Routing, store: Store, clock: SharedClock) -> Self {
+        Self::to(Upstream::Routed(Box::new(routing)), store, clock)
+    }
+
+    fn to(upstream: Upstream, store: Store, clock: SharedClock) -> Self {
         let admissions = FirestoreAdmissions::new(store.clone(), clock.clone());
         Self {
             upstream,
@@ -143,15 +140,7 @@ impl MeteredLlm {
     /// model is asked, [`Error::Llm`] when it does not answer, [`Error::Store`] when the call
     /// cannot be booked.
     pub async fn chat(&self, call: &Call) -> Result<Answer, Error> {
-        self.ask(call, async |attempt, call| {
-            let ceiling = Usage::ceiling(&call.request);
-            let admitted = self.admit(attempt, call, &ceiling, false).await?;
-            let response = attempt.provider.chat(&call.request);
-            let response = attempt.in_time(response).await;
-            self.end(&admitted, response, |response| response.usage)
-                .await
-        })
-        .await
+        self.ask(call, Self::chat_at).await
     }
 
     /// Asks the model and tells the answer as it comes. What was used is booked before the last
@@ -160,15 +149,7 @@ impl MeteredLlm {
     /// # Errors
     /// As [`MeteredLlm::chat`]; what goes wrong after the answer has begun is in the stream.
     pub async fn stream(&self, call: &Call) -> Result<MeteredStream, Error> {
-        self.ask(call, async |attempt, call| {
-            let ceiling = Usage::ceiling(&call.request);
-            let admitted = self.admit(attempt, call, &ceiling, true).await?;
-            match attempt.begin(&call.request).await {
-                Ok(deltas) => Ok(MeteredStream::new(self.clone(), admitted, deltas)),
-                Err(error) => Err(self.fail(&admitted, error).await),
-            }
-        })
-        .await
+        self.ask(call, Self::stream_at).await
     }
 
     /// Places texts in a model's space, on the same terms as [`MeteredLlm::chat`].
@@ -179,15 +160,7 @@ impl MeteredLlm {
         &self,
         call: &Call<EmbeddingRequest>,
     ) -> Result<Answer<EmbeddingResponse>, Error> {
-        self.ask(call, async |attempt, call| {
-            let ceiling = Usage::embedding_ceiling(&call.request);
-            let admitted = self.admit(attempt, call, &ceiling, false).await?;
-            let response = attempt.provider.embed(&call.request);
-            let response = attempt.in_time(response).await;
-            self.end(&admitted, response, |response| response.usage)
-                .await
-        })
-        .await
+        self.ask(call, Self::embed_at).await
     }
 
     /// The most that a call can use.
@@ -232,6 +205,37 @@ impl MeteredLlm {
                 tracing::warn!(usage.id = %booked.id, error, "stream left to be estimated");
             }
         }
+    }
+
+    async fn chat_at(self, attempt: Attempt, call: Call) -> Result<Answer, Error> {
+        let ceiling = Usage::ceiling(&call.request);
+        let admitted = self.admit(&attempt, &call, &ceiling, false).await?;
+        let response = attempt.provider.chat(&call.request);
+        let response = attempt.in_time(response).await;
+        self.end(&admitted, response, |response| response.usage)
+            .await
+    }
+
+    async fn stream_at(self, attempt: Attempt, call: Call) -> Result<MeteredStream, Error> {
+        let ceiling = Usage::ceiling(&call.request);
+        let admitted = self.admit(&attempt, &call, &ceiling, true).await?;
+        match attempt.begin(&call.request).await {
+            Ok(deltas) => Ok(MeteredStream::new(self, admitted, deltas)),
+            Err(error) => Err(self.fail(&admitted, error).await),
+        }
+    }
+
+    async fn embed_at(
+        self,
+        attempt: Attempt,
+        call: Call<EmbeddingRequest>,
+    ) -> Result<Answer<EmbeddingResponse>, Error> {
+        let ceiling = Usage::embedding_ceiling(&call.request);
+        let admitted = self.admit(&attempt, &call, &ceiling, false).await?;
+        let response = attempt.provider.embed(&call.request);
+        let response = attempt.in_time(response).await;
+        self.end(&admitted, response, |response| response.usage)
+            .await
     }
 
     async fn admit<R: Request>(

@@ -1,6 +1,7 @@
 //! `CreateEmbeddingRequest` and `CreateEmbeddingResponse`.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use garde::Validate;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 use shared::llm::{EmbeddingRequest, EmbeddingResponse};
@@ -12,8 +13,9 @@ use crate::error::Problem;
 const MAX_INPUTS: usize = 2_048;
 
 /// What a client sends.
-#[derive(Deserialize)]
+#[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
 pub(crate) struct EmbeddingsBody {
     model: String,
     input: Input,

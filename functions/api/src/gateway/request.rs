@@ -1,5 +1,6 @@
 //! `CreateChatCompletionRequest`.
 
+use garde::Validate;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 use shared::llm::{ChatRequest, OutputFormat, Tool, ToolChoice};
@@ -21,8 +22,9 @@ const MAX_TOOLS: usize = 128;
 
 /// What a client sends. What changes nothing that models say is taken and passed over; `only` what
 /// is said in its place is taken of the rest.
-#[derive(Deserialize)]
+#[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
 pub(crate) struct CompletionBody {
     model: String,
     messages: Vec<MessageBody>,

@@ -110,32 +110,32 @@ fn tools_formats_and_limits_are_read() {
     assert_eq!(request.output, format);
 }
 
+fn assert_refused(rows: impl IntoIterator<Item = (Value, &'static str)>) {
+    for (more, field) in rows {
+        assert_eq!(field_of(more), field);
+    }
+}
+
 #[test]
-fn what_is_not_taken_is_refused_by_the_name_of_its_field() {
-    let user = |content: Value| json!([{ "role": "user", "content": content }]);
+fn messages_that_cannot_be_kept_are_refused_by_their_field() {
+    let user = |content: Value| json!({ "messages": [{ "role": "user", "content": content }] });
     let image = |url: &str| json!([{ "type": "image_url", "image_url": { "url": url } }]);
     let tool = json!({ "role": "tool", "tool_call_id": "c9", "content": "x" });
-    let function = |name: &str| json!([{ "type": "function", "function": { "name": name } }]);
-    let schema = |value: Value| json!({ "type": "json_schema", "json_schema": value });
-    for (more, field) in [
+    let system = json!({ "role": "system", "content": image("https://e.com/") });
+    let address = "messages[0].content[0].image_url.url";
+    assert_refused([
         (json!({ "messages": [] }), "messages"),
-        (
-            json!({ "messages": user(json!("")) }),
-            "messages[0].content",
-        ),
-        (
-            json!({ "messages": user(image("http://example.com/a.png")) }),
-            "messages[0].content[0].image_url.url",
-        ),
-        (
-            json!({ "messages": user(image("data:image/svg+xml;base64,AA")) }),
-            "messages[0].content[0].image_url.url",
-        ),
+        (user(json!("")), "messages[0].content"),
+        (user(image("http://example.com/a.png")), address),
+        (user(image("data:image/svg+xml;base64,AA")), address),
         (json!({ "messages": [tool] }), "messages[0].tool_call_id"),
-        (
-            json!({ "messages": [{ "role": "system", "content": image("https://e.com/") }] }),
-            "messages[0].content",
-        ),
+        (json!({ "messages": [system] }), "messages[0].content"),
+    ]);
+}
+
+#[test]
+fn settings_that_cannot_be_kept_are_refused_by_their_field() {
+    assert_refused([
         (json!({ "n": 2 }), "n"),
         (json!({ "max_tokens": 0 }), "max_tokens"),
         (
@@ -153,6 +153,18 @@ fn what_is_not_taken_is_refused_by_the_name_of_its_field() {
             "parallel_tool_calls",
         ),
         (json!({ "service_tier": "flex" }), "service_tier"),
+    ]);
+}
+
+#[test]
+fn tools_and_formats_that_cannot_be_kept_are_refused_by_their_field() {
+    let function = |name: &str| json!([{ "type": "function", "function": { "name": name } }]);
+    let named = json!({ "type": "function", "function": { "name": "x" } });
+    let schema = |value: Value| {
+        let format = json!({ "type": "json_schema", "json_schema": value });
+        json!({ "response_format": format })
+    };
+    assert_refused([
         (json!({ "tools": [{ "type": "custom" }] }), "tools[0]"),
         (
             json!({ "tools": function("a b") }),
@@ -160,21 +172,16 @@ fn what_is_not_taken_is_refused_by_the_name_of_its_field() {
         ),
         (json!({ "tool_choice": "required" }), "tool_choice"),
         (json!({ "tool_choice": "any" }), "tool_choice"),
+        (json!({ "tool_choice": named }), "tool_choice"),
         (
-            json!({ "tool_choice": { "type": "function", "function": { "name": "x" } } }),
-            "tool_choice",
-        ),
-        (
-            json!({ "response_format": schema(json!({ "name": "a b", "schema": {} })) }),
+            schema(json!({ "name": "a b", "schema": {} })),
             "response_format.json_schema.name",
         ),
         (
-            json!({ "response_format": schema(json!({ "name": "a" })) }),
+            schema(json!({ "name": "a" })),
             "response_format.json_schema.schema",
         ),
-    ] {
-        assert_eq!(field_of(more), field);
-    }
+    ]);
 }
 
 #[test]

@@ -19,11 +19,13 @@ use shared::{
     connectors::{Connector, Connectors, google::oauth::GoogleOAuth},
     crypto::{Envelope, LocalKeys},
     ids::{OrgId, Uid},
+    llm::SharedProvider,
     models::{AuditAction, AuditLog, IntegrationService, Role, SubscriptionTier, Trigger, User},
+    quota::MeteredLlm,
     store::Store,
     testing::{
         FakeGoogle, FakeService, FixedClock, MemoryBucket, MemoryDb, RecordingAccounts,
-        TestVerifier, claims, memory_store,
+        ScriptedLlm, TestVerifier, claims, memory_store,
     },
     vault::Vault,
 };
@@ -62,20 +64,33 @@ impl TestApp {
 
     pub(crate) async fn with_env<const N: usize>(variables: [(&str, &str); N]) -> Self {
         let (store, db) = memory_store();
-        Self::with_env_on(store, db, variables, None).await
+        let llm: SharedProvider = Arc::new(ScriptedLlm::answering("Hello"));
+        Self::with_env_on(store, db, variables, None, Some(llm)).await
+    }
+
+    /// The API whose calls of models this provider answers.
+    pub(crate) async fn with_llm(llm: SharedProvider) -> Self {
+        let (store, db) = memory_store();
+        Self::with_env_on(store, db, [], None, Some(llm)).await
+    }
+
+    /// The API without any provider of models.
+    pub(crate) async fn without_llm() -> Self {
+        let (store, db) = memory_store();
+        Self::with_env_on(store, db, [], None, None).await
     }
 
     /// The API of an application that Google knows.
     pub(crate) async fn with_google() -> (Self, FakeGoogle) {
         let google = FakeGoogle::start(Arc::default()).await;
         let (store, db) = memory_store();
-        let app = Self::with_env_on(store, db, [], Some(&google)).await;
+        let app = Self::with_env_on(store, db, [], Some(&google), None).await;
         (app, google)
     }
 
     /// The API on `store`, which ends in `db`.
     pub(crate) async fn on(store: Store, db: Arc<MemoryDb>) -> Self {
-        Self::with_env_on(store, db, [], None).await
+        Self::with_env_on(store, db, [], None, None).await
     }
 
     async fn with_env_on<const N: usize>(
@@ -83,6 +98,7 @@ impl TestApp {
         db: Arc<MemoryDb>,
         variables: [(&str, &str); N],
         google: Option<&FakeGoogle>,
+        llm: Option<SharedProvider>,
     ) -> Self {
         let verifier = Arc::new(TestVerifier::new());
         let clock = FixedClock::at(NOW);
@@ -113,7 +129,8 @@ impl TestApp {
         let service = google.map(FakeGoogle::service).unwrap_or_default();
         let oauth = google.map(|google| google.oauth(clock.shared()));
         let vault = vault(&store, &service, oauth, &clock);
-        let state = state.with_artifacts(Some(bucket.clone()));
+        let llm = llm.map(|llm| MeteredLlm::new(llm, store.clone(), clock.shared()));
+        let state = state.with_artifacts(Some(bucket.clone())).with_llm(llm);
         let app = Self {
             router: router(state.with_vault(Some(vault))),
             store,

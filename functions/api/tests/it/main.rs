@@ -15,6 +15,7 @@ mod idempotency;
 mod integrations;
 mod invitations;
 mod listings;
+mod llm;
 mod matrix;
 mod members;
 mod mocks;

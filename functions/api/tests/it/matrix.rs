@@ -173,6 +173,8 @@ fn is_unrecorded(route: &Route) -> bool {
         "POST /executions",
         "POST /workflows/trigger/{id}",
         "POST /agents/{id}/heartbeat",
+        "POST /llm/chat/completions",
+        "POST /llm/embeddings",
     ];
     let name = route.name();
     let is_read = route.method == Method::GET && !recorded_reads.contains(&name.as_str());

@@ -22,6 +22,15 @@ pub(crate) struct Route {
     pub(crate) status: u16,
 }
 
+fn completion() -> Value {
+    json!({ "model": "gpt-4.1-mini", "messages": [{ "role": "user", "content": "Hello" }] })
+}
+
+/// The scripted model has none.
+fn embeddings() -> Value {
+    json!({ "model": "text-embedding-3-small", "input": "Hello" })
+}
+
 /// Every route of the API.
 pub(crate) fn routes() -> Vec<Route> {
     let name = json!({ "name": "Bob" });
@@ -33,6 +42,9 @@ pub(crate) fn routes() -> Vec<Route> {
         without_body(Method::DELETE, "/me", "", 400),
         get("/me/export", ""),
         without_body(Method::POST, "/me/sessions/revoke", "", 204),
+        get("/llm/models", ""),
+        write(Method::POST, "/llm/chat/completions", "", completion(), 200),
+        write(Method::POST, "/llm/embeddings", "", embeddings(), 400),
         get("/audit", ""),
         get("/audit/export", ""),
         get("/organization", ""),

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use reqwest::Client;
 use secrecy::SecretString;
@@ -25,6 +25,38 @@ pub struct Providers {
     anthropic: AnthropicConfig,
     gemini: GeminiConfig,
     client: Client,
+}
+
+/// Where the providers are, and their keys.
+#[derive(Clone)]
+pub struct ProvidersConfig {
+    env: Env,
+}
+
+impl ProvidersConfig {
+    /// Keeps the variables: which of them are good is seen when the providers are made.
+    #[must_use]
+    pub fn new(env: &Env) -> Self {
+        Self { env: env.clone() }
+    }
+
+    /// The providers, by `client`'s connections; none when no variable names one.
+    ///
+    /// # Errors
+    /// Returns the first variable that is invalid or not allowed here.
+    pub fn providers(&self, client: Client) -> Result<Option<Providers>, config::Error> {
+        let identity = Arc::new(ServiceIdentity::new());
+        let providers = Providers::load(&self.env, client, identity)?;
+        Ok(Some(providers).filter(|providers| !providers.own.is_empty()))
+    }
+}
+
+impl fmt::Debug for ProvidersConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ProvidersConfig")
+            .finish_non_exhaustive()
+    }
 }
 
 impl Providers {

@@ -44,7 +44,7 @@ fn refused() -> Error {
 fn order_of(router: &Router, route: &Route, key: &str) -> Vec<String> {
     let mut attempts = router.attempts(route, key);
     let mut models = Vec::new();
-    while let Some(attempt) = attempts.next() {
+    while let Some(attempt) = attempts.next_turn() {
         models.push(attempt.candidate().model.clone());
         attempt.succeed();
     }

@@ -32,16 +32,20 @@ pub(super) trait Request: Clone {
 impl MeteredLlm {
     /// Asks whoever is to be asked, in turn. Only what a provider does wrong is asked of the next
     /// one; what is not admitted is not admitted there either.
-    pub(super) async fn ask<R: Request, T>(
+    pub(super) async fn ask<R, T, F>(
         &self,
         call: &Call<R>,
-        ask: impl AsyncFn(&Attempt, &Call<R>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        ask: impl Fn(Self, Attempt, Call<R>) -> F,
+    ) -> Result<T, Error>
+    where
+        R: Request,
+        F: Future<Output = Result<T, Error>>,
+    {
         let routing = match &self.upstream {
             Upstream::One(provider) => {
                 let provider = provider.clone();
                 let routed = None;
-                return ask(&Attempt { provider, routed }, call).await;
+                return ask(self.clone(), Attempt { provider, routed }, call.clone()).await;
             }
             Upstream::Routed(routing) => routing,
         };
@@ -50,7 +54,7 @@ impl MeteredLlm {
         let route = route.ok_or_else(|| Error::UnknownModel(model.to_owned()))?;
         let mut attempts = routing.attempts(&route, key);
         let (mut number, mut last) = (0, None);
-        while let Some(turn) = attempts.next() {
+        while let Some(turn) = attempts.next_turn() {
             let candidate = turn.candidate();
             let Some(provider) = routing.provider(candidate.provider) else {
                 continue;
@@ -59,7 +63,7 @@ impl MeteredLlm {
             let request = call.request.at(candidate, number);
             number += 1;
             let call = call.with(request);
-            match ask(&Attempt { provider, routed }, &call).await {
+            match ask(self.clone(), Attempt { provider, routed }, call).await {
                 Ok(answer) => {
                     turn.succeed();
                     return Ok(answer);

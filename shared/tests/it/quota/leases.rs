@@ -20,6 +20,7 @@ const NOW: &str = "2026-11-23T12:00:00Z";
 /// What a call of these tests may use, and uses.
 const MOST: i64 = 100;
 const USED: Usage = Usage {
+    cache_write_tokens: 0,
     input_tokens: 10,
     output_tokens: 20,
     cached_tokens: 0,

@@ -20,6 +20,7 @@ use super::adapter::{Adapter, on_each_adapter};
 use crate::support::create_organization;
 
 const USED: Usage = Usage {
+    cache_write_tokens: 0,
     input_tokens: 5,
     output_tokens: 3,
     cached_tokens: 0,

@@ -11,7 +11,7 @@ fn pause() -> Duration {
 /// Whether the only candidate may be asked; what comes of it.
 fn ask(router: &Router, outcome: Result<(), Error>) -> bool {
     let mut attempts = router.attempts(&steps(&[&[("a", 1)]]), "k");
-    let Some(attempt) = attempts.next() else {
+    let Some(attempt) = attempts.next_turn() else {
         return false;
     };
     match outcome {
@@ -49,7 +49,7 @@ async fn one_call_tries_and_the_others_wait_for_it() {
     assert!(!ask(&router, Ok(())));
     tokio::time::advance(TEN - pause()).await;
     let route = steps(&[&[("a", 1)]]);
-    let probe = router.attempts(&route, "k").next().unwrap();
+    let probe = router.attempts(&route, "k").next_turn().unwrap();
     assert!(!ask(&router, Ok(())));
     probe.succeed();
     assert!(ask(&router, Ok(())));
@@ -100,7 +100,7 @@ async fn a_caller_that_goes_away_leaves_the_try_to_the_next() {
     let router = broken();
     tokio::time::advance(TEN).await;
     let route = steps(&[&[("a", 1)]]);
-    drop(router.attempts(&route, "k").next().unwrap());
+    drop(router.attempts(&route, "k").next_turn().unwrap());
     assert!(ask(&router, Ok(())));
     assert!(ask(&router, Ok(())));
 }
@@ -109,7 +109,7 @@ async fn a_caller_that_goes_away_leaves_the_try_to_the_next() {
 async fn a_verdict_on_what_was_before_changes_nothing() {
     let router = Router::default();
     let route = steps(&[&[("a", 1)]]);
-    let late = router.attempts(&route, "k").next().unwrap();
+    let late = router.attempts(&route, "k").next_turn().unwrap();
     for _ in 0..5 {
         assert!(ask(&router, Err(unavailable())));
     }
@@ -129,7 +129,7 @@ async fn when_nobody_is_left_it_is_told_when_to_come_back() {
     let router = broken();
     tokio::time::advance(Duration::from_secs(4)).await;
     let mut attempts = router.attempts(&steps(&[&[("a", 1)]]), "k");
-    assert!(attempts.next().is_none());
+    assert!(attempts.next_turn().is_none());
     let error = attempts.none_left();
     assert!(
         matches!(&error, Error::Unavailable { retry_after: Some(left), .. } if *left == Duration::from_secs(6)),

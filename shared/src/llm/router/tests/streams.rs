@@ -1,7 +1,7 @@
 //! How long is waited for a stream.
 
 use futures::{StreamExt, stream};
-use tokio::time::{advance, sleep};
+use tokio::time::{advance, timeout};
 
 use super::*;
 use crate::llm::{ChatStream, Delta};
@@ -12,12 +12,17 @@ const LIMITS: Timeouts = Timeouts {
     total_ms: 2_000,
 };
 
+async fn pass(ms: u64) {
+    let never = std::future::pending::<()>();
+    let _ = timeout(Duration::from_millis(ms), never).await;
+}
+
 /// A stream whose pieces come after so many milliseconds each.
 fn pieces(pauses: &[u64]) -> ChatStream {
     let pauses = pauses.to_vec();
     stream::iter(pauses)
         .then(|pause| async move {
-            sleep(Duration::from_millis(pause)).await;
+            pass(pause).await;
             Ok(Delta::Text("x".to_owned()))
         })
         .boxed()
@@ -27,7 +32,7 @@ fn pieces(pauses: &[u64]) -> ChatStream {
 async fn run(before: u64, pauses: &[u64]) -> (usize, bool, u128) {
     let started = Instant::now();
     let begins = async {
-        sleep(Duration::from_millis(before)).await;
+        pass(before).await;
         Ok(pieces(pauses))
     };
     let (mut came, mut is_late) = (0, false);
@@ -57,7 +62,7 @@ async fn each_wait_has_its_own_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_whole_answer_has_the_total() {
     let answer = |ms| async move {
-        sleep(Duration::from_millis(ms)).await;
+        pass(ms).await;
         Ok(())
     };
     assert!(LIMITS.whole(answer(1_999)).await.is_ok());
