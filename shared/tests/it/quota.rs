@@ -5,6 +5,7 @@ mod agents;
 mod alerts;
 mod leases;
 mod metered;
+mod routing;
 mod script;
 mod stats;
 mod streams;
