@@ -81,6 +81,7 @@ round_trips! {
     Integration "integrations/i1" samples::integration();
     Invitation "organizations/o1/invitations/r1" samples::invitation();
     KnowledgeChunk "organizations/o1/knowledge/r1" samples::knowledge_chunk();
+    LlmSwitch "platform/llm" samples::llm_switch();
     LogLine "executions/e1/logs/0000000001" samples::log_line();
     MemberCount "organizations/o1/quota/members" samples::member_count();
     Memory "agents/a1/memories/r1" samples::memory();

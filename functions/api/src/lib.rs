@@ -32,7 +32,7 @@ mod usage_report;
 mod webhooks;
 mod workflows;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::FromRef};
 use shared::{
@@ -42,6 +42,7 @@ use shared::{
     http::{Authenticator, ClientError, EdgeConfig, client, edge},
     identity::{Accounts, IdentityToolkit},
     invitation::Tokens,
+    llm::router::Timeouts,
     models::{SystemPrincipal, Timestamp},
     quota::{MeteredLlm, Routing},
     storage::{Bucket, BucketConfig},
@@ -57,6 +58,12 @@ use crate::{integrations::Hub, webhooks::HookKeys};
 
 /// Acts for itself when what refers to a user may lie in organizations that it has left.
 pub(crate) const CALLER: SystemPrincipal = SystemPrincipal { function: "api" };
+
+/// Largest conversation with its images, in bytes: Anthropic takes 32 MB, Gemini 20.
+const MAX_PROMPT_BYTES: usize = 20_000_000;
+
+/// What admission and booking may take around a model's answer.
+const BOOKING_TIME: Duration = Duration::from_secs(30);
 
 /// What the function works with.
 #[derive(Clone)]
@@ -204,9 +211,24 @@ pub fn router(state: AppState) -> Router {
     let edge_config = state.edge.clone();
     let api = Router::new().nest(routes::PREFIX, routes::routes());
     let hooks = edge(routes::hooks().with_state(state.clone()), &hook_edge());
+    let models = edge(
+        routes::models().with_state(state.clone()),
+        &model_edge(&edge_config),
+    );
     // Added last: what the edge does for pages is not done here.
     edge(api.with_state(state), &edge_config)
         .nest_service(&format!("{}{}", routes::PREFIX, routes::HOOKS), hooks)
+        .nest_service(&format!("{}{}", routes::PREFIX, routes::LLM), models)
+}
+
+/// Models take longer than anything else, and are shown images.
+fn model_edge(pages: &EdgeConfig) -> EdgeConfig {
+    let longest_answer = Duration::from_millis(Timeouts::default().total_ms);
+    EdgeConfig {
+        max_body_bytes: MAX_PROMPT_BYTES,
+        timeout: longest_answer + BOOKING_TIME,
+        ..pages.clone()
+    }
 }
 
 /// Servers call there, and no pages.

@@ -43,6 +43,9 @@ pub(crate) const PREFIX: &str = "/api/v1";
 /// Where all routes that need no sign-in begin, below [`PREFIX`].
 pub(crate) const HOOKS: &str = "/hooks";
 
+/// Where the routes to models begin, below [`PREFIX`].
+pub(crate) const LLM: &str = "/llm";
+
 /// One route of the API.
 pub struct Route {
     /// The method.
@@ -340,26 +343,36 @@ const APPROVALS: &[Route] = &[
     ),
 ];
 
-/// The router of all routes but those below [`HOOKS`], below [`PREFIX`].
+/// The router of all routes but those below [`HOOKS`] and [`LLM`], below [`PREFIX`].
 pub(crate) fn routes() -> Router<AppState> {
-    let public = PUBLIC_ROUTES.iter().filter(|route| !is_hook(route));
-    let routes = ROUTES.iter().copied().flatten().chain(public);
+    let routes = ROUTES.iter().copied().flatten().chain(PUBLIC_ROUTES);
+    let routes = routes.filter(|route| ![HOOKS, LLM].iter().any(|base| route.is_below(base)));
     routes.fold(Router::new(), |router, route| {
         router.route(route.path, (route.handler)())
     })
 }
 
+/// The router of the routes to models, below [`PREFIX`] and [`LLM`].
+pub(crate) fn models() -> Router<AppState> {
+    llm::ROUTES.iter().fold(Router::new(), |router, route| {
+        let path = route.path.trim_start_matches(LLM);
+        router.route(path, (route.handler)())
+    })
+}
+
 /// The router of the routes that servers call, below [`PREFIX`] and [`HOOKS`].
 pub(crate) fn hooks() -> Router<AppState> {
-    let hooks = PUBLIC_ROUTES.iter().filter(|route| is_hook(route));
+    let hooks = PUBLIC_ROUTES.iter().filter(|route| route.is_below(HOOKS));
     hooks.fold(Router::new(), |router, route| {
         let path = route.path.trim_start_matches(HOOKS);
         router.route(path, (route.handler)())
     })
 }
 
-fn is_hook(route: &Route) -> bool {
-    route.path.starts_with(HOOKS)
+impl Route {
+    fn is_below(&self, base: &str) -> bool {
+        self.path.starts_with(base)
+    }
 }
 
 const fn route(

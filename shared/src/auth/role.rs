@@ -111,6 +111,7 @@ mod tests {
 
     /// Action, then admin, user, viewer: written down again, so that no slip of the table passes.
     const MATRIX: &[(Action, [bool; 3])] = &[
+        (Action::AskModels, [true, true, false]),
         (Action::ReadAgents, [true, true, true]),
         (Action::CreateAgent, [true, true, false]),
         (Action::UpdateAgent, [true, true, false]),

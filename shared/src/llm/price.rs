@@ -45,7 +45,7 @@ enum Api {
 }
 
 /// Prices in nano-dollars (10^-9 US dollars) per token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Rates {
     input: i64,
@@ -78,9 +78,13 @@ pub fn find(model: &str, day: &str) -> Option<Price> {
     find_at(first.provider, model, day)
 }
 
-/// The price of a model at a provider on a UTC day, `YYYY-MM-DD`.
+/// The price of a model at a provider on a UTC day, `YYYY-MM-DD`. What a server of one's own does
+/// costs nothing here; its tokens count.
 #[must_use]
 pub fn find_at(provider: ProviderName, model: &str, day: &str) -> Option<Price> {
+    if provider == ProviderName::Compatible {
+        return Some(Price::of_own_server(model));
+    }
     let of_model = |price: &&Price| price.provider == provider && price.model == model;
     let prices = LIST.iter().filter(of_model);
     prices
@@ -109,6 +113,18 @@ pub fn is_known(model: &str) -> bool {
 }
 
 impl Price {
+    fn of_own_server(model: &str) -> Self {
+        Self {
+            provider: ProviderName::Compatible,
+            model: model.to_owned(),
+            effective_from: String::new(),
+            deprecated_on: None,
+            api: Api::default(),
+            rates: Rates::default(),
+            long_context: None,
+        }
+    }
+
     /// What a call costs in millionths of a US dollar, rounded up.
     #[must_use]
     pub fn cost_micro_usd(&self, usage: &Usage) -> i64 {

@@ -123,11 +123,12 @@ impl Attempt {
     }
 
     /// The candidate has failed. Only what is about the candidate counts against it, not what is
-    /// about the request.
+    /// about the request, as an answer that cannot be read may be.
     pub fn fail(mut self, error: &Error) {
         let class = FailureClass::of(error);
         let pause = crate::retry::Transient::retry_after(error);
-        match class.is_about_the_candidate() {
+        let is_its_fault = class.is_about_the_candidate() && !matches!(error, Error::Malformed(_));
+        match is_its_fault {
             true => self.judge(|breaker, entry| breaker.fail(entry, pause, Instant::now())),
             false => self.judge(Breaker::succeed),
         }

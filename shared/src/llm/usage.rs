@@ -4,6 +4,11 @@ use super::{ChatRequest, EmbeddingRequest, Message, OutputFormat, Part, Tool, To
 /// (<https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken>).
 const TOKENS_PER_MESSAGE: i64 = 16;
 
+/// What a vendor tells the model by itself about how to call tools or keep to a schema: Anthropic
+/// names up to 530 tokens
+/// (<https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/overview#pricing>).
+const TOKENS_OF_INSTRUCTIONS: i64 = 1_024;
+
 /// The most that an image takes with any model in the price list: `gpt-4o-mini` counts 2,833 tokens
 /// and 5,667 for each of at most eight tiles
 /// (<https://platform.openai.com/docs/guides/images-vision#calculating-costs>).
@@ -44,7 +49,13 @@ impl Usage {
             }
             _ => 0,
         };
-        let input_tokens = TOKENS_PER_MESSAGE + messages + tools + schema;
+        let is_instructed = !request.tools.is_empty() || schema > 0;
+        let instructions = if is_instructed {
+            TOKENS_OF_INSTRUCTIONS
+        } else {
+            0
+        };
+        let input_tokens = TOKENS_PER_MESSAGE + messages + tools + schema + instructions;
         Self {
             input_tokens,
             cache_write_tokens: input_tokens,

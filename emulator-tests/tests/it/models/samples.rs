@@ -335,6 +335,10 @@ pub(crate) fn approval() -> Approval {
     }
 }
 
+pub(crate) fn llm_switch() -> LlmSwitch {
+    LlmSwitch { is_off: true }
+}
+
 pub(crate) fn wakeup() -> Wakeup {
     Wakeup {
         id: record_id(),

@@ -9,8 +9,8 @@ use shared::llm::{EmbeddingRequest, EmbeddingResponse};
 use super::refuse;
 use crate::error::Problem;
 
-/// Inputs at most, as OpenAI has it.
-const MAX_INPUTS: usize = 2_048;
+/// Inputs at most: what every provider takes at once, and what their answers can be read of.
+const MAX_INPUTS: usize = 100;
 
 /// What a client sends.
 #[derive(Deserialize, Validate)]

@@ -1,14 +1,17 @@
 //! Vision Cortex as OpenAI's API.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use shared::{
-    llm::Error,
+    llm::{ChatRequest, ChatResponse, Error, Provider},
     models::{UsageEntry, UsageState},
     store::decode,
     testing::ScriptedLlm,
 };
+
+use tokio::time::timeout;
 
 use crate::app::TestApp;
 
@@ -139,4 +142,35 @@ async fn without_a_provider_nothing_is_asked() {
     let app = TestApp::without_llm().await;
     let answer = app.post("user", CHAT, &hello()).await;
     assert_eq!(answer.refusal(), (400, "failed_precondition"));
+}
+
+#[tokio::test]
+async fn a_conversation_with_a_large_image_is_taken() {
+    let app = app(ScriptedLlm::answering("A cat")).await;
+    let url = format!("data:image/png;base64,{}", "A".repeat(2_000_000));
+    let image = json!({ "type": "image_url", "image_url": { "url": url } });
+    let message = json!({ "role": "user", "content": [image] });
+    let answer = app
+        .post("user", CHAT, &with(json!({ "messages": [message] })))
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_may_take_longer_than_other_requests() {
+    let app = TestApp::with_llm(Arc::new(Slow)).await;
+    let answer = app.post("user", CHAT, &hello()).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+/// A model that thinks for a minute and a half.
+struct Slow;
+
+#[async_trait]
+impl Provider for Slow {
+    async fn chat(&self, request: &ChatRequest) -> Result<ChatResponse, Error> {
+        let never = std::future::pending::<()>();
+        let _ = timeout(Duration::from_secs(90), never).await;
+        ScriptedLlm::answering("Well").chat(request).await
+    }
 }

@@ -88,6 +88,19 @@ async fn a_model_that_no_provider_has_is_unknown() {
     assert!(openai.requests().is_empty());
 }
 
+#[tokio::test]
+async fn what_nobody_else_has_goes_to_a_server_of_ones_own() {
+    let (openai, own) = (saying("openai"), saying("own"));
+    let providers = [
+        (ProviderName::Openai, &openai),
+        (ProviderName::Compatible, &own),
+    ];
+    for (model, provider) in [("gpt-4.1-mini", "openai"), ("llama-4", "own")] {
+        let fixture = Fixture::new(&providers, model).await;
+        assert_eq!(fixture.chat("k").await.unwrap(), provider);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_fails_again_and_again_is_left_alone() {
     let openai = Arc::new(ScriptedLlm::new(|_| {
