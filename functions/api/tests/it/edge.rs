@@ -71,10 +71,14 @@ async fn deep_nesting_is_refused() {
 }
 
 #[tokio::test]
-async fn bodies_above_a_megabyte_are_refused() {
+async fn bodies_above_a_megabyte_are_refused_and_above_20_where_models_are_shown_images() {
     let app = seeded_app().await;
     for route in with_body() {
-        let text = json!({ "name": "x".repeat(1_000_000) }).to_string();
+        let most = match route.path().starts_with("/llm/") {
+            true => 20_000_000,
+            false => 1_000_000,
+        };
+        let text = json!({ "name": "x".repeat(most) }).to_string();
         let (answer, what) = send_text(&app, &route, text).await;
         assert_eq!(answer.refusal(), (413, "invalid_argument"), "{what}");
         assert_eq!(answer.fields(), ["body"], "{what}");
