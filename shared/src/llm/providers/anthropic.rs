@@ -45,14 +45,6 @@ pub struct AnthropicConfig {
 }
 
 impl AnthropicConfig {
-    /// Reads the variables, with the key from `ANTHROPIC_API_KEY`.
-    ///
-    /// # Errors
-    /// Returns the first variable that is missing or invalid.
-    pub fn load(env: &Env) -> Result<Self, config::Error> {
-        Self::load_with_key(env, env.secret("ANTHROPIC_API_KEY")?)
-    }
-
     /// Reads the variables but that of the key.
     ///
     /// # Errors

@@ -48,14 +48,6 @@ pub struct GeminiConfig {
 }
 
 impl GeminiConfig {
-    /// Reads the variables, with the key from `GEMINI_API_KEY`.
-    ///
-    /// # Errors
-    /// Returns the first variable that is missing or invalid.
-    pub fn load(env: &Env) -> Result<Self, config::Error> {
-        Self::load_with_key(env, env.secret("GEMINI_API_KEY")?)
-    }
-
     /// Reads the variables but that of the key.
     ///
     /// # Errors

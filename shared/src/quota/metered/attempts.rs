@@ -25,8 +25,20 @@ pub(super) struct Attempt {
 pub(super) trait Request: Clone {
     fn model(&self) -> &str;
     fn idempotency_key(&self) -> &str;
-    /// The same for another candidate, as a call of its own unless it is the first.
-    fn at(&self, candidate: &Candidate, number: usize) -> Self;
+    /// Its model and its idempotency key.
+    fn known_by(&mut self) -> (&mut String, &mut String);
+
+    /// The same for another candidate, as a call of its own unless it is the first. What a provider
+    /// has not answered may have cost something all the same: the next attempt is booked beside it.
+    fn at(&self, candidate: &Candidate, number: usize) -> Self {
+        let mut other = self.clone();
+        let (model, key) = other.known_by();
+        model.clone_from(&candidate.model);
+        if number > 0 {
+            *key = format!("{key}:{number}");
+        }
+        other
+    }
 }
 
 impl MeteredLlm {
@@ -133,12 +145,8 @@ impl Request for ChatRequest {
         &self.idempotency_key
     }
 
-    fn at(&self, candidate: &Candidate, number: usize) -> Self {
-        Self {
-            model: candidate.model.clone(),
-            idempotency_key: key_of(&self.idempotency_key, number),
-            ..self.clone()
-        }
+    fn known_by(&mut self) -> (&mut String, &mut String) {
+        (&mut self.model, &mut self.idempotency_key)
     }
 }
 
@@ -151,21 +159,8 @@ impl Request for EmbeddingRequest {
         &self.idempotency_key
     }
 
-    fn at(&self, candidate: &Candidate, number: usize) -> Self {
-        Self {
-            model: candidate.model.clone(),
-            idempotency_key: key_of(&self.idempotency_key, number),
-            ..self.clone()
-        }
-    }
-}
-
-/// What a provider has not answered may have cost something all the same: the next attempt is
-/// booked beside it.
-fn key_of(key: &str, number: usize) -> String {
-    match number {
-        0 => key.to_owned(),
-        number => format!("{key}:{number}"),
+    fn known_by(&mut self) -> (&mut String, &mut String) {
+        (&mut self.model, &mut self.idempotency_key)
     }
 }
 

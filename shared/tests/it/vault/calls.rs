@@ -25,6 +25,21 @@ fn unknown() -> connectors::Error {
     connectors::Error::Unknown("cut".into())
 }
 
+/// A Google account with a token that lasts, whose user has granted these scopes.
+async fn granting(scopes: &[&str]) -> World {
+    let world = World::new().await;
+    let account = Account {
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        ..account()
+    };
+    world.service.accept("access-0", &account);
+    let tokens = world.tokens("access-0", 3_600);
+    world
+        .connect(IntegrationService::Google, &account, &tokens)
+        .await;
+    world
+}
+
 #[tokio::test]
 async fn the_only_integration_of_a_service_need_not_be_named() {
     let (world, id) = World::with_google(3_600).await;
@@ -80,16 +95,7 @@ async fn a_scope_that_was_not_granted_is_named_without_a_call() {
 #[tokio::test]
 async fn each_scope_that_an_action_needs_is_asked_for() {
     for (granted, missing) in [(MAIL_SEND, MAIL_READ), (MAIL_READ, MAIL_SEND)] {
-        let world = World::new().await;
-        let account = Account {
-            scopes: vec![granted.to_owned()],
-            ..account()
-        };
-        world.service.accept("access-0", &account);
-        let tokens = world.tokens("access-0", 3_600);
-        world
-            .connect(IntegrationService::Google, &account, &tokens)
-            .await;
+        let world = granting(&[granted]).await;
         let refused = perform(&world.vaults[0], "google.gmail.send", None).await;
         let Err(Error::NeedsConsent { scopes }) = refused else {
             panic!("{refused:?}");
@@ -135,16 +141,7 @@ async fn a_wait_that_the_service_asks_for_is_honoured() {
 
 #[tokio::test]
 async fn what_happens_again_is_tried_again_only_if_it_has_not_happened() {
-    let world = World::new().await;
-    let account = Account {
-        scopes: vec![SHEETS.to_owned()],
-        ..account()
-    };
-    world.service.accept("access-0", &account);
-    let tokens = world.tokens("access-0", 3_600);
-    world
-        .connect(IntegrationService::Google, &account, &tokens)
-        .await;
+    let world = granting(&[SHEETS]).await;
     world.service.fail_next([unavailable()]);
     perform(&world.vaults[0], APPEND, None).await.unwrap();
     world.service.fail_next([unknown()]);
@@ -155,15 +152,7 @@ async fn what_happens_again_is_tried_again_only_if_it_has_not_happened() {
 
 #[tokio::test]
 async fn what_a_search_may_not_see_yet_is_not_tried_again_at_once() {
-    let world = World::new().await;
-    let account = Account {
-        scopes: vec![DRIVE.to_owned()],
-        ..account()
-    };
-    world.service.accept("access-0", &account);
-    let tokens = world.tokens("access-0", 3_600);
-    let google = IntegrationService::Google;
-    world.connect(google, &account, &tokens).await;
+    let world = granting(&[DRIVE]).await;
     world.service.fail_next([unavailable(), unknown()]);
     let create = || perform(&world.vaults[0], "google.drive.create", None);
     assert!(create().await.unwrap_err().may_have_happened());
