@@ -4,6 +4,7 @@
 mod check;
 mod github;
 mod google;
+mod schema;
 mod sendgrid;
 mod stripe;
 mod twilio;

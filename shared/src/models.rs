@@ -4,6 +4,7 @@ mod agent;
 mod approval;
 mod audit_log;
 mod bookkeeping;
+mod conversation;
 mod execution;
 mod free_json;
 mod integration;
@@ -19,8 +20,8 @@ mod user;
 mod workflow;
 
 pub use agent::{
-    Agent, AgentKind, AgentRuntime, AgentStatus, ChatMessage, DeployState, Industry, LastError,
-    Memory, MemoryDepth, Personality, Presence, Session, VoiceConfig,
+    Agent, AgentKind, AgentRuntime, AgentStatus, DeployState, Industry, LastError, Memory,
+    MemoryDepth, Personality, Presence, VoiceConfig,
 };
 pub use approval::{Approval, ApprovalStatus, AskedAccount, AskedAction, Decision, Wakeup};
 pub use audit_log::{AuditAction, AuditHead, AuditLog};
@@ -28,6 +29,7 @@ pub use bookkeeping::{
     IdempotencyRecord, OAuthState, OutboxMessage, OutboxRow, OutboxState, ProcessedEvent,
     ScheduleTick, StripeCustomer, StripeEvent, StripeEventState, UsageEntry, UsageState,
 };
+pub use conversation::{ChatMessage, ChatRole, Session, Summary};
 pub use execution::{
     Budget, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger, Lease,
     LogKind, LogLevel, LogLine, Step, StepIntent, StepPage, StepResult, StepStatus,

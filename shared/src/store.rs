@@ -22,6 +22,7 @@ pub mod outbox;
 pub mod platform;
 mod position;
 pub mod schedule_ticks;
+pub mod sessions;
 pub mod steps;
 pub mod stripe_customers;
 pub mod stripe_events;

@@ -8,6 +8,7 @@ mod isolation;
 mod journal;
 mod node;
 mod publish;
+mod redaction;
 mod run;
 mod schedule;
 mod settings;

@@ -22,12 +22,15 @@ use serde_json::Value;
 use shared::{
     graph::{Node, NodeData, NodeKind, handle},
     inputs::{self, Bindings},
-    models::{Execution, StoredBody, Timestamp},
+    models::{Execution, ExecutionError, StoredBody, Timestamp},
     retry::Transient,
     store,
 };
 
-pub(crate) use self::output::{by_id, join};
+pub(crate) use self::{
+    agent::{Move, Next, Turn},
+    output::{by_id, join},
+};
 use crate::{AppState, allowance::Allowance};
 
 /// A node whose input is resolved.
@@ -43,6 +46,8 @@ pub(crate) enum Prepared {
     Items(Vec<Arc<Value>>),
     /// It has a side effect.
     Effect(Box<dyn Effect>),
+    /// It takes several moves.
+    Turn(Turn),
     /// It has a side effect that people have to grant first.
     AskFirst {
         /// Asks them; comes to [`Stop::Granted`] or a failure.
@@ -101,7 +106,7 @@ pub(crate) struct Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Failure {
-    pub(crate) code: &'static str,
+    pub(crate) code: Cow<'static, str>,
     pub(crate) message: String,
     is_transient: bool,
     retry_after: Option<Duration>,
@@ -188,6 +193,15 @@ impl Outcome {
         }
     }
 
+    /// No output, of what has used models in vain.
+    pub(crate) fn of_failed(failure: &Failure) -> Self {
+        Self {
+            tokens: failure.tokens,
+            cost_micro_usd: failure.cost_micro_usd,
+            ..Self::default()
+        }
+    }
+
     /// An output that goes on at a handle of its own.
     pub(crate) fn at(handle: impl Into<Cow<'static, str>>, output: Value) -> Self {
         Self {
@@ -211,9 +225,12 @@ impl Default for Outcome {
 
 impl Failure {
     /// A failure that trying again does not mend.
-    pub(crate) fn permanent(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn permanent(
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
-            code,
+            code: code.into(),
             message: message.into(),
             is_transient: false,
             retry_after: None,
@@ -223,8 +240,17 @@ impl Failure {
         }
     }
 
+    /// Nobody knows what came of the one attempt that there may be.
+    pub(crate) fn of_the_only_attempt() -> Self {
+        let message = "an earlier attempt may have had its effect, and must be the only one";
+        Self::permanent("unknown", message).perhaps_done()
+    }
+
     /// A failure that trying again may mend.
-    pub(crate) fn transient(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn transient(
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             is_transient: true,
             ..Self::permanent(code, message)
@@ -263,6 +289,12 @@ impl Transient for Failure {
 
     fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+}
+
+impl From<&ExecutionError> for Failure {
+    fn from(error: &ExecutionError) -> Self {
+        Self::permanent(error.code.clone(), error.message.clone())
     }
 }
 

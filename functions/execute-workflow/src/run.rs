@@ -3,6 +3,7 @@
 mod attempt;
 mod begin;
 mod budget;
+mod moves;
 mod output;
 mod plan;
 mod rerun;
@@ -26,7 +27,7 @@ use shared::{
 use tokio::time::Instant;
 
 use self::{
-    attempt::Finished,
+    attempt::{Finished, Performing},
     plan::{Place, Plan, Turn},
 };
 use crate::{
@@ -225,7 +226,7 @@ impl<'a> Run<'a> {
     /// Gives every node its turn that can have it, and returns the side effects to await. Nodes
     /// without a side effect end at once, unless the journal is full and has to be committed
     /// first, or the run fails.
-    fn start_ready(&mut self) -> Vec<impl Future<Output = Finished> + use<'a>> {
+    fn start_ready(&mut self) -> Vec<Performing<'a>> {
         let mut effects = Vec::new();
         loop {
             while !self.journal.is_full() && self.failure.is_none() {
@@ -323,7 +324,9 @@ impl<'a> Run<'a> {
             }
         };
         let iteration = finished.iteration;
-        if let Err(error) = self.settle(place, &iteration, result, duration_ms) {
+        if iteration != self.plan.iteration(place.frame) {
+            self.record_move(place, &iteration, result, duration_ms);
+        } else if let Err(error) = self.settle(place, &iteration, result, duration_ms) {
             self.failure.get_or_insert(error);
         }
         let budget = &self.journal.execution().budget;

@@ -2,6 +2,7 @@
 
 mod blueprint;
 mod child;
+mod conversation;
 mod debounce;
 mod paused;
 

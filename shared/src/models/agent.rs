@@ -230,33 +230,3 @@ pub struct Memory {
     /// When it was learnt.
     pub created_at: Timestamp,
 }
-
-/// `agents/{id}/sessions/{id}`: one conversation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Session {
-    /// Equal to the document id.
-    pub id: RecordId,
-    /// The organization of the agent.
-    pub org_id: OrgId,
-    /// When it began.
-    pub created_at: Timestamp,
-}
-
-/// `agents/{id}/sessions/{id}/messages/{id}`: one message of a conversation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChatMessage {
-    /// Equal to the document id.
-    pub id: RecordId,
-    /// The organization of the agent.
-    pub org_id: OrgId,
-    /// `user`, `assistant` or `tool`.
-    pub role: String,
-    /// What was said.
-    pub content: String,
-    /// Tokens it took.
-    pub tokens: i64,
-    /// When it was said.
-    pub created_at: Timestamp,
-}

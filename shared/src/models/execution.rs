@@ -233,9 +233,10 @@ pub struct Lease {
 pub struct Step {
     /// The node.
     pub node_id: String,
-    /// `0` outside of loops; in one, the loop's own iteration, a dot and the number of the item.
+    /// `0` outside of loops; in one, the loop's own iteration, a dot and the number of the item. A
+    /// move of an agent's turn has a tilde and its number behind that.
     pub iteration: String,
-    /// The node's kind.
+    /// The node's kind; of a move, what the move is.
     pub kind: String,
     /// The organization of the workflow.
     pub org_id: OrgId,
@@ -264,6 +265,19 @@ impl Step {
     #[must_use]
     pub fn name_of(node_id: &str, iteration: &str) -> String {
         format!("{node_id}#{iteration}")
+    }
+
+    /// What one move of a node that takes several is called: a tilde and its number follow the
+    /// node's own iteration.
+    #[must_use]
+    pub fn move_of(iteration: &str, number: usize) -> String {
+        format!("{iteration}~{number}")
+    }
+
+    /// Whether it is a move of a node, and not the node's own step.
+    #[must_use]
+    pub fn is_move(&self) -> bool {
+        self.iteration.contains('~')
     }
 }
 

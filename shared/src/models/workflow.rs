@@ -174,6 +174,8 @@ pub enum TriggerType {
     Workflow,
     /// A person repeats a part of a run.
     Rerun,
+    /// A person talks with an agent. The workflow's id is then the agent's.
+    Message,
 }
 
 impl TriggerType {
@@ -188,6 +190,7 @@ impl TriggerType {
             Self::OnExecutionFailed => "onExecutionFailed",
             Self::Workflow => "workflow",
             Self::Rerun => "rerun",
+            Self::Message => "message",
         }
     }
 }

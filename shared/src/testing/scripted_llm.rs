@@ -3,9 +3,46 @@ use std::{collections::VecDeque, sync::Mutex};
 use async_trait::async_trait;
 
 use super::lock;
-use crate::llm::{ChatRequest, ChatResponse, Error, FinishReason, Message, Provider, Usage};
+use crate::llm::{
+    ChatRequest, ChatResponse, Error, FinishReason, Message, Provider, ToolCall, Usage,
+};
 
-type Script = dyn Fn(&ChatRequest) -> Result<String, Error> + Send + Sync;
+type Script = dyn Fn(&ChatRequest) -> Result<Said, Error> + Send + Sync;
+
+/// What a scripted model answers.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    /// What it says.
+    pub content: String,
+    /// What it wants done.
+    pub tool_calls: Vec<ToolCall>,
+}
+
+impl Said {
+    /// A call of one tool.
+    #[must_use]
+    pub fn calling(name: &str, arguments: &impl ToString) -> Self {
+        let call = ToolCall {
+            id: format!("call_{name}"),
+            name: name.to_owned(),
+            arguments: arguments.to_string(),
+            signature: None,
+        };
+        Self {
+            content: String::new(),
+            tool_calls: vec![call],
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Said {
+    fn from(content: T) -> Self {
+        Self {
+            content: content.into(),
+            tool_calls: Vec::new(),
+        }
+    }
+}
 
 /// A model that says what a test tells it to. It uses a token for each word.
 pub struct ScriptedLlm {
@@ -18,6 +55,14 @@ impl ScriptedLlm {
     #[must_use]
     pub fn new(
         script: impl Fn(&ChatRequest) -> Result<String, Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self::acting(move |request| Ok(script(request)?.into()))
+    }
+
+    /// The same for a model that wants things done.
+    #[must_use]
+    pub fn acting(
+        script: impl Fn(&ChatRequest) -> Result<Said, Error> + Send + Sync + 'static,
     ) -> Self {
         Self {
             script: Box::new(script),
@@ -59,7 +104,10 @@ impl Provider for ScriptedLlm {
         lock(&self.requests).push(request.clone());
         // Lets other tasks run, as a network call would.
         tokio::task::yield_now().await;
-        let content = (self.script)(request)?;
+        let Said {
+            content,
+            tool_calls,
+        } = (self.script)(request)?;
         let said = request.messages.iter().map(Message::text);
         let usage = Usage {
             input_tokens: said.map(|content| count_words(&content)).sum(),
@@ -68,10 +116,13 @@ impl Provider for ScriptedLlm {
         };
         Ok(ChatResponse {
             content,
-            tool_calls: Vec::new(),
+            finish_reason: match tool_calls.is_empty() {
+                true => FinishReason::Stop,
+                false => FinishReason::ToolCalls,
+            },
+            tool_calls,
             model: request.model.clone(),
             usage,
-            finish_reason: FinishReason::Stop,
         })
     }
 }

@@ -219,17 +219,26 @@ pub(crate) fn session() -> Session {
     Session {
         id: record_id(),
         org_id: org_id(),
+        agent_id: AgentId::parse("a1").unwrap(),
+        uid: Some(uid()),
+        last_seq: 4,
+        summary: Some(Summary {
+            text: "They greeted each other.".to_owned(),
+            last_seq: 2,
+        }),
         created_at: time(),
+        updated_at: time(),
     }
 }
 
 pub(crate) fn chat_message() -> ChatMessage {
     ChatMessage {
-        id: record_id(),
+        seq: 1,
         org_id: org_id(),
-        role: "user".to_owned(),
+        role: ChatRole::User,
         content: "Hello".to_owned(),
-        tokens: 2,
+        turn: "t1".to_owned(),
+        execution_id: ExecutionId::parse("e1").unwrap(),
         created_at: time(),
     }
 }

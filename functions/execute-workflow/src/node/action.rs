@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use shared::{
     actions::{self, Action},
     connectors,
-    graph::ActionData,
+    graph::{ActionData, Approvers},
     ids::{IntegrationId, fingerprint},
     inputs::{Bindings, Extent, MAX_RESULT_BYTES},
     retry::Transient,
@@ -37,13 +37,20 @@ struct ActionCall {
 
 pub(super) fn prepare(data: &ActionData, bindings: &Bindings) -> Result<Prepared, Failure> {
     let call = ActionCall::render(data, bindings)?;
-    Ok(match &data.approvers {
-        None => Prepared::Effect(Box::new(call)),
-        Some(approvers) => Prepared::AskFirst {
-            question: Box::new(Permission::of(&call, approvers)),
-            effect: Box::new(call),
-        },
-    })
+    Ok(call.prepare(data.approvers.as_ref()))
+}
+
+/// An action that an agent wants to take, with an input that was checked. Whether people are asked
+/// first is not for the model to say.
+pub(super) fn prepare_for_agent(action: &'static Action, input: Value) -> Prepared {
+    let call = ActionCall {
+        action,
+        integration_id: None,
+        input,
+        is_asked: action.asks_first,
+    };
+    let approvers = Approvers::one_admin(true);
+    call.prepare(action.asks_first.then_some(&approvers))
 }
 
 #[async_trait]
@@ -82,6 +89,16 @@ impl Effect for ActionCall {
 }
 
 impl ActionCall {
+    fn prepare(self, approvers: Option<&Approvers>) -> Prepared {
+        match approvers {
+            None => Prepared::Effect(Box::new(self)),
+            Some(approvers) => Prepared::AskFirst {
+                question: Box::new(Permission::of(&self, approvers)),
+                effect: Box::new(self),
+            },
+        }
+    }
+
     /// What comes to `null` counts as absent.
     fn render(data: &ActionData, bindings: &Bindings) -> Result<Self, Failure> {
         let mut input = Map::new();

@@ -175,7 +175,7 @@ fn shown(decision: &Decision) -> Value {
 }
 
 /// Who started the run, or the one that it is a part of; none for a clock or another service.
-async fn starter(state: &AppState, execution: &Execution) -> Result<Option<Uid>, Error> {
+pub(super) async fn starter(state: &AppState, execution: &Execution) -> Result<Option<Uid>, Error> {
     let (store, org_id) = (&state.store, &execution.org_id);
     let mut first = execution.clone();
     while let Some(parent) = &first.parent {

@@ -21,15 +21,13 @@ pub(super) const DEFAULT_MAX_TOKENS: u32 = 1_024;
 #[derive(Clone, Debug)]
 pub(crate) struct LlmCall {
     /// The default model when absent.
-    pub(super) model: Option<String>,
-    pub(super) system: Option<String>,
-    pub(super) prompt: String,
-    pub(super) max_tokens: u32,
-    pub(super) temperature: Option<f64>,
+    model: Option<String>,
+    system: Option<String>,
+    prompt: String,
+    max_tokens: u32,
+    temperature: Option<f64>,
     /// Whether the answer is parsed as JSON.
-    pub(super) json: bool,
-    /// The agent that asks, if any.
-    pub(super) agent_id: Option<AgentId>,
+    json: bool,
 }
 
 pub(super) fn prepare(data: &LlmData, bindings: &Bindings) -> Result<Prepared, Failure> {
@@ -45,7 +43,6 @@ pub(super) fn prepare(data: &LlmData, bindings: &Bindings) -> Result<Prepared, F
         max_tokens: data.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
         temperature: data.temperature,
         json: data.json,
-        agent_id: None,
     })))
 }
 
@@ -62,7 +59,7 @@ impl Effect for LlmCall {
     }
 
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
-        let answer = self.ask(state, call).await?;
+        let answer = ask(state, call, None, self.to_request(state)).await?;
         let response = answer.response;
         let mut output = json!({ "text": response.content, "model": response.model });
         if self.json {
@@ -79,13 +76,11 @@ impl Effect for LlmCall {
 }
 
 impl LlmCall {
-    pub(super) async fn ask(&self, state: &AppState, call: &Call) -> Result<Answer, Stop> {
+    fn to_request(&self, state: &AppState) -> ChatRequest {
         let system = self.system.clone().map(Message::system);
-        let request = ChatRequest {
-            model: self
-                .model
-                .clone()
-                .unwrap_or_else(|| state.settings.default_model.clone()),
+        let model = self.model.clone();
+        ChatRequest {
+            model: model.unwrap_or_else(|| state.settings.default_model.clone()),
             messages: system
                 .into_iter()
                 .chain([Message::user(self.prompt.clone())])
@@ -96,22 +91,34 @@ impl LlmCall {
                 true => OutputFormat::JsonObject,
                 false => OutputFormat::Text,
             },
-            idempotency_key: call.idempotency_key.clone(),
             ..ChatRequest::default()
-        };
-        let ceiling = state.llm.ceiling(&request).map_err(to_stop)?;
-        let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
-        let metered = quota::Call {
-            org_id: call.execution.org_id.clone(),
-            agent_id: self.agent_id.clone(),
-            workflow_id: Some(call.execution.workflow_id.clone()),
-            execution_id: Some(call.execution.id.clone()),
-            request,
-        };
-        let answer = state.llm.chat(&metered).await.map_err(to_stop)?;
-        held.end(answer.used());
-        Ok(answer)
+        }
     }
+}
+
+/// Asks a model on behalf of a run, within what the run may use.
+pub(super) async fn ask(
+    state: &AppState,
+    call: &Call,
+    agent_id: Option<&AgentId>,
+    request: ChatRequest,
+) -> Result<Answer, Stop> {
+    let request = ChatRequest {
+        idempotency_key: call.idempotency_key.clone(),
+        ..request
+    };
+    let ceiling = state.llm.ceiling(&request).map_err(to_stop)?;
+    let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
+    let metered = quota::Call {
+        org_id: call.execution.org_id.clone(),
+        agent_id: agent_id.cloned(),
+        workflow_id: Some(call.execution.workflow_id.clone()),
+        execution_id: Some(call.execution.id.clone()),
+        request,
+    };
+    let answer = state.llm.chat(&metered).await.map_err(to_stop)?;
+    held.end(answer.used());
+    Ok(answer)
 }
 
 fn parse_answer(text: &str) -> Result<Value, Failure> {

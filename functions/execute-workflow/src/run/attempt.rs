@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use shared::{
     graph::{Node, NodeKind},
     retry::{self, retry},
@@ -20,6 +21,9 @@ const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// No attempt of a node begins later than this after its first.
 const RETRY_BUDGET: Duration = Duration::from_secs(150);
+
+/// A side effect under way.
+pub(super) type Performing<'a> = BoxFuture<'a, Finished>;
 
 /// A side effect that has come to an end.
 pub(super) struct Finished {

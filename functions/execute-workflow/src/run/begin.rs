@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use serde_json::Value;
 use shared::{
     graph::{Node, NodeData, NodeKind, handle},
@@ -10,7 +11,7 @@ use shared::{
 
 use super::{
     Run,
-    attempt::{Finished, perform, timeout_of},
+    attempt::{Performing, perform, timeout_of},
     label,
     plan::{Place, Rounds},
     settle::step_result,
@@ -25,8 +26,20 @@ use crate::{
 /// 300 s still fit into the request's 590 s.
 const START_WINDOW_SECS: i64 = 120;
 
+/// A side effect that is about to begin: a node's own, or one move of it.
+pub(super) struct Beginning<'b> {
+    pub(super) place: Place,
+    pub(super) node: &'b Node,
+    /// Of the node, or of the move.
+    pub(super) iteration: &'b str,
+    /// What the journal calls it.
+    pub(super) kind: &'b str,
+    /// What the log calls it.
+    pub(super) title: &'b str,
+}
+
 /// What the journal says of a node that has its turn.
-enum Past {
+pub(super) enum Past {
     /// It has not begun.
     None,
     /// It has ended.
@@ -41,10 +54,7 @@ enum Past {
 
 impl<'a> Run<'a> {
     /// Runs a node, or takes over what it has come to before.
-    pub(super) fn run(
-        &mut self,
-        place: Place,
-    ) -> Result<Option<impl Future<Output = Finished> + use<'a>>, ExecutionError> {
+    pub(super) fn run(&mut self, place: Place) -> Result<Option<Performing<'a>>, ExecutionError> {
         let graph = Arc::clone(&self.graph);
         let node = graph.node_at(place.node);
         let iteration = self.plan.iteration(place.frame).to_owned();
@@ -58,13 +68,9 @@ impl<'a> Run<'a> {
                 self.unrecorded.push(place);
                 Ok(None)
             }
-            Past::Begun if node.policy.at_most_once => {
-                let message =
-                    "an earlier attempt may have had its effect, and must be the only one";
-                let failure = Failure::permanent("unknown", message).perhaps_done();
-                self.settle(place, &iteration, Err(failure), 0)
-                    .map(|()| None)
-            }
+            Past::Begun if node.policy.at_most_once && node.kind() != NodeKind::Agent => self
+                .settle(place, &iteration, Err(Failure::of_the_only_attempt()), 0)
+                .map(|()| None),
             Past::Waiting if node.kind() == NodeKind::Wait => {
                 let outcome = Ok(Outcome::default());
                 self.settle(place, &iteration, outcome, 0).map(|()| None)
@@ -114,7 +120,7 @@ impl<'a> Run<'a> {
         self.journal.step(StepKey { node_id, iteration })
     }
 
-    fn past(&self, node: &Node, iteration: &str) -> Past {
+    pub(super) fn past(&self, node: &Node, iteration: &str) -> Past {
         let key = StepKey {
             node_id: &node.id,
             iteration,
@@ -140,7 +146,7 @@ impl<'a> Run<'a> {
         place: Place,
         iteration: &str,
         is_new: bool,
-    ) -> Result<Option<impl Future<Output = Finished> + use<'a>>, ExecutionError> {
+    ) -> Result<Option<Performing<'a>>, ExecutionError> {
         let graph = Arc::clone(&self.graph);
         let node = graph.node_at(place.node);
         if is_new {
@@ -148,13 +154,21 @@ impl<'a> Run<'a> {
         }
         match self.prepare(place) {
             Ok(Prepared::Effect(effect)) => {
-                return Ok(self.start_effect(place, iteration, effect));
+                return Ok(self.start_effect(&Beginning::of(place, node, iteration), effect));
             }
             Ok(Prepared::AskFirst { question, effect }) => {
-                return Ok(match self.is_granted(place, iteration) {
-                    true => self.start_effect(place, iteration, effect),
-                    false => self.start_effect(place, iteration, question),
-                });
+                let effect = match self.is_granted(place, iteration) {
+                    true => effect,
+                    false => question,
+                };
+                return Ok(self.start_effect(&Beginning::of(place, node, iteration), effect));
+            }
+            Ok(Prepared::Turn(turn)) => {
+                if is_new {
+                    self.begin(node, iteration, turn.request_hash());
+                    self.log_start(node, label(node), "started");
+                }
+                return self.go_on(place, iteration, &turn);
             }
             Ok(Prepared::Wait { duration }) => {
                 self.begin(node, iteration, String::new());
@@ -163,12 +177,12 @@ impl<'a> Run<'a> {
                 self.journal
                     .wait(StepKey { node_id, iteration }, Some(resume_at));
                 self.waits.push((place, Some(resume_at)));
-                self.log_start(node, "started");
+                self.log_start(node, label(node), "started");
             }
             Ok(Prepared::Items(items)) => {
                 if is_new {
                     self.begin(node, iteration, String::new());
-                    self.log_start(node, "started");
+                    self.log_start(node, label(node), "started");
                 }
                 if let NodeData::Loop(data) = &node.data {
                     self.plan.begin_loop(place, Rounds::new(data, items));
@@ -204,64 +218,60 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn start_effect(
+    pub(super) fn start_effect(
         &mut self,
-        place: Place,
-        iteration: &str,
+        beginning: &Beginning<'_>,
         effect: Box<dyn Effect>,
-    ) -> Option<impl Future<Output = Finished> + use<'a>> {
+    ) -> Option<Performing<'a>> {
         let window_ends = self.claimed_at.plus_seconds(START_WINDOW_SECS);
         if self.journal.now() > window_ends || self.state.shutdown.has_begun() {
             self.is_cut_short = true;
             return None;
         }
-        let graph = Arc::clone(&self.graph);
-        let node = graph.node_at(place.node);
-        let key = StepKey {
-            node_id: &node.id,
-            iteration,
-        };
-        self.record_intent(place, node, key, effect.as_ref());
+        let Beginning { place, node, .. } = *beginning;
+        self.record_intent(beginning, effect.as_ref());
         let call = Call {
             execution: Arc::new(self.journal.execution().clone()),
             node_id: node.id.clone(),
-            iteration: iteration.to_owned(),
-            idempotency_key: self.journal.idempotency_key(key),
+            iteration: beginning.iteration.to_owned(),
+            idempotency_key: self.journal.idempotency_key(beginning.key()),
             at_most_once: node.policy.at_most_once,
             allowance: Arc::clone(&self.allowance),
         };
         let timeout = timeout_of(node).min(self.time_left());
-        Some(perform(
-            self.state,
-            place,
-            node.clone(),
-            effect,
-            call,
-            timeout,
-        ))
+        let node = node.clone();
+        Some(perform(self.state, place, node, effect, call, timeout).boxed())
     }
 
     /// What waits for an answer from outside has begun once and for all. What is to be granted first
     /// waits from the beginning, and begins again when it is: as long as it waits, it has not acted.
-    fn record_intent(&mut self, place: Place, node: &Node, key: StepKey<'_>, effect: &dyn Effect) {
-        let is_granted = self.granted.remove(&place);
+    fn record_intent(&mut self, beginning: &Beginning<'_>, effect: &dyn Effect) {
+        let is_granted = self.granted.remove(&beginning.place);
+        let key = beginning.key();
         let step = self.journal.step(key);
         if step.is_some_and(|step| step.status == StepStatus::Waiting) && !is_granted {
             return;
         }
         let request_hash = effect.request_hash();
-        self.compare(node, key, &request_hash);
-        self.begin(node, key.iteration, request_hash);
+        self.compare(beginning, &request_hash);
+        self.record_beginning(beginning, request_hash);
+        let what = match effect.asks_for_leave() {
+            true => "asks whether it may begin",
+            false => "started",
+        };
         if effect.asks_for_leave() {
             self.journal.wait(key, None);
-            self.log_start(node, "asks whether it may begin");
-        } else {
-            self.log_start(node, "started");
         }
+        self.log_start(beginning.node, beginning.title, what);
+    }
+
+    pub(super) fn record_beginning(&mut self, beginning: &Beginning<'_>, request_hash: String) {
+        self.journal
+            .begin(beginning.key(), beginning.kind, request_hash);
     }
 
     /// Whether people have granted what a node is about to do: it has begun, or is about to.
-    fn is_granted(&self, place: Place, iteration: &str) -> bool {
+    pub(super) fn is_granted(&self, place: Place, iteration: &str) -> bool {
         let step = self.step_of(place, iteration);
         let has_begun = step.is_some_and(|step| step.status == StepStatus::Running);
         has_begun || self.granted.contains(&place)
@@ -269,12 +279,14 @@ impl<'a> Run<'a> {
 
     /// Tells people when what is asked again under the same key is not what was asked first: an
     /// agent may have been changed meanwhile.
-    fn compare(&mut self, node: &Node, key: StepKey<'_>, request_hash: &str) {
-        let earlier = self.journal.step(key).map(|step| &step.intent.request_hash);
+    fn compare(&mut self, beginning: &Beginning<'_>, request_hash: &str) {
+        let step = self.journal.step(beginning.key());
+        let earlier = step.map(|step| &step.intent.request_hash);
         if earlier.is_some_and(|earlier| earlier != request_hash) {
-            let message = format!("{} begins again, with another input", label(node));
+            let message = format!("{} begins again, with another input", beginning.title);
             let (level, kind) = (LogLevel::Warn, LogKind::NodeStarted);
-            self.journal.log(Some(&node.id), level, kind, message);
+            let node_id = Some(&*beginning.node.id);
+            self.journal.log(node_id, level, kind, message);
         }
     }
 
@@ -284,10 +296,29 @@ impl<'a> Run<'a> {
         self.journal.begin(key, node.kind().as_str(), request_hash);
     }
 
-    fn log_start(&mut self, node: &Node, what: &str) {
+    fn log_start(&mut self, node: &Node, title: &str, what: &str) {
         let (level, kind) = (LogLevel::Info, LogKind::NodeStarted);
-        let message = format!("{} {what}", label(node));
+        let message = format!("{title} {what}");
         self.journal.log(Some(&node.id), level, kind, message);
+    }
+}
+
+impl<'b> Beginning<'b> {
+    fn of(place: Place, node: &'b Node, iteration: &'b str) -> Self {
+        Self {
+            place,
+            node,
+            iteration,
+            kind: node.kind().as_str(),
+            title: label(node),
+        }
+    }
+
+    fn key(&self) -> StepKey<'b> {
+        StepKey {
+            node_id: &self.node.id,
+            iteration: self.iteration,
+        }
     }
 }
 

@@ -31,8 +31,10 @@ impl Run<'_> {
         }
         let steps = store.list_steps(&org_id, &rerun.execution_id).await?;
         let repeated = Repeated::new(&self.graph, &rerun);
+        // Of an agent's turn that is over, only what it has come to counts.
         let kept = steps.into_iter().filter(|step| {
-            step.result.is_some() && !fails_the_run(&self.graph, step) && !repeated.includes(step)
+            let is_over = step.result.is_some() && !step.is_move();
+            is_over && !fails_the_run(&self.graph, step) && !repeated.includes(step)
         });
         let mut kept: Vec<Step> = kept.collect();
         let copied = self.copy_bodies(&rerun.execution_id, &mut kept).await?;

@@ -35,7 +35,7 @@ impl Run<'_> {
             Ok(outcome) => (outcome, None, StepStatus::Succeeded),
             Err(failure) => {
                 let status = status_of(node, &failure);
-                let error = error(failure.code, failure.message, Some(&node.id));
+                let error = error(&failure.code, failure.message, Some(&node.id));
                 let outcome = Outcome {
                     tokens: failure.tokens,
                     cost_micro_usd: failure.cost_micro_usd,
@@ -158,7 +158,7 @@ pub(super) fn step_result(
 }
 
 /// An output that the journal cannot hold fails the node.
-fn within_limits(outcome: Outcome) -> Result<Outcome, Failure> {
+pub(super) fn within_limits(outcome: Outcome) -> Result<Outcome, Failure> {
     let Extent { depth, bytes } = Extent::of(&outcome.output);
     let message = if depth > MAX_DEPTH {
         format!("the output is nested deeper than {MAX_DEPTH} levels")

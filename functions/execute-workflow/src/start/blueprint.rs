@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::Value;
 use shared::{
     graph::{Graph, NodeData, RunSettings},
-    ids::{OrgId, WorkflowId},
+    ids::{AgentId, OrgId, WorkflowId},
     models::{ExecutionError, Rerun, Timestamp, Trigger, TriggerType, Workflow, WorkflowVersion},
     store::Error,
 };
 
-use super::paused;
+use super::{conversation, paused};
 use crate::{AppState, version};
 
 /// A workflow at one moment: its pinned graph, or why it cannot be run.
@@ -24,6 +24,9 @@ pub(super) struct Blueprint {
 impl Blueprint {
     /// What a trigger starts: the workflow as it is now, or the version that is to be repeated.
     pub(super) async fn of_trigger(state: &AppState, trigger: &Trigger) -> Result<Self, Error> {
+        if trigger.kind == TriggerType::Message {
+            return Self::of_message(state, trigger).await;
+        }
         let store = &state.store;
         let (org_id, workflow_id) = (&trigger.org_id, &trigger.workflow_id);
         let workflow = store.find_workflow(org_id, workflow_id).await?;
@@ -57,6 +60,20 @@ impl Blueprint {
             }
         }
         Ok(blueprint)
+    }
+
+    /// What a person's message to an agent starts.
+    async fn of_message(state: &AppState, trigger: &Trigger) -> Result<Self, Error> {
+        let (nodes, edges) = (conversation::nodes(), conversation::edges());
+        let drawing = Ok(Drawing { nodes, edges });
+        let now = Timestamp::from(state.clock.now());
+        let id = AgentId::parse(trigger.workflow_id.as_str());
+        let agent = match &id {
+            Ok(id) => state.store.find_agent(&trigger.org_id, id).await?,
+            Err(_) => None,
+        };
+        let name = agent.map(|agent| agent.value.name).unwrap_or_default();
+        Ok(Self::new(state, trigger, name, drawing, now))
     }
 
     /// The nodes and edges that an earlier run was pinned to.

@@ -21,7 +21,7 @@ fn now() -> Timestamp {
     NOW.parse::<jiff::Timestamp>().unwrap().into()
 }
 
-fn agent() -> Agent {
+pub(crate) fn agent() -> Agent {
     Agent {
         id: AgentId::parse("a1").unwrap(),
         org_id: org_id(),

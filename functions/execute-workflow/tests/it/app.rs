@@ -94,6 +94,16 @@ impl App {
         Self::outside(ServiceCallers::unchecked(), db, None, provider, outside).await
     }
 
+    /// The function with a model, where actions reach `actions`.
+    pub(crate) async fn acting(provider: SharedProvider, actions: &Arc<RecordingActions>) -> Self {
+        let outside = Outside {
+            actions: actions.clone(),
+            ..Outside::default()
+        };
+        let db = Arc::new(MemoryDb::new());
+        Self::outside(ServiceCallers::unchecked(), db, None, provider, outside).await
+    }
+
     async fn outside(
         callers: ServiceCallers,
         db: Arc<MemoryDb>,
@@ -288,14 +298,29 @@ impl App {
 
     /// What the run has asked people at a node outside of loops.
     pub(crate) async fn approval(&self, node_id: &str) -> Versioned<Approval> {
-        let id = Approval::id_of(&execution_id(), node_id, "0");
+        self.approval_in(node_id, "0").await
+    }
+
+    /// The same in an iteration, or a move.
+    pub(crate) async fn approval_in(&self, node_id: &str, iteration: &str) -> Versioned<Approval> {
+        let id = Approval::id_of(&execution_id(), node_id, iteration);
         let found = self.store.find_approval(&org_id(), &id).await;
         found.unwrap().unwrap()
     }
 
     /// Decides as the API does, with the `values` of a form.
     pub(crate) async fn decide(&self, node_id: &str, status: ApprovalStatus, values: Value) {
-        let mut approval = self.approval(node_id).await;
+        let approval = self.approval(node_id).await;
+        self.decide_on(approval, status, values).await;
+    }
+
+    /// The same for an approval that was found.
+    pub(crate) async fn decide_on(
+        &self,
+        mut approval: Versioned<Approval>,
+        status: ApprovalStatus,
+        values: Value,
+    ) {
         let at: Timestamp = self.clock.shared().now().into();
         let decider = Approval::decider(&approval.value.id, &Uid::parse("u1").unwrap());
         approval.value.status = status;

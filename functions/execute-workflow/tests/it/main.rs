@@ -23,4 +23,5 @@ mod runs;
 mod schedules;
 mod sharing;
 mod stopping;
+mod turns;
 mod waiting;

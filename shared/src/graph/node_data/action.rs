@@ -18,9 +18,6 @@ use crate::{
 /// What stands for an expression in a schema: `$${` is none, which no schema can tell.
 const EXPRESSION: &str = r"\$\{";
 
-/// <https://www.rfc-editor.org/rfc/rfc3339#section-5.6>, the calendar aside.
-const INSTANT: &str = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$";
-
 /// Whether the one who started the run may approve, unless told: it is another look at what an
 /// expression or a model has come to, and an organization may have one member only.
 const ALLOW_SELF: bool = true;
@@ -149,32 +146,19 @@ fn literal(item: &Value) -> Option<Value> {
 
 fn field_schema(field: &Field) -> Value {
     let about = field.description;
-    let text = || json!({ "type": "string", "minLength": 1 });
-    let literal = match field.kind {
-        FieldKind::Text => return schema::text(about),
-        FieldKind::Any if field.is_required => {
+    match field.kind {
+        FieldKind::Text => schema::text(about),
+        FieldKind::Any => {
             let mut value = schema::any(about);
-            value["not"] = json!({ "type": "null" });
-            return value;
+            if let Some(not) = field.schema().get_mut("not") {
+                value["not"] = not.take();
+            }
+            value
         }
-        FieldKind::Any => return schema::any(about),
-        FieldKind::Texts => json!({
-            "type": "array",
-            "items": text(),
-            "minItems": i32::from(field.is_required),
+        _ => json!({
+            "anyOf": [field.schema(), { "type": "string", "pattern": EXPRESSION }],
+            "description": about,
+            "x-expression": true,
         }),
-        FieldKind::Flag => json!({ "type": "boolean" }),
-        FieldKind::Integer { least, most } => {
-            json!({ "type": "integer", "minimum": least, "maximum": most })
-        }
-        FieldKind::Choice(words) => schema::words(words),
-        FieldKind::Instant => {
-            json!({ "type": "string", "format": "date-time", "pattern": INSTANT })
-        }
-    };
-    json!({
-        "anyOf": [literal, { "type": "string", "pattern": EXPRESSION }],
-        "description": about,
-        "x-expression": true,
-    })
+    }
 }

@@ -37,7 +37,8 @@ pub enum ApproverRole {
 
 impl Approvers {
     /// One admin, without an end.
-    pub(super) fn one_admin(allow_self: bool) -> Self {
+    #[must_use]
+    pub fn one_admin(allow_self: bool) -> Self {
         Self {
             roles: vec![ApproverRole::Admin],
             required: 1,

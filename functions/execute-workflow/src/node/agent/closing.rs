@@ -1,0 +1,137 @@
+//! The last move: what was said is kept in the conversation, both sides or neither.
+
+use async_trait::async_trait;
+use shared::{
+    ids::fingerprint,
+    models::{ChatMessage, ChatRole, Session, Timestamp, TriggerType},
+    store::{Error, Write, commit_contended, sessions},
+};
+
+use super::{Call, Effect, Move, Outcome, Prepared, Stop, history::Digest, opening::OpenSession};
+use crate::AppState;
+
+/// Messages of other turns that may have come between.
+const MAX_BETWEEN: u32 = 400;
+
+/// What one turn adds to a conversation.
+pub(super) struct Closing {
+    session: OpenSession,
+    digest: Option<Digest>,
+    prompt: String,
+    answer: String,
+}
+
+impl Closing {
+    pub(super) fn new(
+        session: &OpenSession,
+        digest: Option<Digest>,
+        prompt: &str,
+        answer: &str,
+    ) -> Self {
+        Self {
+            session: session.clone(),
+            digest,
+            prompt: prompt.to_owned(),
+            answer: answer.to_owned(),
+        }
+    }
+
+    pub(super) fn into_move(self) -> Move {
+        Move {
+            kind: "agent.closing",
+            title: "conversation kept".to_owned(),
+            prepared: Ok(Prepared::Effect(Box::new(self))),
+            at_most_once: false,
+        }
+    }
+
+    /// What keeps the turn; nothing when an earlier attempt has, or the conversation is deleted.
+    async fn writes(&self, state: &AppState, call: &Call) -> Result<Vec<Write>, Error> {
+        let (org_id, store) = (&call.execution.org_id, &state.store);
+        let OpenSession { agent_id, id, .. } = &self.session;
+        let now = Timestamp::from(state.clock.now());
+        let found = store.find_session(org_id, agent_id, id).await?;
+        let is_persons = call.execution.trigger.kind == TriggerType::Message;
+        let mut session = match found {
+            Some(found) => found,
+            None if is_persons => return Ok(Vec::new()),
+            None => return self.begin(call, now),
+        };
+        let between = store
+            .list_messages(&session.value, self.session.last_seq, MAX_BETWEEN)
+            .await?;
+        let turn = &call.idempotency_key;
+        if between.iter().any(|message| message.turn == *turn) {
+            return Ok(Vec::new());
+        }
+        let mut writes = self.messages(&mut session.value, call, now)?;
+        writes.push(sessions::replace(&session)?);
+        Ok(writes)
+    }
+
+    /// The first turn of a workflow's own conversation.
+    fn begin(&self, call: &Call, now: Timestamp) -> Result<Vec<Write>, Error> {
+        let mut session = Session {
+            id: self.session.id.clone(),
+            org_id: call.execution.org_id.clone(),
+            agent_id: self.session.agent_id.clone(),
+            uid: None,
+            last_seq: 0,
+            summary: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let mut writes = self.messages(&mut session, call, now)?;
+        writes.push(sessions::create(&session)?);
+        Ok(writes)
+    }
+
+    fn messages(
+        &self,
+        session: &mut Session,
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<Vec<Write>, Error> {
+        let said = [
+            (ChatRole::User, &self.prompt),
+            (ChatRole::Assistant, &self.answer),
+        ];
+        session.updated_at = now;
+        if let Some(Digest(digest)) = &self.digest {
+            let known = session.summary.as_ref().map_or(0, |known| known.last_seq);
+            if digest.last_seq > known {
+                session.summary = Some(digest.clone());
+            }
+        }
+        let mut writes = Vec::new();
+        for (role, content) in said {
+            session.last_seq += 1;
+            let message = ChatMessage {
+                seq: session.last_seq,
+                org_id: session.org_id.clone(),
+                role,
+                content: content.clone(),
+                turn: call.idempotency_key.clone(),
+                execution_id: call.execution.id.clone(),
+                created_at: now,
+            };
+            writes.push(sessions::create_message(session, &message)?);
+        }
+        Ok(writes)
+    }
+}
+
+#[async_trait]
+impl Effect for Closing {
+    fn request_hash(&self) -> String {
+        fingerprint(&["agent.closing", &self.prompt, &self.answer])
+    }
+
+    async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
+        commit_contended(&state.store, || async move {
+            Ok::<_, Error>((self.writes(state, call).await?, ()))
+        })
+        .await?;
+        Ok(Outcome::default())
+    }
+}

@@ -1,0 +1,144 @@
+//! Letting an agent take its turn, one move after the other: each is a step of the journal beside
+//! the node's own.
+
+use std::sync::Arc;
+
+use shared::{
+    graph::Node,
+    models::{ExecutionError, LogKind, LogLevel, Step, StepResult, StepStatus},
+};
+
+use super::{
+    Run,
+    attempt::Performing,
+    begin::{Beginning, Past},
+    error,
+    plan::Place,
+    settle::{step_result, within_limits},
+};
+use crate::{
+    journal::StepKey,
+    node::{Failure, Move, Next, Outcome, Prepared, Turn},
+};
+
+impl<'a> Run<'a> {
+    /// Goes on with an agent's turn up to its next side effect, or to its end.
+    pub(super) fn go_on(
+        &mut self,
+        place: Place,
+        iteration: &str,
+        turn: &Turn,
+    ) -> Result<Option<Performing<'a>>, ExecutionError> {
+        let graph = Arc::clone(&self.graph);
+        let node = graph.node_at(place.node);
+        loop {
+            let ended = self.ended_moves(node, iteration);
+            let number = ended.len();
+            let next = match turn.next(&ended) {
+                Next::End(result) => {
+                    self.settle(place, iteration, result, 0)?;
+                    return Ok(None);
+                }
+                Next::Move(next) => next,
+            };
+            let iteration = Step::move_of(iteration, number);
+            let node = &node_of(node, &next);
+            let past = self.past(node, &iteration);
+            if matches!(past, Past::None) {
+                self.check_budget(node)?;
+            }
+            let beginning = Beginning {
+                place,
+                node,
+                iteration: &iteration,
+                kind: next.kind,
+                title: &next.title,
+            };
+            let failure = match next.prepared {
+                _ if matches!(past, Past::Begun) && node.policy.at_most_once => {
+                    Failure::of_the_only_attempt()
+                }
+                Ok(Prepared::Effect(effect)) => return Ok(self.start_effect(&beginning, effect)),
+                Ok(Prepared::AskFirst { question, effect }) => {
+                    let effect = match self.is_granted(place, &iteration) {
+                        true => effect,
+                        false => question,
+                    };
+                    return Ok(self.start_effect(&beginning, effect));
+                }
+                Ok(_) => Failure::permanent("internal", "the move is none"),
+                Err(failure) => failure,
+            };
+            if matches!(past, Past::None) {
+                self.record_beginning(&beginning, String::new());
+            }
+            self.end_move(node, &iteration, Err(failure), 0);
+        }
+    }
+
+    /// Records what a move has come to; the node's turn goes on from there.
+    pub(super) fn record_move(
+        &mut self,
+        place: Place,
+        iteration: &str,
+        result: Result<Outcome, Failure>,
+        duration_ms: i64,
+    ) {
+        let graph = Arc::clone(&self.graph);
+        let node = graph.node_at(place.node);
+        self.end_move(node, iteration, result, duration_ms);
+        self.plan.put_back([place]);
+    }
+
+    fn ended_moves(&self, node: &Node, iteration: &str) -> Vec<&StepResult> {
+        let results = (0..).map_while(|number| {
+            let key = StepKey {
+                node_id: &node.id,
+                iteration: &Step::move_of(iteration, number),
+            };
+            self.journal.step(key)?.result.as_ref()
+        });
+        results.collect()
+    }
+
+    fn end_move(
+        &mut self,
+        node: &Node,
+        iteration: &str,
+        result: Result<Outcome, Failure>,
+        duration_ms: i64,
+    ) {
+        let node_id = &node.id;
+        let key = StepKey { node_id, iteration };
+        let (outcome, failure) = match result.and_then(within_limits) {
+            Ok(outcome) => (outcome, None),
+            Err(failure) => (Outcome::of_failed(&failure), Some(failure)),
+        };
+        for thought in &outcome.thoughts {
+            let (level, kind) = (LogLevel::Info, LogKind::Thought);
+            self.journal
+                .log(Some(node_id), level, kind, thought.clone());
+        }
+        let status = match &failure {
+            None => StepStatus::Succeeded,
+            Some(failure) if failure.code == "unknown" => StepStatus::Unknown,
+            Some(_) => StepStatus::Failed,
+        };
+        let error = failure.map(|failure| {
+            let what = self.journal.step(key).map_or("", |step| &step.kind);
+            let message = format!("{what} failed: {}", failure.message);
+            let (level, kind) = (LogLevel::Warn, LogKind::NodeFinished);
+            self.journal.log(Some(node_id), level, kind, message);
+            error(&failure.code, failure.message, Some(node_id))
+        });
+        let result = step_result(outcome, duration_ms, self.journal.now(), error);
+        self.journal.finish(key, status, result);
+    }
+}
+
+/// The node, with the policy of one move.
+fn node_of(node: &Node, next: &Move) -> Node {
+    let mut node = node.clone();
+    node.policy.at_most_once |= next.at_most_once;
+    node
+}
