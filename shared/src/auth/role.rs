@@ -51,6 +51,8 @@ actions! {
     DeployAgent: EDITORS;
     /// Remove an agent.
     DeleteAgent: EDITORS;
+    /// Talk with agents, and see and delete one's own conversations.
+    TalkToAgents: EDITORS;
     /// See workflows.
     ReadWorkflows: MEMBERS;
     /// Make or change a workflow.
@@ -118,6 +120,7 @@ mod tests {
         (Action::BeatAgent, [true, true, false]),
         (Action::DeployAgent, [true, true, false]),
         (Action::DeleteAgent, [true, true, false]),
+        (Action::TalkToAgents, [true, true, false]),
         (Action::ReadWorkflows, [true, true, true]),
         (Action::EditWorkflow, [true, true, false]),
         (Action::DeleteWorkflow, [true, true, false]),

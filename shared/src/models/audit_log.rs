@@ -41,6 +41,8 @@ pub enum AuditAction {
     AgentDeploy,
     /// An agent was deleted.
     AgentDelete,
+    /// A conversation with an agent was deleted.
+    SessionDelete,
     /// A workflow was made.
     WorkflowCreate,
     /// A workflow was changed through the API; what clients save past it is not recorded.
@@ -91,6 +93,7 @@ impl AuditAction {
             Self::AgentUpdate => "AGENT_UPDATE",
             Self::AgentDeploy => "AGENT_DEPLOY",
             Self::AgentDelete => "AGENT_DELETE",
+            Self::SessionDelete => "SESSION_DELETE",
             Self::WorkflowCreate => "WORKFLOW_CREATE",
             Self::WorkflowUpdate => "WORKFLOW_UPDATE",
             Self::DeleteWorkflow => "DELETE_WORKFLOW",
