@@ -127,7 +127,8 @@ impl Attempt {
     pub fn fail(mut self, error: &Error) {
         let class = FailureClass::of(error);
         let pause = crate::retry::Transient::retry_after(error);
-        let is_its_fault = class.is_about_the_candidate() && !matches!(error, Error::Malformed(_));
+        let is_its_fault =
+            class.is_about_the_candidate() && !matches!(error.cause(), Error::Malformed(_));
         match is_its_fault {
             true => self.judge(|breaker, entry| breaker.fail(entry, pause, Instant::now())),
             false => self.judge(Breaker::succeed),

@@ -36,7 +36,6 @@ on_each_adapter! {
     an_organization_that_is_not_there_cannot_ask,
     a_refused_call_gives_its_reservation_back,
     a_released_call_can_be_made_again_under_its_key,
-    a_call_of_unknown_outcome_holds_its_tokens_until_it_is_repeated_or_expires,
     a_repeat_of_a_settled_call_is_answered_and_not_booked_again,
     a_new_month_has_a_new_limit,
     the_same_key_of_two_organizations_is_two_calls,
@@ -301,27 +300,6 @@ async fn a_released_call_can_be_made_again_under_its_key(adapter: &Adapter) {
     fixture.chat("k").await.unwrap();
     let entries = fixture.entries().await;
     assert_eq!((entries.len(), entries[0].state), (1, UsageState::Settled));
-}
-
-async fn a_call_of_unknown_outcome_holds_its_tokens_until_it_is_repeated_or_expires(
-    adapter: &Adapter,
-) {
-    let fixture =
-        Fixture::failing_once(adapter, ceiling(), llm::Error::Timeout("silence".into())).await;
-    fixture.chat("k").await.unwrap_err();
-    fixture.assert_nothing_is_booked().await;
-    assert!(matches!(
-        fixture.chat("other").await,
-        Err(Error::Exhausted { .. })
-    ));
-    fixture.chat("k").await.unwrap();
-    assert_eq!(fixture.quota().await.used, USED.total());
-
-    let fixture =
-        Fixture::failing_once(adapter, ceiling(), llm::Error::Timeout("silence".into())).await;
-    fixture.chat("k").await.unwrap_err();
-    fixture.clock.advance(Duration::from_secs(900));
-    fixture.chat("other").await.unwrap();
 }
 
 async fn a_repeat_of_a_settled_call_is_answered_and_not_booked_again(adapter: &Adapter) {
