@@ -9,7 +9,7 @@ use futures::{
     StreamExt,
     future::{Either, join_all, select},
 };
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::{Duration, Instant, timeout, timeout_at};
 
 use super::{Admitted, MeteredLlm, meter::Meter, open::Open};
 use crate::llm::ChatStream;
@@ -17,6 +17,9 @@ use crate::llm::ChatStream;
 /// How long after its caller has gone a stream is read on, so that the provider tells what was
 /// used.
 const DRAINED: Duration = Duration::from_secs(2);
+
+/// How long the end of a process is put off.
+const AT_THE_END: Duration = Duration::from_secs(1);
 
 /// Calls that are booked at once.
 const AT_ONCE: usize = 8;
@@ -94,9 +97,13 @@ impl MeteredLlm {
         self.book_patiently(DRAINED).await;
     }
 
-    /// The same at the end of a process: streams are not waited for.
+    /// The same as the last thing that a process does: streams are not waited for, and it takes a
+    /// second at most.
     pub async fn book_dropped_at_once(&self) {
-        self.book_patiently(Duration::ZERO).await;
+        let booking = self.book_patiently(Duration::ZERO);
+        if timeout(AT_THE_END, booking).await.is_err() {
+            tracing::warn!("calls left to the sweeper");
+        }
     }
 
     /// Books calls of others while `work` goes on, and leaves the rest when that is done: nobody

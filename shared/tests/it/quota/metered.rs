@@ -205,11 +205,12 @@ async fn a_call_is_booked_with_what_it_used(adapter: &Adapter) {
 
 async fn parallel_calls_never_pass_the_limit_and_leave_no_drift(adapter: &Adapter) {
     let limit = ceiling() * 7 + 3;
-    let fixture = Fixture::new(adapter, limit).await;
+    let model = |_, _| ScriptedLlm::answering(ANSWER).using_all();
+    let fixture = Fixture::with_model(adapter, limit, model).await;
     let keys: Vec<_> = (0..40).map(|n| format!("k{n}")).collect();
     let results = join_all(keys.iter().map(|key| fixture.chat(key))).await;
     let answered = results.iter().filter(|result| result.is_ok()).count();
-    assert!(answered >= 7, "the limit is reached: {answered}");
+    assert_eq!(answered, 7, "each takes all that it may");
     assert_eq!(
         fixture.calls(),
         answered,
@@ -233,7 +234,8 @@ async fn parallel_calls_never_pass_the_limit_and_leave_no_drift(adapter: &Adapte
         .iter()
         .map(|entry| entry.input_tokens + entry.output_tokens)
         .sum();
-    assert!(quota.open.is_empty() && quota.used <= limit);
+    assert!(quota.open.is_empty());
+    assert_eq!(quota.used, limit - 3);
     assert_eq!(
         (booked, fixture.organization().await.api_usage),
         (quota.used, quota.used)

@@ -277,22 +277,6 @@ async fn a_stranger_does_not_wait_for_what_others_have_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_streams_are_booked_at_once_and_not_one_after_the_other() {
-    let fixture = Fixture::new(&Adapter::Firestore, Vec::new(), true).await;
-    for _ in 0..8 {
-        let call = Call {
-            org_id: create_organization(&fixture.store, Limits::default()).await,
-            ..fixture.call(request("k"))
-        };
-        drop(fixture.llm.stream(&call).await.unwrap());
-        tokio::time::advance(Duration::from_millis(1)).await;
-    }
-    let started = Instant::now();
-    fixture.llm.book_dropped().await;
-    assert!(started.elapsed() <= Duration::from_secs(2));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_stream_that_cannot_be_booked_fails_once_and_is_over() {
     let fixture = Fixture::new(&Adapter::Firestore, whole(), false).await;
     let stream = fixture.stream("k").await.unwrap();
