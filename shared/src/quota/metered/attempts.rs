@@ -65,7 +65,7 @@ impl MeteredLlm {
         let route = routing.route(model, self.clock.now().into());
         let route = route.ok_or_else(|| Error::UnknownModel(model.to_owned()))?;
         let mut attempts = routing.attempts(&route, key);
-        let (mut number, mut last) = (0, None);
+        let (mut number, mut last, org_id) = (0, None, &call.org_id);
         while let Some(turn) = attempts.next_turn() {
             let candidate = turn.candidate();
             let Some(provider) = routing.provider(candidate.provider) else {
@@ -81,7 +81,7 @@ impl MeteredLlm {
                     return Ok(answer);
                 }
                 Err(Error::Llm(error)) => {
-                    turn.fail(&error);
+                    turn.fail(&error, org_id);
                     if !attempts.goes_on_after(&error) {
                         return Err(error.into());
                     }
