@@ -56,16 +56,6 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/agents/{id}/status", "a1"),
         write(Method::PATCH, "/agents/{id}", "a1", name.clone(), 200),
         delete("/agents/{id}", "a1"),
-        write(
-            Method::POST,
-            "/agents/{id}/messages",
-            "at-work",
-            json!({ "text": "Hello" }),
-            202,
-        ),
-        get("/agents/{id}/sessions", "at-work"),
-        get("/agents/{id}/sessions/{sessionId}/messages", "at-work"),
-        delete("/agents/{id}/sessions/{sessionId}", "at-work"),
         write(Method::POST, "/workflows", "", workflow_request(), 201),
         get("/workflows", ""),
         get("/workflows/{id}", "w1"),
@@ -95,11 +85,28 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/analytics/usage", ""),
     ]
     .into_iter()
+    .chain(conversation_routes())
     .chain(steering_routes())
     .chain(views())
     .chain(membership_routes())
     .chain(integration_routes())
     .collect()
+}
+
+fn conversation_routes() -> Vec<Route> {
+    let message = json!({ "text": "Hello" });
+    vec![
+        write(
+            Method::POST,
+            "/agents/{id}/messages",
+            "at-work",
+            message,
+            202,
+        ),
+        get("/agents/{id}/sessions", "at-work"),
+        get("/agents/{id}/sessions/{sessionId}/messages", "at-work"),
+        delete("/agents/{id}/sessions/{sessionId}", "at-work"),
+    ]
 }
 
 fn steering_routes() -> Vec<Route> {

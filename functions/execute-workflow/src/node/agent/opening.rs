@@ -57,7 +57,6 @@ impl Effect for Open {
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
         let org_id = &call.execution.org_id;
         let agent = find_at_work(state, org_id, &self.agent_id).await?;
-        beat(state, &agent).await;
         let session = self.find_session(state, call).await?;
         let history = match &session {
             Some(session) => history::load(&state.store, session).await?,
@@ -169,7 +168,7 @@ pub(super) async fn find_at_work(
 }
 
 /// Tells that the agent is at work. A beat that is lost must not cost the call.
-async fn beat(state: &AppState, agent: &Agent) {
+pub(super) async fn beat(state: &AppState, agent: &Agent) {
     let now: Timestamp = state.clock.now().into();
     if agent.presence.absorbs_beat(now) {
         return;
