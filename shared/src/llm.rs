@@ -26,5 +26,5 @@ pub use providers::{
     vertex::{Vertex, VertexConfig},
 };
 pub use request::{ChatRequest, ChatResponse, FinishReason, OutputFormat, Tool, ToolChoice};
-pub use stream::{ChatStream, Delta, collect};
+pub use stream::{ChatStream, Delta, Pieces, collect};
 pub use usage::Usage;
