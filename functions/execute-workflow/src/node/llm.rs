@@ -63,16 +63,16 @@ impl Effect for LlmCall {
 
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
         let answer = self.ask(state, call).await?;
+        let used = answer.used();
         let response = answer.response;
         let mut output = json!({ "text": response.content, "model": response.model });
         if self.json {
-            let used = (response.usage.total(), answer.cost_micro_usd);
             output["json"] = parse_answer(&response.content)
-                .map_err(|failure| failure.having_used(used.0, used.1))?;
+                .map_err(|failure| failure.having_used(used.tokens, used.cost_micro_usd))?;
         }
         Ok(Outcome {
-            tokens: response.usage.total(),
-            cost_micro_usd: answer.cost_micro_usd,
+            tokens: used.tokens,
+            cost_micro_usd: used.cost_micro_usd,
             ..Outcome::of(output)
         })
     }
@@ -99,8 +99,6 @@ impl LlmCall {
             idempotency_key: call.idempotency_key.clone(),
             ..ChatRequest::default()
         };
-        let ceiling = state.llm.ceiling(&request).map_err(to_stop)?;
-        let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
         let metered = quota::Call {
             org_id: call.execution.org_id.clone(),
             agent_id: self.agent_id.clone(),
@@ -108,6 +106,8 @@ impl LlmCall {
             execution_id: Some(call.execution.id.clone()),
             request,
         };
+        let ceiling = state.llm.ceiling(&metered).await.map_err(to_stop)?;
+        let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
         let answer = state.llm.chat(&metered).await.map_err(to_stop)?;
         held.end(answer.used());
         Ok(answer)

@@ -13,7 +13,7 @@ use shared::{
     models::{Limits, UsageEntry, UsageState},
     quota::{self, Call, MeteredLlm, MeteredStream},
     store::Store,
-    testing::{FixedClock, memory_store},
+    testing::{FixedClock, memory_store, metered_llm},
 };
 
 use super::adapter::{Adapter, on_each_adapter};
@@ -94,7 +94,7 @@ impl Fixture {
             deltas: Mutex::new(deltas),
             is_silent,
         };
-        let llm = MeteredLlm::new(Arc::new(provider), store.clone(), clock.shared());
+        let llm = metered_llm(Arc::new(provider), store.clone(), clock.shared());
         let llm = llm.with_admissions(adapter.admissions(&store, &clock), false);
         Self {
             store,
@@ -238,7 +238,9 @@ async fn a_stream_that_is_refused_gives_its_tokens_back(adapter: &Adapter) {
         Err(quota::Error::Llm(_))
     ));
     assert_eq!(fixture.settled().await.len(), 0);
-    assert!(fixture.stream("next").await.is_ok(), "all of it is free");
+    let next = fixture.stream("next").await.err().unwrap();
+    let is_asked = matches!(next, quota::Error::Llm(Error::Interrupted(_)));
+    assert!(is_asked, "all of it is free, and nothing comes: {next}");
 }
 
 async fn embeddings_are_booked(adapter: &Adapter) {

@@ -125,6 +125,27 @@ async fn the_next_candidate_is_asked_instead_and_others_are_not_blamed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_is_asked_all_the_same_when_nobody_else_can_be() {
+    let router = broken();
+    let route = steps(&[&[("a", 1)]]);
+    let mut attempts = router.attempts(&route, "k");
+    assert!(attempts.next_turn().is_none());
+    let attempt = attempts.last_resort().unwrap();
+    assert!(attempts.last_resort().is_none(), "once for a call");
+    attempt.succeed();
+    assert!(ask(&router, Ok(())), "it has answered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_asked_somebody_else_needs_no_last_resort() {
+    let router = broken();
+    let route = steps(&[&[("a", 1)], &[("b", 1)]]);
+    let mut attempts = router.attempts(&route, "k");
+    assert_eq!(attempts.next_turn().unwrap().candidate().model, "b");
+    assert!(attempts.next_turn().is_none() && attempts.last_resort().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_nobody_is_left_it_is_told_when_to_come_back() {
     let router = broken();
     tokio::time::advance(Duration::from_secs(4)).await;
