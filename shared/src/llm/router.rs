@@ -175,6 +175,10 @@ impl Attempt {
         let mut breakers = self.router.breakers();
         let breaker = breakers.entry(self.candidate.clone()).or_default();
         verdict(breaker, entry);
+        // Models are names that organizations choose: only what has failed is kept in mind.
+        if breaker.is_untroubled() {
+            breakers.remove(&self.candidate);
+        }
     }
 }
 

@@ -127,6 +127,16 @@ async fn what_is_wrong_with_the_request_is_asked_of_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_provider_that_fails_again_and_again_is_left_alone() {
+    let upstreams = Upstreams::new(ScriptedLlm::new(|_| Err(unavailable()))).await;
+    upstreams.set(&two()).await;
+    for _ in 0..8 {
+        assert_eq!(upstreams.ask().await.status, 200);
+    }
+    assert_eq!(upstreams.asked(), [5, 8]);
+}
+
+#[tokio::test]
 async fn a_route_says_after_which_failures_somebody_else_is_asked() {
     let upstreams = Upstreams::new(ScriptedLlm::in_order([Err(unavailable())])).await;
     let mut route = two();

@@ -108,6 +108,11 @@ impl Breaker {
         }
     }
 
+    /// Whether a new one would do as well.
+    pub(super) fn is_untroubled(&self) -> bool {
+        self.pauses == 0 && matches!(self.state, State::Closed { failures: 0 })
+    }
+
     fn close(&mut self) {
         match self.state {
             State::Closed { .. } => self.state = State::default(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
 use super::{Call, LONGEST_CALL, MeteredLlm, find_price};
@@ -125,11 +126,12 @@ impl MeteredLlm {
                     turn.fail(&error);
                     is_unused &= error.is_unused();
                     let goes_on = attempts.goes_on_after(&error);
-                    last = Some(match (&error, &caller.own_key) {
+                    last = Some(match (error, &caller.own_key) {
                         (llm::Error::Unauthenticated, Some(key)) => {
                             self.routing.refuse(org_id, name, key).await
                         }
-                        _ => error.into(),
+                        (error, Some(key)) => without(error, key).into(),
+                        (error, None) => error.into(),
                     });
                     if !goes_on {
                         break;
@@ -226,6 +228,17 @@ impl Request for EmbeddingRequest {
 
     fn known_by(&mut self) -> (&mut String, &mut String) {
         (&mut self.model, &mut self.idempotency_key)
+    }
+}
+
+/// An error whose code does not hold a key, whatever a provider repeats.
+fn without(error: llm::Error, key: &SecretString) -> llm::Error {
+    match error {
+        llm::Error::InvalidRequest { code } if code.contains(key.expose_secret()) => {
+            let code = "unknown".to_owned();
+            llm::Error::InvalidRequest { code }
+        }
+        error => error,
     }
 }
 

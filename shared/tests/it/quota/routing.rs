@@ -163,3 +163,11 @@ async fn what_may_be_billed_is_not_asked_again() {
     );
     assert_eq!(openai.requests().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_one_call_is_asked_for_fails_no_other() {
+    let openai = Arc::new(ScriptedLlm::in_order([Err(limited(60)), Ok("two")]));
+    let fixture = Fixture::new(&[(ProviderName::Openai, &openai)], "gpt-4.1-mini").await;
+    fixture.chat("a").await.unwrap_err();
+    assert_eq!(fixture.chat("b").await.unwrap(), "two");
+}
