@@ -49,7 +49,7 @@ pub use principal::{Principal, Role, SystemPrincipal};
 pub use sealed::Sealed;
 pub use stored_body::StoredBody;
 pub use timestamp::Timestamp;
-pub use token_quota::{BudgetLease, Hold, LlmSwitch, Reservation, TokenQuota, Use};
+pub use token_quota::{BudgetLease, Hold, LeaseSum, LlmSwitch, Reservation, TokenQuota, Use};
 pub use user::{DeletedUser, ErasureState, User, UserSettings};
 pub use workflow::{
     Mock, Rerun, StartOptions, Trigger, TriggerSource, TriggerType, Workflow, WorkflowState,

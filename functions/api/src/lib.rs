@@ -126,6 +126,13 @@ impl AppState {
         Self { llm, ..self }
     }
 
+    /// What a process does last: books the model calls whose callers have gone.
+    pub async fn end(&self) {
+        if let Some(llm) = &self.llm {
+            llm.book_dropped_at_once().await;
+        }
+    }
+
     /// The state with the place where runs keep what is too large for a document, if there is one.
     #[must_use]
     pub fn with_artifacts(self, artifacts: Option<Arc<dyn Bucket>>) -> Self {

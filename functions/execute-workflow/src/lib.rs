@@ -112,6 +112,11 @@ impl AppState {
         )
     }
 
+    /// What a process does last: books the model calls that were dropped.
+    pub async fn end(&self) {
+        self.llm.book_dropped_at_once().await;
+    }
+
     /// The state with what ends the credentials of users whose accounts are deleted.
     #[must_use]
     pub fn with_vault(self, vault: Option<Vault>) -> Self {

@@ -19,8 +19,8 @@ use tokio::time::Instant;
 use self::breaker::{Breaker, Entry};
 pub use self::route::InvalidRoute;
 use super::Error;
-use crate::models::ProviderName;
 pub use crate::models::{Candidate, FailureClass, Route, RouteStep, Timeouts, Weighted};
+use crate::{ids::OrgId, models::ProviderName};
 
 /// What is known of candidates that have failed lately. Every process learns it anew: it spares
 /// waiting, and nothing depends on it.
@@ -156,13 +156,16 @@ impl Attempt {
     }
 
     /// The candidate has failed. Only what is about the candidate counts against it, not what is
-    /// about the request, as an answer that cannot be read may be.
-    pub fn fail(mut self, error: &Error) {
+    /// about the request, as an answer that cannot be read may be; a call that took too long counts
+    /// once another organization's has as well.
+    pub fn fail(mut self, error: &Error, org_id: &OrgId) {
         let class = FailureClass::of(error);
         let pause = crate::retry::Transient::retry_after(error);
-        let is_its_fault = class.is_about_the_candidate() && !matches!(error, Error::Malformed(_));
+        let late = (class == FailureClass::Timeout).then_some(org_id);
+        let is_its_fault =
+            class.is_about_the_candidate() && !matches!(error.cause(), Error::Malformed(_));
         match is_its_fault {
-            true => self.judge(|breaker, entry| breaker.fail(entry, pause, Instant::now())),
+            true => self.judge(|breaker, entry| breaker.fail(entry, late, pause, Instant::now())),
             false => self.judge(Breaker::succeed),
         }
     }

@@ -22,6 +22,8 @@ pub enum Delta {
         /// arguments follow those before.
         piece: ToolCall,
     },
+    /// What the call has used so far, where a provider tells it before the end.
+    Usage(Usage),
     /// The answer is complete.
     End {
         /// The model that answered.
@@ -58,6 +60,7 @@ pub async fn collect(mut stream: ChatStream) -> Result<ChatResponse, Error> {
     while let Some(delta) = stream.next().await {
         match delta? {
             Delta::Text(text) => content.push_str(&text),
+            Delta::Usage(_) => {}
             Delta::ToolCall { index, piece } => {
                 if tool_calls.len() <= index {
                     tool_calls.resize(index.saturating_add(1), ToolCall::default());

@@ -1,15 +1,20 @@
 mod attempts;
+mod dropped;
+mod meter;
+mod open;
 mod stream;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::time::Duration;
 
-use self::attempts::{Attempt, Request};
 pub use self::stream::MeteredStream;
+use self::{
+    attempts::{Attempt, Request},
+    dropped::Dropped,
+    meter::Meter,
+    open::Open,
+};
 use super::{
     Error,
     admissions::{Admission, AdmissionConfig, FirestoreAdmissions, SharedAdmissions},
@@ -22,8 +27,8 @@ use crate::{
     config,
     ids::{AgentId, ExecutionId, OrgId, RecordId, WorkflowId},
     llm::{
-        self, ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, ProviderName,
-        Providers, SharedOrgKeys, Usage,
+        ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, ProviderName, Providers,
+        SharedOrgKeys, Usage,
         price::{self, Price},
         router::Candidate,
     },
@@ -67,8 +72,12 @@ pub struct Answer<T = ChatResponse> {
 /// The only way from a function to a model: reserve, call, settle.
 ///
 /// The ledger entry is known by organization and idempotency key. A repeat of a call under way
-/// or of unknown outcome takes its reservation over. A repeat of a settled call means that the
-/// caller died before it kept the answer: the model is asked again, the organization pays once.
+/// takes its reservation over. A repeat of a settled call means that the caller died before it kept
+/// the answer, or that nobody knows what became of it: the model is asked again, the organization
+/// pays once.
+///
+/// A call of unknown outcome is settled by an estimate: its time is up, the connection broke, or
+/// its future was dropped. What a caller has left is booked by the next call or sweep.
 ///
 /// A switch that refuses calls works within 5 s, since it is kept in mind for so long.
 #[derive(Clone)]
@@ -80,14 +89,8 @@ pub struct MeteredLlm {
     switches: Switches,
     store: Store,
     clock: SharedClock,
-    /// Streams that were dropped before their end, to be booked by whoever calls next.
-    dropped: Arc<Mutex<Vec<Dropped>>>,
-}
-
-/// A stream whose caller has gone.
-struct Dropped {
-    admission: Admission,
-    booked: UsageEntry,
+    /// Calls that were dropped before they were booked, to be booked by whoever calls next.
+    dropped: Arc<Dropped>,
 }
 
 /// A call that may be made, and its price.
@@ -152,7 +155,7 @@ impl MeteredLlm {
     /// answer that the model's route has kept for the same question is given again.
     ///
     /// After a failure that the provider does not bill, the reservation is released. After one of
-    /// unknown outcome it is left to a repeat of the call, or to expire.
+    /// unknown outcome an estimate is booked.
     ///
     /// # Errors
     /// Returns [`Error::Exhausted`], [`Error::SwitchedOff`] and [`Error::UnknownModel`] before the
@@ -179,7 +182,7 @@ impl MeteredLlm {
     /// # Errors
     /// As [`MeteredLlm::chat`].
     pub async fn chat_anew(&self, call: &Call) -> Result<Answer, Error> {
-        self.ask(call, Self::chat_at).await
+        self.beside(self.ask(call, Self::chat_at)).await
     }
 
     /// Asks the model and tells the answer as it comes. What was used is booked before the last
@@ -188,7 +191,7 @@ impl MeteredLlm {
     /// # Errors
     /// As [`MeteredLlm::chat`]; what goes wrong after the answer has begun is in the stream.
     pub async fn stream(&self, call: &Call) -> Result<MeteredStream, Error> {
-        self.ask(call, Self::stream_at).await
+        self.beside(self.ask(call, Self::stream_at)).await
     }
 
     /// Places texts in a model's space, on the same terms as [`MeteredLlm::chat`].
@@ -199,7 +202,7 @@ impl MeteredLlm {
         &self,
         call: &Call<EmbeddingRequest>,
     ) -> Result<Answer<EmbeddingResponse>, Error> {
-        self.ask(call, Self::embed_at).await
+        self.beside(self.ask(call, Self::embed_at)).await
     }
 
     /// The most that a call can use, with whichever candidate it is.
@@ -254,33 +257,25 @@ impl MeteredLlm {
         Ok(due.len())
     }
 
-    /// Books the streams that were dropped before their end. Every call and every sweep does it;
-    /// a function that ends does it last.
-    pub async fn book_dropped(&self) {
-        let dropped = std::mem::take(&mut *self.lock_dropped());
-        for Dropped { admission, booked } in dropped {
-            if let Err(error) = self.admissions.settle(&admission, &booked).await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(usage.id = %booked.id, error, "stream left to be estimated");
-            }
-        }
-    }
-
     async fn chat_at(self, attempt: Attempt, call: Call) -> Result<Answer, Error> {
         let ceiling = Usage::ceiling(&call.request);
         let admitted = self.admit(&attempt, &call, &ceiling, false).await?;
+        let meter = Meter::of_whole(Usage::unseen(&call.request));
+        let open = Open::new(self, admitted, meter);
         let response = attempt.provider.chat(&call.request);
         let response = attempt.in_time(response).await;
-        self.end(&admitted, response, |response| response.usage)
-            .await
+        open.end(response, |response| response.usage).await
     }
 
     async fn stream_at(self, attempt: Attempt, call: Call) -> Result<MeteredStream, Error> {
         let ceiling = Usage::ceiling(&call.request);
         let admitted = self.admit(&attempt, &call, &ceiling, true).await?;
+        let unseen = Usage::unseen(&call.request);
+        let meter = Meter::of_stream(unseen, ceiling.output_tokens);
+        let mut open = Open::new(self, admitted, meter);
         match attempt.begin(&call.request).await {
-            Ok(deltas) => Ok(MeteredStream::new(self, admitted, deltas)),
-            Err(error) => Err(self.fail(&admitted, error).await),
+            Ok(deltas) => Ok(MeteredStream::new(open, deltas)),
+            Err(error) => Err(open.fail(error).await),
         }
     }
 
@@ -291,10 +286,11 @@ impl MeteredLlm {
     ) -> Result<Answer<EmbeddingResponse>, Error> {
         let ceiling = Usage::embedding_ceiling(&call.request);
         let admitted = self.admit(&attempt, &call, &ceiling, false).await?;
+        let meter = Meter::of_whole(Usage::embedding_estimate(&call.request));
+        let open = Open::new(self, admitted, meter);
         let response = attempt.provider.embed(&call.request);
         let response = attempt.in_time(response).await;
-        self.end(&admitted, response, |response| response.usage)
-            .await
+        open.end(response, |response| response.usage).await
     }
 
     async fn admit<R: Request>(
@@ -326,48 +322,8 @@ impl MeteredLlm {
             day: day_of(now),
             created_at: now,
         };
-        let reserved = self.admissions.reserve(&entry);
-        let (admission, ()) = futures::join!(reserved, self.book_dropped());
-        Ok(Admitted {
-            admission: admission?,
-            price,
-        })
-    }
-
-    async fn end<T>(
-        &self,
-        admitted: &Admitted,
-        response: Result<T, llm::Error>,
-        usage: impl FnOnce(&T) -> Usage,
-    ) -> Result<Answer<T>, Error> {
-        match response {
-            Ok(response) => {
-                let booked = admitted.book(&usage(&response));
-                self.admissions.settle(&admitted.admission, &booked).await?;
-                Ok(Answer {
-                    response,
-                    cost_micro_usd: booked.cost_micro_usd,
-                    is_cached: false,
-                })
-            }
-            Err(error) => Err(self.fail(admitted, error).await),
-        }
-    }
-
-    async fn fail(&self, admitted: &Admitted, error: llm::Error) -> Error {
-        let admission = &admitted.admission;
-        if error.is_unused()
-            && let Err(error) = self.admissions.release(admission).await
-        {
-            let error = &error as &dyn std::error::Error;
-            let org_id = &admission.entry().org_id;
-            tracing::warn!(org.id = %org_id, error, "reservation left to expire");
-        }
-        error.into()
-    }
-
-    fn lock_dropped(&self) -> std::sync::MutexGuard<'_, Vec<Dropped>> {
-        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
+        let admission = self.admissions.reserve(&entry).await?;
+        Ok(Admitted { admission, price })
     }
 }
 

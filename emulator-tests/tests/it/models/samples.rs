@@ -135,6 +135,11 @@ pub(crate) fn token_quota() -> TokenQuota {
         opened_at: time(),
         ends_at: time(),
         sweep_at: time(),
+        summed: Some(LeaseSum {
+            after: "u1".to_owned(),
+            used: amount(100),
+            requests: 2,
+        }),
     };
     TokenQuota {
         period: "2026-11".to_owned(),

@@ -4,7 +4,7 @@ impl FailureClass {
     /// The kind of a failure.
     #[must_use]
     pub fn of(error: &Error) -> Self {
-        match error {
+        match error.cause() {
             Error::RateLimited { .. } | Error::QuotaExhausted => Self::RateLimited,
             Error::Unavailable { .. } | Error::Malformed(_) => Self::Unavailable,
             Error::Timeout(_) | Error::Interrupted(_) => Self::Timeout,

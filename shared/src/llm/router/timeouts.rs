@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{InvalidRoute, route::invalid};
 use crate::{
-    llm::{ChatStream, Error},
+    llm::{ChatStream, Delta, Error},
     models::Timeouts,
 };
 
@@ -25,7 +25,8 @@ impl Timeouts {
         timeout_at(deadline, answer).await.map_err(late)?
     }
 
-    /// Waits for the beginning of a stream, and holds the rest of it to the limits.
+    /// Waits for the beginning of a stream, and holds the rest of it to the limits. What a provider
+    /// tells of its use is no beginning yet.
     ///
     /// # Errors
     /// Returns why the stream did not begin, or [`Error::Timeout`].
@@ -37,10 +38,16 @@ impl Timeouts {
         let total = after(started, self.total_ms);
         let first = after(started, self.first_token_ms).min(total);
         let mut stream = timeout_at(first, stream).await.map_err(late)??;
-        let Some(head) = timeout_at(first, stream.next()).await.map_err(late)? else {
-            return Err(Error::Interrupted("the stream is empty".into()));
+        let mut told = None;
+        let head = loop {
+            let head = timeout_at(first, stream.next()).await.map_err(late);
+            let head = head.and_then(|head| head.unwrap_or_else(|| Err(empty())));
+            match head.map_err(|error| error.having_used(told))? {
+                Delta::Usage(usage) => told = Some(usage),
+                head => break head,
+            }
         };
-        let head = head?;
+        let head = told.map(Delta::Usage).into_iter().chain([head]).map(Ok);
         let between = Duration::from_millis(self.between_chunks_ms);
         let rest = futures::stream::unfold(Some(stream), move |stream| async move {
             let mut stream = stream?;
@@ -50,7 +57,7 @@ impl Timeouts {
                 Err(elapsed) => Some((Err(late(elapsed)), None)),
             }
         });
-        Ok(futures::stream::iter([Ok(head)]).chain(rest).boxed())
+        Ok(futures::stream::iter(head).chain(rest).boxed())
     }
 
     pub(super) fn check(&self) -> Result<(), InvalidRoute> {
@@ -79,6 +86,10 @@ impl Timeouts {
 
 fn after(start: Instant, ms: u64) -> Instant {
     start + Duration::from_millis(ms)
+}
+
+fn empty() -> Error {
+    Error::Interrupted("the stream is empty".into())
 }
 
 fn late(elapsed: tokio::time::error::Elapsed) -> Error {

@@ -123,7 +123,7 @@ impl MeteredLlm {
                     return Ok(answer);
                 }
                 Err(Error::Llm(error)) => {
-                    turn.fail(&error);
+                    turn.fail(&error, org_id);
                     is_unused &= error.is_unused();
                     let goes_on = attempts.goes_on_after(&error);
                     last = Some(match (error, &caller.own_key) {

@@ -10,13 +10,18 @@ fn pause() -> Duration {
 
 /// Whether the only candidate may be asked; what comes of it.
 fn ask(router: &Router, outcome: Result<(), Error>) -> bool {
+    ask_for("o", router, outcome)
+}
+
+/// The same for an organization.
+fn ask_for(org: &str, router: &Router, outcome: Result<(), Error>) -> bool {
     let mut attempts = router.attempts(&steps(&[&[("a", 1)]]), "k");
     let Some(attempt) = attempts.next_turn() else {
         return false;
     };
     match outcome {
         Ok(()) => attempt.succeed(),
-        Err(error) => attempt.fail(&error),
+        Err(error) => attempt.fail(&error, &OrgId::derive(&[org])),
     }
     true
 }
@@ -95,6 +100,35 @@ async fn faults_of_requests_do_not_count() {
     }
 }
 
+fn late() -> Result<(), Error> {
+    Err(Error::Timeout("late".into()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_calls_of_one_organization_shut_nobody_out() {
+    let router = Router::default();
+    for _ in 0..20 {
+        assert!(ask_for("slow", &router, late()));
+    }
+    assert!(ask_for("slow", &router, Err(unavailable())));
+    assert!(ask_for("other", &router, Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_calls_of_two_organizations_are_the_candidates_fault() {
+    let router = Router::default();
+    for org in ["one", "one", "one", "one", "other"] {
+        assert!(ask_for(org, &router, late()));
+    }
+    assert!(!ask_for("third", &router, Ok(())));
+    tokio::time::advance(TEN).await;
+    assert!(ask_for("third", &router, Ok(())));
+    for _ in 0..4 {
+        assert!(ask_for("one", &router, late()));
+    }
+    assert!(ask_for("other", &router, Ok(())), "it begins anew");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_goes_away_leaves_the_try_to_the_next() {
     let router = broken();
@@ -154,7 +188,7 @@ fn ask_with_foreign_key(router: &Router, outcome: Result<(), Error>) -> bool {
     };
     match outcome {
         Ok(()) => attempt.succeed(),
-        Err(error) => attempt.fail(&error),
+        Err(error) => attempt.fail(&error, &OrgId::derive(&["o"])),
     }
     true
 }
@@ -180,7 +214,10 @@ async fn only_those_who_fail_are_kept_in_mind() {
         let model = number.to_string();
         let route = Route::to(candidate(&model));
         let mut attempts = router.attempts(&route, "k");
-        attempts.next_turn().unwrap().fail(&refused());
+        attempts
+            .next_turn()
+            .unwrap()
+            .fail(&refused(), &OrgId::derive(&["o"]));
     }
     assert_eq!(router.breakers().len(), 0);
     assert!(ask(&router, Err(unavailable())));
