@@ -96,8 +96,8 @@ async fn a_provider_that_fails_is_replaced_and_each_attempt_is_booked_once() {
             UsageState::Released,
         ),
         (unavailable(), UsageState::Released),
-        // Nobody knows what it has used.
-        (Error::Timeout("late".into()), UsageState::Reserved),
+        // Nobody knows what it has used: an estimate is booked.
+        (Error::Timeout("late".into()), UsageState::Settled),
     ] {
         let told = error.to_string();
         let upstreams = Upstreams::new(ScriptedLlm::in_order([Err(error)])).await;
