@@ -40,6 +40,7 @@ pub(crate) const ORIGIN: &str = "https://app.example.com";
 /// `admin`, `user` and `viewer` in `o1`, `stranger` in `o2`.
 pub(crate) struct TestApp {
     router: Router,
+    pub(crate) state: AppState,
     pub(crate) store: Store,
     pub(crate) db: Arc<MemoryDb>,
     pub(crate) clock: FixedClock,
@@ -142,8 +143,10 @@ impl TestApp {
         };
         let llm = providers.map(routed);
         let state = state.with_artifacts(Some(bucket.clone())).with_llm(llm);
+        let state = state.with_vault(Some(vault));
         let app = Self {
-            router: router(state.with_vault(Some(vault))),
+            router: router(state.clone()),
+            state,
             store,
             db,
             clock,
