@@ -240,7 +240,7 @@ async fn a_stream_that_fails_after_it_told_its_use_is_booked(adapter: &Adapter) 
     let fixture = Fixture::new(adapter, deltas, false).await;
     let error = fixture.stream("k").await.err().unwrap();
     assert!(matches!(error, quota::Error::Llm(_)), "{error}");
-    assert_eq!(fixture.booked().await, (40, 1, true));
+    assert_eq!(fixture.booked().await, (40, 1, false));
 }
 
 async fn a_stream_of_which_nothing_came_is_estimated(adapter: &Adapter) {
