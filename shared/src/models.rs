@@ -10,6 +10,7 @@ mod free_json;
 mod integration;
 mod json_text;
 mod knowledge;
+mod llm_route;
 mod organization;
 mod principal;
 mod sealed;
@@ -39,6 +40,10 @@ pub use integration::{
 };
 pub use json_text::JsonText;
 pub use knowledge::{KnowledgeChunk, KnowledgeSource};
+pub use llm_route::{
+    CacheSettings, CachedAnswer, Candidate, FailureClass, LlmRoute, ProviderName, Route, RouteStep,
+    Timeouts, Weighted,
+};
 pub use organization::{
     AgentQuota, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
 };

@@ -16,6 +16,8 @@ pub mod idempotency;
 pub mod integrations;
 pub mod invitations;
 pub mod knowledge;
+pub mod llm_cache;
+pub mod llm_routes;
 pub mod oauth_states;
 pub mod organizations;
 pub mod outbox;

@@ -56,18 +56,20 @@ fn demanded() -> [Need; 4] {
 }
 
 /// An index on a time to live would only make a hot spot.
-const EXPIRING: [&str; 4] = [
+const EXPIRING: [&str; 5] = [
     "deleted_users.expiresAt",
     "idempotency.expiresAt",
     "invitations.expiresAt",
+    "llm_cache.expiresAt",
     "oauth_states.expiresAt",
 ];
 
 /// Fields that grow with use and are never asked for: their index entries would only cost.
-const UNASKED: [&str; 6] = [
+const UNASKED: [&str; 7] = [
     "audit_logs.mac",
     "audit_logs.metadata",
     "audit_logs.prevMac",
+    "llm_cache.answer",
     "quota.alerts",
     "quota.leases",
     "quota.open",

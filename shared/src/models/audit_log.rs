@@ -63,6 +63,10 @@ pub enum AuditAction {
     IntegrationReconnect,
     /// An account was disconnected.
     IntegrationDisconnect,
+    /// A route to models was made or changed.
+    LlmRouteSet,
+    /// A route to models was deleted.
+    LlmRouteDelete,
     /// Masked metadata of a credential was looked at.
     KeyView,
     /// The trail was read.
@@ -104,6 +108,8 @@ impl AuditAction {
             Self::IntegrationConnect => "INTEGRATION_CONNECT",
             Self::IntegrationReconnect => "INTEGRATION_RECONNECT",
             Self::IntegrationDisconnect => "INTEGRATION_DISCONNECT",
+            Self::LlmRouteSet => "LLM_ROUTE_SET",
+            Self::LlmRouteDelete => "LLM_ROUTE_DELETE",
             Self::KeyView => "KEY_VIEW",
             Self::AuditRead => "AUDIT_READ",
             Self::AuditExport => "AUDIT_EXPORT",

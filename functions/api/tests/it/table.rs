@@ -46,6 +46,9 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/llm/models", ""),
         write(Method::POST, "/llm/chat/completions", "", completion(), 200),
         write(Method::POST, "/llm/embeddings", "", embeddings(), 400),
+        get("/llm/routes", ""),
+        write(Method::PUT, "/llm/routes/{alias}", "", llm_route(), 200),
+        delete("/llm/routes/{alias}", ""),
         get("/audit", ""),
         get("/audit/export", ""),
         get("/organization", ""),
@@ -213,9 +216,13 @@ impl Route {
 
     pub(crate) fn path_with(&self, id: &str) -> String {
         let path = self.path.replace("{id}", id).replace("{nodeId}", "work");
+        let path = path.replace("{alias}", ALIAS);
         format!("{path}{}", self.query)
     }
 }
+
+/// A route to models that each organization has.
+const ALIAS: &str = "fast";
 
 /// What the id of another organization's thing begins with.
 pub(crate) const FOREIGN: &str = "foreign-";
@@ -254,6 +261,7 @@ pub(crate) async fn seeded_app() -> TestApp {
         for uid in ["admin", "user", "stranger"] {
             writes.push(seeds::session(&id("at-work"), uid));
         }
+        writes.push(seeds::llm_route(org_id, ALIAS));
         for write in writes {
             // One at a time: both executions keep the version that they share.
             let write = seeds::of_organization(org_id, write);
@@ -261,6 +269,11 @@ pub(crate) async fn seeded_app() -> TestApp {
         }
     }
     app
+}
+
+fn llm_route() -> Value {
+    let candidate = json!({ "provider": "openai", "model": "gpt-4.1-mini" });
+    json!({ "steps": [{ "candidates": [candidate] }] })
 }
 
 fn get(path: &'static str, id: &'static str) -> Route {

@@ -60,16 +60,16 @@ impl Effect for LlmCall {
 
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
         let answer = ask(state, call, None, self.to_request(state)).await?;
+        let used = answer.used();
         let response = answer.response;
         let mut output = json!({ "text": response.content, "model": response.model });
         if self.json {
-            let used = (response.usage.total(), answer.cost_micro_usd);
             output["json"] = parse_answer(&response.content)
-                .map_err(|failure| failure.having_used(used.0, used.1))?;
+                .map_err(|failure| failure.having_used(used.tokens, used.cost_micro_usd))?;
         }
         Ok(Outcome {
-            tokens: response.usage.total(),
-            cost_micro_usd: answer.cost_micro_usd,
+            tokens: used.tokens,
+            cost_micro_usd: used.cost_micro_usd,
             ..Outcome::of(output)
         })
     }
@@ -104,7 +104,7 @@ pub(super) async fn ask(
     request: ChatRequest,
 ) -> Result<Answer, Stop> {
     let metered = metered(call, agent_id, request);
-    let ceiling = state.llm.ceiling(&metered.request).map_err(to_stop)?;
+    let ceiling = state.llm.ceiling(&metered).await.map_err(to_stop)?;
     let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
     let answer = state.llm.chat(&metered).await.map_err(to_stop)?;
     held.end(answer.used());
@@ -119,7 +119,7 @@ pub(super) async fn ask_aloud(
     request: ChatRequest,
 ) -> Result<Answer, Stop> {
     let metered = metered(call, Some(agent_id), request);
-    let ceiling = state.llm.ceiling(&metered.request).map_err(to_stop)?;
+    let ceiling = state.llm.ceiling(&metered).await.map_err(to_stop)?;
     let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
     let mut stream = state.llm.stream(&metered).await.map_err(to_stop)?;
     let (mut pieces, mut draft) = (Pieces::default(), Drafting::of(state, call));
@@ -133,6 +133,7 @@ pub(super) async fn ask_aloud(
             let answer = Answer {
                 response,
                 cost_micro_usd: stream.cost_micro_usd(),
+                is_cached: false,
             };
             held.end(answer.used());
             return Ok(answer);
