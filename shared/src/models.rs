@@ -1,6 +1,7 @@
 //! The documents of Firestore, field for field. A document's struct is the domain's struct.
 
 mod agent;
+mod agent_service;
 mod approval;
 mod audit_log;
 mod bookkeeping;
@@ -22,6 +23,7 @@ pub use agent::{
     Agent, AgentKind, AgentRuntime, AgentStatus, ChatMessage, DeployState, Industry, LastError,
     Memory, MemoryDepth, Personality, Presence, Session, VoiceConfig,
 };
+pub use agent_service::{AgentService, AgentServiceState};
 pub use approval::{Approval, ApprovalStatus, AskedAccount, AskedAction, Decision, Wakeup};
 pub use audit_log::{AuditAction, AuditHead, AuditLog};
 pub use bookkeeping::{

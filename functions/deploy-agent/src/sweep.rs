@@ -1,0 +1,31 @@
+//! What a tick of the sweeper picks up: services of agents that are still to be made, changed or
+//! removed.
+
+use futures::{StreamExt, stream};
+use shared::store::Error;
+
+use crate::{AppState, CALLER, provision};
+
+/// Services that one tick goes on with at most; the next tick takes the rest.
+const MAX_SERVICES: u32 = 100;
+
+/// Services at once.
+const PARALLEL: usize = 16;
+
+/// Goes on with what is due and nobody is at; tells how many services that were.
+///
+/// # Errors
+/// Returns the database's error.
+pub(crate) async fn go_on(state: &AppState) -> Result<usize, Error> {
+    let due = state
+        .store
+        .list_due_agent_services(&CALLER, state.now(), MAX_SERVICES)
+        .await?;
+    let count = due.len();
+    let work = due.into_iter().map(|service| async move {
+        provision::advance(state, &service.org_id, &service.id).await;
+    });
+    let work = stream::iter(work).buffer_unordered(PARALLEL);
+    work.collect::<()>().await;
+    Ok(count)
+}
