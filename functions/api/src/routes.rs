@@ -197,6 +197,24 @@ const AGENTS: &[Route] = &[
         Action::BeatAgent,
         || post(agents::beat_agent),
     ),
+    route(
+        Method::POST,
+        "/agents/{id}/pause",
+        Action::UpdateAgent,
+        || post(agents::pause_agent),
+    ),
+    route(
+        Method::POST,
+        "/agents/{id}/resume",
+        Action::UpdateAgent,
+        || post(agents::resume_agent),
+    ),
+    route(
+        Method::POST,
+        "/agents/{id}/archive",
+        Action::DeleteAgent,
+        || post(agents::archive_agent),
+    ),
 ];
 
 const WORKFLOWS: &[Route] = &[

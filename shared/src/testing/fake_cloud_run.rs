@@ -36,6 +36,8 @@ struct Shared {
     fatal: Semaphore,
     /// Lets creations on that are held up.
     gate: Semaphore,
+    /// Creations that were held up and are done.
+    done: Semaphore,
 }
 
 #[derive(Default)]
@@ -82,6 +84,7 @@ impl FakeCloudRun {
             state: Mutex::default(),
             fatal: Semaphore::new(0),
             gate: Semaphore::new(0),
+            done: Semaphore::new(0),
         });
         let router = Router::new()
             .fallback(answer)
@@ -161,10 +164,13 @@ impl FakeCloudRun {
         self.state().holds_creations = true;
     }
 
-    /// Has one request that is held up be carried out.
-    pub fn release(&self) {
+    /// Has the request that is held up be carried out, and returns when it is.
+    pub async fn release(&self) {
         self.state().holds_creations = false;
         self.shared.gate.add_permits(1);
+        if let Ok(permit) = self.shared.done.acquire().await {
+            permit.forget();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, CloudRun> {
@@ -236,15 +242,17 @@ impl CloudRun {
         }
         let mut value = body.clone();
         for field in ["name", "generation", "uri"] {
-            value[field] = service.value[field].clone();
+            if let Some(kept) = service.value.get(field) {
+                value[field] = kept.clone();
+            }
         }
         self.put(id, value)
     }
 
     /// Begins to make the service so.
     fn put(&mut self, id: &str, mut value: Value) -> Fate {
-        let generation = value["generation"].as_str().and_then(|text| text.parse().ok());
-        let generation: u64 = generation.unwrap_or_default() + 1;
+        let generation = value["generation"].as_str().unwrap_or_default();
+        let generation = generation.parse::<u64>().unwrap_or_default() + 1;
         self.changes += 1;
         value["etag"] = json!(format!("e{}", self.changes));
         value["generation"] = json!(generation.to_string());
@@ -344,10 +352,7 @@ async fn answer(
     };
     let mut fate = lock(&shared.state).handle(&route, &call);
     if matches!(fate, Fate::Held) {
-        if let Ok(permit) = shared.gate.acquire().await {
-            permit.forget();
-        }
-        fate = lock(&shared.state).carry_out("create", &call);
+        fate = carry_out_later(&shared, call.clone()).await;
     }
     let (status, body) = match fate {
         Fate::Answered(status, body) => (status, body),
@@ -364,6 +369,21 @@ async fn answer(
         true => (status, Json(body)).into_response(),
         false => refuse_problem(format!("{} never answers so: {problems:?}", route.method.id())),
     }
+}
+
+/// Also when the caller has gone meanwhile.
+#[expect(clippy::disallowed_methods, reason = "it outlives the request")]
+async fn carry_out_later(shared: &Arc<Shared>, call: Call) -> Fate {
+    let shared = Arc::clone(shared);
+    let done = tokio::spawn(async move {
+        if let Ok(permit) = shared.gate.acquire().await {
+            permit.forget();
+        }
+        let fate = lock(&shared.state).carry_out("create", &call);
+        shared.done.add_permits(1);
+        fate
+    });
+    done.await.unwrap_or(Fate::Fatal)
 }
 
 fn refuse(status: StatusCode, code: &str) -> Fate {

@@ -3,7 +3,7 @@ use shared::{
     connectors::Account,
     ids::{AgentId, ExecutionId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
     models::{
-        Agent, AgentKind, AgentStatus, Approval, ApprovalStatus, Budget, DeployState, Execution,
+        Agent, AgentKind, AgentRuntime, AgentStatus, Approval, ApprovalStatus, Budget, DeployState, Execution,
         ExecutionStatus, ExecutionTrigger, Industry, Integration, IntegrationService,
         IntegrationStatus, Invitation, Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth,
         Organization, Personality, Presence, RenewalLease, Role, StartOptions, Step, StepIntent,
@@ -146,6 +146,19 @@ pub(crate) fn of_organization(org_id: &str, mut write: Write) -> Write {
 
 pub(crate) fn agent(id: &str) -> Write {
     agents::create(&agent_model(id)).unwrap()
+}
+
+pub(crate) fn deployed_agent(id: &str, status: AgentStatus) -> Write {
+    let agent = Agent {
+        status,
+        deploy_state: DeployState::Deployed,
+        runtime: Some(AgentRuntime::Registered {
+            revision: "00ff".to_owned(),
+            registered_at: now(),
+        }),
+        ..agent_model(id)
+    };
+    agents::create(&agent).unwrap()
 }
 
 pub(crate) fn nodes() -> Value {

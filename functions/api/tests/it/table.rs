@@ -3,7 +3,7 @@ use http::Method;
 use serde_json::{Value, json};
 use shared::{
     auth::Action,
-    models::{ExecutionStatus, Role},
+    models::{AgentStatus, ExecutionStatus, Role},
 };
 
 use crate::{
@@ -144,6 +144,9 @@ fn membership_routes() -> Vec<Route> {
         delete("/organization/invitations/{id}", "i1"),
         write(Method::POST, "/invitations/accept", "", token, 404),
         without_body(Method::POST, "/agents/{id}/heartbeat", "a1", 204),
+        without_body(Method::POST, "/agents/{id}/pause", "working", 200),
+        without_body(Method::POST, "/agents/{id}/resume", "resting", 200),
+        without_body(Method::POST, "/agents/{id}/archive", "resting", 200),
     ]
 }
 
@@ -217,6 +220,8 @@ pub(crate) async fn seeded_app() -> TestApp {
         let id = |id: &str| format!("{prefix}{id}");
         let mut writes = vec![
             seeds::agent(&id("a1")),
+            seeds::deployed_agent(&id("working"), AgentStatus::Active),
+            seeds::deployed_agent(&id("resting"), AgentStatus::Paused),
             seeds::workflow(&id("w1")),
             seeds::user(&id("m1"), org_id, Role::User),
             seeds::invitation(&id("i1"), org_id),
