@@ -75,7 +75,9 @@ async fn find(
     request: &DeployRequest,
 ) -> Result<Versioned<Agent>, Error> {
     let store = &state.store;
-    let found = store.find_agent(&principal.org_id, &request.agent_id).await?;
+    let found = store
+        .find_agent(&principal.org_id, &request.agent_id)
+        .await?;
     found.ok_or(Error::UnknownAgent)
 }
 
@@ -92,7 +94,9 @@ async fn decide(
     if let Some(config) = &request.config {
         config.apply_to(&mut agent.value);
     }
-    let runtime = request.runtime().unwrap_or_else(|| current_runtime(&before));
+    let runtime = request
+        .runtime()
+        .unwrap_or_else(|| current_runtime(&before));
     if is_done(&before, &agent.value, runtime) {
         return Ok((Vec::new(), before));
     }
@@ -148,9 +152,7 @@ fn is_done(before: &Agent, wanted: &Agent, runtime: Runtime) -> bool {
     }
     match before.deploy_state {
         DeployState::Provisioning => revision(before) == revision(wanted),
-        DeployState::Deployed => {
-            before.status == AgentStatus::Active && is_current(before, wanted)
-        }
+        DeployState::Deployed => before.status == AgentStatus::Active && is_current(before, wanted),
         _ => false,
     }
 }

@@ -60,7 +60,9 @@ impl AppState {
         let verifier = config.auth.verifier(clock.clone(), client()?);
         let trail = Trail::new(store.clone(), config.mac.key());
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
-        let containers = config.containers.map(|config| Ok(CloudRun::new(config, client()?)));
+        let containers = config
+            .containers
+            .map(|config| Ok(CloudRun::new(config, client()?)));
         let containers = containers.transpose()?;
         let state = Self::with_ports(store, trail, verifier, clock, config.cors_origins);
         let state = match containers {

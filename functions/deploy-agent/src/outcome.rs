@@ -71,10 +71,7 @@ async fn ready(held: &Held<'_>, place: &AgentRuntime) -> Built<bool> {
     agent.value.updated_at = now;
     service.value.state = AgentServiceState::Ready;
     service.value.due_at = None;
-    let mut writes = vec![
-        agents::replace(&agent)?,
-        agent_services::replace(&service)?,
-    ];
+    let mut writes = vec![agents::replace(&agent)?, agent_services::replace(&service)?];
     let entry = entry(&agent.value, &CALLER.actor_id());
     writes.extend(held.state.trail.append(entry, now).await?);
     Ok((writes, true))
@@ -96,10 +93,7 @@ async fn failed(held: &Held<'_>, failure: &str) -> Built<()> {
     });
     agent.value.updated_at = now;
     service.value.remove(now);
-    writes.extend([
-        agents::replace(&agent)?,
-        agent_services::replace(&service)?,
-    ]);
+    writes.extend([agents::replace(&agent)?, agent_services::replace(&service)?]);
     let entry = entry(&agent.value, &CALLER.actor_id());
     writes.extend(held.state.trail.append(entry, now).await?);
     Ok((writes, ()))
@@ -126,9 +120,8 @@ async fn provisioning(
     held: &Held<'_>,
 ) -> Result<Option<(Versioned<AgentService>, Option<Versioned<Agent>>)>, Error> {
     let service = held.find().await?;
-    let is_wanted = |service: &Versioned<AgentService>| {
-        service.value.state == AgentServiceState::Provisioning
-    };
+    let is_wanted =
+        |service: &Versioned<AgentService>| service.value.state == AgentServiceState::Provisioning;
     let Some(service) = service.filter(is_wanted) else {
         return Ok(None);
     };

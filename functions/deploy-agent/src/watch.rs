@@ -56,11 +56,7 @@ pub(crate) async fn follow(state: &AppState, org_id: &OrgId, id: &AgentId) -> Re
     Ok(provision::try_to_advance(state, org_id, id).await?)
 }
 
-async fn decide(
-    state: &AppState,
-    org_id: &OrgId,
-    id: &AgentId,
-) -> Result<(Vec<Write>, ()), Error> {
+async fn decide(state: &AppState, org_id: &OrgId, id: &AgentId) -> Result<(Vec<Write>, ()), Error> {
     let now = state.now();
     let Some(mut agent) = state.store.find_agent(org_id, id).await? else {
         return Ok((abandon(state, org_id, id).await?, ()));

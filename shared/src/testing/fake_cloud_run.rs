@@ -367,7 +367,10 @@ async fn answer(
     };
     match problems.is_empty() {
         true => (status, Json(body)).into_response(),
-        false => refuse_problem(format!("{} never answers so: {problems:?}", route.method.id())),
+        false => refuse_problem(format!(
+            "{} never answers so: {problems:?}",
+            route.method.id()
+        )),
     }
 }
 

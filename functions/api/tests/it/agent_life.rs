@@ -3,9 +3,7 @@
 use http::Method;
 use shared::{
     ids::{AgentId, OrgId},
-    models::{
-        Agent, AgentQuota, AgentService, AgentServiceState, AgentStatus, DeployState,
-    },
+    models::{Agent, AgentQuota, AgentService, AgentServiceState, AgentStatus, DeployState},
     store::{agent_services, agents, organizations},
 };
 
@@ -80,7 +78,12 @@ async fn an_agent_is_paused_resumed_and_archived_and_each_step_recorded() {
         assert_eq!(answer.body["deployState"], deploy_state, "{step}");
         assert_eq!(app.db.commits().len(), before + 1, "{step}");
     }
-    let records = ["AGENT_PAUSE", "AGENT_RESUME", "AGENT_PAUSE", "AGENT_ARCHIVE"];
+    let records = [
+        "AGENT_PAUSE",
+        "AGENT_RESUME",
+        "AGENT_PAUSE",
+        "AGENT_ARCHIVE",
+    ];
     assert_eq!(app.audited(), records);
 }
 

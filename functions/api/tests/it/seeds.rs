@@ -3,8 +3,8 @@ use shared::{
     connectors::Account,
     ids::{AgentId, ExecutionId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
     models::{
-        Agent, AgentKind, AgentRuntime, AgentStatus, Approval, ApprovalStatus, Budget, DeployState, Execution,
-        ExecutionStatus, ExecutionTrigger, Industry, Integration, IntegrationService,
+        Agent, AgentKind, AgentRuntime, AgentStatus, Approval, ApprovalStatus, Budget, DeployState,
+        Execution, ExecutionStatus, ExecutionTrigger, Industry, Integration, IntegrationService,
         IntegrationStatus, Invitation, Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth,
         Organization, Personality, Presence, RenewalLease, Role, StartOptions, Step, StepIntent,
         StepResult, StepStatus, StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource,

@@ -46,8 +46,7 @@ impl CloudRun {
             None => BASE_URL.to_owned(),
         };
         let (project, region) = (&config.project_id, &config.region);
-        let services_url =
-            format!("{base_url}/v2/projects/{project}/locations/{region}/services");
+        let services_url = format!("{base_url}/v2/projects/{project}/locations/{region}/services");
         Self {
             client,
             config,
@@ -67,13 +66,20 @@ impl CloudRun {
     }
 
     async fn create(&self, agent: &Agent, wanted: &Value) -> Result<Progress, Error> {
-        let request = self.request(Method::POST, self.services_url.clone()).await?;
+        let request = self
+            .request(Method::POST, self.services_url.clone())
+            .await?;
         let request = request.query(&[("serviceId", service_id(&agent.id))]);
         begin(request.json(wanted)).await
     }
 
     /// Only if nobody has changed it since it was read.
-    async fn change(&self, agent: &Agent, found: &Value, wanted: &Value) -> Result<Progress, Error> {
+    async fn change(
+        &self,
+        agent: &Agent,
+        found: &Value,
+        wanted: &Value,
+    ) -> Result<Progress, Error> {
         let mut body = wanted.clone();
         body["etag"] = found["etag"].clone();
         let request = self.request(Method::PATCH, self.url(&agent.id)).await?;

@@ -102,7 +102,10 @@ mod tests {
     #[test]
     fn with_an_image_region_and_account_are_required() {
         let config = load(&[("K_SERVICE", "x")]).unwrap().unwrap();
-        assert_eq!((config.image.as_str(), config.max_instances), (IMAGE_NAME, 3));
+        assert_eq!(
+            (config.image.as_str(), config.max_instances),
+            (IMAGE_NAME, 3)
+        );
         for name in [REGION, SERVICE_ACCOUNT] {
             let refused = load(&[(name, "")]);
             assert!(

@@ -32,7 +32,9 @@ fn digits(id: &AgentId) -> String {
 
 /// The service that an agent's configuration wants.
 pub(super) fn wanted(config: &CloudRunConfig, agent: &Agent) -> Value {
-    let account = config.service_account.replace("{agent}", &digits(&agent.id));
+    let account = config
+        .service_account
+        .replace("{agent}", &digits(&agent.id));
     let env = [
         ("AGENT_ID", agent.id.as_str()),
         ("ORG_ID", agent.org_id.as_str()),
@@ -107,7 +109,10 @@ pub(super) fn progress(service: &Value, agent: &Agent, now: Timestamp) -> Progre
 /// The message is for the operator: it may name images and accounts.
 fn failure(condition: &Value) -> String {
     let message = condition["message"].as_str().unwrap_or_default();
-    tracing::warn!(failure = message, "an agent's service does not become ready");
+    tracing::warn!(
+        failure = message,
+        "an agent's service does not become ready"
+    );
     let reasons = [&condition["revisionReason"], &condition["reason"]];
     let reason = reasons.into_iter().find_map(Value::as_str);
     match reason {
@@ -191,7 +196,11 @@ mod tests {
             ("2", true, "CONDITION_SUCCEEDED"),
             ("2", false, "CONDITION_RECONCILING"),
         ] {
-            assert_eq!(at(generation, reconciling, state), Progress::Pending, "{state}");
+            assert_eq!(
+                at(generation, reconciling, state),
+                Progress::Pending,
+                "{state}"
+            );
         }
         let failed = "the container did not become ready: PROGRESS_DEADLINE_EXCEEDED";
         let failed = Progress::Failed(failed.to_owned());

@@ -18,11 +18,9 @@ use shared::{
         Agent, AgentKind, AgentQuota, AgentStatus, DeployState, Industry, Limits, MemoryDepth,
         Organization, Personality, Presence, Role, SubscriptionTier, User, VoiceConfig,
     },
-    store::{Store, agents, organizations, users},
     retry::Policy,
-    testing::{
-        FakeCloudRun, FixedClock, MemoryDb, TestVerifier, claims, memory_store, trail,
-    },
+    store::{Store, agents, organizations, users},
+    testing::{FakeCloudRun, FixedClock, MemoryDb, TestVerifier, claims, memory_store, trail},
 };
 use tower::ServiceExt;
 
@@ -255,4 +253,3 @@ pub(crate) fn agent(org_id: &str, id: &str) -> Agent {
         updated_at: now(),
     }
 }
-

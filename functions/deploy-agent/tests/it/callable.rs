@@ -4,9 +4,7 @@ use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use shared::{
     ids::{AgentId, OrgId},
-    models::{
-        Agent, AgentStatus, DeployState, MemoryDepth, Presence, Role, SubscriptionTier,
-    },
+    models::{Agent, AgentStatus, DeployState, MemoryDepth, Presence, Role, SubscriptionTier},
     store::agents,
     testing::{
         assert_no_page_may_call, assert_pages_of_one_origin_may_call, assert_security_headers,

@@ -1,10 +1,14 @@
+use std::time::Duration;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 use shared::{
     clock::Clock,
     ids::{AgentId, OrgId},
-    models::{AgentRuntime, AgentServiceState, AgentStatus, DeployState, SubscriptionTier},
-    store::{agent_services, agents},
+    models::{
+        AgentRuntime, AgentService, AgentServiceState, AgentStatus, DeployState, SubscriptionTier,
+    },
+    store::{agent_services, agents, decode},
     testing::FakeCloudRun,
 };
 
@@ -39,16 +43,17 @@ impl TestApp {
 
     /// The outcomes that were recorded, oldest first.
     fn recorded(&self) -> Vec<Value> {
-        let mut records: Vec<shared::models::AuditLog> = self
+        let mut records: Vec<Value> = self
             .db
             .documents("audit_logs/")
             .iter()
-            .map(|document| shared::store::decode(document).unwrap())
+            .map(|document| decode(document).unwrap())
             .collect();
-        records.sort_by_key(|record| record.seq);
-        let state = |record: &shared::models::AuditLog| {
-            let metadata: Value = serde_json::from_str(record.metadata.as_str()).unwrap();
-            json!([record.actor_id, metadata["deployState"]])
+        records.sort_by_key(|record| record["seq"].as_i64());
+        let state = |record: &Value| {
+            let metadata = record["metadata"].as_str().unwrap();
+            let metadata: Value = serde_json::from_str(metadata).unwrap();
+            json!([record["actorId"], metadata["deployState"]])
         };
         records.iter().map(state).collect()
     }
@@ -140,7 +145,10 @@ async fn before_the_first_call_the_place_is_taken_and_the_task_is_kept() {
     assert_eq!(app.deployed().await, 1);
     let state = app.service_state("a1").await;
     assert_eq!(state, Some(AgentServiceState::Provisioning));
-    assert_eq!(app.deploy("a2").await.refusal(), (429, "RESOURCE_EXHAUSTED"));
+    assert_eq!(
+        app.deploy("a2").await.refusal(),
+        (429, "RESOURCE_EXHAUSTED")
+    );
 }
 
 #[tokio::test]
@@ -184,7 +192,10 @@ async fn another_configuration_changes_the_service_in_its_place() {
     assert_eq!(runtime(&first)["service"], runtime(&second)["service"]);
     assert_ne!(runtime(&first)["revision"], runtime(&second)["revision"]);
     let services = cloud_run.services();
-    assert_eq!((services.len(), services[0].1["generation"].clone()), (1, json!("2")));
+    assert_eq!(
+        (services.len(), services[0].1["generation"].clone()),
+        (1, json!("2"))
+    );
     assert_eq!(app.deployed().await, 1);
 }
 
@@ -195,7 +206,10 @@ async fn a_container_that_does_not_start_leaves_nothing_behind() {
     let answer = app.deploy_container("a1").await;
     assert_eq!(answer.refusal(), (400, "FAILED_PRECONDITION"));
     let text = answer.body.to_string();
-    assert!(text.contains("PROGRESS_DEADLINE_EXCEEDED") && !text.contains("private"), "{text}");
+    assert!(
+        text.contains("PROGRESS_DEADLINE_EXCEEDED") && !text.contains("private"),
+        "{text}"
+    );
     let agent = app.agent("a1").await;
     assert_eq!(agent.deploy_state, DeployState::Failed);
     assert_eq!((agent.status, agent.runtime), (AgentStatus::Paused, None));
@@ -207,7 +221,11 @@ async fn a_container_that_does_not_start_leaves_nothing_behind() {
     // It can be tried again.
     cloud_run.break_containers(false);
     let answer = app.deploy_container("a1").await;
-    assert_eq!(answer.body["result"]["deployState"], "deployed", "{}", answer.body);
+    assert_eq!(
+        answer.body["result"]["deployState"], "deployed",
+        "{}",
+        answer.body
+    );
     assert_eq!(app.agent("a1").await.last_error, None);
 }
 
@@ -216,7 +234,7 @@ async fn what_is_never_ready_fails_in_the_end() {
     let (app, cloud_run) = app(2).await;
     cloud_run.set_slowness(usize::MAX);
     app.deploy_container("a1").await;
-    app.clock.advance(std::time::Duration::from_secs(601));
+    app.clock.advance(Duration::from_secs(601));
     app.sweep().await;
     assert_eq!(app.agent("a1").await.deploy_state, DeployState::Failed);
     assert_eq!(app.deployed().await, 0);
@@ -230,11 +248,17 @@ async fn a_refusal_of_cloud_run_is_final_and_not_told_on() {
     assert_eq!(answer.refusal(), (400, "FAILED_PRECONDITION"));
     assert_eq!(app.agent("a1").await.deploy_state, DeployState::Failed);
     // The service may be there all the same, and is looked for.
-    assert_eq!(app.service_state("a1").await, Some(AgentServiceState::Removing));
+    assert_eq!(
+        app.service_state("a1").await,
+        Some(AgentServiceState::Removing)
+    );
     cloud_run.set_failure(None);
-    app.clock.advance(std::time::Duration::from_secs(301));
+    app.clock.advance(Duration::from_secs(301));
     app.sweep().await;
-    assert_eq!(app.service_state("a1").await, Some(AgentServiceState::Removed));
+    assert_eq!(
+        app.service_state("a1").await,
+        Some(AgentServiceState::Removed)
+    );
 }
 
 #[tokio::test]
@@ -242,14 +266,19 @@ async fn a_service_of_somebody_else_is_left_alone() {
     let (app, cloud_run) = app(PATIENT).await;
     app.deploy_container("a1").await;
     let (id, mut service) = cloud_run.services().remove(0);
-    app.delete_agent("a1").await;
-    app.sweep().await;
     service["labels"]["organization"] = json!("o2");
     cloud_run.put(&id, service.clone());
-    let again = agents::create(&agent("o1", "a1")).unwrap();
-    app.store.commit(vec![again]).await.unwrap();
-    let answer = app.deploy_container("a1").await;
-    assert_eq!(answer.status, 429, "{}", answer.body);
+    let data = json!({ "agentId": "a1", "config": { "systemPrompt": "You sell." } });
+    let answer = app.call("admin", data).await;
+    assert_eq!(answer.refusal(), (400, "FAILED_PRECONDITION"));
+    assert_eq!(app.agent("a1").await.deploy_state, DeployState::Failed);
+    assert_eq!(cloud_run.services(), [(id, service)]);
+    let calls = cloud_run.calls();
+    assert!(
+        !calls
+            .iter()
+            .any(|call| matches!(call.as_str(), "patch" | "delete"))
+    );
 }
 
 #[tokio::test]
@@ -272,11 +301,14 @@ async fn a_deleted_agents_service_goes_and_is_looked_for_twice() {
     app.delete_agent("a1").await;
     app.sweep().await;
     assert_eq!(running(&cloud_run), Vec::<String>::new());
-    assert_eq!(app.service_state("a1").await, Some(AgentServiceState::Removed));
+    assert_eq!(
+        app.service_state("a1").await,
+        Some(AgentServiceState::Removed)
+    );
     let calls = cloud_run.calls().len();
     app.sweep().await;
     assert_eq!(cloud_run.calls().len(), calls);
-    app.clock.advance(std::time::Duration::from_secs(600));
+    app.clock.advance(Duration::from_secs(600));
     app.sweep().await;
     assert_eq!(app.service_state("a1").await, None);
 }
@@ -314,7 +346,7 @@ async fn a_change_during_the_deployment_is_deployed_as_well() {
 #[tokio::test]
 async fn whoever_is_at_a_service_has_it_alone() {
     let (app, cloud_run) = app(PATIENT).await;
-    let mut service = shared::models::AgentService::new(
+    let mut service = AgentService::new(
         &OrgId::parse("o1").unwrap(),
         &AgentId::parse("a1").unwrap(),
         now(),
@@ -325,7 +357,7 @@ async fn whoever_is_at_a_service_has_it_alone() {
     let answer = app.deploy_container("a1").await;
     assert_eq!(answer.body["result"]["deployState"], "provisioning");
     assert_eq!(cloud_run.calls(), Vec::<String>::new());
-    app.clock.advance(std::time::Duration::from_secs(101));
+    app.clock.advance(Duration::from_secs(101));
     app.sweep().await;
     assert_eq!(app.agent("a1").await.deploy_state, DeployState::Deployed);
 }

@@ -167,7 +167,10 @@ async fn a_service_that_is_made_after_its_removal_is_found_by_the_second_look() 
     app.delete_agent("a1").await;
     app.clock.advance(Duration::from_secs(130));
     app.sweep().await;
-    assert_eq!(app.service_state("a1").await, Some(AgentServiceState::Removed));
+    assert_eq!(
+        app.service_state("a1").await,
+        Some(AgentServiceState::Removed)
+    );
     cloud_run.release().await;
     assert_eq!(running(&cloud_run), ["a1"]);
     app.clock.advance(Duration::from_secs(600));

@@ -151,7 +151,10 @@ async fn a_containers_service_is_changed_while_the_agent_works_on() {
         panic!("{:?}", agent.runtime)
     };
     let service = &cloud_run.services()[0].1;
-    assert_eq!(&service["template"]["containers"][0]["env"][3]["value"], revision);
+    assert_eq!(
+        &service["template"]["containers"][0]["env"][3]["value"],
+        revision
+    );
     // Nobody has asked for it to work.
     assert_eq!(agent.status, AgentStatus::Paused);
     assert_eq!(app.deployed().await, 1);
@@ -177,7 +180,10 @@ async fn an_agent_that_goes_otherwise_takes_its_service_along_too() {
     let last = app.agent("a1").await;
     let (org_id, id) = (OrgId::parse("o1").unwrap(), AgentId::parse("a1").unwrap());
     let found = app.store.find_agent(&org_id, &id).await.unwrap().unwrap();
-    app.store.commit(vec![agents::delete(&found)]).await.unwrap();
+    app.store
+        .commit(vec![agents::delete(&found)])
+        .await
+        .unwrap();
     app.deliver(Some(&last), None).await;
     assert_eq!(running(&cloud_run), Vec::<String>::new());
 }
