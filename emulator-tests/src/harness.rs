@@ -14,7 +14,6 @@ use shared::{
     config::{Env, ServiceConfig},
     shutdown::Shutdown,
     store::firestore::Firestore,
-    testing::FakeCloudRun,
 };
 use tempfile::TempDir;
 
@@ -27,6 +26,7 @@ use crate::{
     },
     mount::mount_functions,
     stubs::{
+        cloud_run::CloudRun,
         openai::{OpenAi, OpenAiOptions},
         sendgrid::{SendGrid, SendGridOptions},
         tasks::{Tasks, TasksOptions},
@@ -86,7 +86,7 @@ struct StandIns {
     llm: Option<OpenAi>,
     mail: Option<SendGrid>,
     tasks: Option<Tasks>,
-    cloud_run: Option<FakeCloudRun>,
+    cloud_run: Option<CloudRun>,
     web: Web,
     artifacts: Option<Place>,
     credentials_key: Option<Place>,
@@ -170,7 +170,7 @@ impl Harness {
 
     /// The services of agents, unless an image is named.
     #[must_use]
-    pub fn cloud_run(&self) -> Option<&FakeCloudRun> {
+    pub fn cloud_run(&self) -> Option<&CloudRun> {
         self.stand_ins.cloud_run.as_ref()
     }
 
@@ -206,7 +206,7 @@ async fn start_stand_ins(options: &HarnessOptions, functions_url: &str) -> Resul
         llm: start_llm(&env).await?,
         mail: start_mail(&env).await?,
         tasks: start_tasks(options, &env).await?,
-        cloud_run: start_cloud_run(&env).await,
+        cloud_run: CloudRun::start(&env).await,
         web: Web::start(WebOptions::default()).await?,
         artifacts: place_artifacts(options, &env)?,
         credentials_key: place_credentials_key(options, &env)?,
@@ -237,9 +237,8 @@ async fn start_stand_ins(options: &HarnessOptions, functions_url: &str) -> Resul
     );
     let tasks = stand_ins.tasks.as_ref().map(Tasks::host);
     pairs.extend(tasks.map(|host| ("CLOUD_TASKS_EMULATOR_HOST", host)));
-    if let Some(cloud_run) = &stand_ins.cloud_run {
-        pairs.extend(container_variables(cloud_run));
-    }
+    let cloud_run = stand_ins.cloud_run.as_ref();
+    pairs.extend(cloud_run.into_iter().flat_map(CloudRun::variables));
     if let Some(artifacts) = &stand_ins.artifacts {
         pairs.push(("ARTIFACTS_DIR", text(&artifacts.path())?));
     }
@@ -322,24 +321,6 @@ async fn start_tasks(options: &HarnessOptions, env: &Env) -> Result<Option<Tasks
         ..Default::default()
     };
     Tasks::start(tasks).await.map(Some)
-}
-
-async fn start_cloud_run(env: &Env) -> Option<FakeCloudRun> {
-    match env.optional("AGENT_IMAGE") {
-        Some(_) => None,
-        None => Some(FakeCloudRun::start().await),
-    }
-}
-
-/// The stand-in runs no image.
-fn container_variables(cloud_run: &FakeCloudRun) -> [(&'static str, String); 4] {
-    [
-        ("CLOUD_RUN_EMULATOR_HOST", cloud_run.host()),
-        ("AGENT_IMAGE", "local/agent"),
-        ("AGENT_REGION", "local"),
-        ("AGENT_SERVICE_ACCOUNT", "agents@infinity-x.localhost"),
-    ]
-    .map(|(name, value)| (name, value.to_owned()))
 }
 
 fn place_artifacts(options: &HarnessOptions, env: &Env) -> Result<Option<Place>> {

@@ -1,6 +1,7 @@
 //! The only part that knows HTTP: decode, call, map.
 
 mod account;
+mod agent_life;
 mod agents;
 mod analytics;
 mod answer;
@@ -66,12 +67,13 @@ pub const ROUTES: &[&[Route]] = &[
     MEMBERS,
     INVITATIONS,
     AGENTS,
+    agent_life::ROUTES,
     WORKFLOWS,
     EXECUTIONS,
     APPROVALS,
     integrations::ROUTES,
     llm::ROUTES,
-    AUDIT,
+    audit::ROUTES,
 ];
 
 /// Every route that needs no sign-in: its address or what it carries is what proves that somebody
@@ -100,15 +102,6 @@ const ACCOUNT: &[Route] = &[
     }),
     own(Method::POST, "/invitations/accept", || {
         post(invitations::accept_invitation)
-    }),
-];
-
-const AUDIT: &[Route] = &[
-    route(Method::GET, "/audit", Action::ReadAudit, || {
-        get(audit::list_audit_records)
-    }),
-    route(Method::GET, "/audit/export", Action::ExportAudit, || {
-        get(audit::export_audit_records)
     }),
 ];
 
@@ -196,24 +189,6 @@ const AGENTS: &[Route] = &[
         "/agents/{id}/heartbeat",
         Action::BeatAgent,
         || post(agents::beat_agent),
-    ),
-    route(
-        Method::POST,
-        "/agents/{id}/pause",
-        Action::UpdateAgent,
-        || post(agents::pause_agent),
-    ),
-    route(
-        Method::POST,
-        "/agents/{id}/resume",
-        Action::UpdateAgent,
-        || post(agents::resume_agent),
-    ),
-    route(
-        Method::POST,
-        "/agents/{id}/archive",
-        Action::DeleteAgent,
-        || post(agents::archive_agent),
     ),
 ];
 

@@ -1,16 +1,14 @@
 //! What a tick of the sweeper picks up: services of agents that are still to be made, changed or
 //! removed.
 
-use futures::{StreamExt, stream};
+use futures::future::join_all;
 use shared::store::Error;
 
 use crate::{AppState, CALLER, provision};
 
-/// Services that one tick goes on with at most; the next tick takes the rest.
-const MAX_SERVICES: u32 = 100;
-
-/// Services at once.
-const PARALLEL: usize = 16;
+/// Services that one tick goes on with at most, all at once: each takes as long as a request may
+/// wait. The next tick takes the rest.
+const MAX_SERVICES: u32 = 64;
 
 /// Goes on with what is due and nobody is at; tells how many services that were.
 ///
@@ -25,7 +23,6 @@ pub(crate) async fn go_on(state: &AppState) -> Result<usize, Error> {
     let work = due.into_iter().map(|service| async move {
         provision::advance(state, &service.org_id, &service.id).await;
     });
-    let work = stream::iter(work).buffer_unordered(PARALLEL);
-    work.collect::<()>().await;
+    join_all(work).await;
     Ok(count)
 }

@@ -7,7 +7,7 @@ use shared::{
     ids::{AgentId, OrgId},
     models::{
         Agent, AgentKind, AgentStatus, DeployState, Industry, LastError, MemoryDepth, Personality,
-        Presence, Principal, Timestamp, VoiceConfig,
+        Presence, Timestamp, VoiceConfig,
     },
 };
 
@@ -17,12 +17,7 @@ use super::{
     idempotency_key::IdempotencyKey,
     patch::{present, present_object, set},
 };
-use crate::{
-    AppState,
-    agents::{self, Transition},
-    idempotency::Once,
-    page, presence,
-};
+use crate::{AppState, agents, idempotency::Once, page, presence};
 
 const CREATE_AGENT: &str = "agents.create";
 
@@ -175,41 +170,6 @@ pub(super) async fn update_agent(
         change,
     )
     .await?;
-    Ok(Body(agent))
-}
-
-pub(super) async fn pause_agent(
-    state: State<AppState>,
-    caller: Allowed<can::UpdateAgent>,
-    id: Path<AgentId>,
-) -> Result<Body<Agent>, ApiError> {
-    take(&state, &caller.0, &id, Transition::Pause).await
-}
-
-pub(super) async fn resume_agent(
-    state: State<AppState>,
-    caller: Allowed<can::UpdateAgent>,
-    id: Path<AgentId>,
-) -> Result<Body<Agent>, ApiError> {
-    take(&state, &caller.0, &id, Transition::Resume).await
-}
-
-pub(super) async fn archive_agent(
-    state: State<AppState>,
-    caller: Allowed<can::DeleteAgent>,
-    id: Path<AgentId>,
-) -> Result<Body<Agent>, ApiError> {
-    take(&state, &caller.0, &id, Transition::Archive).await
-}
-
-async fn take(
-    state: &AppState,
-    principal: &Principal,
-    id: &AgentId,
-    step: Transition,
-) -> Result<Body<Agent>, ApiError> {
-    let (store, trail) = (&state.store, &state.trail);
-    let agent = agents::transition(store, trail, principal, id, step, state.now()).await?;
     Ok(Body(agent))
 }
 

@@ -7,3 +7,4 @@ mod callable;
 mod containers;
 mod crashes;
 mod events;
+mod workers;
