@@ -223,18 +223,10 @@ async fn start_stand_ins(options: &HarnessOptions, functions_url: &str) -> Resul
     pairs.extend(firestore.map(|host| ("FIRESTORE_EMULATOR_HOST", host)));
     let sign_in = stand_ins.sign_in.as_ref().map(|sign_in| sign_in.host());
     pairs.extend(sign_in.map(|host| ("FIREBASE_AUTH_EMULATOR_HOST", host)));
-    pairs.extend(
-        stand_ins
-            .llm
-            .as_ref()
-            .map(|llm| ("OPENAI_BASE_URL", llm.base_url())),
-    );
-    pairs.extend(
-        stand_ins
-            .mail
-            .as_ref()
-            .map(|mail| ("SENDGRID_BASE_URL", mail.url())),
-    );
+    let llm = stand_ins.llm.as_ref();
+    pairs.extend(llm.map(|llm| ("OPENAI_BASE_URL", llm.base_url())));
+    let mail = stand_ins.mail.as_ref();
+    pairs.extend(mail.map(|mail| ("SENDGRID_BASE_URL", mail.url())));
     let tasks = stand_ins.tasks.as_ref().map(Tasks::host);
     pairs.extend(tasks.map(|host| ("CLOUD_TASKS_EMULATOR_HOST", host)));
     let cloud_run = stand_ins.cloud_run.as_ref();

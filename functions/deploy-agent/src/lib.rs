@@ -60,16 +60,13 @@ impl AppState {
         let verifier = config.auth.verifier(clock.clone(), client()?);
         let trail = Trail::new(store.clone(), config.mac.key());
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
-        let containers = config
-            .containers
-            .map(|config| Ok(CloudRun::new(config, client()?)));
-        let containers = containers.transpose()?;
         let state = Self::with_ports(store, trail, verifier, clock, config.cors_origins);
-        let state = match containers {
-            Some(containers) => state.with_containers(Arc::new(containers), patience()),
-            None => state,
+        let state = state.with_callers(callers);
+        let Some(containers) = config.containers else {
+            return Ok(state);
         };
-        Ok(state.with_callers(callers))
+        let containers = CloudRun::new(containers, client()?);
+        Ok(state.with_containers(Arc::new(containers), patience()))
     }
 
     /// The state on the caller's ports.
@@ -134,9 +131,9 @@ impl FromRef<AppState> for Authenticator {
     }
 }
 
-/// The function's routes: those of the callable, and those of events and of the sweeper. The callable
-/// is at its own address, and the path that the Firebase SDK calls behind a
-/// custom domain or on an emulator.
+/// The function's routes. The callable is at the function's own address, and at the path that the
+/// Firebase SDK calls behind a custom domain or on an emulator; events and the sweeper's tick have
+/// routes of their own.
 pub fn router(state: AppState) -> Router {
     let config = EdgeConfig {
         cors_origins: state.cors_origins.clone(),

@@ -40,7 +40,7 @@ pub(super) const ROUTES: &[Route] = &[
 async fn pause_agent(
     state: State<AppState>,
     caller: Allowed<can::UpdateAgent>,
-    id: Path<AgentId>,
+    Path(id): Path<AgentId>,
 ) -> Result<Body<Agent>, ApiError> {
     take(&state, &caller.0, &id, Transition::Pause).await
 }
@@ -48,7 +48,7 @@ async fn pause_agent(
 async fn resume_agent(
     state: State<AppState>,
     caller: Allowed<can::UpdateAgent>,
-    id: Path<AgentId>,
+    Path(id): Path<AgentId>,
 ) -> Result<Body<Agent>, ApiError> {
     take(&state, &caller.0, &id, Transition::Resume).await
 }
@@ -56,7 +56,7 @@ async fn resume_agent(
 async fn archive_agent(
     state: State<AppState>,
     caller: Allowed<can::DeleteAgent>,
-    id: Path<AgentId>,
+    Path(id): Path<AgentId>,
 ) -> Result<Body<Agent>, ApiError> {
     take(&state, &caller.0, &id, Transition::Archive).await
 }
