@@ -1,6 +1,7 @@
 //! The documents of Firestore, field for field. A document's struct is the domain's struct.
 
 mod agent;
+mod agent_service;
 mod approval;
 mod audit_log;
 mod bookkeeping;
@@ -24,6 +25,7 @@ pub use agent::{
     Agent, AgentKind, AgentRuntime, AgentStatus, DeployState, Industry, LastError, Memory,
     MemoryDepth, Personality, Presence, VoiceConfig,
 };
+pub use agent_service::{AgentService, AgentServiceState};
 pub use approval::{Approval, ApprovalStatus, AskedAccount, AskedAction, Decision, Wakeup};
 pub use audit_log::{AuditAction, AuditHead, AuditLog};
 pub use bookkeeping::{

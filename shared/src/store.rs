@@ -3,6 +3,7 @@
 //! Reads are methods of [`Store`]; writes are values, so that an effect, its audit record and its
 //! bookkeeping go into one commit.
 
+pub mod agent_services;
 pub mod agents;
 pub mod approvals;
 pub mod audit_logs;

@@ -2,6 +2,7 @@
 
 pub mod discovery;
 mod edge;
+mod fake_cloud_run;
 mod fake_google;
 mod fake_service;
 mod fixed_clock;
@@ -25,6 +26,7 @@ mod trail;
 pub use edge::{
     assert_no_page_may_call, assert_pages_of_one_origin_may_call, assert_security_headers,
 };
+pub use fake_cloud_run::FakeCloudRun;
 pub use fake_google::{FakeGoogle, FakeGoogleOptions, GOOGLE_CLIENT, UserConsent};
 pub use fake_service::{FakeService, ServiceCall};
 pub use fixed_clock::FixedClock;

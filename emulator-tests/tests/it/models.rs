@@ -71,6 +71,7 @@ macro_rules! round_trips {
 round_trips! {
     Agent "agents/a1" samples::agent();
     AgentQuota "organizations/o1/quota/agents" samples::agent_quota();
+    AgentService "agent_services/a1" samples::agent_service();
     Approval "approvals/r1" samples::approval();
     AuditHead "audit_heads/o1" samples::audit_head();
     AuditLog "audit_logs/r1" samples::audit_log();

@@ -74,6 +74,7 @@ const VENDORS: &[(&str, &[&str])] = &[
     (
         "reqwest",
         &[
+            "functions/deploy-agent/src/orchestrator/cloud_run.rs",
             "functions/handle-stripe-webhook/src/stripe_client.rs",
             "shared/src/auth/google_keys.rs",
             "shared/src/auth/verifier.rs",

@@ -249,6 +249,14 @@ pub(crate) fn agent() -> Agent {
     }
 }
 
+pub(crate) fn agent_service() -> AgentService {
+    AgentService {
+        state: AgentServiceState::Removing,
+        activates: true,
+        ..AgentService::new(&org_id(), &agent().id, time())
+    }
+}
+
 pub(crate) fn memory() -> Memory {
     Memory {
         id: record_id(),

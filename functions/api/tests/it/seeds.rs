@@ -3,13 +3,13 @@ use shared::{
     connectors::Account,
     ids::{AgentId, ExecutionId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
     models::{
-        Agent, AgentKind, AgentStatus, Approval, ApprovalStatus, Budget, Candidate, DeployState,
-        Execution, ExecutionStatus, ExecutionTrigger, Industry, Integration, IntegrationService,
-        IntegrationStatus, Invitation, Lease, Limits, LlmRoute, LogKind, LogLevel, LogLine,
-        MemoryDepth, Organization, Personality, Presence, ProviderName, RenewalLease, Role, Route,
-        Session, StartOptions, Step, StepIntent, StepResult, StepStatus, StoredBody,
-        SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry, UsageState,
-        User, VoiceConfig, Workflow, WorkflowVersion,
+        Agent, AgentKind, AgentRuntime, AgentStatus, Approval, ApprovalStatus, Budget, Candidate,
+        DeployState, Execution, ExecutionStatus, ExecutionTrigger, Industry, Integration,
+        IntegrationService, IntegrationStatus, Invitation, Lease, Limits, LlmRoute, LogKind,
+        LogLevel, LogLine, MemoryDepth, Organization, Personality, Presence, ProviderName,
+        RenewalLease, Role, Route, Session, StartOptions, Step, StepIntent, StepResult, StepStatus,
+        StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry,
+        UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
     },
     store::{
         Write, agents, approvals,
@@ -165,11 +165,14 @@ pub(crate) fn agent(id: &str) -> Write {
     agents::create(&agent_model(id)).unwrap()
 }
 
-/// An agent that answers.
-pub(crate) fn agent_at_work(id: &str) -> Write {
+pub(crate) fn deployed_agent(id: &str, status: AgentStatus) -> Write {
     let agent = Agent {
-        status: AgentStatus::Active,
+        status,
         deploy_state: DeployState::Deployed,
+        runtime: Some(AgentRuntime::Registered {
+            revision: "00ff".to_owned(),
+            registered_at: now(),
+        }),
         ..agent_model(id)
     };
     agents::create(&agent).unwrap()

@@ -3,7 +3,7 @@ use http::Method;
 use serde_json::{Value, json};
 use shared::{
     auth::Action,
-    models::{ExecutionStatus, Role},
+    models::{AgentStatus, ExecutionStatus, Role},
 };
 
 use crate::{
@@ -102,13 +102,13 @@ fn conversation_routes() -> Vec<Route> {
         write(
             Method::POST,
             "/agents/{id}/messages",
-            "at-work",
+            "working",
             message,
             202,
         ),
-        get("/agents/{id}/sessions", "at-work"),
-        get("/agents/{id}/sessions/{sessionId}/messages", "at-work"),
-        delete("/agents/{id}/sessions/{sessionId}", "at-work"),
+        get("/agents/{id}/sessions", "working"),
+        get("/agents/{id}/sessions/{sessionId}/messages", "working"),
+        delete("/agents/{id}/sessions/{sessionId}", "working"),
     ]
 }
 
@@ -165,6 +165,9 @@ fn membership_routes() -> Vec<Route> {
         delete("/organization/invitations/{id}", "i1"),
         write(Method::POST, "/invitations/accept", "", token, 404),
         without_body(Method::POST, "/agents/{id}/heartbeat", "a1", 204),
+        without_body(Method::POST, "/agents/{id}/pause", "working", 200),
+        without_body(Method::POST, "/agents/{id}/resume", "resting", 200),
+        without_body(Method::POST, "/agents/{id}/archive", "resting", 200),
     ]
 }
 
@@ -242,7 +245,8 @@ pub(crate) async fn seeded_app() -> TestApp {
         let id = |id: &str| format!("{prefix}{id}");
         let mut writes = vec![
             seeds::agent(&id("a1")),
-            seeds::agent_at_work(&id("at-work")),
+            seeds::deployed_agent(&id("working"), AgentStatus::Active),
+            seeds::deployed_agent(&id("resting"), AgentStatus::Paused),
             seeds::workflow(&id("w1")),
             seeds::user(&id("m1"), org_id, Role::User),
             seeds::invitation(&id("i1"), org_id),
@@ -259,7 +263,7 @@ pub(crate) async fn seeded_app() -> TestApp {
         }
         writes.extend(seeds::integration(&id("n1"), "admin"));
         for uid in ["admin", "user", "stranger"] {
-            writes.push(seeds::session(&id("at-work"), uid));
+            writes.push(seeds::session(&id("working"), uid));
         }
         writes.push(seeds::llm_route(org_id, ALIAS));
         for write in writes {
