@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use shared::{
     audit::{Entry, Trail},
     ids::AgentId,
-    models::{Agent, AuditAction, DeployState, Principal, Timestamp},
+    models::{Agent, AgentStatus, AuditAction, DeployState, Principal, Timestamp},
     quota,
     store::{self, Store, Versioned, commit_contended},
 };
@@ -21,6 +21,19 @@ pub(crate) async fn find(
 ) -> Result<Versioned<Agent>, Error> {
     let agent = store.find_agent(&principal.org_id, id).await?;
     agent.ok_or(Error::NotFound("agent"))
+}
+
+/// The caller's agent, if it is one that answers.
+pub(crate) async fn find_at_work(
+    store: &Store,
+    principal: &Principal,
+    id: &AgentId,
+) -> Result<Agent, Error> {
+    let agent = find(store, principal, id).await?.value;
+    if agent.status == AgentStatus::Active && agent.deploy_state == DeployState::Deployed {
+        return Ok(agent);
+    }
+    Err(Error::Precondition("the agent is not deployed and active"))
 }
 
 /// Creates the agent, counts it against the quota and records it, in one commit.

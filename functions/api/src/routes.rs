@@ -22,6 +22,7 @@ mod optional_json;
 mod organization;
 mod patch;
 mod pictures;
+mod speech;
 mod stored_bodies;
 mod stream;
 mod webhooks;
@@ -36,6 +37,7 @@ use shared::auth::Action;
 
 use crate::AppState;
 
+pub(crate) use speech::PATH as SPEECH;
 pub(crate) use webhooks::MAX_BODY_BYTES as MAX_HOOK_BODY_BYTES;
 
 /// Where all routes begin.
@@ -67,6 +69,7 @@ pub const ROUTES: &[&[Route]] = &[
     MEMBERS,
     INVITATIONS,
     AGENTS,
+    speech::ROUTES,
     WORKFLOWS,
     EXECUTIONS,
     APPROVALS,
@@ -368,10 +371,11 @@ const APPROVALS: &[Route] = &[
     ),
 ];
 
-/// The router of all routes but those below [`HOOKS`] and [`LLM`], below [`PREFIX`].
+/// The router of all routes but those below [`HOOKS`], [`LLM`] and [`SPEECH`], below [`PREFIX`].
 pub(crate) fn routes() -> Router<AppState> {
     let routes = ROUTES.iter().copied().flatten().chain(PUBLIC_ROUTES);
-    let routes = routes.filter(|route| ![HOOKS, LLM].iter().any(|base| route.is_below(base)));
+    let apart = [HOOKS, LLM, SPEECH];
+    let routes = routes.filter(|route| !apart.iter().any(|base| route.is_below(base)));
     routes.fold(Router::new(), |router, route| {
         router.route(route.path, (route.handler)())
     })
@@ -382,6 +386,13 @@ pub(crate) fn models() -> Router<AppState> {
     llm::ROUTES.iter().fold(Router::new(), |router, route| {
         let path = route.path.trim_start_matches(LLM);
         router.route(path, (route.handler)())
+    })
+}
+
+/// The router of the route on which agents speak, below [`PREFIX`] and [`SPEECH`].
+pub(crate) fn speech() -> Router<AppState> {
+    speech::ROUTES.iter().fold(Router::new(), |router, route| {
+        router.route("/", (route.handler)())
     })
 }
 

@@ -98,6 +98,13 @@ fn conversation_routes() -> Vec<Route> {
     vec![
         write(
             Method::POST,
+            "/agents/{id}/speech",
+            "at-work",
+            message.clone(),
+            200,
+        ),
+        write(
+            Method::POST,
             "/agents/{id}/messages",
             "at-work",
             message,
