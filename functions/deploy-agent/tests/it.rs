@@ -285,7 +285,7 @@ async fn the_configuration_is_kept_with_the_deployment() {
         "memoryDepth": "long_term",
         "tools": ["http"],
         "personality": { "empathy": 1, "confidence": 0, "style": "warm" },
-        "voiceConfig": { "model": "verse", "speed": 2, "pitch": -1 },
+        "voiceConfig": { "model": "en-US-Neural2-A", "speed": 2, "pitch": -1 },
         "runtime": "registered",
     });
     let answer = app
@@ -298,7 +298,7 @@ async fn the_configuration_is_kept_with_the_deployment() {
     assert_eq!(agent.memory_depth, MemoryDepth::LongTerm);
     assert_eq!(agent.tools, ["http"]);
     assert_eq!(agent.personality.style, "warm");
-    assert_eq!(agent.voice_config.model, "verse");
+    assert_eq!(agent.voice_config.model, "en-US-Neural2-A");
 }
 
 #[tokio::test]
