@@ -1,6 +1,7 @@
 //! The only part that knows HTTP: decode, call, map.
 
 mod account;
+mod agent_life;
 mod agents;
 mod analytics;
 mod answer;
@@ -69,13 +70,14 @@ pub const ROUTES: &[&[Route]] = &[
     MEMBERS,
     INVITATIONS,
     AGENTS,
+    agent_life::ROUTES,
     speech::ROUTES,
     WORKFLOWS,
     EXECUTIONS,
     APPROVALS,
     integrations::ROUTES,
     llm::ROUTES,
-    AUDIT,
+    audit::ROUTES,
 ];
 
 /// Every route that needs no sign-in: its address or what it carries is what proves that somebody
@@ -104,15 +106,6 @@ const ACCOUNT: &[Route] = &[
     }),
     own(Method::POST, "/invitations/accept", || {
         post(invitations::accept_invitation)
-    }),
-];
-
-const AUDIT: &[Route] = &[
-    route(Method::GET, "/audit", Action::ReadAudit, || {
-        get(audit::list_audit_records)
-    }),
-    route(Method::GET, "/audit/export", Action::ExportAudit, || {
-        get(audit::export_audit_records)
     }),
 ];
 
@@ -381,26 +374,14 @@ pub(crate) fn routes() -> Router<AppState> {
     })
 }
 
-/// The router of the routes to models, below [`PREFIX`] and [`LLM`].
-pub(crate) fn models() -> Router<AppState> {
-    llm::ROUTES.iter().fold(Router::new(), |router, route| {
-        let path = route.path.trim_start_matches(LLM);
-        router.route(path, (route.handler)())
-    })
-}
-
-/// The router of the route on which agents speak, below [`PREFIX`] and [`SPEECH`].
-pub(crate) fn speech() -> Router<AppState> {
-    speech::ROUTES.iter().fold(Router::new(), |router, route| {
-        router.route("/", (route.handler)())
-    })
-}
-
-/// The router of the routes that servers call, below [`PREFIX`] and [`HOOKS`].
-pub(crate) fn hooks() -> Router<AppState> {
-    let hooks = PUBLIC_ROUTES.iter().filter(|route| route.is_below(HOOKS));
-    hooks.fold(Router::new(), |router, route| {
-        let path = route.path.trim_start_matches(HOOKS);
+/// The router of the routes below [`PREFIX`] and `base`, which is one of [`HOOKS`], [`LLM`] and
+/// [`SPEECH`].
+pub(crate) fn below(base: &str) -> Router<AppState> {
+    let routes = ROUTES.iter().copied().flatten().chain(PUBLIC_ROUTES);
+    let routes = routes.filter(|route| route.is_below(base));
+    routes.fold(Router::new(), |router, route| {
+        let path = route.path.trim_start_matches(base);
+        let path = if path.is_empty() { "/" } else { path };
         router.route(path, (route.handler)())
     })
 }

@@ -4,6 +4,7 @@ use garde::Validate;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
+    actions,
     ids::AgentId,
     llm::speech::Voice,
     models::{Agent, MemoryDepth, Personality, VoiceConfig},
@@ -40,13 +41,12 @@ pub(crate) struct DeployConfig {
     #[garde(length(chars, min = 1, max = 100))]
     model: Option<String>,
     memory_depth: Option<MemoryDepth>,
-    #[garde(length(max = 50), inner(inner(length(chars, min = 1, max = 100))))]
+    #[garde(length(max = 50), inner(custom(actions::are_names)))]
     tools: Option<Vec<String>>,
     #[garde(dive)]
     personality: Option<Personality>,
     #[garde(dive)]
     voice_config: Option<VoiceConfig>,
-    #[garde(custom(is_available))]
     runtime: Option<Runtime>,
 }
 
@@ -82,6 +82,11 @@ impl DeployRequest {
         let voice = request.config.as_ref();
         require_voice(voice.and_then(|config| config.voice_config.as_ref()))?;
         Ok(request)
+    }
+
+    /// Where the agent shall run, if that is asked for.
+    pub(crate) fn runtime(&self) -> Option<Runtime> {
+        self.config.as_ref()?.runtime
     }
 }
 
@@ -146,16 +151,6 @@ fn to_camel_case(path: &str) -> String {
     })
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes references")]
-fn is_available(runtime: &Option<Runtime>, _context: &()) -> garde::Result {
-    match runtime {
-        Some(Runtime::Container) => Err(garde::Error::new(
-            "`container` is not available in this version",
-        )),
-        Some(Runtime::Registered) | None => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -213,8 +208,11 @@ mod tests {
                 "config.memoryDepth",
             ),
             (with(json!({ "tools": "http" })), "config.tools"),
-            (with(json!({ "tools": ["http", ""] })), "config.tools[1]"),
-            (with(json!({ "tools": vec!["http"; 51] })), "config.tools"),
+            (with(json!({ "tools": ["http"] })), "config.tools"),
+            (
+                with(json!({ "tools": vec!["google.gmail.search"; 2] })),
+                "config.tools",
+            ),
             (
                 with(json!({ "personality": { "empathy": 2, "confidence": 0, "style": "" } })),
                 "config.personality.empathy",
@@ -236,7 +234,6 @@ mod tests {
                 "config.voiceConfig.pitch",
             ),
             (with(json!({ "runtime": "vm" })), "config.runtime"),
-            (with(json!({ "runtime": "container" })), "config.runtime"),
         ];
         for (data, field) in table {
             assert_eq!(wrong_field(data), field);

@@ -4,6 +4,7 @@ mod action;
 mod agent;
 mod approval;
 mod condition;
+mod draft;
 mod http;
 mod llm;
 mod loop_;

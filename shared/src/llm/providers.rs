@@ -5,15 +5,12 @@ mod calls;
 pub mod gemini;
 pub mod google_speech;
 mod http;
-mod name;
 pub mod openai;
-mod retrying;
 mod set;
 mod speakers;
 mod sse;
 pub mod vertex;
 
-pub use name::ProviderName;
-pub use retrying::Retrying;
+pub use crate::models::ProviderName;
 pub use set::{Providers, ProvidersConfig};
 pub use speakers::Speakers;

@@ -5,7 +5,7 @@ mod open;
 mod speech;
 mod stream;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::time::Duration;
 
@@ -18,19 +18,24 @@ use self::{
 };
 use super::{
     Error,
-    admissions::{Admission, FirestoreAdmissions, SharedAdmissions},
+    admissions::{Admission, AdmissionConfig, FirestoreAdmissions, SharedAdmissions},
+    cache::Place,
     routing::Routing,
     switch::Switches,
 };
 use crate::{
     clock::SharedClock,
+    config,
     ids::{AgentId, ExecutionId, OrgId, RecordId, WorkflowId},
     llm::{
-        ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, SharedProvider, Usage,
+        ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, ProviderName, Providers,
+        SharedOrgKeys, Usage,
         price::{self, Price},
         providers::Speakers,
+        router::Candidate,
     },
     models::{SystemPrincipal, Timestamp, UsageEntry, UsageState, Use},
+    retry::Policy,
     store::{
         self, Store,
         organizations::{day_of, period_of},
@@ -62,6 +67,8 @@ pub struct Answer<T = ChatResponse> {
     pub response: T,
     /// What it cost, in micro-dollars.
     pub cost_micro_usd: i64,
+    /// Whether it was given before and kept: it is free then.
+    pub is_cached: bool,
 }
 
 /// The only way from a function to a model: reserve, call, settle.
@@ -77,7 +84,9 @@ pub struct Answer<T = ChatResponse> {
 /// A switch that refuses calls works within 5 s, since it is kept in mind for so long.
 #[derive(Clone)]
 pub struct MeteredLlm {
-    upstream: Upstream,
+    routing: Routing,
+    /// When a call that nobody has answered is made again.
+    repeats: Policy,
     admissions: SharedAdmissions,
     switches: Switches,
     store: Store,
@@ -85,16 +94,6 @@ pub struct MeteredLlm {
     /// Calls that were dropped before they were booked, to be booked by whoever calls next.
     dropped: Arc<Dropped>,
     speakers: Speakers,
-}
-
-/// Who is asked.
-#[derive(Clone)]
-enum Upstream {
-    /// One provider, whatever the model.
-    One(SharedProvider),
-    /// Whoever a route names. Each attempt of a call has an admission and an entry in the ledger of
-    /// its own.
-    Routed(Box<Routing>),
 }
 
 /// A call that may be made, and its price.
@@ -105,22 +104,32 @@ struct Admitted {
 }
 
 impl MeteredLlm {
-    /// Metered access to one provider, whatever the model, admitted by the quota documents.
-    #[must_use]
-    pub fn new(provider: SharedProvider, store: Store, clock: SharedClock) -> Self {
-        Self::to(Upstream::One(provider), store, clock)
+    /// The way to `providers` that services use: with the `keys` of organizations where they have
+    /// any, admitted as they are configured for it, and waiting for providers that are busy for a
+    /// moment.
+    ///
+    /// # Errors
+    /// Returns the variable of `config` that is invalid.
+    pub fn of(
+        providers: Providers,
+        keys: Option<SharedOrgKeys>,
+        config: &AdmissionConfig,
+        store: Store,
+        clock: SharedClock,
+    ) -> Result<Self, config::Error> {
+        let admissions = config.admissions(store.clone(), clock.clone())?;
+        let llm = Self::routed(Routing::new(providers).with_keys(keys), store, clock);
+        let llm = llm.with_admissions(admissions, config.is_off);
+        Ok(llm.with_repeats(Policy::REMOTE_CALL))
     }
 
     /// Metered access to the providers that routes name, admitted by the quota documents.
     #[must_use]
     pub fn routed(routing: Routing, store: Store, clock: SharedClock) -> Self {
-        Self::to(Upstream::Routed(Box::new(routing)), store, clock)
-    }
-
-    fn to(upstream: Upstream, store: Store, clock: SharedClock) -> Self {
         let admissions = FirestoreAdmissions::new(store.clone(), clock.clone());
         Self {
-            upstream,
+            routing,
+            repeats: Policy::NEVER,
             admissions: Arc::new(admissions),
             switches: Switches::new(false, store.clone(), clock.clone()),
             store,
@@ -140,7 +149,15 @@ impl MeteredLlm {
         }
     }
 
-    /// Asks the model, if the organization's monthly limits allow the most that the call can use.
+    /// The same, where a call that certainly nobody has worked on is made again as `policy` says.
+    #[must_use]
+    pub fn with_repeats(self, policy: Policy) -> Self {
+        let repeats = policy;
+        Self { repeats, ..self }
+    }
+
+    /// Asks the model, if the organization's monthly limits allow the most that the call can use. An
+    /// answer that the model's route has kept for the same question is given again.
     ///
     /// After a failure that the provider does not bill, the reservation is released. After one of
     /// unknown outcome an estimate is booked.
@@ -150,6 +167,26 @@ impl MeteredLlm {
     /// model is asked, [`Error::Llm`] when it does not answer, [`Error::Store`] when the call
     /// cannot be booked.
     pub async fn chat(&self, call: &Call) -> Result<Answer, Error> {
+        let now = self.clock.now().into();
+        let model = &call.request.model;
+        let way = self.routing.way(&self.store, &call.org_id, model, now);
+        let Some(place) = Place::of(call, &way.await?) else {
+            return self.chat_anew(call).await;
+        };
+        self.switches.check(&call.org_id).await?;
+        if let Some(answer) = place.find(&self.store, now).await? {
+            return Ok(answer);
+        }
+        let answer = self.chat_anew(call).await?;
+        place.keep(&self.store, &answer.response, now).await;
+        Ok(answer)
+    }
+
+    /// The same, whatever is kept; nor is the answer.
+    ///
+    /// # Errors
+    /// As [`MeteredLlm::chat`].
+    pub async fn chat_anew(&self, call: &Call) -> Result<Answer, Error> {
         self.beside(self.ask(call, Self::chat_at)).await
     }
 
@@ -173,17 +210,37 @@ impl MeteredLlm {
         self.beside(self.ask(call, Self::embed_at)).await
     }
 
-    /// The most that a call can use.
+    /// The most that a call can use, with whichever candidate it is.
     ///
     /// # Errors
-    /// Returns [`Error::UnknownModel`].
-    pub fn ceiling(&self, request: &ChatRequest) -> Result<Use, Error> {
-        let price = find_price(&request.model, self.clock.now().into())?;
-        let ceiling = Usage::ceiling(request);
+    /// Returns [`Error::UnknownModel`] and [`Error::Store`].
+    pub async fn ceiling(&self, call: &Call) -> Result<Use, Error> {
+        let now = self.clock.now().into();
+        let model = &call.request.model;
+        let way = self.routing.way(&self.store, &call.org_id, model, now);
+        let ceiling = Usage::ceiling(&call.request);
+        let mut cost_micro_usd = 0;
+        for candidate in way.await?.route.candidates() {
+            let price = find_price(candidate, now)?;
+            cost_micro_usd = price.cost_micro_usd(&ceiling).max(cost_micro_usd);
+        }
         Ok(Use {
             tokens: ceiling.total(),
-            cost_micro_usd: price.cost_micro_usd(&ceiling),
+            cost_micro_usd,
         })
+    }
+
+    /// What an organization can ask for as a model, and who runs it; its own names for models have
+    /// nobody.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`].
+    pub async fn models(
+        &self,
+        org_id: &OrgId,
+    ) -> Result<BTreeMap<String, Option<ProviderName>>, Error> {
+        let now = self.clock.now().into();
+        self.routing.models(&self.store, org_id, now).await
     }
 
     /// Clears up what dead callers have left in at most `limit` organizations, and counts what is
@@ -250,7 +307,7 @@ impl MeteredLlm {
     ) -> Result<Admitted, Error> {
         let now = Timestamp::from(self.clock.now());
         let request = &call.request;
-        let price = attempt.price(request.model(), now)?;
+        let price = attempt.price(now)?;
         self.switches.check(&call.org_id).await?;
         let entry = UsageEntry {
             cost_micro_usd: price.cost_micro_usd(ceiling),
@@ -300,6 +357,9 @@ impl Answer {
     /// What the call has used.
     #[must_use]
     pub fn used(&self) -> Use {
+        if self.is_cached {
+            return Use::default();
+        }
         Use {
             tokens: self.response.usage.total(),
             cost_micro_usd: self.cost_micro_usd,
@@ -307,9 +367,10 @@ impl Answer {
     }
 }
 
-fn find_price(model: &str, now: Timestamp) -> Result<Price, Error> {
-    let price = price::find(model, &day_of(now));
-    price.ok_or_else(|| Error::UnknownModel(model.to_owned()))
+fn find_price(candidate: &Candidate, now: Timestamp) -> Result<Price, Error> {
+    let Candidate { provider, model } = candidate;
+    let price = price::find_at(*provider, model, &day_of(now));
+    price.ok_or_else(|| Error::UnknownModel(model.clone()))
 }
 
 fn entry_id(org_id: &OrgId, key: &str) -> RecordId {

@@ -3,7 +3,7 @@ use http::Method;
 use serde_json::{Value, json};
 use shared::{
     auth::Action,
-    models::{ExecutionStatus, Role},
+    models::{AgentStatus, ExecutionStatus, Role},
 };
 
 use crate::{
@@ -46,6 +46,9 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/llm/models", ""),
         write(Method::POST, "/llm/chat/completions", "", completion(), 200),
         write(Method::POST, "/llm/embeddings", "", embeddings(), 400),
+        get("/llm/routes", ""),
+        write(Method::PUT, "/llm/routes/{alias}", "", llm_route(), 200),
+        delete("/llm/routes/{alias}", ""),
         get("/audit", ""),
         get("/audit/export", ""),
         get("/organization", ""),
@@ -106,13 +109,13 @@ fn conversation_routes() -> Vec<Route> {
         write(
             Method::POST,
             "/agents/{id}/messages",
-            "at-work",
+            "working",
             message,
             202,
         ),
-        get("/agents/{id}/sessions", "at-work"),
-        get("/agents/{id}/sessions/{sessionId}/messages", "at-work"),
-        delete("/agents/{id}/sessions/{sessionId}", "at-work"),
+        get("/agents/{id}/sessions", "working"),
+        get("/agents/{id}/sessions/{sessionId}/messages", "working"),
+        delete("/agents/{id}/sessions/{sessionId}", "working"),
     ]
 }
 
@@ -169,6 +172,9 @@ fn membership_routes() -> Vec<Route> {
         delete("/organization/invitations/{id}", "i1"),
         write(Method::POST, "/invitations/accept", "", token, 404),
         without_body(Method::POST, "/agents/{id}/heartbeat", "a1", 204),
+        without_body(Method::POST, "/agents/{id}/pause", "working", 200),
+        without_body(Method::POST, "/agents/{id}/resume", "resting", 200),
+        without_body(Method::POST, "/agents/{id}/archive", "resting", 200),
     ]
 }
 
@@ -220,9 +226,13 @@ impl Route {
 
     pub(crate) fn path_with(&self, id: &str) -> String {
         let path = self.path.replace("{id}", id).replace("{nodeId}", "work");
+        let path = path.replace("{alias}", ALIAS);
         format!("{path}{}", self.query)
     }
 }
+
+/// A route to models that each organization has.
+const ALIAS: &str = "fast";
 
 /// What the id of another organization's thing begins with.
 pub(crate) const FOREIGN: &str = "foreign-";
@@ -242,7 +252,8 @@ pub(crate) async fn seeded_app() -> TestApp {
         let id = |id: &str| format!("{prefix}{id}");
         let mut writes = vec![
             seeds::agent(&id("a1")),
-            seeds::agent_at_work(&id("at-work")),
+            seeds::deployed_agent(&id("working"), AgentStatus::Active),
+            seeds::deployed_agent(&id("resting"), AgentStatus::Paused),
             seeds::workflow(&id("w1")),
             seeds::user(&id("m1"), org_id, Role::User),
             seeds::invitation(&id("i1"), org_id),
@@ -259,8 +270,9 @@ pub(crate) async fn seeded_app() -> TestApp {
         }
         writes.extend(seeds::integration(&id("n1"), "admin"));
         for uid in ["admin", "user", "stranger"] {
-            writes.push(seeds::session(&id("at-work"), uid));
+            writes.push(seeds::session(&id("working"), uid));
         }
+        writes.push(seeds::llm_route(org_id, ALIAS));
         for write in writes {
             // One at a time: both executions keep the version that they share.
             let write = seeds::of_organization(org_id, write);
@@ -268,6 +280,11 @@ pub(crate) async fn seeded_app() -> TestApp {
         }
     }
     app
+}
+
+fn llm_route() -> Value {
+    let candidate = json!({ "provider": "openai", "model": "gpt-4.1-mini" });
+    json!({ "steps": [{ "candidates": [candidate] }] })
 }
 
 fn get(path: &'static str, id: &'static str) -> Route {

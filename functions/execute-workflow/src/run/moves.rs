@@ -21,6 +21,9 @@ use crate::{
     node::{Failure, Move, Next, Outcome, Prepared, Repeat, Turn},
 };
 
+/// How the kinds of those moves begin that are no tools.
+const OWN: &str = "agent.";
+
 impl<'a> Run<'a> {
     /// Goes on with an agent's turn up to its next side effect, or to its end.
     pub(super) fn go_on(
@@ -126,11 +129,15 @@ impl<'a> Run<'a> {
             .as_ref()
             .map_or(StepStatus::Succeeded, |failure| status_of(node, failure));
         let error = failure.map(|failure| {
-            let what = self.journal.step(key).map_or("", |step| &step.kind);
+            let what = self.journal.step(key).map(|step| step.kind.clone());
+            let what = what.unwrap_or_default();
             let message = format!("{what} failed: {}", failure.message);
             let (level, kind) = (LogLevel::Warn, LogKind::NodeFinished);
             self.journal.log(Some(node_id), level, kind, message);
-            of_move(failure, node_id)
+            match what.starts_with(OWN) {
+                true => error(&failure.code, failure.message, Some(node_id)),
+                false => of_tool(failure, node_id),
+            }
         });
         let result = step_result(outcome, duration_ms, self.journal.now(), error);
         self.journal.finish(key, status, result);
@@ -151,9 +158,9 @@ fn node_of(node: &Node, next: &Move) -> Node {
     node
 }
 
-/// What a failed move tells. A model that hears of a failure tries again, as another move with another
+/// What a failed tool tells. A model that hears of a failure tries again, as another move with another
 /// key: it has to know when that may do the same thing twice.
-fn of_move(failure: Failure, node_id: &str) -> ExecutionError {
+fn of_tool(failure: Failure, node_id: &str) -> ExecutionError {
     if !failure.may_have_happened {
         return error(&failure.code, failure.message, Some(node_id));
     }

@@ -37,7 +37,7 @@ enum State {
 }
 
 /// Failures in a row.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Failures {
     /// Those that are the candidate's alone.
     own: u32,
@@ -73,6 +73,11 @@ impl Breaker {
                 Ok(Entry(self.generation))
             }
         }
+    }
+
+    /// Lets a call through that nobody else can answer.
+    pub(super) fn insist(&self) -> Entry {
+        Entry(self.generation)
     }
 
     pub(super) fn succeed(&mut self, entry: Entry) {
@@ -120,6 +125,13 @@ impl Breaker {
                 until: Instant::now(),
             });
         }
+    }
+
+    /// Whether a new one would do as well.
+    pub(super) fn is_untroubled(&self) -> bool {
+        let is_quiet =
+            matches!(&self.state, State::Closed(failures) if *failures == Failures::default());
+        self.pauses == 0 && is_quiet
     }
 
     fn close(&mut self) {

@@ -1,38 +1,18 @@
 use std::{future::Future, time::Duration};
 
 use futures::StreamExt;
-use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
 use super::{InvalidRoute, route::invalid};
-use crate::llm::{ChatStream, Delta, Error};
-
-/// The longest that may be asked for.
-const MAX_MS: u64 = 600_000;
-
-/// How long is waited for a candidate, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Timeouts {
-    /// Until the first piece of a stream.
-    pub first_token_ms: u64,
-    /// From one piece of a stream to the next.
-    pub between_chunks_ms: u64,
-    /// Until the answer is complete.
-    pub total_ms: u64,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            first_token_ms: 60_000,
-            between_chunks_ms: 30_000,
-            total_ms: 120_000,
-        }
-    }
-}
+use crate::{
+    llm::{ChatStream, Delta, Error},
+    models::Timeouts,
+};
 
 impl Timeouts {
+    /// The longest that may be asked for.
+    pub const MAX_MS: u64 = 600_000;
+
     /// Waits for a whole answer.
     ///
     /// # Errors
@@ -91,10 +71,15 @@ impl Timeouts {
             ("timeouts.betweenChunksMs", between_chunks_ms),
             ("timeouts.totalMs", total_ms),
         ];
-        let wrong = fields.iter().find(|(_, ms)| !(1..=MAX_MS).contains(ms));
+        let wrong = fields
+            .iter()
+            .find(|(_, ms)| !(1..=Self::MAX_MS).contains(ms));
         match wrong {
             None => Ok(()),
-            Some((field, _)) => Err(invalid(*field, format!("must be from 1 to {MAX_MS}"))),
+            Some((field, _)) => Err(invalid(
+                *field,
+                format!("must be from 1 to {}", Self::MAX_MS),
+            )),
         }
     }
 }

@@ -43,6 +43,7 @@ impl Open {
         Ok(Answer {
             response,
             cost_micro_usd,
+            is_cached: false,
         })
     }
 

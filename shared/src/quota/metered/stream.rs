@@ -19,6 +19,7 @@ pub struct MeteredStream {
     deltas: Option<ChatStream>,
     deadline: Instant,
     open: Open,
+    cost_micro_usd: i64,
 }
 
 impl MeteredStream {
@@ -27,7 +28,14 @@ impl MeteredStream {
             deltas: Some(deltas),
             deadline: Instant::now() + LONGEST_CALL,
             open,
+            cost_micro_usd: 0,
         }
+    }
+
+    /// What the call has cost, in micro-dollars, once its last piece was handed out.
+    #[must_use]
+    pub fn cost_micro_usd(&self) -> i64 {
+        self.cost_micro_usd
     }
 
     /// The next piece; none after the last one or an error.
@@ -46,7 +54,11 @@ impl MeteredStream {
                     return Some(Ok(delta));
                 }
                 self.deltas = None;
-                Some(self.open.book().await.map(|_| delta))
+                let booked = self.open.book().await;
+                Some(booked.map(|cost_micro_usd| {
+                    self.cost_micro_usd = cost_micro_usd;
+                    delta
+                }))
             }
             Err(error) => {
                 self.deltas = None;

@@ -7,7 +7,7 @@ use shared::{
     models::{Limits, Organization, TokenQuota, UsageEntry, UsageState},
     quota::{Call, Error, MeteredLlm, Resource, SharedAdmissions},
     store::Store,
-    testing::{FixedClock, MemoryDb, ScriptedLlm, memory_store},
+    testing::{FixedClock, MemoryDb, ScriptedLlm, memory_store, metered_llm},
 };
 
 use super::adapter::{Adapter, on_each_adapter};
@@ -82,7 +82,7 @@ impl Fixture {
         let org_id = create_organization(&store, limits).await;
         let model = Arc::new(model(Arc::clone(&db), clock.clone()));
         let admissions = adapter.admissions(&store, &clock);
-        let llm = MeteredLlm::new(model.clone(), store.clone(), clock.shared());
+        let llm = metered_llm(model.clone(), store.clone(), clock.shared());
         let llm = llm.with_admissions(Arc::clone(&admissions), false);
         Self {
             store,

@@ -14,7 +14,7 @@ use shared::{
     models::{Limits, UsageEntry, UsageState, VoiceConfig},
     quota::{Answer, Call, Error, MeteredLlm, Resource},
     store::Store,
-    testing::{FixedClock, ScriptedLlm, ScriptedSpeaker, memory_store},
+    testing::{FixedClock, ScriptedLlm, ScriptedSpeaker, memory_store, metered_llm},
 };
 use tokio::sync::Notify;
 
@@ -55,7 +55,7 @@ impl Fixture {
         let org_id = create_organization(&store, limits).await;
         let speaker = Arc::new(ScriptedSpeaker::new());
         let model = Arc::new(ScriptedLlm::answering("unasked"));
-        let llm = MeteredLlm::new(model, store.clone(), clock.shared());
+        let llm = metered_llm(model, store.clone(), clock.shared());
         let llm = llm.with_admissions(adapter.admissions(&store, &clock), false);
         Self {
             llm: llm.with_speakers(speaker.everywhere()),

@@ -17,7 +17,7 @@ use shared::{
     models::{Limits, UsageEntry, UsageState},
     quota::{self, Call, MeteredLlm, MeteredStream},
     store::Store,
-    testing::{FixedClock, MemoryDb, memory_store},
+    testing::{FixedClock, MemoryDb, memory_store, metered_llm},
 };
 use tokio::time::Instant;
 
@@ -58,7 +58,10 @@ impl Provider for Streamed {
     }
 
     async fn stream(&self, _: &ChatRequest) -> Result<ChatStream, Error> {
-        let deltas = std::mem::take(&mut *self.deltas.lock().unwrap());
+        let mut deltas = std::mem::take(&mut *self.deltas.lock().unwrap());
+        if deltas.is_empty() && self.is_silent {
+            deltas = pieces();
+        }
         if let Some(Err(Error::RateLimited { .. })) = deltas.first() {
             return Err(Error::RateLimited { retry_after: None });
         }
@@ -102,7 +105,7 @@ impl Fixture {
             deltas: Mutex::new(deltas),
             is_silent,
         };
-        let llm = MeteredLlm::new(Arc::new(provider), store.clone(), clock.shared());
+        let llm = metered_llm(Arc::new(provider), store.clone(), clock.shared());
         let llm = llm.with_admissions(adapter.admissions(&store, &clock), false);
         Self {
             store,
@@ -235,17 +238,16 @@ async fn what_was_told_early_counts_in_an_estimate(adapter: &Adapter) {
 async fn a_stream_that_fails_after_it_told_its_use_is_booked(adapter: &Adapter) {
     let deltas = vec![told_early(), Err(Error::QuotaExhausted)];
     let fixture = Fixture::new(adapter, deltas, false).await;
-    let stream = fixture.stream("k").await.unwrap();
-    let pieces: Vec<_> = stream.into_stream().collect().await;
-    assert!(matches!(pieces[..], [Ok(_), Err(quota::Error::Llm(_))]));
-    assert_eq!(fixture.booked().await, (40, 1, true));
+    let error = fixture.stream("k").await.err().unwrap();
+    assert!(matches!(error, quota::Error::Llm(_)), "{error}");
+    assert_eq!(fixture.booked().await, (40, 1, false));
 }
 
 async fn a_stream_of_which_nothing_came_is_estimated(adapter: &Adapter) {
     let deltas = vec![Err(Error::Timeout("silence".into()))];
     let fixture = Fixture::new(adapter, deltas, false).await;
-    let mut stream = fixture.stream("k").await.unwrap();
-    assert!(stream.next().await.unwrap().is_err());
+    let error = fixture.stream("k").await.err().unwrap();
+    assert!(matches!(error, quota::Error::Llm(_)), "{error}");
     assert_eq!(fixture.booked().await, (estimated_input(), 100, true));
 }
 
@@ -328,7 +330,9 @@ async fn a_stream_that_is_refused_gives_its_tokens_back(adapter: &Adapter) {
         Err(quota::Error::Llm(_))
     ));
     assert_eq!(fixture.settled().await.len(), 0);
-    assert!(fixture.stream("next").await.is_ok(), "all of it is free");
+    let next = fixture.stream("next").await.err().unwrap();
+    let is_asked = matches!(next, quota::Error::Llm(Error::Interrupted(_)));
+    assert!(is_asked, "all of it is free, and nothing comes: {next}");
 }
 
 async fn embeddings_are_booked(adapter: &Adapter) {

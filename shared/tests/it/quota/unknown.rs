@@ -14,7 +14,7 @@ use shared::{
     models::{Limits, UsageEntry, UsageState},
     quota::{Call, Error, MeteredLlm},
     store::Store,
-    testing::{FixedClock, MemoryDb, ScriptedLlm, killed_after, memory_store},
+    testing::{FixedClock, MemoryDb, ScriptedLlm, killed_after, memory_store, metered_llm},
 };
 use tokio::sync::Notify;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
@@ -71,7 +71,7 @@ impl Fixture {
             ..Limits::default()
         };
         let org_id = create_organization(&store, limits).await;
-        let llm = MeteredLlm::new(provider, store.clone(), clock.shared());
+        let llm = metered_llm(provider, store.clone(), clock.shared());
         let llm = llm.with_admissions(adapter.admissions(&store, &clock), false);
         Self {
             store,
@@ -91,7 +91,7 @@ impl Fixture {
 
     /// The same books with another model.
     fn asking(&self, provider: SharedProvider) -> MeteredLlm {
-        let llm = MeteredLlm::new(provider, self.store.clone(), self.clock.shared());
+        let llm = metered_llm(provider, self.store.clone(), self.clock.shared());
         llm.with_admissions(self.adapter.admissions(&self.store, &self.clock), false)
     }
 

@@ -61,16 +61,18 @@ impl Effect for Question {
         let agent = opening::find_at_work(state, org_id, &self.agent_id).await?;
         opening::beat(state, &agent).await;
         let request = self.request.clone();
-        let answer = llm::ask(state, call, Some(&self.agent_id), request).await?;
-        let cost_micro_usd = answer.cost_micro_usd;
-        let tokens = answer.response.usage.total();
+        let answer = match self.is_aloud {
+            true => llm::ask_aloud(state, call, &self.agent_id, request).await?,
+            false => llm::ask(state, call, Some(&self.agent_id), request).await?,
+        };
+        let used = answer.used();
         let answer = Answer::from(answer.response);
         let output = serde_json::to_value(&answer);
         let output = output.map_err(|error| Failure::permanent("internal", error.to_string()))?;
         Ok(Outcome {
             thoughts: self.thought(&answer).into_iter().collect(),
-            tokens,
-            cost_micro_usd,
+            tokens: used.tokens,
+            cost_micro_usd: used.cost_micro_usd,
             ..Outcome::of(output)
         })
     }

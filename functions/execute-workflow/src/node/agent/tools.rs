@@ -39,6 +39,7 @@ pub(super) fn offered(granted: &[String]) -> Vec<Tool> {
             name: tool_name(action),
             description: action.description.to_owned(),
             parameters: action.input_schema(),
+            strict: false,
         })
         .collect()
 }

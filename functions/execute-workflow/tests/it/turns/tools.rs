@@ -308,7 +308,9 @@ async fn what_must_not_be_repeated_is_not_whatever_the_nodes_policy() {
         node("agent", "agent", data)
     ]);
     app.save(nodes, json!([edge("start", "agent")])).await;
-    app.deliver(&trigger(json!({}))).await;
+    let mut trigger = trigger(json!({}));
+    trigger.source.uid = Some(uid());
+    app.deliver(&trigger).await;
     app.settle().await;
     decide_on(&app, ApprovalStatus::Approved).await;
     let execution = app.execution().await;
