@@ -245,7 +245,7 @@ pub fn router(state: AppState) -> Router {
 /// A long text takes most of a minute to be spoken.
 fn speech_edge(pages: &EdgeConfig) -> EdgeConfig {
     EdgeConfig {
-        timeout: model_edge(pages).timeout,
+        timeout: MeteredLlm::LONGEST_SPEECH + BOOKING_TIME,
         ..pages.clone()
     }
 }

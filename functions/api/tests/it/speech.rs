@@ -194,23 +194,37 @@ async fn what_a_voice_cannot_is_refused_when_an_agent_is_saved() {
     }
 }
 
-/// A speaker that takes a minute and a half.
-struct Slow;
+/// A speaker that takes so many seconds.
+struct Slow(u64);
 
 #[async_trait]
 impl Speaker for Slow {
     async fn speak(&self, _: &SpeechRequest) -> Result<Audio, Error> {
         let never = std::future::pending::<()>();
-        let _ = timeout(Duration::from_secs(90), never).await;
+        let _ = timeout(Duration::from_secs(self.0), never).await;
         Ok(Audio::mp3(vec![1]))
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_long_text_may_take_longer_than_other_requests() {
+async fn speak_slowly(seconds: u64) -> (Answer, Vec<UsageEntry>) {
     let mut app = seeded_app().await;
     let mut speakers = Speakers::default();
-    speakers.insert(SpeakerName::Openai, Arc::new(Slow));
+    speakers.insert(SpeakerName::Openai, Arc::new(Slow(seconds)));
     app.replace_speakers(speakers);
-    assert_eq!(speak(&app, "Hello").await.status, 200);
+    (speak(&app, "Hello").await, ledger(&app))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_text_may_take_longer_than_other_requests() {
+    let (answer, _) = speak_slowly(90).await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_speaker_is_given_up_after_two_minutes_and_paid() {
+    let (answer, entries) = speak_slowly(121).await;
+    assert_eq!(answer.refusal(), (503, "unavailable"));
+    assert_eq!(entries.len(), 1);
+    assert_eq!(entries[0].state, UsageState::Settled);
+    assert!(entries[0].is_estimated);
 }

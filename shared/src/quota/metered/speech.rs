@@ -1,9 +1,12 @@
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::{Admitted, Answer, Call, MeteredLlm, meter::Meter, open::Open};
 use crate::{
     llm::{
-        Usage,
+        self, Usage,
         providers::Speakers,
-        router::Timeouts,
         speech::{Audio, SpeechRequest},
     },
     models::{Timestamp, UsageEntry},
@@ -12,6 +15,9 @@ use crate::{
 };
 
 impl MeteredLlm {
+    /// How long a speaker is waited for: OpenAI takes 46 s for the longest text.
+    pub const LONGEST_SPEECH: Duration = Duration::from_secs(120);
+
     /// The same with those who can speak.
     #[must_use]
     pub fn with_speakers(self, speakers: Speakers) -> Self {
@@ -48,7 +54,8 @@ impl MeteredLlm {
             ..usage
         });
         let open = Open::new(self, Admitted { admission, price }, meter);
-        let audio = Timeouts::default().whole(speaker.speak(request)).await;
+        let audio = timeout(Self::LONGEST_SPEECH, speaker.speak(request)).await;
+        let audio = audio.unwrap_or_else(|late| Err(llm::Error::Timeout(late.into())));
         open.end(audio, |_| usage).await
     }
 }
