@@ -23,7 +23,7 @@ use crate::{
     table::seeded_app,
 };
 
-const SPEECH: &str = "/agents/at-work/speech";
+const SPEECH: &str = "/agents/working/speech";
 
 async fn speak(app: &TestApp, text: &str) -> Answer {
     app.post("user", SPEECH, &json!({ "text": text })).await
@@ -167,7 +167,7 @@ async fn failures_of_the_speaker_are_told_apart() {
 #[tokio::test]
 async fn without_a_provider_nothing_is_spoken() {
     let app = TestApp::without_llm().await;
-    let write = seeds::agent_at_work("at-work");
+    let write = seeds::deployed_agent("working", AgentStatus::Active);
     app.store.commit(vec![write]).await.unwrap();
     let answer = speak(&app, "Hello").await;
     assert_eq!(answer.refusal(), (400, "failed_precondition"));

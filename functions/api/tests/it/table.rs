@@ -102,7 +102,7 @@ fn conversation_routes() -> Vec<Route> {
         write(
             Method::POST,
             "/agents/{id}/speech",
-            "at-work",
+            "working",
             message.clone(),
             200,
         ),
