@@ -23,6 +23,19 @@ pub(crate) async fn find(
     agent.ok_or(Error::NotFound("agent"))
 }
 
+/// The caller's agent, if it is one that answers.
+pub(crate) async fn find_at_work(
+    store: &Store,
+    principal: &Principal,
+    id: &AgentId,
+) -> Result<Agent, Error> {
+    let agent = find(store, principal, id).await?.value;
+    if agent.status == AgentStatus::Active && agent.deploy_state == DeployState::Deployed {
+        return Ok(agent);
+    }
+    Err(Error::Precondition("the agent is not deployed and active"))
+}
+
 /// Creates the agent, counts it against the quota and records it, in one commit.
 pub(crate) async fn create(
     store: &Store,

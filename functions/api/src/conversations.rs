@@ -6,8 +6,8 @@ use shared::{
     audit::{Entry, Trail},
     ids::{AgentId, ExecutionId, RecordId},
     models::{
-        AgentStatus, AuditAction, ChatMessage, DeployState, ExecutionStatus, Principal, Session,
-        StartOptions, Timestamp, Trigger, TriggerType,
+        AuditAction, ChatMessage, ExecutionStatus, Principal, Session, StartOptions, Timestamp,
+        Trigger, TriggerType,
     },
     store::{self, Listing, Page, Store, Versioned, commit_contended},
 };
@@ -55,7 +55,7 @@ pub(crate) async fn say(
     }
     let new_id = &RecordId::generate();
     once.commit(store, || async move {
-        require_at_work(store, principal, message.agent_id).await?;
+        agents::find_at_work(store, principal, message.agent_id).await?;
         let mut writes = Vec::new();
         let session_id = match message.session_id {
             Some(id) => find(store, principal, message.agent_id, id).await?.value.id,
@@ -180,14 +180,6 @@ async fn find_taken(
         },
         is_replay: true,
     }))
-}
-
-async fn require_at_work(store: &Store, principal: &Principal, id: &AgentId) -> Result<(), Error> {
-    let agent = agents::find(store, principal, id).await?.value;
-    if agent.status == AgentStatus::Active && agent.deploy_state == DeployState::Deployed {
-        return Ok(());
-    }
-    Err(Error::Precondition("the agent is not deployed and active"))
 }
 
 fn new_session(

@@ -2,6 +2,7 @@ mod attempts;
 mod dropped;
 mod meter;
 mod open;
+mod speech;
 mod stream;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -30,6 +31,7 @@ use crate::{
         ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, ProviderName, Providers,
         SharedOrgKeys, Usage,
         price::{self, Price},
+        providers::Speakers,
         router::Candidate,
     },
     models::{SystemPrincipal, Timestamp, UsageEntry, UsageState, Use},
@@ -91,12 +93,14 @@ pub struct MeteredLlm {
     clock: SharedClock,
     /// Calls that were dropped before they were booked, to be booked by whoever calls next.
     dropped: Arc<Dropped>,
+    speakers: Speakers,
 }
 
 /// A call that may be made, and its price.
 struct Admitted {
     admission: Admission,
-    price: Price,
+    /// None for what costs all that was reserved for it.
+    price: Option<Price>,
 }
 
 impl MeteredLlm {
@@ -131,6 +135,7 @@ impl MeteredLlm {
             store,
             clock,
             dropped: Arc::default(),
+            speakers: Speakers::default(),
         }
     }
 
@@ -305,32 +310,46 @@ impl MeteredLlm {
         let price = attempt.price(now)?;
         self.switches.check(&call.org_id).await?;
         let entry = UsageEntry {
-            id: entry_id(&call.org_id, request.idempotency_key()),
-            org_id: call.org_id.clone(),
-            agent_id: call.agent_id.clone(),
-            workflow_id: call.workflow_id.clone(),
-            execution_id: call.execution_id.clone(),
-            model: request.model().to_owned(),
-            input_tokens: ceiling.input_tokens,
-            output_tokens: ceiling.output_tokens,
             cost_micro_usd: price.cost_micro_usd(ceiling),
-            state: UsageState::Reserved,
-            is_estimated: false,
             is_stream,
-            hold: None,
-            period: period_of(now),
-            day: day_of(now),
-            created_at: now,
+            ..call.entry(request.model(), request.idempotency_key(), ceiling, now)
         };
         let admission = self.admissions.reserve(&entry).await?;
+        let price = Some(price);
         Ok(Admitted { admission, price })
     }
 }
 
 impl Admitted {
     fn book(&self, usage: &Usage) -> UsageEntry {
-        let cost = self.price.cost_micro_usd(usage);
+        let reserved = self.admission.entry().cost_micro_usd;
+        let price = self.price.as_ref();
+        let cost = price.map_or(reserved, |price| price.cost_micro_usd(usage));
         self.admission.book(usage, cost)
+    }
+}
+
+impl<R> Call<R> {
+    /// What is reserved for the call, whose cost is not told yet.
+    fn entry(&self, model: &str, key: &str, most: &Usage, now: Timestamp) -> UsageEntry {
+        UsageEntry {
+            id: entry_id(&self.org_id, key),
+            org_id: self.org_id.clone(),
+            agent_id: self.agent_id.clone(),
+            workflow_id: self.workflow_id.clone(),
+            execution_id: self.execution_id.clone(),
+            model: model.to_owned(),
+            input_tokens: most.input_tokens,
+            output_tokens: most.output_tokens,
+            cost_micro_usd: 0,
+            state: UsageState::Reserved,
+            is_estimated: false,
+            is_stream: false,
+            hold: None,
+            period: period_of(now),
+            day: day_of(now),
+            created_at: now,
+        }
     }
 }
 

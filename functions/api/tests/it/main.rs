@@ -31,6 +31,7 @@ mod pictures;
 mod presence;
 mod reruns;
 mod seeds;
+mod speech;
 mod start;
 mod steps;
 mod stored_bodies;

@@ -101,6 +101,13 @@ fn conversation_routes() -> Vec<Route> {
     vec![
         write(
             Method::POST,
+            "/agents/{id}/speech",
+            "working",
+            message.clone(),
+            200,
+        ),
+        write(
+            Method::POST,
             "/agents/{id}/messages",
             "working",
             message,
