@@ -10,6 +10,7 @@ mod free_json;
 mod integration;
 mod json_text;
 mod knowledge;
+mod memory;
 mod organization;
 mod principal;
 mod sealed;
@@ -17,11 +18,12 @@ mod stored_body;
 mod timestamp;
 mod token_quota;
 mod user;
+mod vector;
 mod workflow;
 
 pub use agent::{
-    Agent, AgentKind, AgentRuntime, AgentStatus, DeployState, Industry, LastError, Memory,
-    MemoryDepth, Personality, Presence, VoiceConfig,
+    Agent, AgentKind, AgentRuntime, AgentStatus, DeployState, Industry, LastError, MemoryDepth,
+    Personality, Presence, VoiceConfig,
 };
 pub use approval::{Approval, ApprovalStatus, AskedAccount, AskedAction, Decision, Wakeup};
 pub use audit_log::{AuditAction, AuditHead, AuditLog};
@@ -39,6 +41,7 @@ pub use integration::{
 };
 pub use json_text::JsonText;
 pub use knowledge::{KnowledgeChunk, KnowledgeSource};
+pub use memory::Memory;
 pub use organization::{
     AgentQuota, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
 };
@@ -48,6 +51,7 @@ pub use stored_body::StoredBody;
 pub use timestamp::Timestamp;
 pub use token_quota::{BudgetLease, Hold, LlmSwitch, Reservation, TokenQuota, Use};
 pub use user::{DeletedUser, ErasureState, User, UserSettings};
+pub use vector::Vector;
 pub use workflow::{
     Mock, Rerun, StartOptions, Trigger, TriggerSource, TriggerType, Workflow, WorkflowState,
     WorkflowVersion,

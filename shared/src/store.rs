@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod integrations;
 pub mod invitations;
 pub mod knowledge;
+pub mod memories;
 pub mod oauth_states;
 pub mod organizations;
 pub mod outbox;

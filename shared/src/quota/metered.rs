@@ -168,11 +168,22 @@ impl MeteredLlm {
     /// # Errors
     /// Returns [`Error::UnknownModel`].
     pub fn ceiling(&self, request: &ChatRequest) -> Result<Use, Error> {
-        let price = find_price(&request.model, self.clock.now().into())?;
-        let ceiling = Usage::ceiling(request);
+        self.price_at_most(&request.model, &Usage::ceiling(request))
+    }
+
+    /// The most that a call for embeddings can use.
+    ///
+    /// # Errors
+    /// Returns [`Error::UnknownModel`].
+    pub fn embedding_ceiling(&self, request: &EmbeddingRequest) -> Result<Use, Error> {
+        self.price_at_most(&request.model, &Usage::embedding_ceiling(request))
+    }
+
+    fn price_at_most(&self, model: &str, ceiling: &Usage) -> Result<Use, Error> {
+        let price = find_price(model, self.clock.now().into())?;
         Ok(Use {
             tokens: ceiling.total(),
-            cost_micro_usd: price.cost_micro_usd(&ceiling),
+            cost_micro_usd: price.cost_micro_usd(ceiling),
         })
     }
 
@@ -319,6 +330,17 @@ impl Admitted {
 }
 
 impl Answer {
+    /// What the call has used.
+    #[must_use]
+    pub fn used(&self) -> Use {
+        Use {
+            tokens: self.response.usage.total(),
+            cost_micro_usd: self.cost_micro_usd,
+        }
+    }
+}
+
+impl Answer<EmbeddingResponse> {
     /// What the call has used.
     #[must_use]
     pub fn used(&self) -> Use {

@@ -17,8 +17,8 @@ use tokio::sync::OnceCell;
 use super::{
     codec::document_from_wire,
     document_db::{
-        Comparison, Document, DocumentDb, DocumentPath, Error, Operation, Order, Precondition,
-        Query, Write, from_wire_time, to_wire_time, value,
+        Comparison, Document, DocumentDb, DocumentPath, Error, Nearest, Operation, Order,
+        Precondition, Query, ValueType, Write, from_wire_time, to_wire_time, to_wire_vector, value,
     },
 };
 use crate::{
@@ -115,6 +115,27 @@ impl Firestore {
             .filter_map(|item| document_from_wire(item.document?))
             .collect())
     }
+
+    async fn count_once(&self, query: &Query) -> Result<usize, Error> {
+        let db = self.client().await?;
+        let stream = db
+            .client()
+            .get()
+            .run_aggregation_query(count_request(db, query))
+            .await
+            .map_err(from_read_status)?;
+        let responses: Vec<_> = stream
+            .into_inner()
+            .try_collect()
+            .await
+            .map_err(from_read_status)?;
+        let mut results = responses.into_iter().filter_map(|item| item.result);
+        let count = results.find_map(|result| result.aggregate_fields.into_values().next());
+        match count.and_then(|count| count.value_type) {
+            Some(ValueType::IntegerValue(count)) => Ok(usize::try_from(count).unwrap_or_default()),
+            _ => Err(Error::Unavailable("the database has told no count".into())),
+        }
+    }
 }
 
 #[async_trait]
@@ -133,6 +154,10 @@ impl DocumentDb for Firestore {
 
     async fn query(&self, query: &Query) -> Result<Vec<Document>, Error> {
         retry(Policy::REMOTE_CALL, || self.query_once(query)).await
+    }
+
+    async fn count(&self, query: &Query) -> Result<usize, Error> {
+        retry(Policy::REMOTE_CALL, || self.count_once(query)).await
     }
 
     /// One `Commit` without a transaction: preconditions make it safe, and it is one round trip.
@@ -214,26 +239,69 @@ fn to_wire_precondition(precondition: Precondition) -> Option<wire::Precondition
 }
 
 fn run_query_request(db: &FirestoreDb, query: &Query) -> wire::RunQueryRequest {
-    let (parent, collection_id) = match query.collection.rsplit_once('/') {
-        Some((parent, id)) => (format!("{}/{parent}", db.get_documents_path()), id),
-        None => (db.get_documents_path().clone(), query.collection.as_str()),
-    };
-    let structured = wire::StructuredQuery {
-        from: vec![sq::CollectionSelector {
-            collection_id: collection_id.to_owned(),
-            all_descendants: query.is_group,
-        }],
-        r#where: to_wire_filter(query),
-        order_by: to_wire_order(query.order),
-        start_at: to_wire_cursor(db, query),
-        limit: Some(i32::try_from(query.limit).unwrap_or(i32::MAX)),
-        ..Default::default()
-    };
+    let (parent, structured) = to_wire_query(db, query);
     wire::RunQueryRequest {
         parent,
         query_type: Some(wire::run_query_request::QueryType::StructuredQuery(
             structured,
         )),
+        ..Default::default()
+    }
+}
+
+fn count_request(db: &FirestoreDb, query: &Query) -> wire::RunAggregationQueryRequest {
+    use wire::structured_aggregation_query::{Aggregation, QueryType, aggregation};
+    let (parent, structured) = to_wire_query(db, query);
+    let count = Aggregation {
+        operator: Some(aggregation::Operator::Count(aggregation::Count::default())),
+        ..Default::default()
+    };
+    let counted = wire::StructuredAggregationQuery {
+        aggregations: vec![count],
+        query_type: Some(QueryType::StructuredQuery(structured)),
+    };
+    wire::RunAggregationQueryRequest {
+        parent,
+        query_type: Some(
+            wire::run_aggregation_query_request::QueryType::StructuredAggregationQuery(counted),
+        ),
+        ..Default::default()
+    }
+}
+
+/// The query and the document below which it looks.
+fn to_wire_query(db: &FirestoreDb, query: &Query) -> (String, wire::StructuredQuery) {
+    let (parent, collection_id) = match query.collection.rsplit_once('/') {
+        Some((parent, id)) => (format!("{}/{parent}", db.get_documents_path()), id),
+        None => (db.get_documents_path().clone(), query.collection.as_str()),
+    };
+    let mut structured = wire::StructuredQuery {
+        from: vec![sq::CollectionSelector {
+            collection_id: collection_id.to_owned(),
+            all_descendants: query.is_group,
+        }],
+        r#where: to_wire_filter(query),
+        start_at: to_wire_cursor(db, query),
+        ..Default::default()
+    };
+    let limit = i32::try_from(query.limit).unwrap_or(i32::MAX);
+    match &query.nearest {
+        Some(nearest) => structured.find_nearest = Some(to_wire_search(nearest, limit)),
+        None => {
+            structured.order_by = to_wire_order(query.order);
+            structured.limit = Some(limit);
+        }
+    }
+    (parent, structured)
+}
+
+fn to_wire_search(nearest: &Nearest, limit: i32) -> sq::FindNearest {
+    sq::FindNearest {
+        vector_field: Some(field_reference(nearest.field)),
+        query_vector: Some(to_wire_vector(&nearest.vector)),
+        distance_measure: sq::find_nearest::DistanceMeasure::Cosine.into(),
+        limit: Some(limit),
+        distance_threshold: Some(nearest.max_distance),
         ..Default::default()
     }
 }

@@ -6,6 +6,7 @@
 mod authority;
 mod closing;
 mod history;
+mod memory;
 mod model;
 mod opening;
 mod prompt;
@@ -86,6 +87,13 @@ impl Turn {
     fn go(&self, ended: &mut Ended<'_>) -> Result<Next, Box<Next>> {
         let opened = ended.take(|| self.opening())?;
         let opening: Opening = parse(&opened)?;
+        let recalled = match opening.memory {
+            None => None,
+            Some(audience) => {
+                let recall = || memory::recall(&self.agent_id, audience, &self.prompt);
+                memory::to_message(ended.take_any(recall)?)
+            }
+        };
         let digest = match opening.to_digest() {
             None => None,
             Some(request) => {
@@ -93,7 +101,7 @@ impl Turn {
                 Some(Digest::of(&opening, &parse::<Answer>(&answer)?))
             }
         };
-        let mut messages = opening.messages(digest.as_ref(), &self.prompt);
+        let mut messages = opening.messages(recalled, digest.as_ref(), &self.prompt);
         let answer = self.converse(&opening, &mut messages, ended)?;
         if let Some(session) = &opening.session {
             let closing = Closing::new(session, digest, &self.prompt, &answer.text);

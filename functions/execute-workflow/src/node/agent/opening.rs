@@ -13,6 +13,7 @@ use shared::{
 use super::{
     Call, Effect, Failure, Outcome, Stop,
     history::{self, Digest, History},
+    memory::{self, Audience},
     prompt, tools,
 };
 use crate::AppState;
@@ -29,6 +30,9 @@ pub(super) struct Opening {
     pub(super) tools: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) session: Option<OpenSession>,
+    /// Whom it remembers for beyond the conversation, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) memory: Option<Audience>,
     history: History,
 }
 
@@ -71,6 +75,7 @@ impl Effect for Open {
             model,
             system: prompt::compile(&agent),
             tools: tools::granted(&agent),
+            memory: memory::audience(state, call, &agent).await?,
             name: agent.name,
             session: session.map(|session| OpenSession {
                 agent_id: session.agent_id,
@@ -117,8 +122,14 @@ impl Open {
 
 impl Opening {
     /// The conversation up to the prompt, as a model is told it.
-    pub(super) fn messages(&self, digest: Option<&Digest>, prompt: &str) -> Vec<Message> {
+    pub(super) fn messages(
+        &self,
+        recalled: Option<Message>,
+        digest: Option<&Digest>,
+        prompt: &str,
+    ) -> Vec<Message> {
         let mut messages = vec![Message::system(self.system.clone())];
+        messages.extend(recalled);
         messages.extend(self.history.messages(digest));
         messages.push(Message::user(prompt));
         messages
@@ -129,7 +140,7 @@ impl Opening {
         ChatRequest {
             model: self.model.clone(),
             messages,
-            tools: tools::offered(&self.tools),
+            tools: tools::offered(self),
             max_output_tokens,
             ..ChatRequest::default()
         }

@@ -9,7 +9,9 @@ use shared::{
     models::{Agent, StepResult},
 };
 
-use super::{Failure, Move, Prepared, authority::Authorized, model::ToolCall, opening::Opening};
+use super::{
+    Failure, Move, Prepared, authority::Authorized, memory, model::ToolCall, opening::Opening,
+};
 use crate::node::action;
 
 /// Of a result, the model is told so many characters.
@@ -24,21 +26,24 @@ pub(super) fn granted(agent: &Agent) -> Vec<String> {
         .collect()
 }
 
-/// The granted actions as a model is told them.
-pub(super) fn offered(granted: &[String]) -> Vec<Tool> {
-    let granted = granted.iter().filter_map(|name| actions::find(name));
-    granted
-        .map(|action| Tool {
-            name: tool_name(action),
-            description: action.description.to_owned(),
-            parameters: action.input_schema(),
-        })
-        .collect()
+/// What a turn may use, as a model is told it.
+pub(super) fn offered(opening: &Opening) -> Vec<Tool> {
+    let granted = opening.tools.iter().filter_map(|name| actions::find(name));
+    let granted = granted.map(|action| Tool {
+        name: tool_name(action),
+        description: action.description.to_owned(),
+        parameters: action.input_schema(),
+    });
+    let memory = opening.memory.map(|_| memory::tool());
+    granted.chain(memory).collect()
 }
 
 /// What the model wants done, as a move. What it may not do is a move that fails at once, so that
 /// the journal tells that it was asked for.
 pub(super) fn to_move(opening: &Opening, agent_id: &AgentId, call: &ToolCall) -> Move {
+    if let (Some(audience), memory::SAVE) = (opening.memory, &*call.name) {
+        return memory::save(&opening.name, agent_id, audience, call);
+    }
     let Some(action) = find(&opening.tools, &call.name) else {
         let message = "the agent has no such tool";
         return Move {
@@ -119,6 +124,7 @@ mod tests {
     fn tools_have_names_that_models_take_and_that_are_distinct() {
         let names: HashSet<_> = actions::all().map(tool_name).collect();
         assert_eq!(names.len(), actions::all().count());
+        assert!(!names.contains(memory::SAVE));
         for name in names {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
             assert!(name.len() <= 64 && name.bytes().all(is_plain), "{name}");
