@@ -13,6 +13,9 @@ use crate::{
     idempotency::{Done, Once},
 };
 
+/// Documents below an agent deleted in one commit; a message may hold 256 kB, and a commit 10 MiB.
+const DELETE_BATCH: u32 = 200;
+
 /// The caller's agent, as it was read.
 pub(crate) async fn find(
     store: &Store,
@@ -72,8 +75,45 @@ pub(crate) async fn update(
     .await
 }
 
-/// Deletes the agent, gives its place in the quota back and records it, in one commit.
+/// Deletes the agent with what it remembers and with its conversations. They go first: as long as
+/// the agent is there, a deletion that was cut off can be repeated. They go again after it, since a
+/// turn that ends meanwhile may have added to them.
 pub(crate) async fn delete(
+    store: &Store,
+    trail: &Trail,
+    principal: &Principal,
+    id: &AgentId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    find(store, principal, id).await?;
+    delete_below(store, principal, id).await?;
+    delete_itself(store, trail, principal, id, now).await?;
+    delete_below(store, principal, id).await
+}
+
+async fn delete_below(store: &Store, principal: &Principal, id: &AgentId) -> Result<(), Error> {
+    let org_id = &principal.org_id;
+    loop {
+        let memories = store.list_memory_removals(org_id, id, DELETE_BATCH).await?;
+        let rest = DELETE_BATCH - u32::try_from(memories.len()).unwrap_or(DELETE_BATCH);
+        let conversation = match rest {
+            0 => Vec::new(),
+            _ => store.list_session_removals(org_id, id, rest).await?,
+        };
+        let removals = [memories, conversation].concat();
+        if removals.is_empty() {
+            return Ok(());
+        }
+        match store.commit(removals).await {
+            // A turn has ended in a conversation that was to go.
+            Err(error) if !error.is_lost_race() => return Err(error.into()),
+            _ => {}
+        }
+    }
+}
+
+/// Deletes the agent, gives its place in the quota back and records it, in one commit.
+async fn delete_itself(
     store: &Store,
     trail: &Trail,
     principal: &Principal,

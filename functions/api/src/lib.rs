@@ -19,6 +19,7 @@ mod idempotency;
 mod integrations;
 mod invitations;
 mod members;
+mod memories;
 mod organization;
 mod page;
 mod presence;

@@ -16,6 +16,7 @@ mod invitations;
 mod lines;
 mod llm;
 mod members;
+mod memories;
 mod nodes;
 mod optional_json;
 mod organization;
@@ -66,6 +67,7 @@ pub const ROUTES: &[&[Route]] = &[
     MEMBERS,
     INVITATIONS,
     AGENTS,
+    MEMORIES,
     WORKFLOWS,
     EXECUTIONS,
     APPROVALS,
@@ -196,6 +198,33 @@ const AGENTS: &[Route] = &[
         "/agents/{id}/heartbeat",
         Action::BeatAgent,
         || post(agents::beat_agent),
+    ),
+];
+
+const MEMORIES: &[Route] = &[
+    route(
+        Method::GET,
+        "/agents/{id}/memories",
+        Action::ReadMemories,
+        || get(memories::list_memories),
+    ),
+    route(
+        Method::GET,
+        "/agents/{id}/memories/export",
+        Action::ReadMemories,
+        || get(memories::export_memories),
+    ),
+    route(
+        Method::DELETE,
+        "/agents/{id}/memories",
+        Action::DeleteMemories,
+        || delete(memories::delete_memories),
+    ),
+    route(
+        Method::DELETE,
+        "/agents/{id}/memories/{memoryId}",
+        Action::DeleteMemories,
+        || delete(memories::delete_memory),
     ),
 ];
 

@@ -51,6 +51,10 @@ actions! {
     DeployAgent: EDITORS;
     /// Remove an agent.
     DeleteAgent: EDITORS;
+    /// See and take out what agents remember beyond a conversation.
+    ReadMemories: EDITORS;
+    /// Delete what agents remember.
+    DeleteMemories: EDITORS;
     /// See workflows.
     ReadWorkflows: MEMBERS;
     /// Make or change a workflow.
@@ -118,6 +122,8 @@ mod tests {
         (Action::BeatAgent, [true, true, false]),
         (Action::DeployAgent, [true, true, false]),
         (Action::DeleteAgent, [true, true, false]),
+        (Action::ReadMemories, [true, true, false]),
+        (Action::DeleteMemories, [true, true, false]),
         (Action::ReadWorkflows, [true, true, true]),
         (Action::EditWorkflow, [true, true, false]),
         (Action::DeleteWorkflow, [true, true, false]),

@@ -207,6 +207,8 @@ pub mod can {
         BeatAgent,
         DeployAgent,
         DeleteAgent,
+        ReadMemories,
+        DeleteMemories,
         ReadWorkflows,
         EditWorkflow,
         DeleteWorkflow,

@@ -41,6 +41,10 @@ pub enum AuditAction {
     AgentDeploy,
     /// An agent was deleted.
     AgentDelete,
+    /// What an agent remembers was taken out as a whole.
+    MemoryExport,
+    /// Something that an agent remembered was deleted.
+    MemoryDelete,
     /// A workflow was made.
     WorkflowCreate,
     /// A workflow was changed through the API; what clients save past it is not recorded.
@@ -91,6 +95,8 @@ impl AuditAction {
             Self::AgentUpdate => "AGENT_UPDATE",
             Self::AgentDeploy => "AGENT_DEPLOY",
             Self::AgentDelete => "AGENT_DELETE",
+            Self::MemoryExport => "MEMORY_EXPORT",
+            Self::MemoryDelete => "MEMORY_DELETE",
             Self::WorkflowCreate => "WORKFLOW_CREATE",
             Self::WorkflowUpdate => "WORKFLOW_UPDATE",
             Self::DeleteWorkflow => "DELETE_WORKFLOW",

@@ -5,16 +5,17 @@ use shared::{
     models::{
         Agent, AgentKind, AgentStatus, Approval, ApprovalStatus, Budget, DeployState, Execution,
         ExecutionStatus, ExecutionTrigger, Industry, Integration, IntegrationService,
-        IntegrationStatus, Invitation, Lease, Limits, LogKind, LogLevel, LogLine, MemoryDepth,
-        Organization, Personality, Presence, RenewalLease, Role, StartOptions, Step, StepIntent,
-        StepResult, StepStatus, StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource,
-        TriggerType, UsageEntry, UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
+        IntegrationStatus, Invitation, Lease, Limits, LogKind, LogLevel, LogLine, Memory,
+        MemoryDepth, Organization, Personality, Presence, RenewalLease, Role, StartOptions, Step,
+        StepIntent, StepResult, StepStatus, StoredBody, SubscriptionTier, Timestamp, Trigger,
+        TriggerSource, TriggerType, UsageEntry, UsageState, User, VoiceConfig, Workflow,
+        WorkflowVersion,
     },
     store::{
         Write, agents, approvals,
         document_db::{Operation, Precondition, ValueType, value},
-        executions, integrations, invitations, organizations, triggers, usage_ledger, users,
-        workflows,
+        executions, integrations, invitations, memories, organizations, triggers, usage_ledger,
+        users, workflows,
     },
 };
 
@@ -146,6 +147,23 @@ pub(crate) fn of_organization(org_id: &str, mut write: Write) -> Write {
 
 pub(crate) fn agent(id: &str) -> Write {
     agents::create(&agent_model(id)).unwrap()
+}
+
+/// Something that the agent remembers of user `u1` alone.
+pub(crate) fn memory(agent_id: &str, id: &str) -> Write {
+    let memory = Memory {
+        id: RecordId::parse(id).unwrap(),
+        org_id: OrgId::parse("o1").unwrap(),
+        agent_id: AgentId::parse(agent_id).unwrap(),
+        subject_uid: Some(Uid::parse("u1").unwrap()),
+        text: format!("Remembers {id}."),
+        source: None,
+        embedding: vec![1.0, 0.0].into(),
+        embedding_model: "text-embedding-3-small".to_owned(),
+        dimension: 2,
+        created_at: now(),
+    };
+    memories::create(&memory).unwrap()
 }
 
 pub(crate) fn nodes() -> Value {

@@ -14,7 +14,8 @@ use crate::{
 /// A route with a request that `admin` may make.
 pub(crate) struct Route {
     pub(crate) method: Method,
-    /// With `{id}` for the id of something in `o1`, and perhaps the node of `seeds::stored_step`.
+    /// With `{id}` for the id of something in `o1`, and perhaps the node of `seeds::stored_step` or
+    /// the memory `r1`.
     path: &'static str,
     id: &'static str,
     query: &'static str,
@@ -55,6 +56,10 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/agents/{id}/status", "a1"),
         write(Method::PATCH, "/agents/{id}", "a1", name.clone(), 200),
         delete("/agents/{id}", "a1"),
+        get("/agents/{id}/memories", "a1"),
+        get("/agents/{id}/memories/export", "a1"),
+        without_body(Method::DELETE, "/agents/{id}/memories", "a1", 200),
+        delete("/agents/{id}/memories/{memoryId}", "a1"),
         write(Method::POST, "/workflows", "", workflow_request(), 201),
         get("/workflows", ""),
         get("/workflows/{id}", "w1"),
@@ -195,6 +200,7 @@ impl Route {
 
     pub(crate) fn path_with(&self, id: &str) -> String {
         let path = self.path.replace("{id}", id).replace("{nodeId}", "work");
+        let path = path.replace("{memoryId}", "r1");
         format!("{path}{}", self.query)
     }
 }
@@ -217,6 +223,7 @@ pub(crate) async fn seeded_app() -> TestApp {
         let id = |id: &str| format!("{prefix}{id}");
         let mut writes = vec![
             seeds::agent(&id("a1")),
+            seeds::memory(&id("a1"), "r1"),
             seeds::workflow(&id("w1")),
             seeds::user(&id("m1"), org_id, Role::User),
             seeds::invitation(&id("i1"), org_id),
