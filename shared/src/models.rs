@@ -33,8 +33,8 @@ pub use bookkeeping::{
 };
 pub use conversation::{ChatMessage, ChatRole, Session, Summary};
 pub use execution::{
-    Budget, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger, Lease,
-    LogKind, LogLevel, LogLine, Step, StepIntent, StepPage, StepResult, StepStatus,
+    Budget, Draft, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger,
+    Lease, LogKind, LogLevel, LogLine, Step, StepIntent, StepPage, StepResult, StepStatus,
 };
 pub use integration::{
     Integration, IntegrationService, IntegrationStatus, RenewalLease, SyncCursor, SyncStatus,

@@ -76,6 +76,7 @@ round_trips! {
     AuditLog "audit_logs/r1" samples::audit_log();
     ChatMessage "agents/a1/sessions/r1/messages/r1" samples::chat_message();
     DeletedUser "deleted_users/00ff" samples::deleted_user();
+    Draft "executions/e1/drafts/n1#0~1" samples::draft();
     Execution "executions/e1" samples::execution();
     IdempotencyRecord "idempotency/k1" samples::idempotency_record();
     Integration "integrations/i1" samples::integration();

@@ -1,11 +1,12 @@
 //! A run as it goes on, for those who watch it.
 
-use std::{future::Future, time::Duration};
+use std::{collections::HashMap, future::Future, time::Duration};
 
 use futures::{Stream, StreamExt, TryStreamExt, stream};
+use serde::Serialize;
 use shared::{
     ids::ExecutionId,
-    models::{ExecutionStatus, LogLine, Principal},
+    models::{Draft, Execution, ExecutionStatus, JsonText, LogLine, Principal, Step, TriggerType},
     store::Store,
 };
 use tokio::time::{Instant, Interval, interval};
@@ -20,6 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// Log lines that are read at once.
 const LINES: u32 = 200;
+/// Answers under way that are read at once.
+const DRAFTS: u32 = 50;
 /// How long one stream lasts: less than the edge gives an answer, though it does not measure
 /// bodies, so that no proxy cuts one off in the middle of an event.
 const MAX_DURATION: Duration = Duration::from_secs(50);
@@ -33,8 +36,24 @@ pub(crate) enum Sight {
     Status(Box<Run>),
     /// The next line of its log.
     Line(LogLine),
+    /// More of an answer that a model is giving.
+    Draft(Piece),
+    /// What an agent has answered to a message.
+    Answer(JsonText),
     /// It has ended, and this was its whole log.
     End(ExecutionStatus),
+}
+
+/// A piece of an answer that a model is giving. It may be given again from the beginning: what was
+/// seen from `start` on is then to be forgotten.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Piece {
+    node_id: String,
+    iteration: String,
+    /// Characters of the answer before this piece.
+    start: usize,
+    text: String,
 }
 
 /// The caller's execution from the line after `after` on. The stream ends with [`Sight::End`], or
@@ -57,6 +76,7 @@ where
         id,
         after,
         status: None,
+        drafts: HashMap::new(),
         is_over: false,
         may_watch,
         started: now,
@@ -78,6 +98,8 @@ struct Watch<F> {
     after: i64,
     /// The status that was seen.
     status: Option<ExecutionStatus>,
+    /// By node and iteration, how much of an answer was seen.
+    drafts: HashMap<String, String>,
     is_over: bool,
     may_watch: F,
     started: Instant,
@@ -121,7 +143,8 @@ where
     async fn look(&mut self) -> Result<Vec<Sight>, Error> {
         let run = executions::find(&self.store, &self.principal, &self.id).await?;
         let lines = self.read_lines(&run).await?;
-        let status = run.status();
+        let drafts = self.read_drafts(&run).await?;
+        let (status, answer) = (run.status(), answer(&run));
         let is_all = lines.len() < LINES as usize;
         let mut sights = Vec::new();
         if self.status.replace(status) != Some(status) {
@@ -131,7 +154,9 @@ where
             self.after = last.seq;
         }
         sights.extend(lines.into_iter().map(Sight::Line));
+        sights.extend(drafts.into_iter().map(Sight::Draft));
         if status.is_terminal() && is_all {
+            sights.extend(answer.map(Sight::Answer));
             sights.push(Sight::End(status));
             self.is_over = true;
         }
@@ -148,6 +173,46 @@ where
         Ok(lines.await?)
     }
 
+    /// What models have said since the last look.
+    async fn read_drafts(&mut self, run: &Run) -> Result<Vec<Piece>, Error> {
+        let Run::Begun(execution) = run else {
+            return Ok(Vec::new());
+        };
+        let Execution {
+            org_id, id, status, ..
+        } = &execution.value;
+        if *status != ExecutionStatus::Running {
+            return Ok(Vec::new());
+        }
+        let drafts = self.store.list_drafts(org_id, id, DRAFTS).await?;
+        Ok(drafts
+            .into_iter()
+            .filter_map(|draft| self.see(draft))
+            .collect())
+    }
+
+    fn see(&mut self, draft: Draft) -> Option<Piece> {
+        let Draft {
+            node_id,
+            iteration,
+            text,
+            ..
+        } = draft;
+        let seen = self.drafts.entry(Step::name_of(&node_id, &iteration));
+        let seen = seen.or_default();
+        let (start, new) = match text.strip_prefix(seen.as_str()) {
+            Some(new) => (seen.chars().count(), new.to_owned()),
+            None => (0, text.clone()),
+        };
+        *seen = text;
+        (!new.is_empty()).then_some(Piece {
+            node_id,
+            iteration,
+            start,
+            text: new,
+        })
+    }
+
     /// When to look next: soon after news, and at once when there is more to read.
     fn plan(&mut self, is_news: bool, is_all: bool) {
         self.pause = match (is_all, is_news) {
@@ -157,4 +222,13 @@ where
         };
         self.interval.reset_after(self.pause);
     }
+}
+
+/// What an agent has answered, if it was a message that began the run.
+fn answer(run: &Run) -> Option<JsonText> {
+    let Run::Begun(execution) = run else {
+        return None;
+    };
+    let is_message = execution.value.trigger.kind == TriggerType::Message;
+    execution.value.output.clone().filter(|_| is_message)
 }

@@ -79,8 +79,8 @@ pub(crate) async fn list_log_lines(
     Ok(store.list_log_lines(org_id, id, after, limit).await?)
 }
 
-/// Deletes an ended execution with stored bodies, journal, log, approvals and trigger, and records
-/// it. The execution goes last: after a crash between the commits the request can be repeated. A
+/// Deletes an ended execution with stored bodies, journal, log, drafts, approvals and trigger, and
+/// records it. The execution goes last: after a crash between the commits the request can be repeated. A
 /// part of an execution that goes on stays: that one would start it again.
 pub(crate) async fn delete(
     store: &Store,
@@ -96,6 +96,7 @@ pub(crate) async fn delete(
     stored_bodies::delete(store, bucket, &execution).await?;
     delete_log(store, principal, id).await?;
     delete_journal(store, principal, id).await?;
+    delete_drafts(store, principal, id).await?;
     delete_approvals(store, principal, id).await?;
     commit_contended(store, || async move {
         let execution = find_begun(store, principal, id).await?;
@@ -178,6 +179,21 @@ async fn delete_journal(
             return Ok(());
         }
         store.commit(deletions).await?;
+    }
+}
+
+async fn delete_drafts(
+    store: &Store,
+    principal: &Principal,
+    id: &ExecutionId,
+) -> Result<(), Error> {
+    loop {
+        let org_id = &principal.org_id;
+        let removals = store.list_draft_removals(org_id, id, DELETE_BATCH).await?;
+        if removals.is_empty() {
+            return Ok(());
+        }
+        store.commit(removals).await?;
     }
 }
 

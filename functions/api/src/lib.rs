@@ -8,6 +8,7 @@ mod audit_trail;
 mod cancellation;
 mod changes;
 mod config;
+mod conversations;
 mod departure;
 mod document_limits;
 mod error;

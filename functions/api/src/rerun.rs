@@ -52,6 +52,10 @@ pub(crate) async fn rerun(
         let execution = executions::find_begun(store, principal, from.execution_id).await?;
         let execution = execution.value;
         executions::require_ended(&execution)?;
+        if execution.trigger.kind == TriggerType::Message {
+            let message = "a conversation goes on with another message";
+            return Err(Error::Precondition(message));
+        }
         let graph = pinned_graph(store, &execution).await?;
         check_place(&graph, from)?;
         require_iteration(store, &execution, from).await?;

@@ -6,6 +6,7 @@ mod analytics;
 mod answer;
 mod approvals;
 mod audit;
+mod conversations;
 mod error;
 mod etag;
 mod execution_lists;
@@ -198,6 +199,30 @@ const AGENTS: &[Route] = &[
         "/agents/{id}/heartbeat",
         Action::BeatAgent,
         || post(agents::beat_agent),
+    ),
+    route(
+        Method::POST,
+        "/agents/{id}/messages",
+        Action::TalkToAgents,
+        || post(conversations::create_message),
+    ),
+    route(
+        Method::GET,
+        "/agents/{id}/sessions",
+        Action::TalkToAgents,
+        || get(conversations::list_sessions),
+    ),
+    route(
+        Method::GET,
+        "/agents/{id}/sessions/{sessionId}/messages",
+        Action::TalkToAgents,
+        || get(conversations::list_messages),
+    ),
+    route(
+        Method::DELETE,
+        "/agents/{id}/sessions/{sessionId}",
+        Action::TalkToAgents,
+        || delete(conversations::delete_session),
     ),
 ];
 

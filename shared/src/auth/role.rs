@@ -51,6 +51,8 @@ actions! {
     DeployAgent: EDITORS;
     /// Remove an agent.
     DeleteAgent: EDITORS;
+    /// Talk with agents, and see and delete one's own conversations.
+    TalkToAgents: EDITORS;
     /// See and take out what agents remember beyond a conversation.
     ReadMemories: EDITORS;
     /// Delete what agents remember.
@@ -122,6 +124,7 @@ mod tests {
         (Action::BeatAgent, [true, true, false]),
         (Action::DeployAgent, [true, true, false]),
         (Action::DeleteAgent, [true, true, false]),
+        (Action::TalkToAgents, [true, true, false]),
         (Action::ReadMemories, [true, true, false]),
         (Action::DeleteMemories, [true, true, false]),
         (Action::ReadWorkflows, [true, true, true]),

@@ -207,6 +207,7 @@ pub mod can {
         BeatAgent,
         DeployAgent,
         DeleteAgent,
+        TalkToAgents,
         ReadMemories,
         DeleteMemories,
         ReadWorkflows,

@@ -41,6 +41,8 @@ pub enum AuditAction {
     AgentDeploy,
     /// An agent was deleted.
     AgentDelete,
+    /// A conversation with an agent was deleted.
+    SessionDelete,
     /// What an agent remembers was taken out as a whole.
     MemoryExport,
     /// Something that an agent remembered was deleted.
@@ -95,6 +97,7 @@ impl AuditAction {
             Self::AgentUpdate => "AGENT_UPDATE",
             Self::AgentDeploy => "AGENT_DEPLOY",
             Self::AgentDelete => "AGENT_DELETE",
+            Self::SessionDelete => "SESSION_DELETE",
             Self::MemoryExport => "MEMORY_EXPORT",
             Self::MemoryDelete => "MEMORY_DELETE",
             Self::WorkflowCreate => "WORKFLOW_CREATE",

@@ -220,6 +220,15 @@ pub(crate) fn memory() -> Memory {
     }
 }
 
+pub(crate) fn draft() -> Draft {
+    Draft {
+        node_id: "n1".to_owned(),
+        iteration: "0~1".to_owned(),
+        text: "Hel".to_owned(),
+        org_id: org_id(),
+    }
+}
+
 pub(crate) fn session() -> Session {
     Session {
         id: record_id(),

@@ -23,6 +23,7 @@ use shared::{
 use super::executions::response::ExecutionSummary;
 use crate::{
     AppState,
+    conversations::Taken,
     error::Error,
     execution_stream::{self, Sight},
     executions,
@@ -52,14 +53,34 @@ pub(super) async fn stream_execution(
     // The header is newer: a client that comes again sends the same query.
     let after = last_event_id(&parts.headers)?.or(query.last_event_id);
     let after = after.unwrap_or_default().into();
-    let (store, principal) = (state.store.clone(), caller.0);
-    executions::find(&store, &principal, &id).await?;
-    let watcher = principal.clone();
+    executions::find(&state.store, &caller.0, &id).await?;
+    let events = watch(state, caller.0, id, after, parts);
+    Ok(respond(events))
+}
+
+/// The run in which an agent answers, after an event that tells where it is.
+pub(super) fn talk(state: AppState, principal: Principal, taken: Taken, parts: Parts) -> Response {
+    let begins = Event::default().event("session").json_data(&taken);
+    let events = watch(state, principal, taken.execution_id, 0, parts);
+    respond(stream::iter([begins]).chain(events))
+}
+
+fn watch(
+    state: AppState,
+    principal: Principal,
+    id: ExecutionId,
+    after: i64,
+    parts: Parts,
+) -> impl Stream<Item = Result<Event, axum::Error>> + Send + 'static {
+    let (store, watcher) = (state.store.clone(), principal.clone());
     let may_watch = move || may_watch(state.clone(), parts.clone(), watcher.clone());
     let sights = execution_stream::watch(store, principal, id, after, may_watch);
-    let events = until_failure(sights).map(event);
+    until_failure(sights).map(event)
+}
+
+fn respond(events: impl Stream<Item = Result<Event, axum::Error>> + Send + 'static) -> Response {
     let keep_alive = KeepAlive::new().interval(HEARTBEAT);
-    Ok(Sse::new(events).keep_alive(keep_alive).into_response())
+    Sse::new(events).keep_alive(keep_alive).into_response()
 }
 
 /// `EventSource` sends what the last `id` was.
@@ -110,6 +131,8 @@ fn event(sight: Sight) -> Result<Event, axum::Error> {
             .id(line.seq.to_string())
             .event("log")
             .json_data(line),
+        Sight::Draft(piece) => Event::default().event("delta").json_data(piece),
+        Sight::Answer(answer) => Event::default().event("message").json_data(answer.0),
         Sight::End(status) => Event::default()
             .event("end")
             .json_data(json!({ "status": status })),

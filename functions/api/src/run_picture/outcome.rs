@@ -118,7 +118,8 @@ impl Count {
 /// The steps of each of these nodes.
 pub(super) fn by_node<'a>(steps: &'a [Step], ids: &[&str]) -> Vec<Vec<&'a Step>> {
     let mut found: HashMap<&str, Vec<&Step>> = HashMap::new();
-    for step in steps {
+    // The moves of an agent's turn are a part of what its own step tells.
+    for step in steps.iter().filter(|step| !step.is_move()) {
         found.entry(&step.node_id).or_default().push(step);
     }
     let of = |id: &&str| found.remove(*id).unwrap_or_default();

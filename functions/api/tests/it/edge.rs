@@ -12,7 +12,9 @@ use crate::{
 };
 
 pub(crate) async fn call(app: &TestApp, route: &Route, token: &str, path: &str) -> Answer {
-    let request = request(route.method.clone(), path, token);
+    // The caller's own conversation.
+    let path = path.replace("{sessionId}", token);
+    let request = request(route.method.clone(), &path, token);
     let request = match &route.body {
         Some(body) => json_body(request, body),
         None => empty(request),

@@ -8,6 +8,7 @@ mod app;
 mod approvals;
 mod audit;
 mod cancellation;
+mod conversations;
 mod edge;
 mod executions;
 mod headers;

@@ -174,6 +174,7 @@ fn is_unrecorded(route: &Route) -> bool {
         "POST /executions",
         "POST /workflows/trigger/{id}",
         "POST /agents/{id}/heartbeat",
+        "POST /agents/{id}/messages",
         "POST /llm/chat/completions",
         "POST /llm/embeddings",
     ];

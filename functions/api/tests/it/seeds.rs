@@ -6,16 +6,16 @@ use shared::{
         Agent, AgentKind, AgentStatus, Approval, ApprovalStatus, Budget, DeployState, Execution,
         ExecutionStatus, ExecutionTrigger, Industry, Integration, IntegrationService,
         IntegrationStatus, Invitation, Lease, Limits, LogKind, LogLevel, LogLine, Memory,
-        MemoryDepth, Organization, Personality, Presence, RenewalLease, Role, StartOptions, Step,
-        StepIntent, StepResult, StepStatus, StoredBody, SubscriptionTier, Timestamp, Trigger,
-        TriggerSource, TriggerType, UsageEntry, UsageState, User, VoiceConfig, Workflow,
-        WorkflowVersion,
+        MemoryDepth, Organization, Personality, Presence, RenewalLease, Role, Session,
+        StartOptions, Step, StepIntent, StepResult, StepStatus, StoredBody, SubscriptionTier,
+        Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry, UsageState, User, VoiceConfig,
+        Workflow, WorkflowVersion,
     },
     store::{
         Write, agents, approvals,
         document_db::{Operation, Precondition, ValueType, value},
-        executions, integrations, invitations, memories, organizations, triggers, usage_ledger,
-        users, workflows,
+        executions, integrations, invitations, memories, organizations, sessions, triggers,
+        usage_ledger, users, workflows,
     },
 };
 
@@ -147,6 +147,31 @@ pub(crate) fn of_organization(org_id: &str, mut write: Write) -> Write {
 
 pub(crate) fn agent(id: &str) -> Write {
     agents::create(&agent_model(id)).unwrap()
+}
+
+/// An agent that answers.
+pub(crate) fn agent_at_work(id: &str) -> Write {
+    let agent = Agent {
+        status: AgentStatus::Active,
+        deploy_state: DeployState::Deployed,
+        ..agent_model(id)
+    };
+    agents::create(&agent).unwrap()
+}
+
+/// The conversation that a user has with an agent; its id is the user's.
+pub(crate) fn session(agent_id: &str, uid: &str) -> Write {
+    let session = Session {
+        id: RecordId::parse(uid).unwrap(),
+        org_id: OrgId::parse("o1").unwrap(),
+        agent_id: AgentId::parse(agent_id).unwrap(),
+        uid: Some(Uid::parse(uid).unwrap()),
+        last_seq: 0,
+        summary: None,
+        created_at: now(),
+        updated_at: now(),
+    };
+    sessions::create(&session).unwrap()
 }
 
 /// Something that the agent remembers of user `u1` alone.

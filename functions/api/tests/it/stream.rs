@@ -29,16 +29,16 @@ use crate::{
 };
 
 /// What a client has received of a stream.
-struct Client {
+pub(crate) struct Client {
     body: BodyDataStream,
     text: String,
 }
 
 #[derive(Debug)]
-struct Received {
+pub(crate) struct Received {
     id: Option<i64>,
-    name: String,
-    data: Value,
+    pub(crate) name: String,
+    pub(crate) data: Value,
 }
 
 impl Client {
@@ -51,7 +51,7 @@ impl Client {
         Self::of(app.open(empty(request)).await)
     }
 
-    fn of(response: Response) -> Self {
+    pub(crate) fn of(response: Response) -> Self {
         assert_eq!(response.status(), 200);
         Self {
             body: response.into_body().into_data_stream(),
@@ -60,7 +60,7 @@ impl Client {
     }
 
     /// The next event, comments left out; none at the end of the stream.
-    async fn next(&mut self) -> Option<Received> {
+    pub(crate) async fn next(&mut self) -> Option<Received> {
         loop {
             while let Some((event, rest)) = self.text.split_once("\n\n") {
                 let (event, rest) = (event.to_owned(), rest.to_owned());

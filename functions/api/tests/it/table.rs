@@ -14,8 +14,8 @@ use crate::{
 /// A route with a request that `admin` may make.
 pub(crate) struct Route {
     pub(crate) method: Method,
-    /// With `{id}` for the id of something in `o1`, and perhaps the node of `seeds::stored_step` or
-    /// the memory `r1`.
+    /// With `{id}` for the id of something in `o1`, and perhaps the node of `seeds::stored_step`,
+    /// the caller's own conversation, or the memory `r1`.
     path: &'static str,
     id: &'static str,
     query: &'static str,
@@ -56,6 +56,16 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/agents/{id}/status", "a1"),
         write(Method::PATCH, "/agents/{id}", "a1", name.clone(), 200),
         delete("/agents/{id}", "a1"),
+        write(
+            Method::POST,
+            "/agents/{id}/messages",
+            "at-work",
+            json!({ "text": "Hello" }),
+            202,
+        ),
+        get("/agents/{id}/sessions", "at-work"),
+        get("/agents/{id}/sessions/{sessionId}/messages", "at-work"),
+        delete("/agents/{id}/sessions/{sessionId}", "at-work"),
         get("/agents/{id}/memories", "a1"),
         get("/agents/{id}/memories/export", "a1"),
         without_body(Method::DELETE, "/agents/{id}/memories", "a1", 200),
@@ -223,6 +233,7 @@ pub(crate) async fn seeded_app() -> TestApp {
         let id = |id: &str| format!("{prefix}{id}");
         let mut writes = vec![
             seeds::agent(&id("a1")),
+            seeds::agent_at_work(&id("at-work")),
             seeds::memory(&id("a1"), "r1"),
             seeds::workflow(&id("w1")),
             seeds::user(&id("m1"), org_id, Role::User),
@@ -239,6 +250,9 @@ pub(crate) async fn seeded_app() -> TestApp {
             writes.push(step);
         }
         writes.extend(seeds::integration(&id("n1"), "admin"));
+        for uid in ["admin", "user", "stranger"] {
+            writes.push(seeds::session(&id("at-work"), uid));
+        }
         for write in writes {
             // One at a time: both executions keep the version that they share.
             let write = seeds::of_organization(org_id, write);

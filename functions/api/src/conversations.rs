@@ -1,0 +1,225 @@
+//! What people say to agents, and what was said.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use shared::{
+    audit::{Entry, Trail},
+    ids::{AgentId, ExecutionId, RecordId, WorkflowId},
+    models::{
+        AgentStatus, AuditAction, ChatMessage, DeployState, ExecutionStatus, Principal, Session,
+        StartOptions, Timestamp, Trigger, TriggerType,
+    },
+    store::{self, Listing, Page, Store, Versioned, commit_contended},
+};
+
+use crate::{
+    agents,
+    error::{Error, Refusal},
+    idempotency::{Done, Once},
+    start::Draft,
+};
+
+/// Messages that are deleted in one commit.
+const DELETE_BATCH: u32 = 400;
+
+/// Something that a person says to an agent.
+pub(crate) struct Message<'a> {
+    pub(crate) agent_id: &'a AgentId,
+    /// The conversation that it belongs to; a new one when absent.
+    pub(crate) session_id: Option<&'a RecordId>,
+    pub(crate) text: &'a str,
+}
+
+/// A message that was taken: the run in which the agent answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Taken {
+    pub(crate) session_id: RecordId,
+    pub(crate) execution_id: ExecutionId,
+    pub(crate) status: ExecutionStatus,
+}
+
+/// Takes a message, and has the agent answer it.
+pub(crate) async fn say(
+    store: &Store,
+    principal: &Principal,
+    once: &Once,
+    message: &Message<'_>,
+    now: Timestamp,
+) -> Result<Done<Taken>, Error> {
+    if let Some(taken) = find_taken(store, principal, once, message).await? {
+        return Ok(taken);
+    }
+    let new_id = &RecordId::generate();
+    once.commit(store, || async move {
+        require_at_work(store, principal, message.agent_id).await?;
+        let mut writes = Vec::new();
+        let session_id = match message.session_id {
+            Some(id) => find(store, principal, message.agent_id, id).await?.value.id,
+            None => {
+                let session = new_session(principal, message.agent_id, new_id, now);
+                writes.push(store::sessions::create(&session)?);
+                session.id
+            }
+        };
+        let trigger = trigger(principal, once, message, &session_id, now)?;
+        writes.push(store::triggers::create(&trigger)?);
+        let taken = Taken {
+            session_id,
+            execution_id: trigger.id.into(),
+            status: ExecutionStatus::Queued,
+        };
+        Ok((writes, taken))
+    })
+    .await
+}
+
+/// The caller's conversation; anybody else's does not exist.
+pub(crate) async fn find(
+    store: &Store,
+    principal: &Principal,
+    agent_id: &AgentId,
+    id: &RecordId,
+) -> Result<Versioned<Session>, Error> {
+    let session = store.find_session(&principal.org_id, agent_id, id).await?;
+    let is_own = |session: &Versioned<Session>| session.value.uid.as_ref() == Some(&principal.uid);
+    session.filter(is_own).ok_or(Error::NotFound("session"))
+}
+
+/// The caller's conversations with the agent.
+pub(crate) async fn list(
+    store: &Store,
+    principal: &Principal,
+    agent_id: &AgentId,
+    page: &Page,
+) -> Result<Listing<Session>, Error> {
+    agents::find(store, principal, agent_id).await?;
+    let (org_id, uid) = (&principal.org_id, &principal.uid);
+    Ok(store.list_sessions(org_id, agent_id, uid, page).await?)
+}
+
+/// What was said in the caller's conversation after message `after`.
+pub(crate) async fn list_messages(
+    store: &Store,
+    principal: &Principal,
+    (agent_id, id): (&AgentId, &RecordId),
+    after: i64,
+    limit: u32,
+) -> Result<Vec<ChatMessage>, Error> {
+    let session = find(store, principal, agent_id, id).await?.value;
+    Ok(store.list_messages(&session, after, limit).await?)
+}
+
+/// Deletes the caller's conversation, and records it. The session goes last: after a crash between
+/// the commits the request can be repeated.
+pub(crate) async fn delete(
+    store: &Store,
+    trail: &Trail,
+    principal: &Principal,
+    (agent_id, id): (&AgentId, &RecordId),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let session = find(store, principal, agent_id, id).await?.value;
+    loop {
+        let removals = store.list_message_removals(&session, DELETE_BATCH).await?;
+        if removals.is_empty() {
+            break;
+        }
+        store.commit(removals).await?;
+    }
+    commit_contended(store, || async move {
+        let session = find(store, principal, agent_id, id).await?;
+        let context = json!({ "agentId": agent_id, "sessionId": id });
+        let (org_id, actor) = (&principal.org_id, principal.uid.as_str());
+        let entry = Entry::new(org_id, actor, AuditAction::SessionDelete, context);
+        let mut writes = trail.append(entry, now).await?;
+        writes.push(store::sessions::delete(&session));
+        Ok((writes, ()))
+    })
+    .await
+}
+
+/// What an earlier request under the same key was taken for, if that is the same.
+async fn find_taken(
+    store: &Store,
+    principal: &Principal,
+    once: &Once,
+    message: &Message<'_>,
+) -> Result<Option<Done<Taken>>, Error> {
+    let Some(id) = once.trigger_id() else {
+        return Ok(None);
+    };
+    let Some(trigger) = store.find_trigger(&principal.org_id, id).await? else {
+        return Ok(None);
+    };
+    let said = &trigger.payload.0;
+    let session_id = said["sessionId"].as_str().map(RecordId::parse);
+    let Some(Ok(session_id)) = session_id else {
+        return Err(Refusal::KEY_REUSED.into());
+    };
+    let is_same = said["agentId"] == message.agent_id.as_str()
+        && said["text"] == message.text
+        && message.session_id.is_none_or(|id| *id == session_id);
+    if !is_same {
+        return Err(Refusal::KEY_REUSED.into());
+    }
+    Ok(Some(Done {
+        value: Taken {
+            session_id,
+            execution_id: trigger.id.into(),
+            status: ExecutionStatus::Queued,
+        },
+        is_replay: true,
+    }))
+}
+
+async fn require_at_work(store: &Store, principal: &Principal, id: &AgentId) -> Result<(), Error> {
+    let agent = agents::find(store, principal, id).await?.value;
+    if agent.status == AgentStatus::Active && agent.deploy_state == DeployState::Deployed {
+        return Ok(());
+    }
+    Err(Error::Precondition("the agent is not deployed and active"))
+}
+
+fn new_session(
+    principal: &Principal,
+    agent_id: &AgentId,
+    id: &RecordId,
+    now: Timestamp,
+) -> Session {
+    Session {
+        id: id.clone(),
+        org_id: principal.org_id.clone(),
+        agent_id: agent_id.clone(),
+        uid: Some(principal.uid.clone()),
+        last_seq: 0,
+        summary: None,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+fn trigger(
+    principal: &Principal,
+    once: &Once,
+    message: &Message<'_>,
+    session_id: &RecordId,
+    now: Timestamp,
+) -> Result<Trigger, Error> {
+    let workflow_id = WorkflowId::parse(message.agent_id.as_str());
+    let workflow_id = workflow_id.map_err(|_| Error::NotFound("agent"))?;
+    let payload = json!({
+        "agentId": message.agent_id,
+        "sessionId": session_id,
+        "text": message.text,
+    });
+    let draft = Draft {
+        kind: TriggerType::Message,
+        org_id: &principal.org_id,
+        workflow_id: &workflow_id,
+        uid: Some(&principal.uid),
+        payload: payload.into(),
+        options: StartOptions::default(),
+    };
+    Ok(draft.into_trigger(once, now))
+}
