@@ -13,8 +13,8 @@ use crate::{
     idempotency::{Done, Once},
 };
 
-/// Documents below an agent deleted in one commit; a message may hold 256 kB, and a commit 10 MiB.
-const DELETE_BATCH: u32 = 200;
+/// Documents below an agent that are read and deleted at once; a message may hold 256 kB.
+const DELETE_BATCH: u32 = 100;
 
 /// The caller's agent, as it was read.
 pub(crate) async fn find(
@@ -75,9 +75,9 @@ pub(crate) async fn update(
     .await
 }
 
-/// Deletes the agent with what it remembers and with its conversations. They go first: as long as
-/// the agent is there, a deletion that was cut off can be repeated. They go again after it, since a
-/// turn that ends meanwhile may have added to them.
+/// Deletes the agent with what it remembers and with its conversations. They go first, and once more
+/// after it: a turn that ends meanwhile may have added to them. A repeat of a deletion that was cut
+/// off removes what is left, although the agent is not there any more.
 pub(crate) async fn delete(
     store: &Store,
     trail: &Trail,
@@ -85,7 +85,6 @@ pub(crate) async fn delete(
     id: &AgentId,
     now: Timestamp,
 ) -> Result<(), Error> {
-    find(store, principal, id).await?;
     delete_below(store, principal, id).await?;
     delete_itself(store, trail, principal, id, now).await?;
     delete_below(store, principal, id).await

@@ -19,6 +19,7 @@ mod listings;
 mod llm;
 mod matrix;
 mod members;
+mod memories;
 mod mocks;
 mod nodes;
 mod organization;

@@ -176,6 +176,11 @@ pub(crate) fn session(agent_id: &str, uid: &str) -> Write {
 
 /// Something that the agent remembers of user `u1` alone.
 pub(crate) fn memory(agent_id: &str, id: &str) -> Write {
+    memory_of_age(agent_id, id, 0)
+}
+
+/// The same, kept so many seconds ago.
+pub(crate) fn memory_of_age(agent_id: &str, id: &str, age: i64) -> Write {
     let memory = Memory {
         id: RecordId::parse(id).unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
@@ -186,7 +191,7 @@ pub(crate) fn memory(agent_id: &str, id: &str) -> Write {
         embedding: vec![1.0, 0.0].into(),
         embedding_model: "text-embedding-3-small".to_owned(),
         dimension: 2,
-        created_at: now(),
+        created_at: now().plus_seconds(-age),
     };
     memories::create(&memory).unwrap()
 }
