@@ -93,7 +93,8 @@ pub async fn run(
     })
 }
 
-async fn create_agent(client: &Client) -> Result<String> {
+/// Creates the agent of the demo.
+pub(crate) async fn create_agent(client: &Client) -> Result<String> {
     let agent = json!({
         "name": "Ada",
         "type": "custom",

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod canary;
+pub mod chat;
 pub mod client;
 mod delivery;
 pub mod demo;

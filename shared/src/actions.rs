@@ -164,6 +164,17 @@ pub fn find(name: &str) -> Option<&'static Action> {
     all().find(|action| action.name == name)
 }
 
+/// Whether there is an action of that name: a grant of what there is not would look like one.
+///
+/// # Errors
+/// Returns what a client is told.
+pub fn is_name(name: &str, (): &()) -> garde::Result {
+    match find(name) {
+        Some(_) => Ok(()),
+        None => Err(garde::Error::new("must be the name of an action")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

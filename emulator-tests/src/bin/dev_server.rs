@@ -1,16 +1,21 @@
 //! `cargo dev`: the whole product on this machine.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use emulator_tests::{
     Endpoints, Harness, HarnessOptions,
+    chat::Chat,
     demo::{self, Outcome},
     stubs::sendgrid::SendGrid,
 };
 use serde_json::Value;
 use shared::config::Env;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tracing_subscriber::EnvFilter;
 
 /// Ports of the Firebase emulators, which front ends expect.
@@ -26,6 +31,9 @@ struct Arguments {
     /// Runs the demo and exits.
     #[arg(long)]
     once: bool,
+    /// Deploys an agent and talks with it: a line of input is a message, the end of input the end.
+    #[arg(long, conflicts_with = "once")]
+    chat: bool,
     /// Writes the endpoints as JSON when everything is up.
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
@@ -45,7 +53,7 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let env = Env::from_process();
     let runs_demo = arguments.once || arguments.workflow.is_some();
-    let quiet = if runs_demo {
+    let quiet = if runs_demo || arguments.chat {
         "error"
     } else {
         "info,hidane=warn,firestore=warn,h2=warn"
@@ -61,6 +69,8 @@ async fn main() -> Result<()> {
     }
     let result = if runs_demo {
         run_demo(&arguments, harness.endpoints()).await
+    } else if arguments.chat {
+        chat(harness.endpoints()).await
     } else {
         serve(&harness).await
     };
@@ -70,7 +80,8 @@ async fn main() -> Result<()> {
 
 /// The demo takes free ports, so that it runs beside a `cargo dev` that is up.
 fn options(arguments: &Arguments, env: Env) -> HarnessOptions {
-    let any_port = arguments.port == 0 || arguments.once || arguments.workflow.is_some();
+    let is_apart = arguments.once || arguments.chat || arguments.workflow.is_some();
+    let any_port = arguments.port == 0 || is_apart;
     let data_dir = arguments.data_dir.clone();
     if any_port {
         return HarnessOptions {
@@ -100,6 +111,25 @@ async fn run_demo(arguments: &Arguments, endpoints: &Endpoints) -> Result<()> {
         outcome.status
     );
     Ok(())
+}
+
+/// Talks until the input ends.
+async fn chat(endpoints: &Endpoints) -> Result<()> {
+    let mut chat = Chat::begin(endpoints).await?;
+    print_line("Ada is deployed. Say something; Ctrl-D ends.");
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    loop {
+        print_piece("\n> ");
+        let Some(line) = lines.next_line().await? else {
+            print_line("");
+            return Ok(());
+        };
+        let words = line.trim();
+        if !words.is_empty() {
+            chat.say(words, &mut |piece| print_piece(piece)).await?;
+            print_line("");
+        }
+    }
 }
 
 fn demo_input(arguments: &Arguments) -> Result<(Value, Value)> {
@@ -191,4 +221,12 @@ async fn wait_for_stop() -> Result<()> {
 )]
 fn print_line(line: &str) {
     println!("{line}");
+}
+
+/// A piece of a line is seen at once; a terminal that is gone is no reason to fail.
+fn print_piece(piece: &str) {
+    let mut output = std::io::stdout();
+    let _ = output
+        .write_all(piece.as_bytes())
+        .and_then(|()| output.flush());
 }

@@ -3,6 +3,7 @@ use garde::Validate;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use shared::{
+    actions,
     http::{Allowed, ApiError, Json, Path, Query, can, object},
     ids::{AgentId, OrgId},
     models::{
@@ -46,7 +47,7 @@ pub(super) struct CreateAgentRequest {
     #[serde(default = "default_memory")]
     memory_depth: MemoryDepth,
     #[serde(default)]
-    #[garde(length(max = 50), inner(length(chars, min = 1, max = 100)))]
+    #[garde(length(max = 50), inner(custom(actions::is_name)))]
     tools: Vec<String>,
 }
 
@@ -75,7 +76,7 @@ pub(super) struct UpdateAgentRequest {
     #[serde(deserialize_with = "present")]
     memory_depth: Option<MemoryDepth>,
     #[serde(deserialize_with = "present")]
-    #[garde(length(max = 50), inner(inner(length(chars, min = 1, max = 100))))]
+    #[garde(length(max = 50), inner(inner(custom(actions::is_name))))]
     tools: Option<Vec<String>>,
 }
 

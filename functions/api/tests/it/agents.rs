@@ -165,7 +165,7 @@ async fn a_change_keeps_the_rest_and_is_audited_with_its_fields() {
     let app = TestApp::new().await;
     app.store.commit(vec![seeds::agent("a1")]).await.unwrap();
     app.clock.advance(Duration::from_secs(60));
-    let change = json!({ "name": "Bob", "tools": ["http"] });
+    let change = json!({ "name": "Bob", "tools": ["google.gmail.search"] });
     let changed = app.patch("user", "/agents/a1", &change).await;
     assert_eq!(changed.status, 200);
     assert_eq!(changed.body["name"], "Bob");
