@@ -181,7 +181,27 @@ pub(crate) fn memory(agent_id: &str, id: &str) -> Write {
 
 /// The same, kept so many seconds ago.
 pub(crate) fn memory_of_age(agent_id: &str, id: &str, age: i64) -> Write {
-    let memory = Memory {
+    let memory = memory_model(agent_id, id);
+    let created_at = memory.created_at.plus_seconds(-age);
+    memories::create(&Memory {
+        created_at,
+        ..memory
+    })
+    .unwrap()
+}
+
+/// Something that agent `a1` remembers of this user alone.
+pub(crate) fn memory_of(uid: &str) -> Write {
+    let subject_uid = Some(Uid::parse(uid).unwrap());
+    memories::create(&Memory {
+        subject_uid,
+        ..memory_model("a1", "own")
+    })
+    .unwrap()
+}
+
+fn memory_model(agent_id: &str, id: &str) -> Memory {
+    Memory {
         id: RecordId::parse(id).unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
         agent_id: AgentId::parse(agent_id).unwrap(),
@@ -191,9 +211,8 @@ pub(crate) fn memory_of_age(agent_id: &str, id: &str, age: i64) -> Write {
         embedding: vec![1.0, 0.0].into(),
         embedding_model: "text-embedding-3-small".to_owned(),
         dimension: 2,
-        created_at: now().plus_seconds(-age),
-    };
-    memories::create(&memory).unwrap()
+        created_at: now(),
+    }
 }
 
 pub(crate) fn nodes() -> Value {
