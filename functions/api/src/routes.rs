@@ -68,7 +68,7 @@ pub const ROUTES: &[&[Route]] = &[
     MEMBERS,
     INVITATIONS,
     AGENTS,
-    MEMORIES,
+    memories::ROUTES,
     WORKFLOWS,
     EXECUTIONS,
     APPROVALS,
@@ -223,33 +223,6 @@ const AGENTS: &[Route] = &[
         "/agents/{id}/sessions/{sessionId}",
         Action::TalkToAgents,
         || delete(conversations::delete_session),
-    ),
-];
-
-const MEMORIES: &[Route] = &[
-    route(
-        Method::GET,
-        "/agents/{id}/memories",
-        Action::ReadMemories,
-        || get(memories::list_memories),
-    ),
-    route(
-        Method::GET,
-        "/agents/{id}/memories/export",
-        Action::ReadMemories,
-        || get(memories::export_memories),
-    ),
-    route(
-        Method::DELETE,
-        "/agents/{id}/memories",
-        Action::DeleteMemories,
-        || delete(memories::delete_memories),
-    ),
-    route(
-        Method::DELETE,
-        "/agents/{id}/memories/{memoryId}",
-        Action::DeleteMemories,
-        || delete(memories::delete_memory),
     ),
 ];
 

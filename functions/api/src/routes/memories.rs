@@ -1,20 +1,54 @@
-use axum::{Json as Body, extract::State, response::Response};
+use axum::{
+    Json as Body,
+    extract::State,
+    response::Response,
+    routing::{delete, get},
+};
 use futures::TryStreamExt;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use shared::{
+    auth::Action,
     http::{Allowed, ApiError, Path, Query, can},
     ids::{AgentId, ExecutionId, RecordId, Uid},
     models::{Memory, Timestamp},
     store::Listing,
 };
 
-use super::{answer::ListResponse, lines};
+use super::{Route, answer::ListResponse, lines, route};
 use crate::{
     AppState,
     memories::{self, Deleted},
     page,
 };
+
+/// The routes to what agents remember.
+pub(super) const ROUTES: &[Route] = &[
+    route(
+        Method::GET,
+        "/agents/{id}/memories",
+        Action::ReadMemories,
+        || get(list_memories),
+    ),
+    route(
+        Method::GET,
+        "/agents/{id}/memories/export",
+        Action::ReadMemories,
+        || get(export_memories),
+    ),
+    route(
+        Method::DELETE,
+        "/agents/{id}/memories",
+        Action::DeleteMemories,
+        || delete(delete_memories),
+    ),
+    route(
+        Method::DELETE,
+        "/agents/{id}/memories/{memoryId}",
+        Action::DeleteMemories,
+        || delete(delete_memory),
+    ),
+];
 
 /// Which memories to list.
 #[derive(Deserialize)]
