@@ -66,10 +66,6 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/agents/{id}/sessions", "at-work"),
         get("/agents/{id}/sessions/{sessionId}/messages", "at-work"),
         delete("/agents/{id}/sessions/{sessionId}", "at-work"),
-        get("/agents/{id}/memories", "a1"),
-        get("/agents/{id}/memories/export", "a1"),
-        without_body(Method::DELETE, "/agents/{id}/memories", "a1", 200),
-        delete("/agents/{id}/memories/{memoryId}", "a1"),
         write(Method::POST, "/workflows", "", workflow_request(), 201),
         get("/workflows", ""),
         get("/workflows/{id}", "w1"),
@@ -99,11 +95,21 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/analytics/usage", ""),
     ]
     .into_iter()
+    .chain(memory_routes())
     .chain(steering_routes())
     .chain(views())
     .chain(membership_routes())
     .chain(integration_routes())
     .collect()
+}
+
+fn memory_routes() -> [Route; 4] {
+    [
+        get("/agents/{id}/memories", "a1"),
+        get("/agents/{id}/memories/export", "a1"),
+        without_body(Method::DELETE, "/agents/{id}/memories", "a1", 200),
+        delete("/agents/{id}/memories/{memoryId}", "a1"),
+    ]
 }
 
 fn steering_routes() -> Vec<Route> {
