@@ -93,7 +93,10 @@ impl Chat {
         }
         ensure!(seen.status == "succeeded", "the run {}", seen.status);
         let answer = seen.answer.context("the run has no answer")?;
-        tell(answer.strip_prefix(&seen.draft).unwrap_or_default());
+        match answer.strip_prefix(&seen.draft) {
+            Some(rest) => tell(rest),
+            None => tell(&format!("\n{answer}")),
+        }
         Ok(answer)
     }
 

@@ -90,9 +90,10 @@ impl Delivery {
                 tasks.clone(),
             ));
         }
-        // Two tasks: a run that is resumed by the sweep may be slow, a schedule must not wait.
+        // A task each: a run that is resumed by the sweep may be slow, a schedule must not wait.
         tasks.spawn(tick(sender.clone(), "execute-workflow/schedule"));
         tasks.spawn(tick(sender.clone(), "execute-workflow/sweep"));
+        tasks.spawn(tick(sender.clone(), "deploy-agent/sweep"));
         let listener = listen_to_writes(firestore, sender, tasks.clone()).await?;
         Ok(Self { tasks, listener })
     }
@@ -195,17 +196,25 @@ async fn deliver_user(sender: &Sender, sign_in: &SignIn, user: &UserCreated) {
     }
 }
 
-/// Collections whose writes are events of the engine.
-const EVENTFUL: [&str; 2] = ["triggers", "wakeups"];
+/// Collections whose writes are events, and which function's.
+const EVENTFUL: [(&str, &str); 3] = [
+    ("triggers", ENGINE),
+    ("wakeups", ENGINE),
+    ("agents", "deploy-agent/events"),
+];
+
+/// Hears of each document once. Of agents, each change is an event.
+const ENGINE: &str = "execute-workflow";
 
 /// A listener sees all documents when it begins, so that a restart delivers every trigger again:
-/// the function must not mind, and the suites see that it does not.
+/// the function must not mind, and the suites see that it does not. It sees no deletions: what they
+/// leave to do is found by the sweep.
 async fn listen_to_writes(firestore: &Firestore, sender: Sender, tasks: Tasks) -> Result<Listener> {
     let db = firestore.client().await?;
     let mut listener = db
         .create_listener(FirestoreMemListenStateStorage::new())
         .await?;
-    for (collection, target) in EVENTFUL.into_iter().zip(1..) {
+    for ((collection, _), target) in EVENTFUL.into_iter().zip(1..) {
         db.fluent()
             .select()
             .from(collection)
@@ -219,9 +228,12 @@ async fn listen_to_writes(firestore: &Firestore, sender: Sender, tasks: Tasks) -
         async move {
             if let FirestoreListenEvent::DocumentChange(change) = event
                 && let Some(document) = change.document
-                && delivered.lock().await.insert(document.name.clone())
+                && let Some((path, function)) = recipient(&document.name)
+                && (function != ENGINE || delivered.lock().await.insert(path.clone()))
             {
-                tasks.spawn(async move { deliver_written(&sender, document).await });
+                tasks.spawn(async move {
+                    deliver_written(&sender, function, &path, document).await;
+                });
             }
             Ok(())
         }
@@ -233,11 +245,21 @@ async fn listen_to_writes(firestore: &Firestore, sender: Sender, tasks: Tasks) -
     Ok(listener)
 }
 
-async fn deliver_written(sender: &Sender, document: firestore::FirestoreDocument) {
-    let Some((_, path)) = document.name.split_once("/documents/") else {
-        return;
-    };
-    let path = path.to_owned();
+/// The path of a document, and the function that hears of it.
+fn recipient(name: &str) -> Option<(String, &'static str)> {
+    let (_, path) = name.split_once("/documents/")?;
+    let (collection, _) = path.split_once('/')?;
+    let mut recipients = EVENTFUL.into_iter();
+    let (_, function) = recipients.find(|(eventful, _)| *eventful == collection)?;
+    Some((path.to_owned(), function))
+}
+
+async fn deliver_written(
+    sender: &Sender,
+    function: &str,
+    path: &str,
+    document: firestore::FirestoreDocument,
+) {
     let body = encode_written(Some(document), None);
     let kind = "google.cloud.firestore.document.v1.written";
     // Nothing remembers that it was given up: the next start delivers it again.
@@ -245,13 +267,13 @@ async fn deliver_written(sender: &Sender, document: firestore::FirestoreDocument
         .deliver(|sender| {
             sender
                 .event(
-                    "execute-workflow",
+                    function,
                     &path.replace('/', "-"),
                     kind,
                     "firestore.googleapis.com",
                 )
                 .header("ce-subject", format!("documents/{path}"))
-                .header("ce-document", &path)
+                .header("ce-document", path)
                 .header("content-type", "application/protobuf")
                 .body(body.clone())
         })

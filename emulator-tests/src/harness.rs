@@ -26,6 +26,7 @@ use crate::{
     },
     mount::mount_functions,
     stubs::{
+        cloud_run::CloudRun,
         openai::{OpenAi, OpenAiOptions},
         sendgrid::{SendGrid, SendGridOptions},
         tasks::{Tasks, TasksOptions},
@@ -85,6 +86,7 @@ struct StandIns {
     llm: Option<OpenAi>,
     mail: Option<SendGrid>,
     tasks: Option<Tasks>,
+    cloud_run: Option<CloudRun>,
     web: Web,
     artifacts: Option<Place>,
     credentials_key: Option<Place>,
@@ -166,6 +168,12 @@ impl Harness {
         self.stand_ins.tasks.as_ref()
     }
 
+    /// The services of agents, unless an image is named.
+    #[must_use]
+    pub fn cloud_run(&self) -> Option<&CloudRun> {
+        self.stand_ins.cloud_run.as_ref()
+    }
+
     /// The site that HTTP nodes reach as `demo.localhost`.
     #[must_use]
     pub fn web(&self) -> &Web {
@@ -198,6 +206,7 @@ async fn start_stand_ins(options: &HarnessOptions, functions_url: &str) -> Resul
         llm: start_llm(&env).await?,
         mail: start_mail(&env).await?,
         tasks: start_tasks(options, &env).await?,
+        cloud_run: CloudRun::start(&env).await,
         web: Web::start(WebOptions::default()).await?,
         artifacts: place_artifacts(options, &env)?,
         credentials_key: place_credentials_key(options, &env)?,
@@ -214,20 +223,14 @@ async fn start_stand_ins(options: &HarnessOptions, functions_url: &str) -> Resul
     pairs.extend(firestore.map(|host| ("FIRESTORE_EMULATOR_HOST", host)));
     let sign_in = stand_ins.sign_in.as_ref().map(|sign_in| sign_in.host());
     pairs.extend(sign_in.map(|host| ("FIREBASE_AUTH_EMULATOR_HOST", host)));
-    pairs.extend(
-        stand_ins
-            .llm
-            .as_ref()
-            .map(|llm| ("OPENAI_BASE_URL", llm.base_url())),
-    );
-    pairs.extend(
-        stand_ins
-            .mail
-            .as_ref()
-            .map(|mail| ("SENDGRID_BASE_URL", mail.url())),
-    );
+    let llm = stand_ins.llm.as_ref();
+    pairs.extend(llm.map(|llm| ("OPENAI_BASE_URL", llm.base_url())));
+    let mail = stand_ins.mail.as_ref();
+    pairs.extend(mail.map(|mail| ("SENDGRID_BASE_URL", mail.url())));
     let tasks = stand_ins.tasks.as_ref().map(Tasks::host);
     pairs.extend(tasks.map(|host| ("CLOUD_TASKS_EMULATOR_HOST", host)));
+    let cloud_run = stand_ins.cloud_run.as_ref();
+    pairs.extend(cloud_run.into_iter().flat_map(CloudRun::variables));
     if let Some(artifacts) = &stand_ins.artifacts {
         pairs.push(("ARTIFACTS_DIR", text(&artifacts.path())?));
     }

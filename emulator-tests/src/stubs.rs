@@ -1,5 +1,6 @@
 //! Stand-ins for outside services, which answer from data in `emulator-tests/stubs`.
 
+pub mod cloud_run;
 pub mod google;
 pub mod openai;
 pub mod sendgrid;

@@ -114,6 +114,11 @@ id! {
     RecordId, is_plain
 }
 
+id! {
+    /// What an organization calls a route to models.
+    RouteAlias, is_plain
+}
+
 /// An execution has the id of its trigger, so that a repeat of the event cannot make a second one.
 impl From<TriggerId> for ExecutionId {
     fn from(id: TriggerId) -> Self {

@@ -1,6 +1,7 @@
 //! The documents of Firestore, field for field. A document's struct is the domain's struct.
 
 mod agent;
+mod agent_service;
 mod approval;
 mod audit_log;
 mod bookkeeping;
@@ -10,6 +11,7 @@ mod free_json;
 mod integration;
 mod json_text;
 mod knowledge;
+mod llm_route;
 mod memory;
 mod organization;
 mod principal;
@@ -25,6 +27,7 @@ pub use agent::{
     Agent, AgentKind, AgentRuntime, AgentStatus, DeployState, Industry, LastError, MemoryDepth,
     Personality, Presence, VoiceConfig,
 };
+pub use agent_service::{AgentService, AgentServiceState};
 pub use approval::{Approval, ApprovalStatus, AskedAccount, AskedAction, Decision, Wakeup};
 pub use audit_log::{AuditAction, AuditHead, AuditLog};
 pub use bookkeeping::{
@@ -41,6 +44,10 @@ pub use integration::{
 };
 pub use json_text::JsonText;
 pub use knowledge::{KnowledgeChunk, KnowledgeSource};
+pub use llm_route::{
+    CacheSettings, CachedAnswer, Candidate, FailureClass, LlmRoute, ProviderName, Route, RouteStep,
+    Timeouts, Weighted,
+};
 pub use memory::Memory;
 pub use organization::{
     AgentQuota, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
@@ -49,7 +56,7 @@ pub use principal::{Principal, Role, SystemPrincipal};
 pub use sealed::Sealed;
 pub use stored_body::StoredBody;
 pub use timestamp::Timestamp;
-pub use token_quota::{BudgetLease, Hold, LlmSwitch, Reservation, TokenQuota, Use};
+pub use token_quota::{BudgetLease, Hold, LeaseSum, LlmSwitch, Reservation, TokenQuota, Use};
 pub use user::{DeletedUser, ErasureState, User, UserSettings};
 pub use vector::Vector;
 pub use workflow::{

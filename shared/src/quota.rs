@@ -4,6 +4,7 @@ pub mod admissions;
 mod agents;
 mod alerts;
 mod budget;
+mod cache;
 mod error;
 mod metered;
 mod routing;
@@ -13,11 +14,13 @@ mod tiers;
 pub mod usage;
 
 pub use admissions::{AdmissionConfig, Admissions, SharedAdmissions};
-pub use agents::{allows_memory, deploy_agent_slot, release_agent, reserve_agent};
+pub use agents::{
+    allows_memory, deploy_agent_slot, release_agent, release_agent_slot, reserve_agent,
+};
 pub use budget::percent_of_limit;
 pub use error::{Error, Resource};
 pub use metered::{Answer, Call, MeteredLlm, MeteredStream};
-pub use routing::Routing;
+pub use routing::{MAX_ROUTES, Routing};
 pub use tiers::Plan;
 
 pub use crate::models::Use;

@@ -3,6 +3,7 @@
 //! Reads are methods of [`Store`]; writes are values, so that an effect, its audit record and its
 //! bookkeeping go into one commit.
 
+pub mod agent_services;
 pub mod agents;
 pub mod approvals;
 pub mod audit_logs;
@@ -16,6 +17,8 @@ pub mod idempotency;
 pub mod integrations;
 pub mod invitations;
 pub mod knowledge;
+pub mod llm_cache;
+pub mod llm_routes;
 pub mod memories;
 pub mod oauth_states;
 pub mod organizations;

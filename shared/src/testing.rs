@@ -2,6 +2,7 @@
 
 pub mod discovery;
 mod edge;
+mod fake_cloud_run;
 mod fake_google;
 mod fake_service;
 mod fixed_clock;
@@ -9,6 +10,7 @@ mod invitation_links;
 mod killed_after;
 mod memory_bucket;
 mod memory_db;
+mod metered_llm;
 mod obedient_llm;
 mod recording_accounts;
 mod recording_actions;
@@ -24,6 +26,7 @@ mod trail;
 pub use edge::{
     assert_no_page_may_call, assert_pages_of_one_origin_may_call, assert_security_headers,
 };
+pub use fake_cloud_run::FakeCloudRun;
 pub use fake_google::{FakeGoogle, FakeGoogleOptions, GOOGLE_CLIENT, UserConsent};
 pub use fake_service::{FakeService, ServiceCall};
 pub use fixed_clock::FixedClock;
@@ -31,6 +34,7 @@ pub use invitation_links::{APP_URL, invitation_links};
 pub use killed_after::{KilledAfter, killed_after};
 pub use memory_bucket::MemoryBucket;
 pub use memory_db::{MemoryDb, memory_store};
+pub use metered_llm::{metered_llm, provider_of_all, providers};
 pub use obedient_llm::ObedientLlm;
 pub use recording_accounts::{AccountCall, RecordingAccounts};
 pub use recording_actions::{ActionCall, RecordingActions};

@@ -7,6 +7,7 @@ mod connect;
 mod credentials;
 mod disconnect;
 mod error;
+mod llm_keys;
 mod open;
 mod perform;
 mod renew;

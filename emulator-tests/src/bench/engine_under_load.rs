@@ -25,7 +25,7 @@ use shared::{
     },
     testing::{
         RecordingAccounts, RecordingActions, RecordingMailer, RecordingQueue, ScriptedLlm,
-        invitation_links, trail,
+        invitation_links, metered_llm, trail,
     },
 };
 use tempfile::TempDir;
@@ -172,7 +172,11 @@ impl EngineUnderLoad {
 /// The engine with limits that let large graphs through.
 fn engine(store: &Store) -> Result<Router> {
     let ports = Ports {
-        provider: Arc::new(ScriptedLlm::answering("done")),
+        llm: metered_llm(
+            Arc::new(ScriptedLlm::answering("done")),
+            store.clone(),
+            SystemClock::shared(),
+        ),
         mailer: Arc::new(RecordingMailer::new()),
         links: invitation_links(),
         trail: trail(store),

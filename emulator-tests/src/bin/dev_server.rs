@@ -15,7 +15,6 @@ use emulator_tests::{
 };
 use serde_json::Value;
 use shared::config::Env;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tracing_subscriber::EnvFilter;
 
 /// Ports of the Firebase emulators, which front ends expect.
@@ -117,10 +116,10 @@ async fn run_demo(arguments: &Arguments, endpoints: &Endpoints) -> Result<()> {
 async fn chat(endpoints: &Endpoints) -> Result<()> {
     let mut chat = Chat::begin(endpoints).await?;
     print_line("Ada is deployed. Say something; Ctrl-D ends.");
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
     loop {
         print_piece("\n> ");
-        let Some(line) = lines.next_line().await? else {
+        let line = tokio::task::spawn_blocking(|| std::io::stdin().lines().next());
+        let Some(line) = line.await?.transpose()? else {
             print_line("");
             return Ok(());
         };

@@ -18,9 +18,8 @@ use shared::{
     http::{ServiceCallers, client, serve_until},
     identity::IdentityToolkit,
     invitation::{Links, Tokens},
-    llm::{OpenAi, Retrying},
     queue::CloudTasks,
-    retry::Policy,
+    quota::MeteredLlm,
     shutdown::Shutdown,
     store::{DatabaseClock, Store, firestore::Firestore},
     vault::NoVault,
@@ -78,9 +77,15 @@ fn state(env: &Env, config: Config, shutdown: Shutdown) -> Result<AppState> {
     let emulator_host = config.auth.emulator_host.as_deref();
     let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
     let queue = CloudTasks::new(config.queue, client()?, clock.clone());
-    let provider = Arc::new(OpenAi::new(config.openai, client()?));
+    let providers = config.providers.providers(client()?)?;
     let ports = Ports {
-        provider: Arc::new(Retrying::new(provider, Policy::REMOTE_CALL)),
+        llm: MeteredLlm::of(
+            providers,
+            None,
+            &config.admission,
+            store.clone(),
+            clock.clone(),
+        )?,
         mailer: Arc::new(SendGrid::new(config.sendgrid, client()?)),
         links: Links::new(Tokens::new(key.clone()), config.app_url),
         trail: Trail::new(store.clone(), key),

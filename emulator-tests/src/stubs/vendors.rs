@@ -79,6 +79,14 @@ impl Vendors {
         VENDORS.into_iter().map(variable)
     }
 
+    /// What has services ask models of them; OpenAI has a stand-in of its own.
+    pub fn llm_variables(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let url = self.server.url();
+        let anthropic = ("ANTHROPIC_BASE_URL", format!("{url}/anthropic"));
+        let gemini = ("GEMINI_BASE_URL", format!("{url}/gemini/v1beta"));
+        [anthropic, gemini].into_iter()
+    }
+
     /// Has a key be good at all of them.
     pub fn accept(&self, secret: &str) {
         self.state.known().secrets.push(secret.to_owned());

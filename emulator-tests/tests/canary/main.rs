@@ -11,6 +11,7 @@
 mod connections;
 mod dead_letters;
 mod hooks;
+mod models;
 mod runs;
 mod world;
 
@@ -107,6 +108,7 @@ async fn no_secret_shows_anywhere() {
     let world = World::start(listen()).await;
     connections::connect_all(&world).await;
     runs::run_all(&world).await;
+    models::ask_all(&world).await;
     hooks::knock(&world).await;
     dead_letters::arrive(&world).await;
     let finds = world.scan(&HOMES);

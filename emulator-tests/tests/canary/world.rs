@@ -136,7 +136,8 @@ impl World {
             ("OPENAI_API_KEY", secrets.make("our OpenAI key", "sk-proj-")),
             ("OPENAI_BASE_URL", llm.base_url()),
         ];
-        let pairs = google.variables().chain(vendors.variables()).chain(own);
+        let pairs = google.variables().chain(vendors.variables());
+        let pairs = pairs.chain(vendors.llm_variables()).chain(own);
         let env = Env::from_pairs(pairs);
         let options = HarnessOptions {
             env,

@@ -3,6 +3,7 @@
 mod actions;
 mod api;
 mod audit;
+mod containers;
 mod conversations;
 mod events;
 mod google;

@@ -57,18 +57,20 @@ fn demanded() -> [Need; 4] {
 }
 
 /// An index on a time to live would only make a hot spot.
-const EXPIRING: [&str; 4] = [
+const EXPIRING: [&str; 5] = [
     "deleted_users.expiresAt",
     "idempotency.expiresAt",
     "invitations.expiresAt",
+    "llm_cache.expiresAt",
     "oauth_states.expiresAt",
 ];
 
 /// Fields that grow with use and are never asked for: their index entries would only cost.
-const UNASKED: [&str; 6] = [
+const UNASKED: [&str; 7] = [
     "audit_logs.mac",
     "audit_logs.metadata",
     "audit_logs.prevMac",
+    "llm_cache.answer",
     "quota.alerts",
     "quota.leases",
     "quota.open",
@@ -100,7 +102,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 50;
+const STORE_QUERIES: usize = 51;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -108,6 +110,9 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     let page = Page::first(10);
     let execution_id = samples::execution().id;
     store.list_agents(&org_id, &page).await?;
+    store
+        .list_due_agent_services(&caller, samples::time(), 10)
+        .await?;
     store.list_workflows(&org_id, &page).await?;
     store.list_active_workflows(&caller, &page).await?;
     ask_for_executions(store, &org_id, &page).await?;

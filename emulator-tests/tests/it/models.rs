@@ -71,9 +71,11 @@ macro_rules! round_trips {
 round_trips! {
     Agent "agents/a1" samples::agent();
     AgentQuota "organizations/o1/quota/agents" samples::agent_quota();
+    AgentService "agent_services/a1" samples::agent_service();
     Approval "approvals/r1" samples::approval();
     AuditHead "audit_heads/o1" samples::audit_head();
     AuditLog "audit_logs/r1" samples::audit_log();
+    CachedAnswer "organizations/o1/llm_cache/r1" samples::cached_answer();
     ChatMessage "agents/a1/sessions/r1/messages/r1" samples::chat_message();
     DeletedUser "deleted_users/00ff" samples::deleted_user();
     Draft "executions/e1/drafts/n1#0~1" samples::draft();
@@ -82,6 +84,7 @@ round_trips! {
     Integration "integrations/i1" samples::integration();
     Invitation "organizations/o1/invitations/r1" samples::invitation();
     KnowledgeChunk "organizations/o1/knowledge/r1" samples::knowledge_chunk();
+    LlmRoute "organizations/o1/llm_routes/fast" samples::llm_route();
     LlmSwitch "platform/llm" samples::llm_switch();
     LogLine "executions/e1/logs/0000000001" samples::log_line();
     MemberCount "organizations/o1/quota/members" samples::member_count();

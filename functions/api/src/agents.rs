@@ -2,14 +2,14 @@ use serde_json::{Value, json};
 use shared::{
     audit::{Entry, Trail},
     ids::AgentId,
-    models::{Agent, AuditAction, DeployState, Principal, Timestamp},
+    models::{Agent, AgentStatus, AuditAction, DeployState, Principal, Timestamp},
     quota,
-    store::{self, Store, Versioned, commit_contended},
+    store::{self, Store, Versioned, Write, commit_contended},
 };
 
 use crate::{
     changes::changed_fields,
-    error::Error,
+    error::{Error, Refusal},
     idempotency::{Done, Once},
 };
 
@@ -75,6 +75,97 @@ pub(crate) async fn update(
     .await
 }
 
+/// A step of an agent's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transition {
+    /// It refuses work.
+    Pause,
+    /// It works again.
+    Resume,
+    /// It is taken out of service for good.
+    Archive,
+}
+
+impl Transition {
+    /// Only a deployed agent works or rests, and only one that rests can be archived.
+    fn begins_at(self) -> AgentStatus {
+        match self {
+            Self::Pause => AgentStatus::Active,
+            Self::Resume | Self::Archive => AgentStatus::Paused,
+        }
+    }
+
+    fn apply(self, agent: &mut Agent) {
+        match self {
+            Self::Pause => agent.status = AgentStatus::Paused,
+            Self::Resume => agent.status = AgentStatus::Active,
+            Self::Archive => {
+                agent.deploy_state = DeployState::Archived;
+                agent.runtime = None;
+            }
+        }
+    }
+
+    fn action(self) -> AuditAction {
+        match self {
+            Self::Pause => AuditAction::AgentPause,
+            Self::Resume => AuditAction::AgentResume,
+            Self::Archive => AuditAction::AgentArchive,
+        }
+    }
+
+    fn refusal(self) -> Refusal {
+        Refusal::Transition(match self {
+            Self::Pause => "only a deployed agent that is active can be paused",
+            Self::Resume => "only a deployed agent that is paused can be resumed",
+            Self::Archive => "only a deployed agent that is paused can be archived",
+        })
+    }
+}
+
+/// Takes the step if the agent is where it begins, and records it, in one commit. An agent that is
+/// archived gives its place among the deployed ones back, and its container goes.
+pub(crate) async fn transition(
+    store: &Store,
+    trail: &Trail,
+    principal: &Principal,
+    id: &AgentId,
+    transition: Transition,
+    now: Timestamp,
+) -> Result<Agent, Error> {
+    commit_contended(store, || async move {
+        let mut agent = find(store, principal, id).await?;
+        let is_deployed = agent.value.deploy_state == DeployState::Deployed;
+        if !is_deployed || agent.value.status != transition.begins_at() {
+            return Err(transition.refusal().into());
+        }
+        let mut writes = match transition {
+            Transition::Archive => retire(store, principal, id, now).await?,
+            Transition::Pause | Transition::Resume => Vec::new(),
+        };
+        transition.apply(&mut agent.value);
+        agent.value.updated_at = now;
+        let entry = entry(principal, transition.action(), &agent.value, json!({}));
+        writes.extend(trail.append(entry, now).await?);
+        writes.push(store::agents::replace(&agent)?);
+        Ok((writes, agent.value))
+    })
+    .await
+}
+
+/// What else goes with an agent that is archived.
+async fn retire(
+    store: &Store,
+    principal: &Principal,
+    id: &AgentId,
+    now: Timestamp,
+) -> Result<Vec<Write>, Error> {
+    let org_id = &principal.org_id;
+    let mut writes = quota::release_agent_slot(store, org_id).await?;
+    writes.extend(store.agent_service_removal(org_id, id, now).await?);
+    Ok(writes)
+}
+
 /// Deletes the agent with what it remembers and with its conversations. They go first, and once more
 /// after it: a turn that ends meanwhile may have added to them. A repeat of a deletion that was cut
 /// off removes what is left, although the agent is not there any more.
@@ -111,7 +202,8 @@ async fn delete_below(store: &Store, principal: &Principal, id: &AgentId) -> Res
     }
 }
 
-/// Deletes the agent, gives its place in the quota back and records it, in one commit.
+/// Deletes the agent, gives its place in the quota back, has its container removed and records it,
+/// in one commit.
 async fn delete_itself(
     store: &Store,
     trail: &Trail,
@@ -121,8 +213,10 @@ async fn delete_itself(
 ) -> Result<(), Error> {
     commit_contended(store, || async move {
         let agent = find(store, principal, id).await?;
-        let was_deployed = agent.value.deploy_state == DeployState::Deployed;
-        let mut writes = quota::release_agent(store, &principal.org_id, was_deployed, now).await?;
+        let was_deployed = agent.value.deploy_state.takes_place();
+        let org_id = &principal.org_id;
+        let mut writes = quota::release_agent(store, org_id, was_deployed, now).await?;
+        writes.extend(store.agent_service_removal(org_id, id, now).await?);
         writes.push(store::agents::delete(&agent));
         let entry = entry(principal, AuditAction::AgentDelete, &agent.value, json!({}));
         writes.extend(trail.append(entry, now).await?);

@@ -5,7 +5,7 @@ use shared::{
     crypto::MacConfig,
     http::cors_origins,
     invitation::AppUrl,
-    llm::providers::{ProvidersConfig, openai::DEFAULT_MODEL},
+    llm::{ProvidersConfig, default_model},
     quota::AdmissionConfig,
     storage::BucketConfig,
     vault::VaultConfig,
@@ -22,8 +22,7 @@ pub struct Config {
     pub mac: MacConfig,
     /// `CORS_ORIGINS`: origins whose pages may call, comma-separated; default none.
     pub cors_origins: Vec<HeaderValue>,
-    /// `LLM_DEFAULT_MODEL`: the model of agents made without one; default [`DEFAULT_MODEL`], and
-    /// to be set as it is for `execute-workflow`.
+    /// The model of agents made without one, to be set as it is for `execute-workflow`.
     pub default_model: String,
     /// Which models can be asked.
     pub providers: ProvidersConfig,
@@ -50,7 +49,7 @@ impl Config {
             mac: MacConfig::load(env)?,
             service,
             cors_origins: cors_origins(env)?,
-            default_model: env.parsed("LLM_DEFAULT_MODEL", DEFAULT_MODEL.to_owned())?,
+            default_model: default_model(env)?,
             providers: ProvidersConfig::new(env),
             admission: AdmissionConfig::load(env)?,
             vault: VaultConfig::load_optional(env)?,

@@ -22,6 +22,9 @@ use crate::{
 /// Messages that are deleted in one commit.
 const DELETE_BATCH: u32 = 400;
 
+/// Messages that may have come while the others were deleted.
+const LAST_BATCH: u32 = 50;
+
 /// Something that a person says to an agent.
 pub(crate) struct Message<'a> {
     pub(crate) agent_id: &'a AgentId,
@@ -119,8 +122,8 @@ pub(crate) async fn delete(
     (agent_id, id): (&AgentId, &RecordId),
     now: Timestamp,
 ) -> Result<(), Error> {
-    let session = find(store, principal, agent_id, id).await?.value;
     loop {
+        let session = find(store, principal, agent_id, id).await?.value;
         let removals = store.list_message_removals(&session, DELETE_BATCH).await?;
         if removals.is_empty() {
             break;
@@ -133,6 +136,12 @@ pub(crate) async fn delete(
         let (org_id, actor) = (&principal.org_id, principal.uid.as_str());
         let entry = Entry::new(org_id, actor, AuditAction::SessionDelete, context);
         let mut writes = trail.append(entry, now).await?;
+        // A turn may have ended since.
+        writes.extend(
+            store
+                .list_message_removals(&session.value, LAST_BATCH)
+                .await?,
+        );
         writes.push(store::sessions::delete(&session));
         Ok((writes, ()))
     })

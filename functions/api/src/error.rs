@@ -88,6 +88,9 @@ pub(crate) enum Refusal {
     /// Nothing proves who has sent it.
     #[error("{0}")]
     Unproven(&'static str),
+    /// From where it is, nothing leads there.
+    #[error("{0}")]
+    Transition(&'static str),
 }
 
 impl Refusal {

@@ -19,6 +19,7 @@ mod graph_check;
 mod idempotency;
 mod integrations;
 mod invitations;
+mod llm_routes;
 mod members;
 mod memories;
 mod organization;
@@ -44,9 +45,9 @@ use shared::{
     http::{Authenticator, ClientError, EdgeConfig, client, edge},
     identity::{Accounts, IdentityToolkit},
     invitation::Tokens,
-    llm::router::Timeouts,
+    llm::{SharedOrgKeys, router::Timeouts},
     models::{SystemPrincipal, Timestamp},
-    quota::{MeteredLlm, Routing},
+    quota::MeteredLlm,
     storage::{Bucket, BucketConfig},
     store::{Store, firestore::Firestore},
     vault::Vault,
@@ -63,6 +64,9 @@ pub(crate) const CALLER: SystemPrincipal = SystemPrincipal { function: "api" };
 
 /// Largest conversation with its images, in bytes: Anthropic takes 32 MB, Gemini 20.
 const MAX_PROMPT_BYTES: usize = 20_000_000;
+
+/// The longest that a route waits for an answer.
+const LONGEST_ANSWER: Duration = Duration::from_millis(Timeouts::MAX_MS);
 
 /// What admission and booking may take around a model's answer.
 const BOOKING_TIME: Duration = Duration::from_secs(30);
@@ -104,7 +108,8 @@ impl AppState {
             Ok::<_, StartError>(vault)
         });
         let vault = vault.transpose()?;
-        let llm = llm(&config, &store, &clock)?;
+        let keys = vault.clone().map(|vault| Arc::new(vault) as SharedOrgKeys);
+        let llm = llm(&config, keys, &store, &clock)?;
         let state = Self::with_ports(config, store, verifier, accounts, clock);
         let state = state.with_artifacts(artifacts).with_vault(vault);
         Ok(state.with_llm(llm))
@@ -121,6 +126,13 @@ impl AppState {
     #[must_use]
     pub fn with_llm(self, llm: Option<MeteredLlm>) -> Self {
         Self { llm, ..self }
+    }
+
+    /// What a process does last: books the model calls whose callers have gone.
+    pub async fn end(&self) {
+        if let Some(llm) = &self.llm {
+            llm.book_dropped_at_once().await;
+        }
     }
 
     /// The state with the place where runs keep what is too large for a document, if there is one.
@@ -185,21 +197,20 @@ pub enum StartError {
     Vault(#[from] shared::config::Error),
 }
 
-/// The models that can be asked, if there is a provider.
+/// The models that can be asked, if there is a provider, or may be one.
 fn llm(
     config: &Config,
+    keys: Option<SharedOrgKeys>,
     store: &Store,
     clock: &SharedClock,
 ) -> Result<Option<MeteredLlm>, StartError> {
-    let Some(providers) = config.providers.providers(client()?)? else {
+    let providers = config.providers.providers(client()?)?;
+    if providers.is_empty() && keys.is_none() {
         return Ok(None);
-    };
+    }
     let (store, clock) = (store.clone(), clock.clone());
-    let admissions = config.admission.admissions(store.clone(), clock.clone())?;
-    let llm = MeteredLlm::routed(Routing::new(providers), store, clock);
-    Ok(Some(
-        llm.with_admissions(admissions, config.admission.is_off),
-    ))
+    let llm = MeteredLlm::of(providers, keys, &config.admission, store, clock)?;
+    Ok(Some(llm))
 }
 
 impl FromRef<AppState> for Authenticator {
@@ -225,10 +236,9 @@ pub fn router(state: AppState) -> Router {
 
 /// Models take longer than anything else, and are shown images.
 fn model_edge(pages: &EdgeConfig) -> EdgeConfig {
-    let longest_answer = Duration::from_millis(Timeouts::default().total_ms);
     EdgeConfig {
         max_body_bytes: MAX_PROMPT_BYTES,
-        timeout: longest_answer + BOOKING_TIME,
+        timeout: LONGEST_ANSWER + BOOKING_TIME,
         ..pages.clone()
     }
 }

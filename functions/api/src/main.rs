@@ -9,6 +9,8 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::from_env(&env)?;
     telemetry::init(&env, &config.service);
     let port = config.service.port;
-    serve(router(AppState::new(config)?), port).await?;
+    let state = AppState::new(config)?;
+    serve(router(state.clone()), port).await?;
+    state.end().await;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The only part that knows HTTP: decode, call, map.
 
 mod account;
+mod agent_life;
 mod agents;
 mod analytics;
 mod answer;
@@ -68,13 +69,14 @@ pub const ROUTES: &[&[Route]] = &[
     MEMBERS,
     INVITATIONS,
     AGENTS,
+    agent_life::ROUTES,
     memories::ROUTES,
     WORKFLOWS,
     EXECUTIONS,
     APPROVALS,
     integrations::ROUTES,
     llm::ROUTES,
-    AUDIT,
+    audit::ROUTES,
 ];
 
 /// Every route that needs no sign-in: its address or what it carries is what proves that somebody
@@ -103,15 +105,6 @@ const ACCOUNT: &[Route] = &[
     }),
     own(Method::POST, "/invitations/accept", || {
         post(invitations::accept_invitation)
-    }),
-];
-
-const AUDIT: &[Route] = &[
-    route(Method::GET, "/audit", Action::ReadAudit, || {
-        get(audit::list_audit_records)
-    }),
-    route(Method::GET, "/audit/export", Action::ExportAudit, || {
-        get(audit::export_audit_records)
     }),
 ];
 

@@ -1,10 +1,12 @@
 use http::HeaderValue;
 use shared::{
-    auth::AuthConfig,
+    auth::{AuthConfig, ServiceAuthConfig},
     config::{Env, Error, ServiceConfig},
     crypto::MacConfig,
     http::cors_origins,
 };
+
+use crate::orchestrator::CloudRunConfig;
 
 /// Variables of `deploy-agent`.
 #[derive(Clone, Debug)]
@@ -17,6 +19,10 @@ pub struct Config {
     pub mac: MacConfig,
     /// `CORS_ORIGINS`: origins whose pages may call, comma-separated; default none.
     pub cors_origins: Vec<HeaderValue>,
+    /// The services that agents run in, if there is an image for them.
+    pub containers: Option<CloudRunConfig>,
+    /// Whose events and ticks are accepted; anyone's without it.
+    pub callers: Option<ServiceAuthConfig>,
 }
 
 impl Config {
@@ -29,6 +35,8 @@ impl Config {
         Ok(Self {
             auth: AuthConfig::load(env, &service)?,
             mac: MacConfig::load(env)?,
+            containers: CloudRunConfig::load_optional(env, &service.project_id)?,
+            callers: ServiceAuthConfig::load(env)?,
             service,
             cors_origins: cors_origins(env)?,
         })
@@ -47,5 +55,12 @@ mod tests {
     fn an_emulator_on_cloud_run_ends_the_start() {
         let required = [("GOOGLE_CLOUD_PROJECT", "demo"), ("KMS_MAC_KEY", KEY)];
         testing::assert_emulators_end_the_start(&required, Config::from_env);
+    }
+
+    #[test]
+    fn on_cloud_run_callers_must_be_named() {
+        let required = [("GOOGLE_CLOUD_PROJECT", "demo"), ("KMS_MAC_KEY", KEY)];
+        let load = |env: &Env| Config::from_env(env).map(|config| config.callers);
+        testing::assert_callers_must_be_named(&required, load);
     }
 }

@@ -7,15 +7,20 @@ use axum::{
 use http::{HeaderMap, StatusCode, header::ALLOW};
 use serde_json::{Value, json};
 use shared::{
-    events::callable,
-    http::{Allowed, ApiError, CallableError, Code, FieldProblem, can},
+    events::{CloudEvent, Document, DocumentEvent, callable},
+    http::{
+        Allowed, ApiError, CallableError, Code, FieldProblem, RawBody, ServiceCaller, can, give_up,
+    },
+    ids::{AgentId, OrgId},
     models::Agent,
+    store,
 };
 
 use crate::{
-    AppState,
+    AppState, CALLER,
     deploy::{self, deploy},
     request::{DeployRequest, Problem},
+    sweep, watch,
 };
 
 /// Handles a call of `deployAgent`. A repeat with the same configuration changes nothing.
@@ -27,9 +32,68 @@ pub(crate) async fn deploy_agent(
 ) -> Result<Json<Value>, Refusal> {
     let principal = caller?.0;
     let request = decode(&headers, &body?)?;
-    let now = state.clock.now().into();
-    let agent = deploy(&state.store, &state.trail, &principal, &request, now).await?;
+    let agent = deploy(&state, &principal, &request, state.now()).await?;
     Ok(Json(callable::result(describe(&agent))))
+}
+
+/// Handles a write on `agents/{id}`. The agent is read anew, so a repeat and an event that comes
+/// late find nothing left to do.
+///
+/// Eventarc never sends a malformed envelope, so that is refused. Data that can never be
+/// understood is acknowledged and recorded: refused, it would come back until Eventarc gives up.
+pub(crate) async fn handle_document_written(
+    _: ServiceCaller,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<StatusCode, ApiError> {
+    let event = CloudEvent::parse(&headers, body)?;
+    let failure = match parse(&event) {
+        Ok(None) => return Ok(StatusCode::NO_CONTENT),
+        Ok(Some((org_id, id))) => match watch::follow(&state, &org_id, &id).await {
+            Ok(()) => return Ok(StatusCode::NO_CONTENT),
+            Err(error) if error.is_passing() => return Err(ApiError::unavailable(&error)),
+            Err(error) => error.to_string(),
+        },
+        Err(failure) => failure,
+    };
+    give_up(&state.store, &CALLER, &event, failure, state.now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Handles the minute's tick of the sweeper, and survives a repeat.
+pub(crate) async fn handle_sweep(
+    _: ServiceCaller,
+    State(state): State<AppState>,
+) -> Result<Json<Value>, ApiError> {
+    let advanced = sweep::go_on(&state).await?;
+    Ok(Json(json!({ "advanced": advanced })))
+}
+
+/// The agent that a write concerns, if it concerns where the agent runs.
+fn parse(event: &CloudEvent) -> Result<Option<(OrgId, AgentId)>, String> {
+    let event = DocumentEvent::parse(event).map_err(|error| error.to_string())?;
+    let Some(("agents", id)) = event.path.split_once('/') else {
+        return Err("the document is no agent".to_owned());
+    };
+    let new = event.value.map(decode_agent).transpose()?;
+    // What was there before may be of an older form, or spoilt.
+    let old = event.old_value.and_then(|old| decode_agent(old).ok());
+    if !watch::concerns(old.as_ref(), new.as_ref()) {
+        return Ok(None);
+    }
+    let Some(agent) = new.or(old) else {
+        return Ok(None);
+    };
+    match agent.id.as_str() == id {
+        true => Ok(Some((agent.org_id, agent.id))),
+        false => Err("the document is no agent".to_owned()),
+    }
+}
+
+fn decode_agent(document: Document) -> Result<Agent, String> {
+    let document = store::document_from_wire(document).ok_or("the document has no name")?;
+    store::decode(&document).map_err(|error| error.to_string())
 }
 
 /// Answers every method but POST.
@@ -102,7 +166,10 @@ impl From<deploy::Error> for Refusal {
     fn from(error: deploy::Error) -> Self {
         let error = match error {
             deploy::Error::UnknownAgent => ApiError::not_found("agent"),
-            deploy::Error::Archived | deploy::Error::MemoryDepth => {
+            deploy::Error::Archived
+            | deploy::Error::MemoryDepth
+            | deploy::Error::NoContainers
+            | deploy::Error::Failed(_) => {
                 ApiError::new(Code::FailedPrecondition, error.to_string())
             }
             deploy::Error::Quota(error) => error.into(),

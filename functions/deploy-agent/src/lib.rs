@@ -3,10 +3,14 @@
 mod config;
 mod deploy;
 mod handler;
-mod orchestrator;
+pub mod orchestrator;
+mod outcome;
+mod provision;
 mod request;
+mod sweep;
+mod watch;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::FromRef, response::IntoResponse, routing::post};
 use http::HeaderValue;
@@ -14,11 +18,23 @@ use shared::{
     audit::Trail,
     auth::TokenVerifier,
     clock::{SharedClock, SystemClock},
-    http::{Authenticator, CallableError, ClientError, EdgeConfig, client, edge},
+    http::{Authenticator, CallableError, ClientError, EdgeConfig, ServiceCallers, client, edge},
+    models::{SystemPrincipal, Timestamp},
+    retry::Policy,
     store::{Store, firestore::Firestore},
 };
 
 pub use crate::config::Config;
+use crate::orchestrator::{CloudRun, Orchestrator};
+
+/// Acts for itself when it sweeps and follows changes.
+const CALLER: SystemPrincipal = SystemPrincipal {
+    function: "deploy-agent",
+};
+
+/// How long a call waits for a container: clients of callables give up after 70 s
+/// (<https://firebase.google.com/docs/reference/js/functions.httpscallableoptions>).
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// What the function works with.
 #[derive(Clone)]
@@ -28,6 +44,9 @@ pub struct AppState {
     clock: SharedClock,
     authenticator: Authenticator,
     cors_origins: Vec<HeaderValue>,
+    containers: Option<Arc<dyn Orchestrator>>,
+    callers: ServiceCallers,
+    patience: Policy,
 }
 
 impl AppState {
@@ -40,13 +59,14 @@ impl AppState {
         let clock = SystemClock::shared();
         let verifier = config.auth.verifier(clock.clone(), client()?);
         let trail = Trail::new(store.clone(), config.mac.key());
-        Ok(Self::with_ports(
-            store,
-            trail,
-            verifier,
-            clock,
-            config.cors_origins,
-        ))
+        let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
+        let state = Self::with_ports(store, trail, verifier, clock, config.cors_origins);
+        let state = state.with_callers(callers);
+        let Some(containers) = config.containers else {
+            return Ok(state);
+        };
+        let containers = CloudRun::new(containers, client()?);
+        Ok(state.with_containers(Arc::new(containers), patience()))
     }
 
     /// The state on the caller's ports.
@@ -66,7 +86,42 @@ impl AppState {
             clock,
             authenticator,
             cors_origins,
+            containers: None,
+            callers: ServiceCallers::unchecked(),
+            patience: patience(),
         }
+    }
+
+    /// The state with a place for agents that want a container; `patience` says how often and how
+    /// long a request looks whether it is ready.
+    #[must_use]
+    pub fn with_containers(self, containers: Arc<dyn Orchestrator>, patience: Policy) -> Self {
+        Self {
+            containers: Some(containers),
+            patience,
+            ..self
+        }
+    }
+
+    /// The state with those that may deliver events and ticks.
+    #[must_use]
+    pub fn with_callers(self, callers: ServiceCallers) -> Self {
+        Self { callers, ..self }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now().into()
+    }
+}
+
+fn patience() -> Policy {
+    let (first, longest) = (Duration::from_millis(500), Duration::from_secs(4));
+    Policy::new(60, first, longest, PATIENCE).unwrap_or(Policy::REMOTE_CALL)
+}
+
+impl FromRef<AppState> for ServiceCallers {
+    fn from_ref(state: &AppState) -> Self {
+        state.callers.clone()
     }
 }
 
@@ -76,8 +131,9 @@ impl FromRef<AppState> for Authenticator {
     }
 }
 
-/// The function's routes: its own address, and the path that the Firebase SDK calls behind a
-/// custom domain or on an emulator.
+/// The function's routes. The callable is at the function's own address, and at the path that the
+/// Firebase SDK calls behind a custom domain or on an emulator; events and the sweeper's tick have
+/// routes of their own.
 pub fn router(state: AppState) -> Router {
     let config = EdgeConfig {
         cors_origins: state.cors_origins.clone(),
@@ -89,6 +145,8 @@ pub fn router(state: AppState) -> Router {
         .route("/", method.clone())
         .route("/deployAgent", method.clone())
         .route("/{project}/{region}/deployAgent", method)
+        .route("/events", post(handler::handle_document_written))
+        .route("/sweep", post(handler::handle_sweep))
         .with_state(state);
     edge(routes, &config)
 }

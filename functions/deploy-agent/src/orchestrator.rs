@@ -1,17 +1,86 @@
-//! Registers agents in the orchestration layer: executions load a registered agent by its id, so
-//! all there is to do is to write down which configuration was deployed.
+//! Where agents run: in the orchestration layer, or each in a Cloud Run service of its own.
 
+mod cloud_run;
+mod config;
+mod service;
+
+use async_trait::async_trait;
 use serde_json::json;
 use shared::{
-    ids::fingerprint,
+    ids::{AgentId, OrgId, fingerprint},
     models::{Agent, AgentRuntime, Timestamp},
+    retry::Transient,
 };
 
-/// Where the agent runs once this is committed.
-pub(crate) fn register(agent: &Agent, now: Timestamp) -> AgentRuntime {
-    AgentRuntime::Registered {
-        revision: revision(agent),
-        registered_at: now,
+pub use self::{cloud_run::CloudRun, config::CloudRunConfig};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why an agent's place is not as it has to be.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Cloud Run cannot be reached or is overloaded; it may have done what was asked.
+    #[error("the place where agents run is unavailable")]
+    Unavailable(#[source] BoxError),
+    /// Cloud Run refuses for good.
+    #[error("the place where agents run refused: {0}")]
+    Refused(String),
+    /// A service of that name is there, and is not the agent's.
+    #[error("a service that is not the agent's has its name")]
+    Foreign,
+}
+
+impl Transient for Error {
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// How far an agent's place is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The agent can run there.
+    Ready(AgentRuntime),
+    /// It is being made.
+    Pending,
+    /// It cannot become ready; the reason is safe to show.
+    Failed(String),
+}
+
+/// Something that gives agents a place to run. Every call can be repeated, by anybody.
+#[async_trait]
+pub trait Orchestrator: Send + Sync {
+    /// The place of an agent for which nothing has to be made: to write it down is enough.
+    fn register(&self, agent: &Agent, now: Timestamp) -> Option<AgentRuntime>;
+
+    /// Goes on making the agent's place as its configuration wants it, and tells how far it is.
+    async fn ensure(&self, agent: &Agent, now: Timestamp) -> Result<Progress, Error>;
+
+    /// Goes on removing the place of an agent, and tells whether it is gone.
+    async fn remove(&self, org_id: &OrgId, id: &AgentId) -> Result<bool, Error>;
+}
+
+/// The orchestration layer: executions load a registered agent by its id, so all there is to do is
+/// to write down which configuration was deployed.
+#[derive(Clone, Copy, Debug)]
+pub struct Registered;
+
+#[async_trait]
+impl Orchestrator for Registered {
+    fn register(&self, agent: &Agent, now: Timestamp) -> Option<AgentRuntime> {
+        Some(AgentRuntime::Registered {
+            revision: revision(agent),
+            registered_at: now,
+        })
+    }
+
+    async fn ensure(&self, agent: &Agent, now: Timestamp) -> Result<Progress, Error> {
+        let runtime = self.register(agent, now);
+        Ok(runtime.map_or(Progress::Pending, Progress::Ready))
+    }
+
+    async fn remove(&self, _org_id: &OrgId, _id: &AgentId) -> Result<bool, Error> {
+        Ok(true)
     }
 }
 

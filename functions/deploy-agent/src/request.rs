@@ -45,7 +45,6 @@ pub(crate) struct DeployConfig {
     personality: Option<Personality>,
     #[garde(dive)]
     voice_config: Option<VoiceConfig>,
-    #[garde(custom(is_available))]
     runtime: Option<Runtime>,
 }
 
@@ -79,6 +78,11 @@ impl DeployRequest {
             report.iter().map(problem).collect::<Vec<_>>()
         })?;
         Ok(request)
+    }
+
+    /// Where the agent shall run, if that is asked for.
+    pub(crate) fn runtime(&self) -> Option<Runtime> {
+        self.config.as_ref()?.runtime
     }
 }
 
@@ -131,16 +135,6 @@ fn to_camel_case(path: &str) -> String {
         let (initial, rest) = word.split_at(word.len().min(1));
         name + &initial.to_ascii_uppercase() + rest
     })
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes references")]
-fn is_available(runtime: &Option<Runtime>, _context: &()) -> garde::Result {
-    match runtime {
-        Some(Runtime::Container) => Err(garde::Error::new(
-            "`container` is not available in this version",
-        )),
-        Some(Runtime::Registered) | None => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -215,7 +209,6 @@ mod tests {
                 "config.voiceConfig.speed",
             ),
             (with(json!({ "runtime": "vm" })), "config.runtime"),
-            (with(json!({ "runtime": "container" })), "config.runtime"),
         ];
         for (data, field) in table {
             assert_eq!(wrong_field(data), field);

@@ -5,7 +5,7 @@ use shared::{
     egress::EgressConfig,
     email::SendGridConfig,
     invitation::AppUrl,
-    llm::OpenAiConfig,
+    llm::{ProvidersConfig, default_model},
     queue::QueueConfig,
     quota::AdmissionConfig,
     storage::BucketConfig,
@@ -25,8 +25,8 @@ pub struct Config {
     pub mac: MacConfig,
     /// Where links in e-mails lead.
     pub app_url: AppUrl,
-    /// The model provider.
-    pub openai: OpenAiConfig,
+    /// Which models can be asked.
+    pub providers: ProvidersConfig,
     /// How calls of the model are admitted.
     pub admission: AdmissionConfig,
     /// Where the sweeper hands in e-mails that are still to be sent.
@@ -53,14 +53,13 @@ impl Config {
     /// Returns the first variable that is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, Error> {
         let service = ServiceConfig::load(env)?;
-        let openai = OpenAiConfig::load(env)?;
         Ok(Self {
             auth: AuthConfig::load(env, &service)?,
             service,
             mac: MacConfig::load(env)?,
             app_url: AppUrl::load(env)?,
-            settings: Settings::load(env, openai.default_model.clone())?,
-            openai,
+            settings: Settings::load(env, default_model(env)?)?,
+            providers: ProvidersConfig::new(env),
             admission: AdmissionConfig::load(env)?,
             sendgrid: SendGridConfig::load(env)?,
             queue: QueueConfig::load(env)?,
@@ -88,7 +87,6 @@ mod tests {
             "projects/p/locations/l/keyRings/r/cryptoKeys/k",
         ),
         ("APP_URL", "https://app.example.com"),
-        ("OPENAI_API_KEY", "key"),
         ("SENDGRID_API_KEY", "key"),
         ("EMAIL_FROM", "noreply@example.com"),
         ("TASKS_QUEUE", "projects/p/locations/l/queues/q"),

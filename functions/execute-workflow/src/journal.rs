@@ -27,6 +27,7 @@ use crate::{
     AppState,
     fault_points::{Flaw, KillPoint, is_broken, reach},
     isolation::Seat,
+    redaction::redact,
 };
 
 /// Claims in a row that came to nothing: after these the run is taken to kill its workers.
@@ -244,7 +245,7 @@ impl Journal {
         self.execution.value.has_adopted = true;
     }
 
-    /// Appends a line to the log.
+    /// Appends a line to the log, with what looks like a secret covered.
     pub(crate) fn log(
         &mut self,
         node_id: Option<&str>,
@@ -252,7 +253,7 @@ impl Journal {
         kind: LogKind,
         message: impl Into<String>,
     ) {
-        let message = message.into();
+        let message = redact(&message.into());
         self.pending_bytes += message.len();
         self.execution.value.log_seq += 1;
         self.lines.push(LogLine {

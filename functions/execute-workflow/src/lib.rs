@@ -29,12 +29,11 @@ use shared::{
     http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
     identity::{Accounts, IdentityToolkit},
     invitation::{Links, Tokens},
-    llm::{OpenAi, Retrying, SharedProvider},
+    llm::SharedOrgKeys,
     models::SystemPrincipal,
     outbox::Dispatcher,
     queue::{CloudTasks, SharedQueue},
-    quota::{MeteredLlm, SharedAdmissions},
-    retry::Policy,
+    quota::MeteredLlm,
     shutdown::Shutdown,
     storage::Bucket,
     store::{self, DatabaseClock, Store, firestore::Firestore},
@@ -87,9 +86,16 @@ impl AppState {
         let accounts = IdentityToolkit::new(client()?, &config.auth.project_id, emulator_host);
         let vault = vault(config.vault, &store, &clock)?;
         let queue = CloudTasks::new(config.queue, client()?, clock.clone());
-        let provider = Arc::new(OpenAi::new(config.openai, client()?));
+        let providers = config.providers.providers(client()?)?;
+        let keys = vault.clone().map(|vault| Arc::new(vault) as SharedOrgKeys);
         let ports = Ports {
-            provider: Arc::new(Retrying::new(provider, Policy::REMOTE_CALL)),
+            llm: MeteredLlm::of(
+                providers,
+                keys,
+                &config.admission,
+                store.clone(),
+                clock.clone(),
+            )?,
             mailer: Arc::new(SendGrid::new(config.sendgrid, client()?)),
             links: Links::new(Tokens::new(key.clone()), config.app_url),
             trail: Trail::new(store.clone(), key),
@@ -100,21 +106,16 @@ impl AppState {
             artifacts: config.artifacts.map(|artifacts| artifacts.bucket()),
         };
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
-        let admissions = config.admission.admissions(store.clone(), clock.clone())?;
         Ok(
             Self::with_ports(store, ports, config.settings, clock, callers, shutdown)
-                .with_admissions(admissions, config.admission.is_off)
                 .with_database_clock(database)
                 .with_vault(vault),
         )
     }
 
-    /// The state with other admissions than the quota documents; `is_off` refuses every call of a
-    /// model.
-    #[must_use]
-    pub fn with_admissions(self, admissions: SharedAdmissions, is_off: bool) -> Self {
-        let llm = self.llm.with_admissions(admissions, is_off);
-        Self { llm, ..self }
+    /// What a process does last: books the model calls that were dropped.
+    pub async fn end(&self) {
+        self.llm.book_dropped_at_once().await;
     }
 
     /// The state with what ends the credentials of users whose accounts are deleted.
@@ -151,7 +152,6 @@ impl AppState {
         callers: ServiceCallers,
         shutdown: Shutdown,
     ) -> Self {
-        let llm = MeteredLlm::new(ports.provider, store.clone(), clock.clone());
         let dispatcher = Dispatcher::new(store.clone(), ports.mailer, ports.links, clock.clone());
         let erasure = Erasure::new(store.clone(), ports.trail, ports.accounts);
         let egress = Arc::new(ports.egress);
@@ -159,7 +159,7 @@ impl AppState {
             store,
             clock,
             database_clock: None,
-            llm,
+            llm: ports.llm,
             egress,
             actions: ports.actions,
             queue: ports.queue,
@@ -197,7 +197,7 @@ pub enum StartError {
 /// The outside systems that nodes and the sweeper reach.
 pub struct Ports {
     /// Answers `llm` and `agent` nodes.
-    pub provider: SharedProvider,
+    pub llm: MeteredLlm,
     /// Sends the outbox's e-mails.
     pub mailer: Arc<dyn Mailer>,
     /// Makes the links in them.

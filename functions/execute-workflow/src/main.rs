@@ -11,6 +11,7 @@ async fn main() -> anyhow::Result<()> {
     let port = config.service.port;
     let shutdown = Shutdown::new();
     let state = AppState::new(config, shutdown.clone())?;
-    serve_until(router(state), port, shutdown).await?;
+    serve_until(router(state.clone()), port, shutdown).await?;
+    state.end().await;
     Ok(())
 }

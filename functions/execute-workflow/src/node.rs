@@ -4,6 +4,7 @@ mod action;
 mod agent;
 mod approval;
 mod condition;
+mod draft;
 mod http;
 mod llm;
 mod loop_;
@@ -28,7 +29,7 @@ use shared::{
 };
 
 pub(crate) use self::{
-    agent::{Move, Next, Turn},
+    agent::{Move, Next, Repeat, Turn},
     output::{by_id, join},
 };
 use crate::{AppState, allowance::Allowance};
@@ -294,7 +295,10 @@ impl Transient for Failure {
 
 impl From<&ExecutionError> for Failure {
     fn from(error: &ExecutionError) -> Self {
-        Self::permanent(error.code.clone(), error.message.clone())
+        Self {
+            may_have_happened: error.code == "unknown",
+            ..Self::permanent(error.code.clone(), error.message.clone())
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use shared::{
     graph::{Graph, Node},
     ids::{ExecutionId, OrgId},
     inputs::Bindings,
-    models::{Execution, ExecutionError, Mock, Timestamp},
+    models::{Execution, ExecutionError, Mock, Step, Timestamp},
     retry::{Policy, retry},
 };
 
@@ -324,7 +324,7 @@ impl<'a> Run<'a> {
             }
         };
         let iteration = finished.iteration;
-        if iteration != self.plan.iteration(place.frame) {
+        if Step::is_move_name(&iteration) {
             self.record_move(place, &iteration, result, duration_ms);
         } else if let Err(error) = self.settle(place, &iteration, result, duration_ms) {
             self.failure.get_or_insert(error);

@@ -39,6 +39,10 @@ const ADMINS: &[Role] = &[Role::Admin];
 actions! {
     /// Ask models as with OpenAI's API.
     AskModels: EDITORS;
+    /// See the organization's routes to models.
+    ReadLlmRoutes: MEMBERS;
+    /// Make, change or remove a route to models.
+    EditLlmRoutes: ADMINS;
     /// See agents.
     ReadAgents: MEMBERS;
     /// Make an agent.
@@ -118,6 +122,8 @@ mod tests {
     /// Action, then admin, user, viewer: written down again, so that no slip of the table passes.
     const MATRIX: &[(Action, [bool; 3])] = &[
         (Action::AskModels, [true, true, false]),
+        (Action::ReadLlmRoutes, [true, true, true]),
+        (Action::EditLlmRoutes, [true, false, false]),
         (Action::ReadAgents, [true, true, true]),
         (Action::CreateAgent, [true, true, false]),
         (Action::UpdateAgent, [true, true, false]),

@@ -53,7 +53,7 @@ pub struct TwilioAccount {
 
 impl Credentials {
     /// The key, if they are one.
-    pub(super) fn key(&self) -> Result<&SecretString, Error> {
+    pub(crate) fn key(&self) -> Result<&SecretString, Error> {
         match self {
             Self::Key(key) => Ok(key),
             _ => Err(Error::Unauthorized),

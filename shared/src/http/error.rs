@@ -285,6 +285,10 @@ impl From<quota::Error> for ApiError {
             quota::Error::UnknownModel(_) => {
                 Self::invalid_field("model", "is no model with a price")
             }
+            quota::Error::OwnKey { provider, .. } if !error.is_transient() => {
+                let message = format!("{error}: connect `{provider}` again");
+                Self::new(Code::FailedPrecondition, message)
+            }
             quota::Error::Llm(error) => Self::from_llm(error),
             _ if error.is_transient() => Self::unavailable(&error),
             _ => Self::internal(&error),

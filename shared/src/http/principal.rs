@@ -201,6 +201,8 @@ pub mod can {
 
     permissions!(
         AskModels,
+        ReadLlmRoutes,
+        EditLlmRoutes,
         ReadAgents,
         CreateAgent,
         UpdateAgent,

@@ -10,10 +10,11 @@ use tokio::{
 use crate::shutdown::Shutdown;
 
 /// Cloud Run kills an instance 10 s after SIGTERM
-/// (<https://cloud.google.com/run/docs/container-contract#instance-shutdown>).
-const DRAIN_TIME: Duration = Duration::from_secs(9);
+/// (<https://cloud.google.com/run/docs/container-contract#instance-shutdown>); what a function does
+/// last has the rest.
+const DRAIN_TIME: Duration = Duration::from_secs(8);
 
-/// Serves until SIGTERM or SIGINT, then lets requests finish for at most 9 s.
+/// Serves until SIGTERM or SIGINT, then lets requests finish for at most 8 s.
 ///
 /// # Errors
 /// Returns an error when the port cannot be bound or signals cannot be awaited.
@@ -22,7 +23,7 @@ pub async fn serve(router: Router, port: u16) -> io::Result<()> {
 }
 
 /// Serves until SIGTERM, SIGINT or the start of `shutdown`, which each of them is; then lets
-/// requests finish for at most 9 s.
+/// requests finish for at most 8 s.
 ///
 /// # Errors
 /// Returns an error when the port cannot be bound or signals cannot be awaited.

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::Usage;
 use crate::retry::Transient;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -45,7 +46,8 @@ pub enum Error {
     /// No answer in time; the model may have worked all the same.
     #[error("the model provider did not answer in time")]
     Timeout(#[source] BoxError),
-    /// The connection broke after the request was sent; the model may have worked all the same.
+    /// It broke off after the request was sent; the model may have worked all the same. What it has
+    /// told of its use by then is in [`Error::used`].
     #[error("the connection to the model provider broke")]
     Interrupted(#[source] BoxError),
     /// The answer does not have the shape that the provider documents.
@@ -53,7 +55,44 @@ pub enum Error {
     Malformed(#[source] BoxError),
 }
 
+/// A failure after work that the provider bills.
+#[derive(Debug, thiserror::Error)]
+#[error("the provider failed after it had worked")]
+struct AfterWork {
+    usage: Usage,
+    source: Error,
+}
+
 impl Error {
+    /// The failure of a provider that has told what it bills all the same, if it has.
+    pub(super) fn having_used(self, told: Option<Usage>) -> Self {
+        match told {
+            Some(usage) => Self::Interrupted(Box::new(AfterWork {
+                usage,
+                source: self,
+            })),
+            None => self,
+        }
+    }
+
+    /// What the call has used, if the provider has told before it failed.
+    #[must_use]
+    pub fn used(&self) -> Option<Usage> {
+        self.after_work().map(|failure| failure.usage)
+    }
+
+    /// The failure itself, whatever was used before it.
+    pub(super) fn cause(&self) -> &Self {
+        self.after_work().map_or(self, |failure| &failure.source)
+    }
+
+    fn after_work(&self) -> Option<&AfterWork> {
+        match self {
+            Self::Interrupted(source) => source.downcast_ref(),
+            _ => None,
+        }
+    }
+
     /// Whether the model certainly did no work, so that nothing can be billed.
     #[must_use]
     pub fn is_unused(&self) -> bool {
@@ -66,7 +105,7 @@ impl Error {
 
 impl Transient for Error {
     fn is_transient(&self) -> bool {
-        match self {
+        match self.cause() {
             Self::RateLimited { .. }
             | Self::Unavailable { .. }
             | Self::Timeout(_)
@@ -81,7 +120,7 @@ impl Transient for Error {
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        match self {
+        match self.cause() {
             Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => {
                 *retry_after
             }

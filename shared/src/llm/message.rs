@@ -42,7 +42,25 @@ pub enum Part {
 
 /// An image that a model looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Image {
+pub struct Image {
+    /// The image.
+    pub source: ImageSource,
+    /// How closely, for providers that can be told; as they see fit when absent.
+    pub detail: Option<ImageDetail>,
+}
+
+/// How closely a model looks at an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageDetail {
+    /// At few tokens.
+    Low,
+    /// At many.
+    High,
+}
+
+/// Where an image is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageSource {
     /// Where the provider finds it.
     Url(String),
     /// The image itself.
@@ -65,6 +83,13 @@ pub struct ToolCall {
     pub arguments: String,
     /// What the provider wants back with the call, unread: Gemini's reasoning that led to it.
     pub signature: Option<String>,
+}
+
+impl From<ImageSource> for Image {
+    fn from(source: ImageSource) -> Self {
+        let detail = None;
+        Self { source, detail }
+    }
 }
 
 impl Message {

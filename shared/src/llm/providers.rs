@@ -4,13 +4,10 @@ pub mod anthropic;
 mod calls;
 pub mod gemini;
 mod http;
-mod name;
 pub mod openai;
-mod retrying;
 mod set;
 mod sse;
 pub mod vertex;
 
-pub use name::ProviderName;
-pub use retrying::Retrying;
+pub use crate::models::ProviderName;
 pub use set::{Providers, ProvidersConfig};

@@ -56,6 +56,8 @@ pub struct Tool {
     pub description: String,
     /// JSON Schema of its arguments, an object.
     pub parameters: Value,
+    /// Whether the provider holds the model to the schema exactly, where it can.
+    pub strict: bool,
 }
 
 /// Whether the model has to call tools.

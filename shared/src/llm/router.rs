@@ -9,7 +9,7 @@ mod route;
 mod timeouts;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -17,12 +17,10 @@ use std::{
 use tokio::time::Instant;
 
 use self::breaker::{Breaker, Entry};
-pub use self::{
-    failure::FailureClass,
-    route::{Candidate, InvalidRoute, Route, Step, Weighted},
-    timeouts::Timeouts,
-};
+pub use self::route::InvalidRoute;
 use super::Error;
+pub use crate::models::{Candidate, FailureClass, Route, RouteStep, Timeouts, Weighted};
+use crate::{ids::OrgId, models::ProviderName};
 
 /// What is known of candidates that have failed lately. Every process learns it anew: it spares
 /// waiting, and nothing depends on it.
@@ -36,6 +34,11 @@ pub struct Attempts {
     router: Router,
     route: Route,
     order: std::vec::IntoIter<Candidate>,
+    /// Providers that are asked with keys of others.
+    foreign: BTreeSet<ProviderName>,
+    /// The first that was passed over.
+    passed_over: Option<Candidate>,
+    has_asked: bool,
     /// When the first of those that were passed over may be asked again.
     closed_until: Option<Instant>,
 }
@@ -45,7 +48,8 @@ pub struct Attempts {
 pub struct Attempt {
     router: Router,
     candidate: Candidate,
-    entry: Entry,
+    /// None when no breaker is concerned.
+    entry: Option<Entry>,
     is_judged: bool,
 }
 
@@ -57,7 +61,10 @@ impl Router {
         Attempts {
             router: self.clone(),
             order: order::of(route, key).into_iter(),
+            foreign: BTreeSet::new(),
             route: route.clone(),
+            passed_over: None,
+            has_asked: false,
             closed_until: None,
         }
     }
@@ -68,28 +75,54 @@ impl Router {
 }
 
 impl Attempts {
+    /// The same, where these providers are asked with keys that are not ours: what has become of
+    /// others' calls says nothing of theirs, and theirs nothing of others'.
+    #[must_use]
+    pub fn with_foreign_keys(self, foreign: BTreeSet<ProviderName>) -> Self {
+        Self { foreign, ..self }
+    }
+
     /// The next candidate that may be asked now.
     pub fn next_turn(&mut self) -> Option<Attempt> {
-        for candidate in self.order.by_ref() {
+        while let Some(candidate) = self.order.next() {
+            if self.foreign.contains(&candidate.provider) {
+                return Some(self.turn_of(candidate, None));
+            }
             let mut breakers = self.router.breakers();
             let breaker = breakers.entry(candidate.clone()).or_default();
             match breaker.enter(Instant::now()) {
                 Ok(entry) => {
                     drop(breakers);
-                    return Some(Attempt {
-                        router: self.router.clone(),
-                        candidate,
-                        entry,
-                        is_judged: false,
-                    });
+                    return Some(self.turn_of(candidate, Some(entry)));
                 }
                 Err(until) => {
                     let first = self.closed_until.map_or(until, |first| first.min(until));
                     self.closed_until = Some(first);
+                    self.passed_over.get_or_insert(candidate);
                 }
             }
         }
         None
+    }
+
+    /// The first candidate that was passed over, when all were: a breaker spares waiting where
+    /// somebody else can be asked, and must not fail calls that only had to wait.
+    pub fn last_resort(&mut self) -> Option<Attempt> {
+        let candidate = self.passed_over.take().filter(|_| !self.has_asked)?;
+        let mut breakers = self.router.breakers();
+        let entry = breakers.entry(candidate.clone()).or_default().insist();
+        drop(breakers);
+        Some(self.turn_of(candidate, Some(entry)))
+    }
+
+    fn turn_of(&mut self, candidate: Candidate, entry: Option<Entry>) -> Attempt {
+        self.has_asked = true;
+        Attempt {
+            router: self.router.clone(),
+            candidate,
+            entry,
+            is_judged: false,
+        }
     }
 
     /// Whether another candidate is to be asked after this failure.
@@ -123,22 +156,32 @@ impl Attempt {
     }
 
     /// The candidate has failed. Only what is about the candidate counts against it, not what is
-    /// about the request, as an answer that cannot be read may be.
-    pub fn fail(mut self, error: &Error) {
+    /// about the request, as an answer that cannot be read may be; a call that took too long counts
+    /// once another organization's has as well.
+    pub fn fail(mut self, error: &Error, org_id: &OrgId) {
         let class = FailureClass::of(error);
         let pause = crate::retry::Transient::retry_after(error);
-        let is_its_fault = class.is_about_the_candidate() && !matches!(error, Error::Malformed(_));
+        let late = (class == FailureClass::Timeout).then_some(org_id);
+        let is_its_fault =
+            class.is_about_the_candidate() && !matches!(error.cause(), Error::Malformed(_));
         match is_its_fault {
-            true => self.judge(|breaker, entry| breaker.fail(entry, pause, Instant::now())),
+            true => self.judge(|breaker, entry| breaker.fail(entry, late, pause, Instant::now())),
             false => self.judge(Breaker::succeed),
         }
     }
 
     fn judge(&mut self, verdict: impl FnOnce(&mut Breaker, Entry)) {
         self.is_judged = true;
+        let Some(entry) = self.entry else {
+            return;
+        };
         let mut breakers = self.router.breakers();
         let breaker = breakers.entry(self.candidate.clone()).or_default();
-        verdict(breaker, self.entry);
+        verdict(breaker, entry);
+        // Models are names that organizations choose: only what has failed is kept in mind.
+        if breaker.is_untroubled() {
+            breakers.remove(&self.candidate);
+        }
     }
 }
 

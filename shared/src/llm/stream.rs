@@ -22,6 +22,8 @@ pub enum Delta {
         /// arguments follow those before.
         piece: ToolCall,
     },
+    /// What the call has used so far, where a provider tells it before the end.
+    Usage(Usage),
     /// The answer is complete.
     End {
         /// The model that answered.
@@ -48,21 +50,25 @@ pub(super) fn whole(response: ChatResponse) -> ChatStream {
     stream::iter(deltas).map(Ok).boxed()
 }
 
-/// The whole answer of a stream.
-///
-/// # Errors
-/// Returns the stream's error, or [`Error::Interrupted`] when it ends before the answer does.
-pub async fn collect(mut stream: ChatStream) -> Result<ChatResponse, Error> {
-    let mut content = String::new();
-    let mut tool_calls: Vec<ToolCall> = Vec::new();
-    while let Some(delta) = stream.next().await {
-        match delta? {
-            Delta::Text(text) => content.push_str(&text),
+/// An answer, put together from its pieces.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    content: String,
+    tool_calls: Vec<ToolCall>,
+}
+
+impl Pieces {
+    /// Adds the next piece; the last one makes the answer whole.
+    pub fn add(&mut self, delta: Delta) -> Option<ChatResponse> {
+        match delta {
+            Delta::Text(text) => self.content.push_str(&text),
+            Delta::Usage(_) => {}
             Delta::ToolCall { index, piece } => {
-                if tool_calls.len() <= index {
-                    tool_calls.resize(index.saturating_add(1), ToolCall::default());
+                if self.tool_calls.len() <= index {
+                    let count = index.saturating_add(1);
+                    self.tool_calls.resize(count, ToolCall::default());
                 }
-                let call = &mut tool_calls[index];
+                let call = &mut self.tool_calls[index];
                 call.id.push_str(&piece.id);
                 call.name.push_str(&piece.name);
                 call.arguments.push_str(&piece.arguments);
@@ -73,7 +79,11 @@ pub async fn collect(mut stream: ChatStream) -> Result<ChatResponse, Error> {
                 usage,
                 finish_reason,
             } => {
-                return Ok(ChatResponse {
+                let Self {
+                    content,
+                    tool_calls,
+                } = std::mem::take(self);
+                return Some(ChatResponse {
                     content,
                     tool_calls,
                     model,
@@ -81,6 +91,20 @@ pub async fn collect(mut stream: ChatStream) -> Result<ChatResponse, Error> {
                     finish_reason,
                 });
             }
+        }
+        None
+    }
+}
+
+/// The whole answer of a stream.
+///
+/// # Errors
+/// Returns the stream's error, or [`Error::Interrupted`] when it ends before the answer does.
+pub async fn collect(mut stream: ChatStream) -> Result<ChatResponse, Error> {
+    let mut pieces = Pieces::default();
+    while let Some(delta) = stream.next().await {
+        if let Some(response) = pieces.add(delta?) {
+            return Ok(response);
         }
     }
     Err(Error::Interrupted(

@@ -18,6 +18,10 @@ const TOKENS_PER_IMAGE: i64 = 50_000;
 /// (<https://help.openai.com/en/articles/4936856-what-are-tokens-and-how-to-count-them>).
 const BYTES_PER_TOKEN: i64 = 3;
 
+/// Output that is booked at most for a call of which nothing came. What was asked for is far more
+/// than most answers take, and the provider may have worked for as long as it likes.
+const UNSEEN_OUTPUT_TOKENS: i64 = 4_096;
+
 /// Tokens of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -74,11 +78,33 @@ impl Usage {
         let images = parts.filter(|part| matches!(part, Part::Image(_))).count();
         let images = count(images) * TOKENS_PER_IMAGE;
         let text = ceiling.input_tokens - images;
-        Self {
+        let input = Self {
             input_tokens: images + tokens_of(text),
-            output_tokens: tokens_of(count(output_bytes)).min(ceiling.output_tokens),
-            is_estimated: true,
             ..Self::default()
+        };
+        input.with_output(output_bytes, ceiling.output_tokens)
+    }
+
+    /// What a call has used about of whose answer nothing came: its input as in [`Usage::estimate`],
+    /// and what it asked for of output, up to 4,096 tokens.
+    #[must_use]
+    pub fn unseen(request: &ChatRequest) -> Self {
+        let output_tokens = i64::from(request.max_output_tokens);
+        Self {
+            output_tokens: output_tokens.min(UNSEEN_OUTPUT_TOKENS),
+            ..Self::estimate(request, 0)
+        }
+    }
+
+    /// The same with the output that came, a token for three bytes and `most` of them, unless the
+    /// provider has told of more.
+    #[must_use]
+    pub(crate) fn with_output(self, bytes: usize, most: i64) -> Self {
+        let output_tokens = tokens_of(count(bytes)).min(most);
+        Self {
+            output_tokens: output_tokens.max(self.output_tokens),
+            is_estimated: true,
+            ..self
         }
     }
 
@@ -106,7 +132,8 @@ impl Usage {
 
     /// What a provider told, or `untold` when it cannot be right: there is no call without input.
     /// Some servers have zeros for what they do not count.
-    pub(super) fn or_untold(self, untold: Self) -> Self {
+    #[must_use]
+    pub(crate) fn or_untold(self, untold: Self) -> Self {
         if self.input_tokens > 0 { self } else { untold }
     }
 

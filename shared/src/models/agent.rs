@@ -133,6 +133,14 @@ pub enum DeployState {
     Archived,
 }
 
+impl DeployState {
+    /// Whether the agent counts as deployed for the quota.
+    #[must_use]
+    pub fn takes_place(self) -> bool {
+        matches!(self, Self::Provisioning | Self::Deployed)
+    }
+}
+
 /// How far an agent remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -201,6 +209,28 @@ pub enum AgentRuntime {
         /// When it was deployed.
         registered_at: Timestamp,
     },
+    /// In a Cloud Run service of its own.
+    Container {
+        /// The service's id in the project and region of the agents.
+        service: String,
+        /// Where it answers callers that Cloud Run lets in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uri: Option<String>,
+        /// Fingerprint of the configuration that was deployed.
+        revision: String,
+        /// When it became ready.
+        deployed_at: Timestamp,
+    },
+}
+
+impl AgentRuntime {
+    /// Fingerprint of the configuration that was deployed.
+    #[must_use]
+    pub fn revision(&self) -> &str {
+        match self {
+            Self::Registered { revision, .. } | Self::Container { revision, .. } => revision,
+        }
+    }
 }
 
 /// A failure kept for people.

@@ -37,8 +37,14 @@ pub enum AuditAction {
     AgentCreate,
     /// An agent was changed.
     AgentUpdate,
-    /// An agent was deployed.
+    /// An agent's deployment began, ended or failed, as `deployState` in the metadata tells.
     AgentDeploy,
+    /// An agent was told to refuse work.
+    AgentPause,
+    /// An agent was told to work again.
+    AgentResume,
+    /// An agent was taken out of service for good.
+    AgentArchive,
     /// An agent was deleted.
     AgentDelete,
     /// A conversation with an agent was deleted.
@@ -67,6 +73,10 @@ pub enum AuditAction {
     IntegrationReconnect,
     /// An account was disconnected.
     IntegrationDisconnect,
+    /// A route to models was made or changed.
+    LlmRouteSet,
+    /// A route to models was deleted.
+    LlmRouteDelete,
     /// Masked metadata of a credential was looked at.
     KeyView,
     /// The trail was read.
@@ -96,6 +106,9 @@ impl AuditAction {
             Self::AgentCreate => "AGENT_CREATE",
             Self::AgentUpdate => "AGENT_UPDATE",
             Self::AgentDeploy => "AGENT_DEPLOY",
+            Self::AgentPause => "AGENT_PAUSE",
+            Self::AgentResume => "AGENT_RESUME",
+            Self::AgentArchive => "AGENT_ARCHIVE",
             Self::AgentDelete => "AGENT_DELETE",
             Self::SessionDelete => "SESSION_DELETE",
             Self::MemoryExport => "MEMORY_EXPORT",
@@ -110,6 +123,8 @@ impl AuditAction {
             Self::IntegrationConnect => "INTEGRATION_CONNECT",
             Self::IntegrationReconnect => "INTEGRATION_RECONNECT",
             Self::IntegrationDisconnect => "INTEGRATION_DISCONNECT",
+            Self::LlmRouteSet => "LLM_ROUTE_SET",
+            Self::LlmRouteDelete => "LLM_ROUTE_DELETE",
             Self::KeyView => "KEY_VIEW",
             Self::AuditRead => "AUDIT_READ",
             Self::AuditExport => "AUDIT_EXPORT",

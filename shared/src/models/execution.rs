@@ -277,7 +277,13 @@ impl Step {
     /// Whether it is a move of a node, and not the node's own step.
     #[must_use]
     pub fn is_move(&self) -> bool {
-        self.iteration.contains('~')
+        Self::is_move_name(&self.iteration)
+    }
+
+    /// Whether an iteration is that of a move.
+    #[must_use]
+    pub fn is_move_name(iteration: &str) -> bool {
+        iteration.contains('~')
     }
 }
 

@@ -75,6 +75,21 @@ pub struct BudgetLease {
     pub ends_at: Timestamp,
     /// When it is to be looked at.
     pub sweep_at: Timestamp,
+    /// How far its entries in the ledger have been summed, once it was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summed: Option<LeaseSum>,
+}
+
+/// The sum of a lost lease's settled entries so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeaseSum {
+    /// The position of the last one.
+    pub after: String,
+    /// What they have used.
+    pub used: Use,
+    /// How many they are.
+    pub requests: i64,
 }
 
 /// Which lease a call was admitted by, and when in its course.

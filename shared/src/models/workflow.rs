@@ -179,6 +179,19 @@ pub enum TriggerType {
 }
 
 impl TriggerType {
+    /// Whether a person does it.
+    #[must_use]
+    pub fn is_of_a_person(self) -> bool {
+        match self {
+            Self::Manual | Self::Rerun | Self::Message => true,
+            Self::Schedule
+            | Self::OnEmailReceived
+            | Self::Webhook
+            | Self::OnExecutionFailed
+            | Self::Workflow => false,
+        }
+    }
+
     /// The stored name.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -45,6 +45,19 @@ pub async fn deploy_agent_slot(store: &Store, org_id: &OrgId) -> Result<Vec<Writ
     )?])
 }
 
+/// The writes that count one deployed agent less, to be added to the commit by which it is
+/// deployed no more.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn release_agent_slot(store: &Store, org_id: &OrgId) -> Result<Vec<Write>, Error> {
+    let (mut quota, version) = find_quota(store, org_id).await?;
+    quota.deployed = (quota.deployed - 1).max(0);
+    Ok(vec![organizations::set_agent_quota(
+        org_id, &quota, version,
+    )?])
+}
+
 /// The writes that count one agent less, to be added to the commit that deletes it.
 ///
 /// # Errors

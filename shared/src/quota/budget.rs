@@ -171,6 +171,7 @@ pub(super) fn grant(
         opened_at: now,
         ends_at: now,
         sweep_at: now,
+        summed: None,
     });
     let (missing, taken) = (needed - lease.granted, taken(quota));
     limits.check(taken, missing)?;
@@ -186,8 +187,9 @@ pub(super) fn grant(
     Ok(Some(lease))
 }
 
-/// Moves a lease's end on, so that calls can be admitted by it.
+/// Moves a lease's end on, so that calls can be admitted by it: it was not lost.
 pub(super) fn prolong(lease: &mut BudgetLease, now: Timestamp) {
+    lease.summed = None;
     lease.ends_at = lease.ends_at.max(now.plus_seconds(LEASE_SECS));
     lease.sweep_at = now.plus_seconds(SWEEP_SECS);
 }

@@ -17,8 +17,8 @@ pub enum Error {
         /// The tier that the organization is on.
         tier: SubscriptionTier,
     },
-    /// The model has no price, so no call to it can be admitted.
-    #[error("no price is known for the model `{0}`")]
+    /// Nobody who can be asked here has a price for the model, so no call to it can be admitted.
+    #[error("no provider that can be asked has a price for the model `{0}`")]
     UnknownModel(String),
     /// There is no such organization.
     #[error("the organization does not exist")]
@@ -26,6 +26,19 @@ pub enum Error {
     /// Model calls are switched off, for the organization or for all.
     #[error("calls of language models are switched off")]
     SwitchedOff,
+    /// Nobody can tell which providers the organization has connected.
+    #[error("the organization's own keys cannot be listed")]
+    Keys(#[source] llm::KeyError),
+    /// The organization has connected the provider, and its key is not accepted. Nobody else's is
+    /// taken instead.
+    #[error("the organization's own key of `{provider}` cannot be used")]
+    OwnKey {
+        /// Who does not accept it.
+        provider: llm::ProviderName,
+        /// Why.
+        #[source]
+        source: llm::KeyError,
+    },
     /// The model did not answer.
     #[error("the model did not answer")]
     Llm(#[from] llm::Error),
@@ -66,6 +79,7 @@ impl fmt::Display for Resource {
 impl Transient for Error {
     fn is_transient(&self) -> bool {
         match self {
+            Self::OwnKey { source, .. } | Self::Keys(source) => source.is_transient(),
             Self::Llm(error) => error.is_transient(),
             Self::Store(error) => error.is_transient() || error.is_lost_race(),
             _ => false,

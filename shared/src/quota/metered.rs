@@ -1,27 +1,39 @@
 mod attempts;
+mod dropped;
+mod meter;
+mod open;
 mod stream;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::time::Duration;
 
-use self::attempts::{Attempt, Request};
 pub use self::stream::MeteredStream;
+use self::{
+    attempts::{Attempt, Request},
+    dropped::Dropped,
+    meter::Meter,
+    open::Open,
+};
 use super::{
     Error,
-    admissions::{Admission, FirestoreAdmissions, SharedAdmissions},
+    admissions::{Admission, AdmissionConfig, FirestoreAdmissions, SharedAdmissions},
+    cache::Place,
     routing::Routing,
     switch::Switches,
 };
 use crate::{
     clock::SharedClock,
+    config,
     ids::{AgentId, ExecutionId, OrgId, RecordId, WorkflowId},
     llm::{
-        self, ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, SharedProvider,
-        Usage,
+        ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, ProviderName, Providers,
+        SharedOrgKeys, Usage,
         price::{self, Price},
+        router::Candidate,
     },
     models::{SystemPrincipal, Timestamp, UsageEntry, UsageState, Use},
+    retry::Policy,
     store::{
         self, Store,
         organizations::{day_of, period_of},
@@ -53,40 +65,32 @@ pub struct Answer<T = ChatResponse> {
     pub response: T,
     /// What it cost, in micro-dollars.
     pub cost_micro_usd: i64,
+    /// Whether it was given before and kept: it is free then.
+    pub is_cached: bool,
 }
 
 /// The only way from a function to a model: reserve, call, settle.
 ///
 /// The ledger entry is known by organization and idempotency key. A repeat of a call under way
-/// or of unknown outcome takes its reservation over. A repeat of a settled call means that the
-/// caller died before it kept the answer: the model is asked again, the organization pays once.
+/// takes its reservation over. A repeat of a settled call means that the caller died before it kept
+/// the answer, or that nobody knows what became of it: the model is asked again, the organization
+/// pays once.
+///
+/// A call of unknown outcome is settled by an estimate: its time is up, the connection broke, or
+/// its future was dropped. What a caller has left is booked by the next call or sweep.
 ///
 /// A switch that refuses calls works within 5 s, since it is kept in mind for so long.
 #[derive(Clone)]
 pub struct MeteredLlm {
-    upstream: Upstream,
+    routing: Routing,
+    /// When a call that nobody has answered is made again.
+    repeats: Policy,
     admissions: SharedAdmissions,
     switches: Switches,
     store: Store,
     clock: SharedClock,
-    /// Streams that were dropped before their end, to be booked by whoever calls next.
-    dropped: Arc<Mutex<Vec<Dropped>>>,
-}
-
-/// Who is asked.
-#[derive(Clone)]
-enum Upstream {
-    /// One provider, whatever the model.
-    One(SharedProvider),
-    /// Whoever a route names. Each attempt of a call has an admission and an entry in the ledger of
-    /// its own.
-    Routed(Box<Routing>),
-}
-
-/// A stream whose caller has gone.
-struct Dropped {
-    admission: Admission,
-    booked: UsageEntry,
+    /// Calls that were dropped before they were booked, to be booked by whoever calls next.
+    dropped: Arc<Dropped>,
 }
 
 /// A call that may be made, and its price.
@@ -96,22 +100,32 @@ struct Admitted {
 }
 
 impl MeteredLlm {
-    /// Metered access to one provider, whatever the model, admitted by the quota documents.
-    #[must_use]
-    pub fn new(provider: SharedProvider, store: Store, clock: SharedClock) -> Self {
-        Self::to(Upstream::One(provider), store, clock)
+    /// The way to `providers` that services use: with the `keys` of organizations where they have
+    /// any, admitted as they are configured for it, and waiting for providers that are busy for a
+    /// moment.
+    ///
+    /// # Errors
+    /// Returns the variable of `config` that is invalid.
+    pub fn of(
+        providers: Providers,
+        keys: Option<SharedOrgKeys>,
+        config: &AdmissionConfig,
+        store: Store,
+        clock: SharedClock,
+    ) -> Result<Self, config::Error> {
+        let admissions = config.admissions(store.clone(), clock.clone())?;
+        let llm = Self::routed(Routing::new(providers).with_keys(keys), store, clock);
+        let llm = llm.with_admissions(admissions, config.is_off);
+        Ok(llm.with_repeats(Policy::REMOTE_CALL))
     }
 
     /// Metered access to the providers that routes name, admitted by the quota documents.
     #[must_use]
     pub fn routed(routing: Routing, store: Store, clock: SharedClock) -> Self {
-        Self::to(Upstream::Routed(Box::new(routing)), store, clock)
-    }
-
-    fn to(upstream: Upstream, store: Store, clock: SharedClock) -> Self {
         let admissions = FirestoreAdmissions::new(store.clone(), clock.clone());
         Self {
-            upstream,
+            routing,
+            repeats: Policy::NEVER,
             admissions: Arc::new(admissions),
             switches: Switches::new(false, store.clone(), clock.clone()),
             store,
@@ -130,17 +144,45 @@ impl MeteredLlm {
         }
     }
 
-    /// Asks the model, if the organization's monthly limits allow the most that the call can use.
+    /// The same, where a call that certainly nobody has worked on is made again as `policy` says.
+    #[must_use]
+    pub fn with_repeats(self, policy: Policy) -> Self {
+        let repeats = policy;
+        Self { repeats, ..self }
+    }
+
+    /// Asks the model, if the organization's monthly limits allow the most that the call can use. An
+    /// answer that the model's route has kept for the same question is given again.
     ///
     /// After a failure that the provider does not bill, the reservation is released. After one of
-    /// unknown outcome it is left to a repeat of the call, or to expire.
+    /// unknown outcome an estimate is booked.
     ///
     /// # Errors
     /// Returns [`Error::Exhausted`], [`Error::SwitchedOff`] and [`Error::UnknownModel`] before the
     /// model is asked, [`Error::Llm`] when it does not answer, [`Error::Store`] when the call
     /// cannot be booked.
     pub async fn chat(&self, call: &Call) -> Result<Answer, Error> {
-        self.ask(call, Self::chat_at).await
+        let now = self.clock.now().into();
+        let model = &call.request.model;
+        let way = self.routing.way(&self.store, &call.org_id, model, now);
+        let Some(place) = Place::of(call, &way.await?) else {
+            return self.chat_anew(call).await;
+        };
+        self.switches.check(&call.org_id).await?;
+        if let Some(answer) = place.find(&self.store, now).await? {
+            return Ok(answer);
+        }
+        let answer = self.chat_anew(call).await?;
+        place.keep(&self.store, &answer.response, now).await;
+        Ok(answer)
+    }
+
+    /// The same, whatever is kept; nor is the answer.
+    ///
+    /// # Errors
+    /// As [`MeteredLlm::chat`].
+    pub async fn chat_anew(&self, call: &Call) -> Result<Answer, Error> {
+        self.beside(self.ask(call, Self::chat_at)).await
     }
 
     /// Asks the model and tells the answer as it comes. What was used is booked before the last
@@ -149,7 +191,7 @@ impl MeteredLlm {
     /// # Errors
     /// As [`MeteredLlm::chat`]; what goes wrong after the answer has begun is in the stream.
     pub async fn stream(&self, call: &Call) -> Result<MeteredStream, Error> {
-        self.ask(call, Self::stream_at).await
+        self.beside(self.ask(call, Self::stream_at)).await
     }
 
     /// Places texts in a model's space, on the same terms as [`MeteredLlm::chat`].
@@ -160,31 +202,57 @@ impl MeteredLlm {
         &self,
         call: &Call<EmbeddingRequest>,
     ) -> Result<Answer<EmbeddingResponse>, Error> {
-        self.ask(call, Self::embed_at).await
+        self.beside(self.ask(call, Self::embed_at)).await
     }
 
-    /// The most that a call can use.
+    /// The most that a call can use, with whichever candidate it is.
     ///
     /// # Errors
-    /// Returns [`Error::UnknownModel`].
-    pub fn ceiling(&self, request: &ChatRequest) -> Result<Use, Error> {
-        self.price_at_most(&request.model, &Usage::ceiling(request))
+    /// Returns [`Error::UnknownModel`] and [`Error::Store`].
+    pub async fn ceiling(&self, call: &Call) -> Result<Use, Error> {
+        self.price_at_most(call, &Usage::ceiling(&call.request))
+            .await
     }
 
-    /// The most that a call for embeddings can use.
+    /// The most that a call for embeddings can use, with whichever candidate it is.
     ///
     /// # Errors
-    /// Returns [`Error::UnknownModel`].
-    pub fn embedding_ceiling(&self, request: &EmbeddingRequest) -> Result<Use, Error> {
-        self.price_at_most(&request.model, &Usage::embedding_ceiling(request))
+    /// Returns [`Error::UnknownModel`] and [`Error::Store`].
+    pub async fn embedding_ceiling(&self, call: &Call<EmbeddingRequest>) -> Result<Use, Error> {
+        self.price_at_most(call, &Usage::embedding_ceiling(&call.request))
+            .await
     }
 
-    fn price_at_most(&self, model: &str, ceiling: &Usage) -> Result<Use, Error> {
-        let price = find_price(model, self.clock.now().into())?;
+    async fn price_at_most<R: Request>(
+        &self,
+        call: &Call<R>,
+        ceiling: &Usage,
+    ) -> Result<Use, Error> {
+        let now = self.clock.now().into();
+        let model = call.request.model();
+        let way = self.routing.way(&self.store, &call.org_id, model, now);
+        let mut cost_micro_usd = 0;
+        for candidate in way.await?.route.candidates() {
+            let price = find_price(candidate, now)?;
+            cost_micro_usd = price.cost_micro_usd(ceiling).max(cost_micro_usd);
+        }
         Ok(Use {
             tokens: ceiling.total(),
-            cost_micro_usd: price.cost_micro_usd(ceiling),
+            cost_micro_usd,
         })
+    }
+
+    /// What an organization can ask for as a model, and who runs it; its own names for models have
+    /// nobody.
+    ///
+    /// # Errors
+    /// Returns [`Error::Store`].
+    pub async fn models(
+        &self,
+        org_id: &OrgId,
+    ) -> Result<BTreeMap<String, Option<ProviderName>>, Error> {
+        let now = self.clock.now().into();
+        self.routing.models(&self.store, org_id, now).await
     }
 
     /// Clears up what dead callers have left in at most `limit` organizations, and counts what is
@@ -206,33 +274,25 @@ impl MeteredLlm {
         Ok(due.len())
     }
 
-    /// Books the streams that were dropped before their end. Every call and every sweep does it;
-    /// a function that ends does it last.
-    pub async fn book_dropped(&self) {
-        let dropped = std::mem::take(&mut *self.lock_dropped());
-        for Dropped { admission, booked } in dropped {
-            if let Err(error) = self.admissions.settle(&admission, &booked).await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(usage.id = %booked.id, error, "stream left to be estimated");
-            }
-        }
-    }
-
     async fn chat_at(self, attempt: Attempt, call: Call) -> Result<Answer, Error> {
         let ceiling = Usage::ceiling(&call.request);
         let admitted = self.admit(&attempt, &call, &ceiling, false).await?;
+        let meter = Meter::of_whole(Usage::unseen(&call.request));
+        let open = Open::new(self, admitted, meter);
         let response = attempt.provider.chat(&call.request);
         let response = attempt.in_time(response).await;
-        self.end(&admitted, response, |response| response.usage)
-            .await
+        open.end(response, |response| response.usage).await
     }
 
     async fn stream_at(self, attempt: Attempt, call: Call) -> Result<MeteredStream, Error> {
         let ceiling = Usage::ceiling(&call.request);
         let admitted = self.admit(&attempt, &call, &ceiling, true).await?;
+        let unseen = Usage::unseen(&call.request);
+        let meter = Meter::of_stream(unseen, ceiling.output_tokens);
+        let mut open = Open::new(self, admitted, meter);
         match attempt.begin(&call.request).await {
-            Ok(deltas) => Ok(MeteredStream::new(self, admitted, deltas)),
-            Err(error) => Err(self.fail(&admitted, error).await),
+            Ok(deltas) => Ok(MeteredStream::new(open, deltas)),
+            Err(error) => Err(open.fail(error).await),
         }
     }
 
@@ -243,10 +303,11 @@ impl MeteredLlm {
     ) -> Result<Answer<EmbeddingResponse>, Error> {
         let ceiling = Usage::embedding_ceiling(&call.request);
         let admitted = self.admit(&attempt, &call, &ceiling, false).await?;
+        let meter = Meter::of_whole(Usage::embedding_estimate(&call.request));
+        let open = Open::new(self, admitted, meter);
         let response = attempt.provider.embed(&call.request);
         let response = attempt.in_time(response).await;
-        self.end(&admitted, response, |response| response.usage)
-            .await
+        open.end(response, |response| response.usage).await
     }
 
     async fn admit<R: Request>(
@@ -258,7 +319,7 @@ impl MeteredLlm {
     ) -> Result<Admitted, Error> {
         let now = Timestamp::from(self.clock.now());
         let request = &call.request;
-        let price = attempt.price(request.model(), now)?;
+        let price = attempt.price(now)?;
         self.switches.check(&call.org_id).await?;
         let entry = UsageEntry {
             id: entry_id(&call.org_id, request.idempotency_key()),
@@ -278,47 +339,8 @@ impl MeteredLlm {
             day: day_of(now),
             created_at: now,
         };
-        let reserved = self.admissions.reserve(&entry);
-        let (admission, ()) = futures::join!(reserved, self.book_dropped());
-        Ok(Admitted {
-            admission: admission?,
-            price,
-        })
-    }
-
-    async fn end<T>(
-        &self,
-        admitted: &Admitted,
-        response: Result<T, llm::Error>,
-        usage: impl FnOnce(&T) -> Usage,
-    ) -> Result<Answer<T>, Error> {
-        match response {
-            Ok(response) => {
-                let booked = admitted.book(&usage(&response));
-                self.admissions.settle(&admitted.admission, &booked).await?;
-                Ok(Answer {
-                    response,
-                    cost_micro_usd: booked.cost_micro_usd,
-                })
-            }
-            Err(error) => Err(self.fail(admitted, error).await),
-        }
-    }
-
-    async fn fail(&self, admitted: &Admitted, error: llm::Error) -> Error {
-        let admission = &admitted.admission;
-        if error.is_unused()
-            && let Err(error) = self.admissions.release(admission).await
-        {
-            let error = &error as &dyn std::error::Error;
-            let org_id = &admission.entry().org_id;
-            tracing::warn!(org.id = %org_id, error, "reservation left to expire");
-        }
-        error.into()
-    }
-
-    fn lock_dropped(&self) -> std::sync::MutexGuard<'_, Vec<Dropped>> {
-        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
+        let admission = self.admissions.reserve(&entry).await?;
+        Ok(Admitted { admission, price })
     }
 }
 
@@ -333,6 +355,9 @@ impl Answer {
     /// What the call has used.
     #[must_use]
     pub fn used(&self) -> Use {
+        if self.is_cached {
+            return Use::default();
+        }
         Use {
             tokens: self.response.usage.total(),
             cost_micro_usd: self.cost_micro_usd,
@@ -351,9 +376,10 @@ impl Answer<EmbeddingResponse> {
     }
 }
 
-fn find_price(model: &str, now: Timestamp) -> Result<Price, Error> {
-    let price = price::find(model, &day_of(now));
-    price.ok_or_else(|| Error::UnknownModel(model.to_owned()))
+fn find_price(candidate: &Candidate, now: Timestamp) -> Result<Price, Error> {
+    let Candidate { provider, model } = candidate;
+    let price = price::find_at(*provider, model, &day_of(now));
+    price.ok_or_else(|| Error::UnknownModel(model.clone()))
 }
 
 fn entry_id(org_id: &OrgId, key: &str) -> RecordId {

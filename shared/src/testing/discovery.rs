@@ -11,9 +11,12 @@ mod call;
 use std::collections::BTreeMap;
 
 use percent_encoding::percent_decode_str;
+use regex::Regex;
 use serde_json::{Map, Value, json};
 
 pub use call::{Call, RawRequest};
+
+const CLOUD_RUN: &str = include_str!("../../tests/contracts/google/run.v2.json");
 
 const DOCUMENTS: [&str; 5] = [
     include_str!("../../tests/contracts/google/calendar.v3.json"),
@@ -23,7 +26,7 @@ const DOCUMENTS: [&str; 5] = [
     include_str!("../../tests/contracts/google/sheets.v4.json"),
 ];
 
-/// The documents of Calendar, Drive, Gmail, Sheets and of the account.
+/// The documents of some of Google's services.
 pub struct Discovery(Vec<Value>);
 
 /// A method of one of them.
@@ -44,7 +47,7 @@ pub struct Route<'a> {
 }
 
 impl Discovery {
-    /// Reads them.
+    /// Those of Calendar, Drive, Gmail, Sheets and of the account.
     ///
     /// # Panics
     /// Panics when they are no JSON.
@@ -55,6 +58,15 @@ impl Discovery {
                 .map(|text| serde_json::from_str(text).unwrap())
                 .into(),
         )
+    }
+
+    /// The one of Cloud Run.
+    ///
+    /// # Panics
+    /// Panics when it is no JSON.
+    #[must_use]
+    pub fn cloud_run() -> Self {
+        Self(vec![serde_json::from_str(CLOUD_RUN).unwrap()])
     }
 
     fn methods(&self) -> impl Iterator<Item = Method<'_>> {
@@ -84,7 +96,10 @@ impl Discovery {
                 .templates()
                 .into_iter()
                 .filter_map(move |(template, is_upload)| {
-                    let path = parameters(&template, path)?;
+                    let path = match template.contains("{+") {
+                        true => method.reserved_parameter(&template, path)?,
+                        false => parameters(&template, path)?,
+                    };
                     Some(Route {
                         method,
                         path,
@@ -116,6 +131,16 @@ impl<'a> Method<'a> {
         let upload = &self.spec["mediaUpload"]["protocols"]["simple"]["path"];
         let upload = upload.as_str().map(|path| (path.to_owned(), true));
         [(path, false)].into_iter().chain(upload).collect()
+    }
+
+    /// The parameter of a template with one that holds slashes: `v2/{+parent}/services`.
+    fn reserved_parameter(self, template: &str, path: &str) -> Option<BTreeMap<String, String>> {
+        let (before, rest) = template.split_once("{+")?;
+        let (name, after) = rest.split_once('}')?;
+        let value = path.strip_prefix(before)?.strip_suffix(after)?;
+        let pattern = self.spec["parameters"][name]["pattern"].as_str().unwrap();
+        let is_value = Regex::new(pattern).unwrap().is_match(value);
+        is_value.then(|| BTreeMap::from([(name.to_owned(), value.to_owned())]))
     }
 
     /// Whether a token with these scopes may call it.

@@ -49,6 +49,7 @@ impl<T: Into<String>> From<T> for Said {
 /// A model that says what a test tells it to. It uses a token for each word.
 pub struct ScriptedLlm {
     script: Box<Script>,
+    uses_all: bool,
     requests: Mutex<Vec<ChatRequest>>,
     /// The texts that were embedded, of a model that can.
     embedded: Option<Mutex<Vec<String>>>,
@@ -70,6 +71,7 @@ impl ScriptedLlm {
     ) -> Self {
         Self {
             script: Box::new(script),
+            uses_all: false,
             requests: Mutex::default(),
             embedded: None,
         }
@@ -98,6 +100,15 @@ impl ScriptedLlm {
     pub fn answering(content: impl Into<String>) -> Self {
         let content = content.into();
         Self::new(move |_| Ok(content.clone()))
+    }
+
+    /// The same, but it uses all that its calls may.
+    #[must_use]
+    pub fn using_all(self) -> Self {
+        Self {
+            uses_all: true,
+            ..self
+        }
     }
 
     /// A model that goes through outcomes in their order and then refuses every request with
@@ -132,10 +143,13 @@ impl Provider for ScriptedLlm {
             tool_calls,
         } = (self.script)(request)?;
         let said = request.messages.iter().map(Message::text);
-        let usage = Usage {
-            input_tokens: said.map(|content| count_words(&content)).sum(),
-            output_tokens: count_words(&content),
-            ..Usage::default()
+        let usage = match self.uses_all {
+            true => Usage::ceiling(request),
+            false => Usage {
+                input_tokens: said.map(|content| count_words(&content)).sum(),
+                output_tokens: count_words(&content),
+                ..Usage::default()
+            },
         };
         Ok(ChatResponse {
             content,

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The cause of an integration whose service does not take the credentials any more.
-const UNAUTHORIZED: &str = "unauthorized";
+pub(super) const UNAUTHORIZED: &str = "unauthorized";
 
 impl Vault {
     /// Has the connected service carry out an action. What may be repeated is repeated, as far as

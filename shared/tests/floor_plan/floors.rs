@@ -33,7 +33,8 @@ const FLOORS: &[(&str, &str)] = &[
     ("auth", "0-1 store"),
     // Not on the page: the chain needs a key, its anchors a bucket.
     ("audit", "0-1 store crypto storage"),
-    ("vault", "0-1 store crypto connectors actions outbox"),
+    // Not on the page: keys of model providers are connected like any service.
+    ("vault", "0-1 store crypto connectors actions outbox llm"),
     // Not on the page: who belongs where, and how one gets there.
     ("members", "0-1 store"),
     ("invitation", "0-1 store crypto audit members"),
@@ -73,6 +74,7 @@ const VENDORS: &[(&str, &[&str])] = &[
     (
         "reqwest",
         &[
+            "functions/deploy-agent/src/orchestrator/cloud_run.rs",
             "functions/handle-stripe-webhook/src/stripe_client.rs",
             "shared/src/auth/google_keys.rs",
             "shared/src/auth/verifier.rs",

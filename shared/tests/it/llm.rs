@@ -12,6 +12,6 @@ mod openai;
 mod openai_stream;
 mod responses;
 mod retrying;
-mod server;
+pub(crate) mod server;
 mod set;
 mod vertex;

@@ -9,3 +9,4 @@ mod routing;
 mod script;
 mod stats;
 mod streams;
+mod unknown;

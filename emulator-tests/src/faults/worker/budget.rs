@@ -19,7 +19,7 @@ use shared::{
     quota::{self, AdmissionConfig, Call, MeteredLlm, SharedAdmissions},
     shutdown::Shutdown,
     store::{Store, firestore::Firestore},
-    testing::killed_after,
+    testing::{killed_after, metered_llm},
 };
 
 use super::command;
@@ -63,7 +63,7 @@ pub(super) async fn run(env: &Env) -> Result<()> {
     let clock = Arc::new(AheadClock::default());
     let shared: SharedClock = clock.clone();
     let admissions = config.admissions(store.clone(), shared.clone())?;
-    let llm = MeteredLlm::new(Arc::new(Glutton), store, shared);
+    let llm = metered_llm(Arc::new(Glutton), store, shared);
     let llm = llm.with_admissions(Arc::clone(&admissions), config.is_off);
     let routes = Router::new()
         .route("/call", post(handle_call))

@@ -41,6 +41,45 @@ fn uid() -> Uid {
     Uid::parse("u1").unwrap()
 }
 
+pub(crate) fn cached_answer() -> CachedAnswer {
+    CachedAnswer {
+        id: record_id(),
+        org_id: org_id(),
+        answer: json!({ "content": "Hello" }).to_string(),
+        created_at: time(),
+        expires_at: time(),
+    }
+}
+
+pub(crate) fn llm_route() -> LlmRoute {
+    let candidate = |provider, model: &str, weight| Weighted {
+        candidate: Candidate {
+            provider,
+            model: model.to_owned(),
+        },
+        weight,
+    };
+    LlmRoute {
+        alias: "fast".parse().unwrap(),
+        org_id: org_id(),
+        route: Route {
+            steps: vec![RouteStep {
+                candidates: vec![
+                    candidate(ProviderName::Openai, "gpt-4.1-mini", 3),
+                    candidate(ProviderName::Vertex, "claude-sonnet-5", 1),
+                ],
+            }],
+            fallback_on: vec![FailureClass::Timeout],
+            timeouts: Timeouts::default(),
+        },
+        cache: Some(CacheSettings {
+            ttl_secs: 60,
+            any_temperature: true,
+        }),
+        updated_at: time(),
+    }
+}
+
 pub(crate) fn organization() -> Organization {
     Organization {
         id: org_id(),
@@ -96,6 +135,11 @@ pub(crate) fn token_quota() -> TokenQuota {
         opened_at: time(),
         ends_at: time(),
         sweep_at: time(),
+        summed: Some(LeaseSum {
+            after: "u1".to_owned(),
+            used: amount(100),
+            requests: 2,
+        }),
     };
     TokenQuota {
         period: "2026-11".to_owned(),
@@ -202,6 +246,14 @@ pub(crate) fn agent() -> Agent {
         }),
         created_at: time(),
         updated_at: time(),
+    }
+}
+
+pub(crate) fn agent_service() -> AgentService {
+    AgentService {
+        state: AgentServiceState::Removing,
+        activates: true,
+        ..AgentService::new(&org_id(), &agent().id, time())
     }
 }
 

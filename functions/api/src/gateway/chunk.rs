@@ -38,6 +38,8 @@ impl Chunks {
             chunks.push(self.chunk(&role, None));
         }
         match delta {
+            // OpenAI tells what was used at the end only.
+            Delta::Usage(_) => {}
             Delta::Text(text) => chunks.push(self.chunk(&json!({ "content": text }), None)),
             Delta::ToolCall { index, piece } => {
                 let calls = json!({ "tool_calls": [tool_call(index, &piece)] });

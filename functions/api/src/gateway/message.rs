@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, de::IgnoredAny};
-use shared::llm::{Image, Message, Part, Role, ToolCall};
+use shared::llm::{Image, ImageDetail, ImageSource, Message, Part, Role, ToolCall};
 
 use super::refuse;
 use crate::error::Problem;
@@ -68,6 +68,16 @@ pub(super) enum PartBody {
 #[derive(Deserialize)]
 pub(super) struct ImageBody {
     url: String,
+    #[serde(default)]
+    detail: Option<DetailBody>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DetailBody {
+    Auto,
+    Low,
+    High,
 }
 
 #[derive(Deserialize)]
@@ -165,7 +175,10 @@ impl Content {
                 PartBody::Text { text } | PartBody::Refusal { refusal: text } => Part::Text(text),
                 PartBody::ImageUrl { image_url } => {
                     let place = format!("{place}[{number}].image_url.url");
-                    Part::Image(image(image_url.url, &place)?)
+                    Part::Image(Image {
+                        source: source(image_url.url, &place)?,
+                        detail: image_url.detail.and_then(DetailBody::read),
+                    })
                 }
             })
         });
@@ -180,6 +193,16 @@ impl Content {
         match parts.iter().all(|part| matches!(part, Part::Text(_))) {
             true => Ok(parts),
             false => refuse(place, "must be text"),
+        }
+    }
+}
+
+impl DetailBody {
+    fn read(self) -> Option<ImageDetail> {
+        match self {
+            Self::Auto => None,
+            Self::Low => Some(ImageDetail::Low),
+            Self::High => Some(ImageDetail::High),
         }
     }
 }
@@ -204,15 +227,15 @@ fn text_of(parts: Vec<Part>) -> String {
 }
 
 /// `data:image/png;base64,…`, or an address that the provider fetches.
-fn image(url: String, place: &str) -> Result<Image, Problem> {
+fn source(url: String, place: &str) -> Result<ImageSource, Problem> {
     if url.starts_with("https://") {
-        return Ok(Image::Url(url));
+        return Ok(ImageSource::Url(url));
     }
     let data = url
         .strip_prefix("data:")
         .and_then(|rest| rest.split_once(";base64,"));
     match data {
-        Some((media_type, base64)) if IMAGE_TYPES.contains(&media_type) => Ok(Image::Data {
+        Some((media_type, base64)) if IMAGE_TYPES.contains(&media_type) => Ok(ImageSource::Data {
             media_type: media_type.to_owned(),
             base64: base64.to_owned(),
         }),

@@ -89,6 +89,8 @@ struct FunctionBody {
     description: Option<String>,
     #[serde(default)]
     parameters: Option<Value>,
+    #[serde(default)]
+    strict: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -254,6 +256,7 @@ fn tools(tools: Vec<ToolBody>) -> Result<Vec<Tool>, Problem> {
             name: function.name,
             description: function.description.unwrap_or_default(),
             parameters: function.parameters.unwrap_or_else(no_parameters),
+            strict: function.strict.unwrap_or_default(),
         })
     });
     tools.collect()

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use shared::llm::{
-    ChatRequest, ChatResponse, Delta, FinishReason, Image, OutputFormat, Part, Role, Tool,
-    ToolCall, ToolChoice, Usage,
+    ChatRequest, ChatResponse, Delta, FinishReason, Image, ImageDetail, ImageSource, OutputFormat,
+    Part, Role, Tool, ToolCall, ToolChoice, Usage,
 };
 
 use super::*;
@@ -61,13 +61,19 @@ fn a_conversation_with_tools_and_images_is_read_whole() {
         roles,
         [Role::System, Role::User, Role::Assistant, Role::Tool]
     );
-    let data = Image::Data {
-        media_type: "image/png".to_owned(),
-        base64: "AAAA".to_owned(),
+    let data = Image {
+        source: ImageSource::Data {
+            media_type: "image/png".to_owned(),
+            base64: "AAAA".to_owned(),
+        },
+        detail: Some(ImageDetail::Low),
     };
     assert_eq!(messages[1].parts[1], Part::Image(data));
     let address = "https://example.com/a.png".to_owned();
-    assert_eq!(messages[1].parts[2], Part::Image(Image::Url(address)));
+    assert_eq!(
+        messages[1].parts[2],
+        Part::Image(ImageSource::Url(address).into())
+    );
     let result = Part::ToolResult {
         call_id: "c1".to_owned(),
         name: "look".to_owned(),
@@ -78,8 +84,8 @@ fn a_conversation_with_tools_and_images_is_read_whole() {
 
 #[test]
 fn tools_formats_and_limits_are_read() {
-    let function =
-        json!({ "name": "look", "description": "d", "parameters": { "type": "object" } });
+    let function = json!({ "name": "look", "description": "d", "parameters": { "type": "object" },
+            "strict": true });
     let more = json!({
         "tools": [{ "type": "function", "function": function }],
         "tool_choice": { "type": "function", "function": { "name": "look" } },
@@ -97,6 +103,7 @@ fn tools_formats_and_limits_are_read() {
         name: "look".to_owned(),
         description: "d".to_owned(),
         parameters: json!({ "type": "object" }),
+        strict: true,
     };
     assert_eq!(request.tools, [tool]);
     assert_eq!(request.tool_choice, ToolChoice::Named("look".to_owned()));

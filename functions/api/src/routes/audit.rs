@@ -1,16 +1,28 @@
-use axum::{Json as Body, extract::State, response::Response};
+use axum::{Json as Body, extract::State, response::Response, routing::get};
 use futures::TryStreamExt;
+use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
+    auth::Action,
     http::{Allowed, ApiError, Query, can},
     ids::{OrgId, RecordId, Uid},
     models::{AuditAction, AuditLog, Timestamp},
     store::{Listing, audit_logs::AuditFilter},
 };
 
-use super::{answer::ListResponse, lines};
+use super::{Route, answer::ListResponse, lines, route};
 use crate::{AppState, audit_trail, page};
+
+/// Where it is.
+pub(super) const ROUTES: &[Route] = &[
+    route(Method::GET, "/audit", Action::ReadAudit, || {
+        get(list_audit_records)
+    }),
+    route(Method::GET, "/audit/export", Action::ExportAudit, || {
+        get(export_audit_records)
+    }),
+];
 
 /// Which part of the trail to list: what was done from one instant to another, both included.
 #[derive(Deserialize)]

@@ -1,5 +1,6 @@
 //! What the logic's errors are over HTTP.
 
+use http::StatusCode;
 use shared::{
     http::{ApiError, Code, FieldProblem},
     retry::Transient,
@@ -40,6 +41,9 @@ impl From<Refusal> for ApiError {
             Refusal::AlreadyExists(message) => Self::new(Code::AlreadyExists, message),
             Refusal::Exhausted(message) => Self::new(Code::ResourceExhausted, message),
             Refusal::Unproven(message) => Self::new(Code::Unauthenticated, message),
+            Refusal::Transition(message) => {
+                Self::new(Code::FailedPrecondition, message).with_status(StatusCode::CONFLICT)
+            }
         }
     }
 }

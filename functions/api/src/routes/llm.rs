@@ -1,5 +1,7 @@
 //! Vision Cortex as OpenAI's API, for OpenAI's own clients.
 
+mod routes;
+
 use axum::{
     Json as Body,
     extract::State,
@@ -7,16 +9,16 @@ use axum::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
     },
-    routing::{get, post},
+    routing::{delete, get, post, put},
 };
 use futures::{Stream, StreamExt, stream};
-use http::Method;
+use http::{HeaderMap, Method, header::CACHE_CONTROL};
 use serde_json::{Value, json};
 use shared::{
     auth::Action,
     http::{Allowed, ApiError, Json, can},
     ids::random_token,
-    llm::price,
+    llm::ProviderName,
     models::Principal,
     quota::{Call, MeteredLlm, MeteredStream},
 };
@@ -27,6 +29,9 @@ use crate::{
     error::{Error, Problem},
     gateway::{Asked, Chunks, CompletionBody, EmbeddingsBody, completion, embeddings},
 };
+
+/// Tells that an answer was given before and kept.
+const CACHE: &str = "x-infinityx-cache";
 
 /// Where it is.
 pub(super) const ROUTES: &[Route] = &[
@@ -42,11 +47,27 @@ pub(super) const ROUTES: &[Route] = &[
     route(Method::GET, "/llm/models", Action::AskModels, || {
         get(list_models)
     }),
+    route(Method::GET, "/llm/routes", Action::ReadLlmRoutes, || {
+        get(routes::list_llm_routes)
+    }),
+    route(
+        Method::PUT,
+        "/llm/routes/{alias}",
+        Action::EditLlmRoutes,
+        || put(routes::set_llm_route),
+    ),
+    route(
+        Method::DELETE,
+        "/llm/routes/{alias}",
+        Action::EditLlmRoutes,
+        || delete(routes::delete_llm_route),
+    ),
 ];
 
 pub(super) async fn create_completion(
     State(state): State<AppState>,
     caller: Allowed<can::AskModels>,
+    headers: HeaderMap,
     Json(body): Json<CompletionBody>,
 ) -> Result<Response, ApiError> {
     let id = format!("chatcmpl-{}", random_token());
@@ -60,8 +81,13 @@ pub(super) async fn create_completion(
     let model = request.model.clone();
     let call = call(&caller.0, request);
     if !is_stream {
-        let answer = llm.chat(&call).await?;
-        return Ok(Body(completion(&id, state.now(), &answer.response)).into_response());
+        let answer = match wants_new(&headers) {
+            true => llm.chat_anew(&call).await?,
+            false => llm.chat(&call).await?,
+        };
+        let told = answer.is_cached.then_some([(CACHE, "hit")]);
+        let body = Body(completion(&id, state.now(), &answer.response));
+        return Ok((told, body).into_response());
     }
     let deltas = llm.stream(&call).await?;
     let chunks = Chunks::new(id, state.now(), model, tells_usage);
@@ -81,14 +107,16 @@ pub(super) async fn create_embeddings(
     Ok(Body(embeddings(&answer.response, is_base64)))
 }
 
-/// Models that have a price.
+/// What the organization can ask for: models with a price whose provider can be asked, and its own
+/// names for them.
 pub(super) async fn list_models(
     State(state): State<AppState>,
-    _: Allowed<can::AskModels>,
+    caller: Allowed<can::AskModels>,
 ) -> Result<Body<Value>, ApiError> {
-    llm(&state)?;
-    let models = price::models().map(|(model, provider)| {
-        json!({ "id": model, "object": "model", "created": 0, "owned_by": provider })
+    let models = llm(&state)?.models(&caller.0.org_id).await?;
+    let models = models.into_iter().map(|(model, provider)| {
+        let owner = provider.map_or("organization", ProviderName::as_str);
+        json!({ "id": model, "object": "model", "created": 0, "owned_by": owner })
     });
     let models: Vec<_> = models.collect();
     Ok(Body(json!({ "object": "list", "data": models })))
@@ -97,6 +125,17 @@ pub(super) async fn list_models(
 fn llm(state: &AppState) -> Result<&MeteredLlm, Error> {
     let none = Error::Precondition("no model provider is configured");
     state.llm.as_ref().ok_or(none)
+}
+
+/// Whether no kept answer is to be given, nor the answer to be kept
+/// (<https://www.rfc-editor.org/rfc/rfc9111#section-5.2.1>).
+fn wants_new(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CACHE_CONTROL).iter();
+    let mut texts = values.filter_map(|value| value.to_str().ok());
+    texts.any(|text| {
+        let mut directives = text.split(',').map(str::trim);
+        directives.any(|directive| directive.eq_ignore_ascii_case("no-store"))
+    })
 }
 
 fn refusal(problem: Problem) -> ApiError {

@@ -19,13 +19,13 @@ use shared::{
     connectors::{Connector, Connectors, google::oauth::GoogleOAuth},
     crypto::{Envelope, LocalKeys},
     ids::{OrgId, Uid},
-    llm::SharedProvider,
+    llm::{Providers, SharedOrgKeys, SharedProvider},
     models::{AuditAction, AuditLog, IntegrationService, Role, SubscriptionTier, Trigger, User},
-    quota::MeteredLlm,
+    quota::{MeteredLlm, Routing},
     store::Store,
     testing::{
         FakeGoogle, FakeService, FixedClock, MemoryBucket, MemoryDb, RecordingAccounts,
-        ScriptedLlm, TestVerifier, claims, memory_store,
+        ScriptedLlm, TestVerifier, claims, memory_store, provider_of_all,
     },
     vault::Vault,
 };
@@ -40,6 +40,7 @@ pub(crate) const ORIGIN: &str = "https://app.example.com";
 /// `admin`, `user` and `viewer` in `o1`, `stranger` in `o2`.
 pub(crate) struct TestApp {
     router: Router,
+    pub(crate) state: AppState,
     pub(crate) store: Store,
     pub(crate) db: Arc<MemoryDb>,
     pub(crate) clock: FixedClock,
@@ -65,13 +66,19 @@ impl TestApp {
     pub(crate) async fn with_env<const N: usize>(variables: [(&str, &str); N]) -> Self {
         let (store, db) = memory_store();
         let llm: SharedProvider = Arc::new(ScriptedLlm::answering("Hello"));
-        Self::with_env_on(store, db, variables, None, Some(llm)).await
+        let providers = provider_of_all(&llm);
+        Self::with_env_on(store, db, variables, None, Some(providers)).await
     }
 
     /// The API whose calls of models this provider answers.
     pub(crate) async fn with_llm(llm: SharedProvider) -> Self {
+        Self::with_providers(provider_of_all(&llm)).await
+    }
+
+    /// The API whose calls of models go to these providers.
+    pub(crate) async fn with_providers(providers: Providers) -> Self {
         let (store, db) = memory_store();
-        Self::with_env_on(store, db, [], None, Some(llm)).await
+        Self::with_env_on(store, db, [], None, Some(providers)).await
     }
 
     /// The API without any provider of models.
@@ -98,7 +105,7 @@ impl TestApp {
         db: Arc<MemoryDb>,
         variables: [(&str, &str); N],
         google: Option<&FakeGoogle>,
-        llm: Option<SharedProvider>,
+        providers: Option<Providers>,
     ) -> Self {
         let verifier = Arc::new(TestVerifier::new());
         let clock = FixedClock::at(NOW);
@@ -129,10 +136,17 @@ impl TestApp {
         let service = google.map(FakeGoogle::service).unwrap_or_default();
         let oauth = google.map(|google| google.oauth(clock.shared()));
         let vault = vault(&store, &service, oauth, &clock);
-        let llm = llm.map(|llm| MeteredLlm::new(llm, store.clone(), clock.shared()));
+        let keys: SharedOrgKeys = Arc::new(vault.clone());
+        let routed = |providers| {
+            let routing = Routing::new(providers).with_keys(Some(keys));
+            MeteredLlm::routed(routing, store.clone(), clock.shared())
+        };
+        let llm = providers.map(routed);
         let state = state.with_artifacts(Some(bucket.clone())).with_llm(llm);
+        let state = state.with_vault(Some(vault));
         let app = Self {
-            router: router(state.with_vault(Some(vault))),
+            router: router(state.clone()),
+            state,
             store,
             db,
             clock,
@@ -288,14 +302,14 @@ fn vault(
     google: Option<GoogleOAuth>,
     clock: &FixedClock,
 ) -> Vault {
-    use IntegrationService::{Github, Google, Stripe, Twilio};
+    use IntegrationService::{Github, Google, Openai, Stripe, Twilio};
     let key = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/fixtures/credentials-key.json"
     );
     let envelope = Envelope::new(Arc::new(LocalKeys::new(key)), clock.shared());
     let adapter = |name| (name, Arc::clone(service) as Arc<dyn Connector>);
-    let adapters = [Github, Google, Stripe, Twilio].map(adapter);
+    let adapters = [Github, Google, Openai, Stripe, Twilio].map(adapter);
     let connectors = Connectors::new(adapters.into());
     Vault::new(store.clone(), envelope, connectors, google, clock.shared())
 }

@@ -15,7 +15,7 @@ use crate::{
     table::seeded_app,
 };
 
-const MESSAGES: &str = "/agents/at-work/messages";
+const MESSAGES: &str = "/agents/working/messages";
 
 async fn say(app: &TestApp, token: &str, body: &Value) -> Answer {
     app.post(token, MESSAGES, body).await
@@ -26,7 +26,7 @@ fn org_id() -> OrgId {
 }
 
 async fn session(app: &TestApp, id: &str) -> Versioned<shared::models::Session> {
-    let agent_id = AgentId::parse("at-work").unwrap();
+    let agent_id = AgentId::parse("working").unwrap();
     let id = RecordId::parse(id).unwrap();
     let found = app.store.find_session(&org_id(), &agent_id, &id).await;
     found.unwrap().unwrap()
@@ -41,9 +41,9 @@ async fn a_message_begins_a_conversation_and_a_run() {
     assert_eq!(session(&app, id).await.value.uid.unwrap().as_str(), "user");
     let trigger = app.trigger_of(&answer).await;
     assert_eq!(trigger.kind, TriggerType::Message);
-    assert_eq!(trigger.workflow_id.as_str(), "at-work");
+    assert_eq!(trigger.workflow_id.as_str(), "working");
     assert_eq!(trigger.source.uid.unwrap().as_str(), "user");
-    let said = json!({ "agentId": "at-work", "sessionId": id, "text": "Hello" });
+    let said = json!({ "agentId": "working", "sessionId": id, "text": "Hello" });
     assert_eq!(trigger.payload.0, said);
 }
 
@@ -126,7 +126,7 @@ async fn add_messages(app: &TestApp, id: &str, count: i64) {
 async fn what_was_said_is_read_in_order_and_in_parts() {
     let app = seeded_app().await;
     add_messages(&app, "user", 3).await;
-    let path = "/agents/at-work/sessions/user/messages?limit=2";
+    let path = "/agents/working/sessions/user/messages?limit=2";
     let first = app.get("user", path).await.body;
     let texts = |page: &Value| {
         let items = page["items"].as_array().unwrap().iter();
@@ -139,7 +139,7 @@ async fn what_was_said_is_read_in_order_and_in_parts() {
     assert_eq!(texts(&rest), ["message 3"]);
     let foreign = app.get("admin", path).await;
     assert_eq!(foreign.status, 404);
-    let listed = app.get("user", "/agents/at-work/sessions").await.body;
+    let listed = app.get("user", "/agents/working/sessions").await.body;
     let items = listed["items"].as_array().unwrap();
     assert_eq!((items.len(), &items[0]["id"]), (1, &json!("user")));
 }
@@ -148,7 +148,7 @@ async fn what_was_said_is_read_in_order_and_in_parts() {
 async fn a_deleted_conversation_is_gone_with_all_that_was_said() {
     let app = seeded_app().await;
     add_messages(&app, "user", 450).await;
-    let path = "/agents/at-work/sessions/user";
+    let path = "/agents/working/sessions/user";
     assert_eq!(app.delete("user", path).await.status, 204);
     assert_eq!(app.db.documents("messages").len(), 0);
     assert_eq!(app.audited(), ["SESSION_DELETE"]);

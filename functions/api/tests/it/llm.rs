@@ -3,6 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use http::Method;
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shared::{
     llm::{ChatRequest, ChatResponse, Error, Provider},
@@ -13,7 +15,7 @@ use shared::{
 
 use tokio::time::timeout;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, json_body, request};
 
 const CHAT: &str = "/llm/chat/completions";
 
@@ -78,6 +80,23 @@ async fn a_stream_ends_with_done_and_is_booked() {
         (&json!(4), &json!("[DONE]"))
     );
     assert_eq!(ledger(&app)[0].state, UsageState::Settled);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_is_booked_when_the_process_ends() {
+    let app = app(ScriptedLlm::answering("Hi Ada")).await;
+    let streamed = json_body(
+        request(Method::POST, CHAT, "user"),
+        &with(json!({ "stream": true })),
+    );
+    let mut answer = app.open(streamed).await;
+    answer.body_mut().frame().await.unwrap().unwrap();
+    drop(answer);
+    assert_eq!(ledger(&app)[0].state, UsageState::Reserved);
+    app.state.end().await;
+    let entry = &ledger(&app)[0];
+    assert_eq!(entry.state, UsageState::Settled);
+    assert_eq!(entry.input_tokens + entry.output_tokens, 4);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod account;
+mod agent_life;
 mod agents;
 mod app;
 mod approvals;
@@ -17,12 +18,15 @@ mod integrations;
 mod invitations;
 mod listings;
 mod llm;
+mod llm_cache;
+mod llm_routes;
 mod matrix;
 mod members;
 mod memories;
 mod mocks;
 mod nodes;
 mod organization;
+mod own_keys;
 mod permissions;
 mod pictures;
 mod presence;

@@ -3,19 +3,19 @@ use shared::{
     connectors::Account,
     ids::{AgentId, ExecutionId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
     models::{
-        Agent, AgentKind, AgentStatus, Approval, ApprovalStatus, Budget, DeployState, Execution,
-        ExecutionStatus, ExecutionTrigger, Industry, Integration, IntegrationService,
-        IntegrationStatus, Invitation, Lease, Limits, LogKind, LogLevel, LogLine, Memory,
-        MemoryDepth, Organization, Personality, Presence, RenewalLease, Role, Session,
-        StartOptions, Step, StepIntent, StepResult, StepStatus, StoredBody, SubscriptionTier,
-        Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry, UsageState, User, VoiceConfig,
-        Workflow, WorkflowVersion,
+        Agent, AgentKind, AgentRuntime, AgentStatus, Approval, ApprovalStatus, Budget, Candidate,
+        DeployState, Execution, ExecutionStatus, ExecutionTrigger, Industry, Integration,
+        IntegrationService, IntegrationStatus, Invitation, Lease, Limits, LlmRoute, LogKind,
+        LogLevel, LogLine, Memory, MemoryDepth, Organization, Personality, Presence, ProviderName,
+        RenewalLease, Role, Route, Session, StartOptions, Step, StepIntent, StepResult, StepStatus,
+        StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry,
+        UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
     },
     store::{
         Write, agents, approvals,
         document_db::{Operation, Precondition, ValueType, value},
-        executions, integrations, invitations, memories, organizations, sessions, triggers,
-        usage_ledger, users, workflows,
+        executions, integrations, invitations, llm_routes, memories, organizations, sessions,
+        triggers, usage_ledger, users, workflows,
     },
 };
 
@@ -95,6 +95,22 @@ pub(crate) fn integration_model(id: &str, owner_uid: &str) -> Integration {
     }
 }
 
+/// A route to models of an organization.
+pub(crate) fn llm_route(org_id: &str, alias: &str) -> Write {
+    let candidate = Candidate {
+        provider: ProviderName::Openai,
+        model: "gpt-4.1-mini".to_owned(),
+    };
+    let route = LlmRoute {
+        alias: alias.parse().unwrap(),
+        org_id: OrgId::parse(org_id).unwrap(),
+        route: Route::to(candidate),
+        cache: None,
+        updated_at: now(),
+    };
+    llm_routes::set(&route, None).unwrap()
+}
+
 /// An account of an outside service, if it tells which.
 pub(crate) fn account(id: Option<&str>) -> Account {
     Account {
@@ -149,11 +165,14 @@ pub(crate) fn agent(id: &str) -> Write {
     agents::create(&agent_model(id)).unwrap()
 }
 
-/// An agent that answers.
-pub(crate) fn agent_at_work(id: &str) -> Write {
+pub(crate) fn deployed_agent(id: &str, status: AgentStatus) -> Write {
     let agent = Agent {
-        status: AgentStatus::Active,
+        status,
         deploy_state: DeployState::Deployed,
+        runtime: Some(AgentRuntime::Registered {
+            revision: "00ff".to_owned(),
+            registered_at: now(),
+        }),
         ..agent_model(id)
     };
     agents::create(&agent).unwrap()

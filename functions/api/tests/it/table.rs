@@ -3,7 +3,7 @@ use http::Method;
 use serde_json::{Value, json};
 use shared::{
     auth::Action,
-    models::{ExecutionStatus, Role},
+    models::{AgentStatus, ExecutionStatus, Role},
 };
 
 use crate::{
@@ -46,6 +46,9 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/llm/models", ""),
         write(Method::POST, "/llm/chat/completions", "", completion(), 200),
         write(Method::POST, "/llm/embeddings", "", embeddings(), 400),
+        get("/llm/routes", ""),
+        write(Method::PUT, "/llm/routes/{alias}", "", llm_route(), 200),
+        delete("/llm/routes/{alias}", ""),
         get("/audit", ""),
         get("/audit/export", ""),
         get("/organization", ""),
@@ -56,16 +59,6 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/agents/{id}/status", "a1"),
         write(Method::PATCH, "/agents/{id}", "a1", name.clone(), 200),
         delete("/agents/{id}", "a1"),
-        write(
-            Method::POST,
-            "/agents/{id}/messages",
-            "at-work",
-            json!({ "text": "Hello" }),
-            202,
-        ),
-        get("/agents/{id}/sessions", "at-work"),
-        get("/agents/{id}/sessions/{sessionId}/messages", "at-work"),
-        delete("/agents/{id}/sessions/{sessionId}", "at-work"),
         write(Method::POST, "/workflows", "", workflow_request(), 201),
         get("/workflows", ""),
         get("/workflows/{id}", "w1"),
@@ -96,6 +89,7 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
     .into_iter()
     .chain(memory_routes())
+    .chain(conversation_routes())
     .chain(steering_routes())
     .chain(views())
     .chain(membership_routes())
@@ -109,6 +103,22 @@ fn memory_routes() -> [Route; 4] {
         get("/agents/{id}/memories/export", "a1"),
         without_body(Method::DELETE, "/agents/{id}/memories", "a1", 200),
         delete("/agents/{id}/memories/{memoryId}", "a1"),
+    ]
+}
+
+fn conversation_routes() -> Vec<Route> {
+    let message = json!({ "text": "Hello" });
+    vec![
+        write(
+            Method::POST,
+            "/agents/{id}/messages",
+            "working",
+            message,
+            202,
+        ),
+        get("/agents/{id}/sessions", "working"),
+        get("/agents/{id}/sessions/{sessionId}/messages", "working"),
+        delete("/agents/{id}/sessions/{sessionId}", "working"),
     ]
 }
 
@@ -165,6 +175,9 @@ fn membership_routes() -> Vec<Route> {
         delete("/organization/invitations/{id}", "i1"),
         write(Method::POST, "/invitations/accept", "", token, 404),
         without_body(Method::POST, "/agents/{id}/heartbeat", "a1", 204),
+        without_body(Method::POST, "/agents/{id}/pause", "working", 200),
+        without_body(Method::POST, "/agents/{id}/resume", "resting", 200),
+        without_body(Method::POST, "/agents/{id}/archive", "resting", 200),
     ]
 }
 
@@ -217,9 +230,13 @@ impl Route {
     pub(crate) fn path_with(&self, id: &str) -> String {
         let path = self.path.replace("{id}", id).replace("{nodeId}", "work");
         let path = path.replace("{memoryId}", "r1");
+        let path = path.replace("{alias}", ALIAS);
         format!("{path}{}", self.query)
     }
 }
+
+/// A route to models that each organization has.
+const ALIAS: &str = "fast";
 
 /// What the id of another organization's thing begins with.
 pub(crate) const FOREIGN: &str = "foreign-";
@@ -239,8 +256,9 @@ pub(crate) async fn seeded_app() -> TestApp {
         let id = |id: &str| format!("{prefix}{id}");
         let mut writes = vec![
             seeds::agent(&id("a1")),
-            seeds::agent_at_work(&id("at-work")),
             seeds::memory(&id("a1"), "r1"),
+            seeds::deployed_agent(&id("working"), AgentStatus::Active),
+            seeds::deployed_agent(&id("resting"), AgentStatus::Paused),
             seeds::workflow(&id("w1")),
             seeds::user(&id("m1"), org_id, Role::User),
             seeds::invitation(&id("i1"), org_id),
@@ -257,8 +275,9 @@ pub(crate) async fn seeded_app() -> TestApp {
         }
         writes.extend(seeds::integration(&id("n1"), "admin"));
         for uid in ["admin", "user", "stranger"] {
-            writes.push(seeds::session(&id("at-work"), uid));
+            writes.push(seeds::session(&id("working"), uid));
         }
+        writes.push(seeds::llm_route(org_id, ALIAS));
         for write in writes {
             // One at a time: both executions keep the version that they share.
             let write = seeds::of_organization(org_id, write);
@@ -266,6 +285,11 @@ pub(crate) async fn seeded_app() -> TestApp {
         }
     }
     app
+}
+
+fn llm_route() -> Value {
+    let candidate = json!({ "provider": "openai", "model": "gpt-4.1-mini" });
+    json!({ "steps": [{ "candidates": [candidate] }] })
 }
 
 fn get(path: &'static str, id: &'static str) -> Route {

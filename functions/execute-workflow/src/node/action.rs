@@ -40,17 +40,18 @@ pub(super) fn prepare(data: &ActionData, bindings: &Bindings) -> Result<Prepared
     Ok(call.prepare(data.approvers.as_ref()))
 }
 
-/// An action that an agent wants to take, with an input that was checked. Whether people are asked
-/// first is not for the model to say.
+/// An action that an agent wants to take, with an input that was checked. An input that a model has
+/// thought of may come from a mail that it has read: whatever does more than read asks people first.
 pub(super) fn prepare_for_agent(action: &'static Action, input: Value) -> Prepared {
+    let is_asked = action.effect != actions::Effect::Read;
     let call = ActionCall {
         action,
         integration_id: None,
         input,
-        is_asked: action.asks_first,
+        is_asked,
     };
     let approvers = Approvers::one_admin(true);
-    call.prepare(action.asks_first.then_some(&approvers))
+    call.prepare(is_asked.then_some(&approvers))
 }
 
 #[async_trait]

@@ -12,6 +12,7 @@ mod opening;
 mod prompt;
 mod tools;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::{
     graph::AgentData,
@@ -53,8 +54,27 @@ pub(crate) struct Move {
     pub(crate) title: String,
     /// What is to be done.
     pub(crate) prepared: Result<Prepared, Failure>,
-    /// Whether it must not be done again after a crash, whatever the node's policy.
-    pub(crate) at_most_once: bool,
+    /// Whether it may be done again.
+    pub(crate) repeat: Repeat,
+}
+
+/// Whether a move whose end is unknown may be made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Nothing happens that has not.
+    Harmless,
+    /// As the node's policy says.
+    AsTheNode,
+    /// It would happen again.
+    Never,
+}
+
+/// Why a turn does not get on by itself.
+enum Halt {
+    /// A move is to be made.
+    Move(Box<Move>),
+    /// The turn has failed.
+    Failed(Failure),
 }
 
 pub(super) fn prepare(data: &AgentData, bindings: &Bindings) -> Result<Prepared, Failure> {
@@ -79,34 +99,37 @@ impl Turn {
     /// What comes after the moves that have ended, in their order. The same moves always lead to the
     /// same next one.
     pub(crate) fn next(&self, ended: &[&StepResult]) -> Next {
-        let mut ended = Ended(ended);
-        self.go(&mut ended).unwrap_or_else(|next| *next)
+        match self.go(&mut Ended(ended)) {
+            Ok(outcome) => Next::End(Ok(outcome)),
+            Err(Halt::Failed(failure)) => Next::End(Err(failure)),
+            Err(Halt::Move(next)) => Next::Move(*next),
+        }
     }
 
     /// Walks through the moves that have ended; the first that has not ends the walk.
-    fn go(&self, ended: &mut Ended<'_>) -> Result<Next, Box<Next>> {
+    fn go(&self, ended: &mut Ended<'_>) -> Result<Outcome, Halt> {
         let opened = ended.take(|| self.opening())?;
-        let opening: Opening = parse(&opened)?;
-        let recalled = match opening.memory {
-            None => None,
-            Some(audience) => {
-                let recall = || memory::recall(&self.agent_id, audience, &self.prompt);
-                memory::to_message(ended.take_any(recall)?)
-            }
-        };
-        let digest = match opening.to_digest() {
-            None => None,
-            Some(request) => {
-                let answer = ended.take(|| self.question(&opening, "sums up", request))?;
-                Some(Digest::of(&opening, &parse::<Answer>(&answer)?))
-            }
-        };
+        let opening: Opening = parse(opened)?;
+        let recalled = self.recall(&opening, ended)?;
+        let digest = self.digest(&opening, ended)?;
         let mut messages = opening.messages(recalled, digest.as_ref(), &self.prompt);
-        let answer = self.converse(&opening, &mut messages, ended)?;
+        let mut done = Vec::new();
+        let answered = match self.converse(&opening, &mut messages, &mut done, ended) {
+            Err(halt @ Halt::Move(_)) => return Err(halt),
+            Err(Halt::Failed(failure)) => Err(failure),
+            Ok(answer) => Ok(answer),
+        };
         if let Some(session) = &opening.session {
-            let closing = Closing::new(session, digest, &self.prompt, &answer.text);
+            let answer = answered.as_ref().map(|answer| answer.text.as_str());
+            let said = closing::Said::new(&self.prompt, answer, &done);
+            let closing = Closing::new(session, digest, said);
             ended.take(|| closing.into_move())?;
         }
+        let answer = answered.map_err(Halt::Failed)?;
+        Ok(Outcome::of(self.output(&opening, &answer)))
+    }
+
+    fn output(&self, opening: &Opening, answer: &Answer) -> Value {
         let mut output = json!({
             "text": answer.text,
             "model": answer.model,
@@ -115,7 +138,36 @@ impl Turn {
         if let Some(session) = &opening.session {
             output["sessionId"] = json!(session.id);
         }
-        Ok(Next::End(Ok(Outcome::of(output))))
+        if answer.is_cut {
+            output["isCut"] = json!(true);
+        }
+        output
+    }
+
+    /// What the agent remembers that is near to the prompt. The turn goes on without what cannot be
+    /// had.
+    fn recall(&self, opening: &Opening, ended: &mut Ended<'_>) -> Result<Option<Message>, Halt> {
+        if !opening.remembers {
+            return Ok(None);
+        }
+        let recall = || memory::recall(&self.agent_id, &self.prompt);
+        Ok(memory::to_message(ended.take_any(recall)?))
+    }
+
+    /// The earlier part of a conversation that has become too long, in short. A model that has none
+    /// to give costs the turn that part, not the answer.
+    fn digest(&self, opening: &Opening, ended: &mut Ended<'_>) -> Result<Option<Digest>, Halt> {
+        let Some(request) = opening.to_digest() else {
+            return Ok(None);
+        };
+        let result = ended.take_any(|| {
+            let question = model::Question::quiet(&self.agent_id, request);
+            question.into_move(format!("{} sums up", opening.name))
+        })?;
+        if result.error.is_some() {
+            return Ok(None);
+        }
+        Ok(Digest::of(opening, parse(&result.output.0)?))
     }
 
     /// Asks the model and does what it wants done, until it has said its last word.
@@ -123,26 +175,32 @@ impl Turn {
         &self,
         opening: &Opening,
         messages: &mut Vec<Message>,
+        done: &mut Vec<&'static str>,
         ended: &mut Ended<'_>,
-    ) -> Result<Answer, Box<Next>> {
+    ) -> Result<Answer, Halt> {
         for _ in 0..MAX_QUESTIONS {
             let answered = ended.take(|| {
                 let request = opening.request(messages.clone(), self.max_tokens);
-                self.question(opening, "thinks", request)
+                let question = model::Question::aloud(&self.agent_id, request);
+                question.into_move(format!("{} thinks", opening.name))
             })?;
-            let answer: Answer = parse(&answered)?;
+            let answer: Answer = parse(answered)?;
             if answer.tool_calls.is_empty() {
-                return Ok(answer);
+                return answer.checked().map_err(Halt::Failed);
             }
             messages.push(answer.to_message());
-            for call in &answer.tool_calls {
+            for (number, call) in answer.tool_calls.iter().enumerate() {
+                if number >= tools::MAX_CALLS {
+                    messages.push(tools::too_many(call));
+                    continue;
+                }
                 let result = ended.take_any(|| tools::to_move(opening, &self.agent_id, call))?;
+                done.extend(tools::acted(opening, call, result));
                 messages.push(tools::to_message(call, result));
             }
         }
         let message = format!("the agent has not ended after {MAX_QUESTIONS} questions");
-        let failure = Failure::permanent("limit_exceeded", message);
-        Err(Box::new(Next::End(Err(failure))))
+        Err(Halt::Failed(Failure::permanent("limit_exceeded", message)))
     }
 
     fn opening(&self) -> Move {
@@ -153,19 +211,7 @@ impl Turn {
                 agent_id: self.agent_id.clone(),
                 session: self.session.clone(),
             }))),
-            at_most_once: false,
-        }
-    }
-
-    fn question(&self, opening: &Opening, what: &str, request: shared::llm::ChatRequest) -> Move {
-        Move {
-            kind: "agent.question",
-            title: format!("{} {what}", opening.name),
-            prepared: Ok(Prepared::Effect(Box::new(model::Question {
-                agent_id: self.agent_id.clone(),
-                request,
-            }))),
-            at_most_once: false,
+            repeat: Repeat::Harmless,
         }
     }
 }
@@ -175,30 +221,30 @@ struct Ended<'a>(&'a [&'a StepResult]);
 
 impl<'a> Ended<'a> {
     /// What the next move has come to, if it has; a turn does not outlive its failure.
-    fn take(&mut self, next: impl FnOnce() -> Move) -> Result<Value, Box<Next>> {
+    fn take(&mut self, next: impl FnOnce() -> Move) -> Result<&'a Value, Halt> {
         let result = self.take_any(next)?;
         match &result.error {
-            None => Ok(result.output.0.clone()),
-            Some(error) => Err(Box::new(Next::End(Err(error.into())))),
+            None => Ok(&result.output.0),
+            Some(error) => Err(Halt::Failed(error.into())),
         }
     }
 
     /// The same whether or not it has failed.
-    fn take_any(&mut self, next: impl FnOnce() -> Move) -> Result<&'a StepResult, Box<Next>> {
+    fn take_any(&mut self, next: impl FnOnce() -> Move) -> Result<&'a StepResult, Halt> {
         match self.0.split_first() {
             Some((first, rest)) => {
                 self.0 = rest;
                 Ok(first)
             }
-            None => Err(Box::new(Next::Move(next()))),
+            None => Err(Halt::Move(Box::new(next()))),
         }
     }
 }
 
 /// What this engine has written is read back.
-fn parse<T: serde::de::DeserializeOwned>(output: &Value) -> Result<T, Box<Next>> {
+fn parse<T: DeserializeOwned>(output: &Value) -> Result<T, Halt> {
     T::deserialize(output).map_err(|_| {
         let message = "the journal of the agent's turn cannot be read";
-        Box::new(Next::End(Err(Failure::permanent("internal", message))))
+        Halt::Failed(Failure::permanent("internal", message))
     })
 }

@@ -11,6 +11,7 @@ use shared::{
     inputs::Bindings,
     models::{
         Approval, ApprovalStatus, AskedAccount, AskedAction, Decision, Execution, Role, Timestamp,
+        TriggerType,
     },
     store::{Error, Versioned, Write, approvals, commit_contended},
 };
@@ -174,8 +175,15 @@ fn shown(decision: &Decision) -> Value {
     })
 }
 
-/// Who started the run, or the one that it is a part of; none for a clock or another service.
-pub(super) async fn starter(state: &AppState, execution: &Execution) -> Result<Option<Uid>, Error> {
+/// What started a run, or the one that it is a part of.
+pub(super) struct Root {
+    pub(super) kind: TriggerType,
+    /// The person, if it was one and still has an account.
+    pub(super) uid: Option<Uid>,
+}
+
+/// What started the run; none when that is not known any more.
+pub(super) async fn root(state: &AppState, execution: &Execution) -> Result<Option<Root>, Error> {
     let (store, org_id) = (&state.store, &execution.org_id);
     let mut first = execution.clone();
     while let Some(parent) = &first.parent {
@@ -185,7 +193,15 @@ pub(super) async fn starter(state: &AppState, execution: &Execution) -> Result<O
         }
     }
     let trigger = store.find_trigger(org_id, &first.trigger.id).await?;
-    Ok(trigger.and_then(|trigger| trigger.source.uid))
+    Ok(trigger.map(|trigger| Root {
+        kind: trigger.kind,
+        uid: trigger.source.uid,
+    }))
+}
+
+/// Who started the run, or the one that it is a part of; none for a clock or another service.
+async fn starter(state: &AppState, execution: &Execution) -> Result<Option<Uid>, Error> {
+    Ok(root(state, execution).await?.and_then(|root| root.uid))
 }
 
 fn role_of(role: ApproverRole) -> Role {

@@ -6,13 +6,13 @@ use shared::{
     graph::LlmData,
     ids::{AgentId, fingerprint},
     inputs::Bindings,
-    llm::{ChatRequest, EmbeddingRequest, Message, OutputFormat},
+    llm::{ChatRequest, Delta, EmbeddingRequest, Message, OutputFormat, Pieces},
     models::{Use, Vector},
     quota::{self, Answer},
     retry::Transient,
 };
 
-use super::{Call, Effect, Failure, Outcome, Prepared, Stop};
+use super::{Call, Effect, Failure, Outcome, Prepared, Stop, draft::Drafting};
 use crate::AppState;
 
 /// Tokens an answer may take unless the node says otherwise.
@@ -61,16 +61,16 @@ impl Effect for LlmCall {
 
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
         let answer = ask(state, call, None, self.to_request(state)).await?;
+        let used = answer.used();
         let response = answer.response;
         let mut output = json!({ "text": response.content, "model": response.model });
         if self.json {
-            let used = (response.usage.total(), answer.cost_micro_usd);
             output["json"] = parse_answer(&response.content)
-                .map_err(|failure| failure.having_used(used.0, used.1))?;
+                .map_err(|failure| failure.having_used(used.tokens, used.cost_micro_usd))?;
         }
         Ok(Outcome {
-            tokens: response.usage.total(),
-            cost_micro_usd: answer.cost_micro_usd,
+            tokens: used.tokens,
+            cost_micro_usd: used.cost_micro_usd,
             ..Outcome::of(output)
         })
     }
@@ -104,16 +104,43 @@ pub(super) async fn ask(
     agent_id: Option<&AgentId>,
     request: ChatRequest,
 ) -> Result<Answer, Stop> {
-    let request = ChatRequest {
-        idempotency_key: call.idempotency_key.clone(),
-        ..request
-    };
-    let ceiling = state.llm.ceiling(&request).map_err(to_stop)?;
+    let metered = metered(call, agent_id, request);
+    let ceiling = state.llm.ceiling(&metered).await.map_err(to_stop)?;
     let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
-    let metered = to_metered(call, agent_id, request);
     let answer = state.llm.chat(&metered).await.map_err(to_stop)?;
     held.end(answer.used());
     Ok(answer)
+}
+
+/// The same, seen by those who watch the run while the model speaks.
+pub(super) async fn ask_aloud(
+    state: &AppState,
+    call: &Call,
+    agent_id: &AgentId,
+    request: ChatRequest,
+) -> Result<Answer, Stop> {
+    let metered = metered(call, Some(agent_id), request);
+    let ceiling = state.llm.ceiling(&metered).await.map_err(to_stop)?;
+    let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
+    let mut stream = state.llm.stream(&metered).await.map_err(to_stop)?;
+    let (mut pieces, mut draft) = (Pieces::default(), Drafting::of(state, call));
+    while let Some(delta) = stream.next().await {
+        let delta = delta.map_err(to_stop)?;
+        if let Delta::Text(text) = &delta {
+            draft.add(text).await;
+        }
+        if let Some(response) = pieces.add(delta) {
+            draft.end().await;
+            let answer = Answer {
+                response,
+                cost_micro_usd: stream.cost_micro_usd(),
+                is_cached: false,
+            };
+            held.end(answer.used());
+            return Ok(answer);
+        }
+    }
+    Err(Failure::transient("unavailable", "the answer broke off").into())
 }
 
 /// Where a text is in the space of the embedding model.
@@ -135,9 +162,10 @@ pub(super) async fn embed(
         dimensions: Some(Vector::INDEXED_DIMENSION),
         idempotency_key: call.idempotency_key.clone(),
     };
-    let ceiling = state.llm.embedding_ceiling(&request).map_err(to_stop)?;
-    let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
     let metered = to_metered(call, Some(agent_id), request);
+    let ceiling = state.llm.embedding_ceiling(&metered);
+    let ceiling = ceiling.await.map_err(to_stop)?;
+    let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
     let answer = state.llm.embed(&metered).await.map_err(to_stop)?;
     let used = answer.used();
     held.end(used);
@@ -153,6 +181,14 @@ pub(super) async fn embed(
             Err(failure.having_used(used.tokens, used.cost_micro_usd).into())
         }
     }
+}
+
+fn metered(call: &Call, agent_id: Option<&AgentId>, request: ChatRequest) -> quota::Call {
+    let request = ChatRequest {
+        idempotency_key: call.idempotency_key.clone(),
+        ..request
+    };
+    to_metered(call, agent_id, request)
 }
 
 fn to_metered<R>(call: &Call, agent_id: Option<&AgentId>, request: R) -> quota::Call<R> {

@@ -103,16 +103,18 @@ impl<'a> Run<'a> {
         let iteration = self.plan.iteration(place.frame).to_owned();
         let results = self.plan.end_loop(place);
         let outcome = Outcome::at(handle::DONE, results.into());
-        let started_at = self.step_of(place, &iteration).map(|step| step.intent.at);
-        let elapsed = started_at.map_or(0, |started_at| {
-            let elapsed = self
-                .journal
-                .now()
-                .instant()
-                .duration_since(started_at.instant());
-            i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
-        });
+        let elapsed = self.elapsed(place, &iteration);
         self.settle(place, &iteration, Ok(outcome), elapsed)
+    }
+
+    /// How long ago the node began, in milliseconds.
+    pub(super) fn elapsed(&self, place: Place, iteration: &str) -> i64 {
+        let step = self.step_of(place, iteration);
+        step.map_or(0, |step| {
+            let now = self.journal.now().instant();
+            let elapsed = now.duration_since(step.intent.at.instant());
+            i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+        })
     }
 
     fn step_of(&self, place: Place, iteration: &str) -> Option<&Step> {

@@ -14,12 +14,15 @@ use super::{
     begin::{Beginning, Past},
     error,
     plan::Place,
-    settle::{step_result, within_limits},
+    settle::{status_of, step_result, within_limits},
 };
 use crate::{
     journal::StepKey,
-    node::{Failure, Move, Next, Outcome, Prepared, Turn},
+    node::{Failure, Move, Next, Outcome, Prepared, Repeat, Turn},
 };
+
+/// How the kinds of those moves begin that are no tools.
+const OWN: &str = "agent.";
 
 impl<'a> Run<'a> {
     /// Goes on with an agent's turn up to its next side effect, or to its end.
@@ -31,12 +34,13 @@ impl<'a> Run<'a> {
     ) -> Result<Option<Performing<'a>>, ExecutionError> {
         let graph = Arc::clone(&self.graph);
         let node = graph.node_at(place.node);
-        loop {
+        while !self.journal.is_full() {
             let ended = self.ended_moves(node, iteration);
             let number = ended.len();
             let next = match turn.next(&ended) {
                 Next::End(result) => {
-                    self.settle(place, iteration, result, 0)?;
+                    let elapsed = self.elapsed(place, iteration);
+                    self.settle(place, iteration, result, elapsed)?;
                     return Ok(None);
                 }
                 Next::Move(next) => next,
@@ -74,6 +78,8 @@ impl<'a> Run<'a> {
             }
             self.end_move(node, &iteration, Err(failure), 0);
         }
+        self.plan.put_back([place]);
+        Ok(None)
     }
 
     /// Records what a move has come to; the node's turn goes on from there.
@@ -119,17 +125,19 @@ impl<'a> Run<'a> {
             self.journal
                 .log(Some(node_id), level, kind, thought.clone());
         }
-        let status = match &failure {
-            None => StepStatus::Succeeded,
-            Some(failure) if failure.code == "unknown" => StepStatus::Unknown,
-            Some(_) => StepStatus::Failed,
-        };
+        let status = failure
+            .as_ref()
+            .map_or(StepStatus::Succeeded, |failure| status_of(node, failure));
         let error = failure.map(|failure| {
-            let what = self.journal.step(key).map_or("", |step| &step.kind);
+            let what = self.journal.step(key).map(|step| step.kind.clone());
+            let what = what.unwrap_or_default();
             let message = format!("{what} failed: {}", failure.message);
             let (level, kind) = (LogLevel::Warn, LogKind::NodeFinished);
             self.journal.log(Some(node_id), level, kind, message);
-            error(&failure.code, failure.message, Some(node_id))
+            match what.starts_with(OWN) {
+                true => error(&failure.code, failure.message, Some(node_id)),
+                false => of_tool(failure, node_id),
+            }
         });
         let result = step_result(outcome, duration_ms, self.journal.now(), error);
         self.journal.finish(key, status, result);
@@ -139,6 +147,26 @@ impl<'a> Run<'a> {
 /// The node, with the policy of one move.
 fn node_of(node: &Node, next: &Move) -> Node {
     let mut node = node.clone();
-    node.policy.at_most_once |= next.at_most_once;
+    match next.repeat {
+        Repeat::Harmless => node.policy.at_most_once = false,
+        Repeat::AsTheNode => {}
+        Repeat::Never => {
+            node.policy.at_most_once = true;
+            node.policy.retry = None;
+        }
+    }
     node
+}
+
+/// What a failed tool tells. A model that hears of a failure tries again, as another move with another
+/// key: it has to know when that may do the same thing twice.
+fn of_tool(failure: Failure, node_id: &str) -> ExecutionError {
+    if !failure.may_have_happened {
+        return error(&failure.code, failure.message, Some(node_id));
+    }
+    let message = format!(
+        "{}; it may have been done all the same, so look before you try again",
+        failure.message
+    );
+    error("unknown", message, Some(node_id))
 }

@@ -132,7 +132,7 @@ impl Run<'_> {
 }
 
 /// What must not happen twice and may have happened has no known end.
-fn status_of(node: &Node, failure: &Failure) -> StepStatus {
+pub(super) fn status_of(node: &Node, failure: &Failure) -> StepStatus {
     if node.policy.at_most_once && failure.may_have_happened {
         StepStatus::Unknown
     } else {

@@ -12,6 +12,8 @@ pub(super) fn nodes() -> Vec<Value> {
         "session": "${trigger.sessionId}",
         "prompt": "${trigger.text}",
         "maxTokens": 4_096,
+        "timeoutSecs": 300,
+        "retry": { "attempts": 3 },
     });
     let output = json!({ "value": format!("${{nodes.{AGENT}.output}}") });
     vec![

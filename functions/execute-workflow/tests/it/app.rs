@@ -29,7 +29,7 @@ use shared::{
     },
     testing::{
         FixedClock, MemoryDb, RecordingAccounts, RecordingActions, RecordingMailer, RecordingQueue,
-        ScriptedLlm, invitation_links, trail,
+        ScriptedLlm, invitation_links, metered_llm, trail,
     },
 };
 use tower::ServiceExt;
@@ -122,8 +122,9 @@ impl App {
         .unwrap();
         let accounts = Arc::new(RecordingAccounts::new());
         let (queue, shutdown) = (Arc::new(RecordingQueue::new()), Shutdown::new());
+        let function_store = faulty.map_or_else(|| db.store(), Store::new);
         let ports = Ports {
-            provider,
+            llm: metered_llm(provider, function_store.clone(), clock.shared()),
             mailer: Arc::new(RecordingMailer::new()),
             links: invitation_links(),
             trail: trail(&store),
@@ -133,7 +134,6 @@ impl App {
             queue: queue.shared(),
             artifacts: outside.artifacts,
         };
-        let function_store = faulty.map_or_else(|| db.store(), Store::new);
         let settings = Settings::new("gpt-4.1-mini".to_owned());
         let state = AppState::with_ports(
             function_store,

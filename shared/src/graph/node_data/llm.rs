@@ -12,7 +12,7 @@ use crate::{
 /// Settings of a model call.
 #[derive(Clone, Debug)]
 pub struct LlmData {
-    /// The model; without it, the default route's.
+    /// The model, or the name of a route to models; the default model when absent.
     pub model: Option<String>,
     /// The system prompt.
     pub system: Option<Template>,

@@ -35,9 +35,6 @@ use crate::{
     },
 };
 
-/// The model used where none is chosen.
-pub const DEFAULT_MODEL: &str = "gpt-4.1-mini";
-
 /// OpenAI itself.
 const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 
@@ -50,8 +47,6 @@ pub struct OpenAiConfig {
     /// `OPENAI_API_KEY`: the bearer token. `COMPATIBLE_API_KEY` for a server of one's own; empty
     /// when it takes none.
     pub api_key: SecretString,
-    /// `LLM_DEFAULT_MODEL`: the model used where none is chosen; default [`DEFAULT_MODEL`].
-    pub default_model: String,
     /// `LLM_TIMEOUT_SECS`: the longest wait for a whole answer; default 120.
     pub timeout: Duration,
     /// What the server understands.
@@ -84,7 +79,6 @@ impl OpenAiConfig {
         Ok(Self {
             base_url: base_url(env, "OPENAI_BASE_URL", DEFAULT_BASE_URL)?,
             api_key,
-            default_model: default_model(env)?,
             timeout: timeout(env)?,
             dialect: Dialect::OpenAi,
         })
@@ -105,7 +99,6 @@ impl OpenAiConfig {
                 .optional("COMPATIBLE_API_KEY")
                 .unwrap_or_default()
                 .into(),
-            default_model: default_model(env)?,
             timeout: timeout(env)?,
             dialect: Dialect::Compatible,
         }))
@@ -194,38 +187,9 @@ impl Provider for OpenAi {
     }
 }
 
-/// A model without a price could not be admitted later, so it is refused at start.
-fn default_model(env: &Env) -> Result<String, config::Error> {
-    let name = "LLM_DEFAULT_MODEL";
-    let model = env.parsed(name, DEFAULT_MODEL.to_owned())?;
-    if price::is_known(&model) {
-        return Ok(model);
-    }
-    let reason = "no price is known for this model".to_owned();
-    Err(config::Error::Invalid { name, reason })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_default_model_has_a_price_and_a_future() {
-        // The day on which the price list was made.
-        let as_of = "2026-11-23";
-        let price = price::find(DEFAULT_MODEL, as_of).unwrap();
-        assert!(price.deprecated_on().is_none_or(|day| day > as_of));
-    }
-
-    #[test]
-    fn a_default_model_without_a_price_is_refused_at_start() {
-        let env = Env::from_pairs([
-            ("OPENAI_API_KEY", "sk-test"),
-            ("LLM_DEFAULT_MODEL", "gpt-unheard-of"),
-        ]);
-        let error = OpenAiConfig::load(&env).unwrap_err();
-        assert!(error.to_string().contains("LLM_DEFAULT_MODEL"), "{error}");
-    }
 
     #[test]
     fn a_base_url_that_is_none_is_refused_at_start() {

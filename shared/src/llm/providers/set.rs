@@ -40,14 +40,12 @@ impl ProvidersConfig {
         Self { env: env.clone() }
     }
 
-    /// The providers, by `client`'s connections; none when no variable names one.
+    /// The providers, by `client`'s connections.
     ///
     /// # Errors
     /// Returns the first variable that is invalid or not allowed here.
-    pub fn providers(&self, client: Client) -> Result<Option<Providers>, config::Error> {
-        let identity = Arc::new(ServiceIdentity::new());
-        let providers = Providers::load(&self.env, client, identity)?;
-        Ok(Some(providers).filter(|providers| !providers.own.is_empty()))
+    pub fn providers(&self, client: Client) -> Result<Providers, config::Error> {
+        Providers::load(&self.env, client, Arc::new(ServiceIdentity::new()))
     }
 }
 
@@ -98,6 +96,12 @@ impl Providers {
             providers.insert(ProviderName::Compatible, Arc::new(compatible));
         }
         Ok(providers)
+    }
+
+    /// Whether there is none with our own key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.own.is_empty()
     }
 
     /// Puts a provider in, instead of the one that there may be.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use reqwest::{Client, Response};
 use serde::Serialize;
 
-use self::embeddings::{Embedded, EmbeddingCall};
+use self::embeddings::{Answer, Embedded, EmbeddingCall};
 use super::{
     anthropic,
     gemini::{self, path_segment},
@@ -144,6 +144,14 @@ impl Vertex {
     }
 }
 
+impl Vertex {
+    async fn embed_one(&self, request: &EmbeddingRequest, input: &str) -> Result<Answer, Error> {
+        let call = EmbeddingCall::new(request, input);
+        let response = self.call(&request.model, call.method(), &call, Mode::Whole);
+        read_json(response.await?).await
+    }
+}
+
 #[async_trait]
 impl Provider for Vertex {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatResponse, Error> {
@@ -182,9 +190,9 @@ impl Provider for Vertex {
     async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingResponse, Error> {
         let mut embedded = Embedded::new(request);
         for input in &request.inputs {
-            let call = EmbeddingCall::new(request, input);
-            let response = self.call(&request.model, call.method(), &call, Mode::Whole);
-            embedded.add(read_json(response.await?).await?, input)?;
+            let answer = self.embed_one(request, input).await;
+            let added = answer.and_then(|answer| embedded.add(answer, input));
+            added.map_err(|error| embedded.broken_off(error, input))?;
         }
         Ok(embedded.into_response())
     }

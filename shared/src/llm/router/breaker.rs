@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::MAX_PAUSE;
+use crate::ids::OrgId;
 
 /// Failures in a row after which a candidate is left alone.
 const FAILURES: u32 = 5;
@@ -28,11 +29,23 @@ pub(super) struct Breaker {
 #[derive(Debug)]
 enum State {
     /// Calls go through.
-    Closed { failures: u32 },
+    Closed(Failures),
     /// None does.
     Open { until: Instant },
     /// One is on its way to see.
     HalfOpen { probe_until: Instant },
+}
+
+/// Failures in a row.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Failures {
+    /// Those that are the candidate's alone.
+    own: u32,
+    /// Calls that took too long, which may be their requests' fault.
+    late: u32,
+    /// Whose they are, as long as it is one organization's.
+    late_of: Option<OrgId>,
+    is_general: bool,
 }
 
 /// A call that was let through.
@@ -41,7 +54,7 @@ pub(super) struct Entry(u64);
 
 impl Default for State {
     fn default() -> Self {
-        Self::Closed { failures: 0 }
+        Self::Closed(Failures::default())
     }
 }
 
@@ -49,7 +62,7 @@ impl Breaker {
     /// Lets a call through, or tells until when none is.
     pub(super) fn enter(&mut self, now: Instant) -> Result<Entry, Instant> {
         match self.state {
-            State::Closed { .. } => Ok(Entry(self.generation)),
+            State::Closed(_) => Ok(Entry(self.generation)),
             State::Open { until } | State::HalfOpen { probe_until: until } if now < until => {
                 Err(until)
             }
@@ -62,6 +75,11 @@ impl Breaker {
         }
     }
 
+    /// Lets a call through that nobody else can answer.
+    pub(super) fn insist(&self) -> Entry {
+        Entry(self.generation)
+    }
+
     pub(super) fn succeed(&mut self, entry: Entry) {
         if entry.0 == self.generation {
             self.pauses = 0;
@@ -69,17 +87,23 @@ impl Breaker {
         }
     }
 
-    /// One more failure; `pause` is what the provider has asked for.
-    pub(super) fn fail(&mut self, entry: Entry, pause: Option<Duration>, now: Instant) {
+    /// One more failure: of the call of an organization that was `late`, or of the candidate alone.
+    /// `pause` is what the provider has asked for.
+    pub(super) fn fail(
+        &mut self,
+        entry: Entry,
+        late: Option<&OrgId>,
+        pause: Option<Duration>,
+        now: Instant,
+    ) {
         if entry.0 != self.generation {
             return;
         }
-        let failures = match self.state {
-            State::Closed { failures } => failures.saturating_add(1),
+        let failures = match &mut self.state {
+            State::Closed(failures) => failures.add(late),
             State::Open { .. } | State::HalfOpen { .. } => FAILURES,
         };
         if pause.is_none() && failures < FAILURES {
-            self.state = State::Closed { failures };
             return;
         }
         let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.pauses));
@@ -103,9 +127,16 @@ impl Breaker {
         }
     }
 
+    /// Whether a new one would do as well.
+    pub(super) fn is_untroubled(&self) -> bool {
+        let is_quiet =
+            matches!(&self.state, State::Closed(failures) if *failures == Failures::default());
+        self.pauses == 0 && is_quiet
+    }
+
     fn close(&mut self) {
         match self.state {
-            State::Closed { .. } => self.state = State::default(),
+            State::Closed(_) => self.state = State::default(),
             State::Open { .. } | State::HalfOpen { .. } => self.turn(State::default()),
         }
     }
@@ -113,5 +144,22 @@ impl Breaker {
     fn turn(&mut self, state: State) {
         self.state = state;
         self.generation += 1;
+    }
+}
+
+impl Failures {
+    /// Counts one more; tells how many there are that count against the candidate. One organization's
+    /// late calls do not, so that its prompts shut nobody else out.
+    fn add(&mut self, late: Option<&OrgId>) -> u32 {
+        match late {
+            Some(org_id) => {
+                let first = self.late_of.get_or_insert_with(|| org_id.clone());
+                self.is_general |= first != org_id;
+                self.late = self.late.saturating_add(1);
+            }
+            None => self.own = self.own.saturating_add(1),
+        }
+        let late = if self.is_general { self.late } else { 0 };
+        self.own.saturating_add(late)
     }
 }

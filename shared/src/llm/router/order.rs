@@ -1,5 +1,7 @@
-use super::{Candidate, Route, Step, route::Weighted};
-use crate::ids::fingerprint;
+use crate::{
+    ids::fingerprint,
+    models::{Candidate, Route, RouteStep, Weighted},
+};
 
 /// The candidates in the order in which they are asked: step by step, drawn by weight in each.
 pub(super) fn of(route: &Route, key: &str) -> Vec<Candidate> {
@@ -12,7 +14,7 @@ pub(super) fn of(route: &Route, key: &str) -> Vec<Candidate> {
 /// Each candidate draws a number whose smallest belongs to it as often as its weight says
 /// (Efraimidis and Spirakis, <https://doi.org/10.1016/j.ipl.2005.11.003>): an exponential one, by
 /// its weight.
-fn draw(step: &Step, key: &str, number: usize) -> Vec<Candidate> {
+fn draw(step: &RouteStep, key: &str, number: usize) -> Vec<Candidate> {
     let lot = |Weighted { candidate, weight }: &Weighted| {
         let share = uniform(&[key, &number.to_string(), &candidate.to_string()]);
         (-share.ln() / f64::from(*weight), candidate.clone())

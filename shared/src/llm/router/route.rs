@@ -1,9 +1,6 @@
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
-use super::{FailureClass, Timeouts};
-use crate::llm::providers::ProviderName;
+use crate::models::{Candidate, FailureClass, ProviderName, Route, RouteStep, Timeouts, Weighted};
 
 /// Steps of a route at most.
 const MAX_STEPS: usize = 8;
@@ -11,52 +8,11 @@ const MAX_STEPS: usize = 8;
 /// Candidates of a step at most.
 const MAX_CANDIDATES: usize = 8;
 
+/// Bytes of a model's name at most.
+const MAX_MODEL_BYTES: usize = 128;
+
 /// The largest weight.
 const MAX_WEIGHT: u32 = 1_000;
-
-/// Where calls of a model go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Route {
-    /// Asked one after the other.
-    pub steps: Vec<Step>,
-    /// Failures after which somebody else is asked.
-    #[serde(default = "default_fallback")]
-    pub fallback_on: Vec<FailureClass>,
-    /// How long is waited.
-    #[serde(default)]
-    pub timeouts: Timeouts,
-}
-
-/// Candidates of which one is drawn by weight; then the others, likewise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// The candidates.
-    pub candidates: Vec<Weighted>,
-}
-
-/// A candidate and its share.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Weighted {
-    /// Who is asked.
-    #[serde(flatten)]
-    pub candidate: Candidate,
-    /// Its share of the calls, from 1 to 1,000.
-    #[serde(default = "default_weight")]
-    pub weight: u32,
-}
-
-/// A model at a provider.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Candidate {
-    /// Who runs the model.
-    pub provider: ProviderName,
-    /// The model's name there.
-    pub model: String,
-}
 
 /// A route that cannot be, and the field that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,18 +24,31 @@ pub struct InvalidRoute {
     pub message: String,
 }
 
+impl Candidate {
+    /// Whether it can be told how freely to choose its words: Claude has no temperature and no
+    /// `top_p` (<https://platform.claude.com/docs/en/api/messages>).
+    #[must_use]
+    pub fn takes_temperature(&self) -> bool {
+        match self.provider {
+            ProviderName::Anthropic => false,
+            ProviderName::Vertex => !self.model.starts_with("claude"),
+            ProviderName::Openai | ProviderName::Gemini | ProviderName::Compatible => true,
+        }
+    }
+}
+
 impl Route {
     /// A route with one candidate.
     #[must_use]
     pub fn to(candidate: Candidate) -> Self {
         Self {
-            steps: vec![Step {
+            steps: vec![RouteStep {
                 candidates: vec![Weighted {
                     candidate,
-                    weight: default_weight(),
+                    weight: Weighted::DEFAULT_WEIGHT,
                 }],
             }],
-            fallback_on: default_fallback(),
+            fallback_on: Self::DEFAULT_FALLBACK.to_vec(),
             timeouts: Timeouts::default(),
         }
     }
@@ -106,6 +75,12 @@ impl Route {
                     let message = format!("must be from 1 to {MAX_WEIGHT}");
                     return Err(invalid(format!("{place}.weight"), message));
                 }
+                let model = &candidate.model;
+                if !(1..=MAX_MODEL_BYTES).contains(&model.len()) || model.contains(char::is_control)
+                {
+                    let message = format!("must have 1 to {MAX_MODEL_BYTES} bytes");
+                    return Err(invalid(format!("{place}.model"), message));
+                }
                 if !known.insert(candidate) {
                     return Err(invalid(place, "is there twice"));
                 }
@@ -123,21 +98,6 @@ impl Route {
     }
 }
 
-/// What is about the provider, not about what it was asked.
-fn default_fallback() -> Vec<FailureClass> {
-    vec![
-        FailureClass::RateLimited,
-        FailureClass::Unavailable,
-        FailureClass::Timeout,
-        FailureClass::Unauthenticated,
-        FailureClass::ContextTooLong,
-    ]
-}
-
-fn default_weight() -> u32 {
-    1
-}
-
 fn check_count(field: &str, count: usize, most: usize) -> Result<(), InvalidRoute> {
     match (1..=most).contains(&count) {
         true => Ok(()),
@@ -149,11 +109,5 @@ pub(super) fn invalid(field: impl Into<String>, message: impl Into<String>) -> I
     InvalidRoute {
         field: field.into(),
         message: message.into(),
-    }
-}
-
-impl fmt::Display for Candidate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.provider, self.model)
     }
 }

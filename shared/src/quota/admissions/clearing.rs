@@ -4,7 +4,7 @@ use super::{estimated, is_settled, released};
 use crate::{
     clock::SharedClock,
     ids::{OrgId, RecordId},
-    models::{BudgetLease, Timestamp, UsageEntry, UsageState, Use},
+    models::{BudgetLease, LeaseSum, Timestamp, UsageEntry, UsageState, Use},
     quota::{Error, budget, sheet::Sheet},
     store::{Page, Store, Write, commit_contended, organizations::period_of, usage_ledger},
 };
@@ -12,8 +12,8 @@ use crate::{
 /// Entries that one commit books at most; Firestore takes 500 writes.
 const BATCH: usize = 100;
 
-/// Entries of a lease that are read at once.
-const PAGE: u32 = 500;
+/// Entries of a lease that one commit reads, and may have to write.
+const PAGE: u32 = 400;
 
 /// Commits that one caller makes at most.
 const MAX_ROUNDS: usize = 100;
@@ -95,7 +95,8 @@ async fn clear_calls(
     Ok((writes, true))
 }
 
-/// All of a lease's calls have ended, whatever Redis knows: the ledger has what they used.
+/// All of a lease's calls have ended, whatever Redis knows: the ledger has what they used. A part of
+/// it is summed in each commit, so that none reads all the calls of a busy month.
 async fn end_lease(
     store: &Store,
     org_id: &OrgId,
@@ -103,27 +104,32 @@ async fn end_lease(
     (id, lease): (&str, &BudgetLease),
     now: Timestamp,
 ) -> Result<(Vec<Write>, bool), Error> {
-    let (mut writes, mut sum, mut requests) = (Vec::new(), Use::default(), 0);
-    let mut page = Page::first(PAGE);
-    loop {
-        let entries = store.list_usage_entries_of_lease(org_id, id, &page).await?;
-        for found in &entries.items {
-            let Some(entry) = outcome(&found.value) else {
-                continue;
-            };
-            if entry != found.value {
-                writes.push(usage_ledger::set(&entry, Some(found))?);
-            }
-            if writes.len() >= BATCH {
-                return Ok((writes, true));
-            }
-            sum += entry.amount();
-            requests += 1;
+    let before = lease.summed.clone();
+    let page = Page {
+        limit: PAGE,
+        after: before.as_ref().map(|sum| sum.after.clone()),
+    };
+    let entries = store.list_usage_entries_of_lease(org_id, id, &page).await?;
+    let (mut writes, before) = (Vec::new(), before.unwrap_or_default());
+    let (mut sum, mut requests) = (before.used, before.requests);
+    for found in &entries.items {
+        let Some(entry) = outcome(&found.value) else {
+            continue;
+        };
+        if entry != found.value {
+            writes.push(usage_ledger::set(&entry, Some(found))?);
         }
-        match entries.next {
-            Some(next) => page.after = Some(next),
-            None => break,
-        }
+        sum += entry.amount();
+        requests += 1;
+    }
+    if let (Some(after), Some(lease)) = (entries.next, sheet.quota.leases.get_mut(id)) {
+        lease.summed = Some(LeaseSum {
+            after,
+            used: sum,
+            requests,
+        });
+        writes.push(sheet.save()?);
+        return Ok((writes, true));
     }
     let (used, requests) = budget::count(&mut sheet.quota, id, sum, requests);
     sheet.quota.leases.remove(id);

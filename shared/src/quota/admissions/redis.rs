@@ -1,7 +1,8 @@
 //! Leases in Redis: what the quota has granted is given to calls without asking the database.
 //!
-//! A lease is one hash for an organization and a month. It belongs to one run of one server: after
-//! a restart, a failover or a loss of its memory another lease begins, with nothing granted.
+//! A lease is one hash for an organization and a month. It belongs to one run of one server, and to
+//! one time as a master: after a restart, a failover, a failover back or a loss of its memory another
+//! lease begins, with nothing granted.
 
 use std::{collections::HashMap, fmt, time::Duration};
 

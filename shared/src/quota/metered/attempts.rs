@@ -1,30 +1,45 @@
 //! One call, asked of one provider after the other until one answers.
 
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
-use super::{Call, LONGEST_CALL, MeteredLlm, Upstream, find_price};
+use super::{Call, LONGEST_CALL, MeteredLlm, find_price};
 use crate::{
     llm::{
-        self, ChatRequest, ChatStream, EmbeddingRequest, ProviderName, SharedProvider,
-        price::{self, Price},
+        self, ChatRequest, ChatStream, EmbeddingRequest, SharedProvider,
+        price::Price,
         router::{Candidate, Timeouts},
     },
     models::Timestamp,
     quota::Error,
-    store::organizations::day_of,
+    retry::{Transient, retry},
 };
+
+/// What a temperature is refused with that nobody on the way would look at.
+const UNSUPPORTED_TEMPERATURE: &str = "unsupported_temperature";
 
 /// A provider that is asked now.
 pub(super) struct Attempt {
     pub(super) provider: SharedProvider,
-    /// Which one it is, and how long it is waited for, where a route says so.
-    routed: Option<(ProviderName, Timeouts)>,
+    candidate: Candidate,
+    timeouts: Timeouts,
+}
+
+/// Nobody has answered.
+struct Unanswered {
+    error: Error,
+    /// Whether certainly nobody has worked on it.
+    is_unused: bool,
 }
 
 /// What attempts and their admission need to know of a request.
 pub(super) trait Request: Clone {
     fn model(&self) -> &str;
     fn idempotency_key(&self) -> &str;
+    /// Whether it asks for a temperature, or `top_p`, that is not the usual one.
+    fn has_temperature(&self) -> bool;
     /// Its model and its idempotency key.
     fn known_by(&mut self) -> (&mut String, &mut String);
 
@@ -42,8 +57,9 @@ pub(super) trait Request: Clone {
 }
 
 impl MeteredLlm {
-    /// Asks whoever is to be asked, in turn. Only what a provider does wrong is asked of the next
-    /// one; what is not admitted is not admitted there either.
+    /// Asks whoever is to be asked, in turn, and all of them again as long as certainly nobody has
+    /// worked on it. A repeat after a broken connection may be billed twice, so whoever reserved the
+    /// tokens decides about it.
     pub(super) async fn ask<R, T, F>(
         &self,
         call: &Call<R>,
@@ -53,54 +69,85 @@ impl MeteredLlm {
         R: Request,
         F: Future<Output = Result<T, Error>>,
     {
-        let routing = match &self.upstream {
-            Upstream::One(provider) => {
-                let provider = provider.clone();
-                let routed = None;
-                return ask(self.clone(), Attempt { provider, routed }, call.clone()).await;
-            }
-            Upstream::Routed(routing) => routing,
-        };
+        let ask = &ask;
+        let answer = retry(self.repeats, move || self.ask_in_turn(call, ask));
+        answer.await.map_err(|unanswered| unanswered.error)
+    }
+
+    /// Only what a provider does wrong is asked of the next one; what is not admitted is not admitted
+    /// there either.
+    async fn ask_in_turn<R, T, F>(
+        &self,
+        call: &Call<R>,
+        ask: impl Fn(Self, Attempt, Call<R>) -> F,
+    ) -> Result<T, Unanswered>
+    where
+        R: Request,
+        F: Future<Output = Result<T, Error>>,
+    {
         let (model, key) = (call.request.model(), call.request.idempotency_key());
-        let route = routing.route(model, self.clock.now().into());
-        let route = route.ok_or_else(|| Error::UnknownModel(model.to_owned()))?;
-        let mut attempts = routing.attempts(&route, key);
-        let (mut number, mut last) = (0, None);
-        while let Some(turn) = attempts.next_turn() {
-            let candidate = turn.candidate();
-            let Some(provider) = routing.provider(candidate.provider) else {
-                continue;
+        let now = self.clock.now().into();
+        let org_id = &call.org_id;
+        let way = self.routing.way(&self.store, org_id, model, now).await?;
+        let mut candidates = way.route.candidates();
+        if call.request.has_temperature() && !candidates.any(Candidate::takes_temperature) {
+            let code = UNSUPPORTED_TEMPERATURE.to_owned();
+            return Err(Error::Llm(llm::Error::InvalidRequest { code }).into());
+        }
+        let mut attempts = self.routing.attempts(&way, key);
+        let (mut number, mut is_unused, mut last) = (0, true, None);
+        while let Some(turn) = attempts.next_turn().or_else(|| attempts.last_resort()) {
+            let candidate = turn.candidate().clone();
+            let name = candidate.provider;
+            let caller = match self.routing.caller(org_id, name, &way).await {
+                Ok(Some(caller)) => caller,
+                Ok(None) => continue,
+                Err(error) => {
+                    last = Some(error);
+                    match attempts.goes_on_after(&llm::Error::Unauthenticated) {
+                        true => continue,
+                        false => break,
+                    }
+                }
             };
-            let routed = Some((candidate.provider, route.timeouts));
-            let request = call.request.at(candidate, number);
+            let request = call.request.at(&candidate, number);
             number += 1;
-            let call = call.with(request);
-            match ask(self.clone(), Attempt { provider, routed }, call).await {
+            let attempt = Attempt {
+                provider: caller.provider,
+                candidate,
+                timeouts: way.route.timeouts,
+            };
+            match ask(self.clone(), attempt, call.with(request)).await {
                 Ok(answer) => {
                     turn.succeed();
                     return Ok(answer);
                 }
                 Err(Error::Llm(error)) => {
-                    turn.fail(&error);
-                    if !attempts.goes_on_after(&error) {
-                        return Err(error.into());
+                    turn.fail(&error, org_id);
+                    is_unused &= error.is_unused();
+                    let goes_on = attempts.goes_on_after(&error);
+                    last = Some(match (error, &caller.own_key) {
+                        (llm::Error::Unauthenticated, Some(key)) => {
+                            self.routing.refuse(org_id, name, key).await
+                        }
+                        (error, Some(key)) => without(error, key).into(),
+                        (error, None) => error.into(),
+                    });
+                    if !goes_on {
+                        break;
                     }
-                    last = Some(error);
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
-        Err(last.unwrap_or_else(|| attempts.none_left()).into())
+        let error = last.unwrap_or_else(|| attempts.none_left().into());
+        Err(Unanswered { error, is_unused })
     }
 }
 
 impl Attempt {
-    pub(super) fn price(&self, model: &str, now: Timestamp) -> Result<Price, Error> {
-        let Some((provider, _)) = self.routed else {
-            return find_price(model, now);
-        };
-        let price = price::find_at(provider, model, &day_of(now));
-        price.ok_or_else(|| Error::UnknownModel(model.to_owned()))
+    pub(super) fn price(&self, now: Timestamp) -> Result<Price, Error> {
+        find_price(&self.candidate, now)
     }
 
     /// Waits for a whole answer, no longer than the route allows, nor than any call may take.
@@ -108,19 +155,30 @@ impl Attempt {
         &self,
         answer: impl Future<Output = Result<T, llm::Error>>,
     ) -> Result<T, llm::Error> {
-        match &self.routed {
-            Some((_, timeouts)) => bounded(timeouts.whole(answer)).await,
-            None => bounded(answer).await,
-        }
+        bounded(self.timeouts.whole(answer)).await
     }
 
     /// Waits for the beginning of a stream.
     pub(super) async fn begin(&self, request: &ChatRequest) -> Result<ChatStream, llm::Error> {
         let stream = self.provider.stream(request);
-        match &self.routed {
-            Some((_, timeouts)) => bounded(timeouts.stream(stream)).await,
-            None => bounded(stream).await,
-        }
+        bounded(self.timeouts.stream(stream)).await
+    }
+}
+
+impl From<Error> for Unanswered {
+    fn from(error: Error) -> Self {
+        let is_unused = false;
+        Self { error, is_unused }
+    }
+}
+
+impl Transient for Unanswered {
+    fn is_transient(&self) -> bool {
+        self.is_unused && self.error.is_transient()
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        self.error.retry_after()
     }
 }
 
@@ -145,6 +203,11 @@ impl Request for ChatRequest {
         &self.idempotency_key
     }
 
+    fn has_temperature(&self) -> bool {
+        let is_unusual = |number: &Option<f64>| number.is_some_and(|number| number != 1.0);
+        is_unusual(&self.temperature) || is_unusual(&self.top_p)
+    }
+
     fn known_by(&mut self) -> (&mut String, &mut String) {
         (&mut self.model, &mut self.idempotency_key)
     }
@@ -159,8 +222,23 @@ impl Request for EmbeddingRequest {
         &self.idempotency_key
     }
 
+    fn has_temperature(&self) -> bool {
+        false
+    }
+
     fn known_by(&mut self) -> (&mut String, &mut String) {
         (&mut self.model, &mut self.idempotency_key)
+    }
+}
+
+/// An error whose code does not hold a key, whatever a provider repeats.
+fn without(error: llm::Error, key: &SecretString) -> llm::Error {
+    match error {
+        llm::Error::InvalidRequest { code } if code.contains(key.expose_secret()) => {
+            let code = "unknown".to_owned();
+            llm::Error::InvalidRequest { code }
+        }
+        error => error,
     }
 }
 

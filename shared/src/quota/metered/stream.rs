@@ -1,56 +1,41 @@
 use futures::{Stream, StreamExt, stream};
-use tokio::time::{Duration, Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
-use super::{Admitted, Dropped, LONGEST_CALL, MeteredLlm};
+use super::{LONGEST_CALL, open::Open};
 use crate::{
-    llm::{self, ChatStream, Delta, Usage},
+    llm::{self, ChatStream, Delta},
     quota::Error,
 };
-
-/// How long an unread rest is waited for, so that the provider tells what was used.
-const DRAINED: Duration = Duration::from_secs(2);
-
-/// Bytes of English text in a token, by OpenAI's rule of thumb
-/// (<https://help.openai.com/en/articles/4936856>).
-const BYTES_PER_TOKEN: i64 = 4;
 
 /// An answer as it comes, which is booked however it ends.
 ///
 /// - At its end it is booked with what the provider tells, before the last piece is handed out.
-/// - Who stops early calls [`MeteredStream::end`].
-/// - One that is dropped is estimated by what came, and booked by the next call or sweep of this
-///   process: nothing runs on behalf of a caller that has gone. Should the process die before, the
-///   sweeper books the most that it may have used when its reservation expires.
+/// - One that breaks off is estimated by what came and what the provider had told by then.
+/// - One that is dropped is booked by the next call or sweep of this process, which reads on for up
+///   to 2 s after the drop: nothing runs on behalf of a caller that has gone. Should the process die
+///   before, the sweeper books the most that it may have used when its reservation expires.
 pub struct MeteredStream {
-    deltas: ChatStream,
+    /// None once it has ended.
+    deltas: Option<ChatStream>,
     deadline: Instant,
-    /// None once it is booked.
-    open: Option<Open>,
-}
-
-/// A stream that is not booked.
-struct Open {
-    llm: MeteredLlm,
-    admitted: Admitted,
-    pieces: i64,
-    bytes: usize,
-    /// What the provider has told.
-    told: Option<Usage>,
+    open: Open,
+    cost_micro_usd: i64,
 }
 
 impl MeteredStream {
-    pub(super) fn new(llm: MeteredLlm, admitted: Admitted, deltas: ChatStream) -> Self {
+    pub(super) fn new(open: Open, deltas: ChatStream) -> Self {
         Self {
-            deltas,
+            deltas: Some(deltas),
             deadline: Instant::now() + LONGEST_CALL,
-            open: Some(Open {
-                llm,
-                admitted,
-                pieces: 0,
-                bytes: 0,
-                told: None,
-            }),
+            open,
+            cost_micro_usd: 0,
         }
+    }
+
+    /// What the call has cost, in micro-dollars, once its last piece was handed out.
+    #[must_use]
+    pub fn cost_micro_usd(&self) -> i64 {
+        self.cost_micro_usd
     }
 
     /// The next piece; none after the last one or an error.
@@ -58,40 +43,28 @@ impl MeteredStream {
     /// # Errors
     /// Returns [`Error::Llm`] when the answer breaks off, [`Error::Store`] when it cannot be booked.
     pub async fn next(&mut self) -> Option<Result<Delta, Error>> {
-        let open = self.open.as_mut()?;
-        let next = timeout_at(self.deadline, self.deltas.next()).await;
+        let deltas = self.deltas.as_mut()?;
+        let next = timeout_at(self.deadline, deltas.next()).await;
         let next = next.unwrap_or_else(|elapsed| Some(Err(llm::Error::Timeout(elapsed.into()))));
-        match next {
-            Some(Ok(delta)) => {
-                open.see(&delta);
-                let is_last = open.told.is_some();
-                let booked = if is_last { self.book().await } else { Ok(()) };
-                Some(booked.map(|()| delta))
+        let ended = || llm::Error::Interrupted("the stream ended before the answer".into());
+        match next.unwrap_or_else(|| Err(ended())) {
+            Ok(delta) => {
+                let is_last = self.open.bill()?.meter.see(&delta);
+                if !is_last {
+                    return Some(Ok(delta));
+                }
+                self.deltas = None;
+                let booked = self.open.book().await;
+                Some(booked.map(|cost_micro_usd| {
+                    self.cost_micro_usd = cost_micro_usd;
+                    delta
+                }))
             }
-            Some(Err(error)) => Some(Err(self.fail(error).await)),
-            None => {
-                let error = llm::Error::Interrupted("the stream ended before the answer".into());
-                Some(Err(self.fail(error).await))
+            Err(error) => {
+                self.deltas = None;
+                Some(Err(self.open.fail(error).await))
             }
         }
-    }
-
-    /// Ends a stream that is not read on: waits a little for what the provider tells, and books
-    /// that or an estimate.
-    ///
-    /// # Errors
-    /// Returns [`Error::Store`] when it cannot be booked.
-    pub async fn end(mut self) -> Result<(), Error> {
-        let Some(open) = self.open.as_mut() else {
-            return Ok(());
-        };
-        let drain = async {
-            while let Some(Ok(delta)) = self.deltas.next().await {
-                open.see(&delta);
-            }
-        };
-        let _ = timeout(DRAINED, drain).await;
-        self.book().await
     }
 
     /// The pieces as a stream of the `futures` crate.
@@ -100,79 +73,14 @@ impl MeteredStream {
             let next = metered.next().await?;
             Some((next, metered))
         })
-    }
-
-    /// Books what was used, told or estimated. It stays open until then: a caller that goes away
-    /// meanwhile leaves it to the next.
-    async fn book(&mut self) -> Result<(), Error> {
-        let Some(open) = self.open.as_ref() else {
-            return Ok(());
-        };
-        let booked = open.admitted.book(&open.usage());
-        let admission = &open.admitted.admission;
-        open.llm.admissions.settle(admission, &booked).await?;
-        self.open = None;
-        Ok(())
-    }
-
-    /// A model that has begun to answer is paid for what came; the outcome of one that has not is
-    /// unknown, or nothing.
-    async fn fail(&mut self, error: llm::Error) -> Error {
-        let has_begun = self.open.as_ref().is_some_and(|open| open.pieces > 0);
-        if has_begun {
-            return match self.book().await {
-                Ok(()) => error.into(),
-                Err(error) => error,
-            };
-        }
-        match self.open.take() {
-            Some(open) => open.llm.fail(&open.admitted, error).await,
-            None => error.into(),
-        }
+        .fuse()
     }
 }
 
 impl Drop for MeteredStream {
     fn drop(&mut self) {
-        let Some(open) = self.open.take() else {
-            return;
-        };
-        let booked = open.admitted.book(&open.usage());
-        let admission = open.admitted.admission;
-        let dropped = Dropped { admission, booked };
-        open.llm.lock_dropped().push(dropped);
-    }
-}
-
-impl Open {
-    fn see(&mut self, delta: &Delta) {
-        match delta {
-            Delta::Text(text) => self.bytes += text.len(),
-            Delta::ToolCall { piece, .. } => {
-                self.bytes += piece.id.len() + piece.name.len() + piece.arguments.len();
-            }
-            Delta::End { usage, .. } => {
-                self.told = Some(*usage);
-                return;
-            }
-        }
-        self.pieces += 1;
-    }
-
-    fn usage(&self) -> Usage {
-        self.told.unwrap_or_else(|| self.estimate())
-    }
-
-    /// A piece has a token at least. Input is bounded by its bytes, output by what was asked for.
-    fn estimate(&self) -> Usage {
-        let most = self.admitted.admission.entry();
-        let tokens = |bytes: i64| (bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
-        let bytes = i64::try_from(self.bytes).unwrap_or(i64::MAX / 2);
-        Usage {
-            input_tokens: tokens(most.input_tokens),
-            output_tokens: tokens(bytes).max(self.pieces).min(most.output_tokens),
-            is_estimated: true,
-            ..Usage::default()
+        if let (Some(deltas), Some(bill)) = (self.deltas.take(), self.open.bill()) {
+            bill.leave_unread(deltas);
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::{
     llm::{
-        ChatRequest, ChatResponse, Error, FinishReason, Image, Message, OutputFormat, Part,
+        ChatRequest, ChatResponse, Error, FinishReason, ImageSource, Message, OutputFormat, Part,
         ProviderName::Anthropic, Role, ToolChoice, Usage,
     },
     retry::Transient,
@@ -184,10 +184,10 @@ async fn the_choice_of_tools_is_sent() {
     }
 }
 
-fn with_image(image: Image) -> ChatRequest {
+fn with_image(image: ImageSource) -> ChatRequest {
     let message = Message {
         role: Role::User,
-        parts: vec![Part::Text(" ".to_owned()), Part::Image(image)],
+        parts: vec![Part::Text(" ".to_owned()), Part::Image(image.into())],
     };
     ChatRequest {
         messages: vec![message],
@@ -198,7 +198,7 @@ fn with_image(image: Image) -> ChatRequest {
 #[tokio::test]
 async fn an_image_may_be_somewhere_else_and_blank_texts_are_left_out() {
     let url = "https://example.com/a.png".to_owned();
-    let body = sent(&with_image(Image::Url(url.clone()))).await;
+    let body = sent(&with_image(ImageSource::Url(url.clone()))).await;
     let image = json!([{ "type": "image", "source": { "type": "url", "url": url } }]);
     assert_eq!(body["messages"][0]["content"], image);
 }
@@ -206,7 +206,7 @@ async fn an_image_may_be_somewhere_else_and_blank_texts_are_left_out() {
 #[tokio::test]
 async fn an_image_that_claude_does_not_see_is_refused() {
     let server = server(ok(&answer())).await;
-    let request = with_image(Image::Data {
+    let request = with_image(ImageSource::Data {
         media_type: "image/tiff".to_owned(),
         base64: "AA==".to_owned(),
     });

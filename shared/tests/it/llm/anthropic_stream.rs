@@ -1,7 +1,7 @@
 //! Anthropic's Messages in pieces.
 
 use serde_json::{Value, json};
-use shared::llm::{Delta, Error, FinishReason, ProviderName::Anthropic, ToolCall};
+use shared::llm::{Delta, Error, FinishReason, ProviderName::Anthropic, ToolCall, Usage};
 
 use super::{
     anthropic::{error, message, usage, used},
@@ -94,7 +94,13 @@ async fn the_stream_is_read_past_pings_and_new_events() {
         usage: used(),
         finish_reason: FinishReason::ToolCalls,
     };
+    // The events before its last tell what the message has used by then.
+    let at_first = Delta::Usage(Usage {
+        output_tokens: 1,
+        ..used()
+    });
     let expected = [
+        at_first,
         text("Co"),
         text("ld."),
         begin(0, "toolu_1"),
@@ -102,6 +108,7 @@ async fn the_stream_is_read_past_pings_and_new_events() {
         arguments(0, "\"Oslo\"}"),
         begin(1, "toolu_2"),
         arguments(1, "{}"),
+        Delta::Usage(used()),
         end,
     ];
     assert_eq!(pieces, expected);

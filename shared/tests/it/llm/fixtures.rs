@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::llm::{
-    ChatRequest, EmbeddingRequest, Image, Message, OutputFormat, Part, Role, Tool, ToolCall,
+    ChatRequest, EmbeddingRequest, ImageSource, Message, OutputFormat, Part, Role, Tool, ToolCall,
 };
 
 pub(crate) fn request() -> ChatRequest {
@@ -27,7 +27,7 @@ pub(crate) fn request_with_tools(model: &str) -> ChatRequest {
         call("call_1", r#"{"city":"Oslo"}"#),
         call("call_2", "{broken"),
     ];
-    let image = Image::Data {
+    let image = ImageSource::Data {
         media_type: "image/png".to_owned(),
         base64: "iVBORw0KGgo=".to_owned(),
     };
@@ -37,7 +37,10 @@ pub(crate) fn request_with_tools(model: &str) -> ChatRequest {
             Message::system("Be brief."),
             Message {
                 role: Role::User,
-                parts: vec![Part::Text("Where is it?".to_owned()), Part::Image(image)],
+                parts: vec![
+                    Part::Text("Where is it?".to_owned()),
+                    Part::Image(image.into()),
+                ],
             },
             Message {
                 role: Role::Assistant,
@@ -68,6 +71,7 @@ pub(crate) fn tool() -> Tool {
         name: "weather".to_owned(),
         description: "Tells the weather.".to_owned(),
         parameters: schema(),
+        strict: false,
     }
 }
 

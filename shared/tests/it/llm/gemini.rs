@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::{
     llm::{
-        ChatRequest, ChatResponse, FinishReason, Image, Message, OutputFormat, Part,
+        ChatRequest, ChatResponse, FinishReason, ImageSource, Message, OutputFormat, Part,
         ProviderName::Gemini, Role, ToolCall, ToolChoice, Usage,
     },
     retry::Transient,
@@ -229,10 +229,10 @@ async fn refused(request: &ChatRequest) -> String {
 
 #[tokio::test]
 async fn what_cannot_be_asked_for_is_refused() {
-    let image = Image::Url("https://example.com/a.png".to_owned());
+    let image = ImageSource::Url("https://example.com/a.png".to_owned());
     let message = Message {
         role: Role::User,
-        parts: vec![Part::Image(image)],
+        parts: vec![Part::Image(image.into())],
     };
     let by_url = ChatRequest {
         messages: vec![message],

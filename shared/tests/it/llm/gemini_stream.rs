@@ -1,12 +1,12 @@
 //! Gemini in pieces.
 
 use serde_json::{Value, json};
-use shared::llm::{Error, ProviderName::Gemini, collect};
+use shared::llm::{Delta, Error, ProviderName::Gemini, collect};
 
 use super::{
     fixtures::request,
     gemini::{answer, answer_of, answered},
-    server::{events, only_request, provider, server, stream, streamed},
+    server::{events, only_request, pieces, provider, server, stream, streamed},
 };
 
 /// The answer above, in pieces.
@@ -33,6 +33,22 @@ async fn the_stream_is_read_with_its_last_usage() {
     let sent = only_request(&server).await;
     assert!(sent.url.path().ends_with(":streamGenerateContent"));
     assert_eq!(sent.url.query(), Some("alt=sse"));
+}
+
+#[tokio::test]
+async fn what_is_used_so_far_is_told_with_each_chunk() {
+    let mut chunks = answer_events();
+    chunks[1]["usageMetadata"]["candidatesTokenCount"] = json!(1);
+    let pieces = pieces(Gemini, streamed(events(&chunks))).await;
+    let told = pieces.iter().filter_map(|piece| match piece {
+        Delta::Usage(usage) => Some(usage.output_tokens),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    let whole = answered().usage;
+    let second = whole.reasoning_tokens + 1;
+    let all = whole.output_tokens;
+    assert_eq!(told, [all, second, all, all, all]);
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use shared::llm::{
-    ChatRequest, ChatResponse, Error, FinishReason, Image, Message, OutputFormat, Part,
+    ChatRequest, ChatResponse, Error, FinishReason, ImageDetail, ImageSource, Message,
+    OutputFormat, Part,
     ProviderName::{Compatible, Openai},
     Role, ToolChoice, Usage,
 };
@@ -129,10 +130,10 @@ async fn tools_their_calls_and_results_and_images_are_sent() {
 
 #[tokio::test]
 async fn an_image_may_be_somewhere_else() {
-    let image = Image::Url("https://example.com/a.png".to_owned());
+    let image = ImageSource::Url("https://example.com/a.png".to_owned());
     let message = Message {
         role: Role::User,
-        parts: vec![Part::Image(image)],
+        parts: vec![Part::Image(image.into())],
     };
     let body = sent(&ChatRequest {
         messages: vec![message],
@@ -141,6 +142,25 @@ async fn an_image_may_be_somewhere_else() {
     .await;
     let url = &body["messages"][0]["content"][0]["image_url"]["url"];
     assert_eq!(url, "https://example.com/a.png");
+}
+
+#[tokio::test]
+async fn how_strictly_and_how_closely_is_sent_when_it_is_told() {
+    let mut request = request_with_tools("gpt-4.1-mini");
+    request.tools[0].strict = true;
+    let parts = request
+        .messages
+        .iter_mut()
+        .flat_map(|message| &mut message.parts);
+    for part in parts {
+        if let Part::Image(image) = part {
+            image.detail = Some(ImageDetail::Low);
+        }
+    }
+    let body = sent(&request).await;
+    assert_eq!(body["tools"][0]["function"]["strict"], true);
+    let image = &body["messages"][1]["content"][1]["image_url"];
+    assert_eq!(image["detail"], "low");
 }
 
 #[tokio::test]

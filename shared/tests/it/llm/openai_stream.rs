@@ -64,17 +64,18 @@ async fn text_comes_piece_by_piece_and_usage_at_the_end() {
     let mut chunks = hello();
     chunks.push(usage());
     let pieces = pieces(Openai, streamed(events(&chunks) + DONE)).await;
+    let usage = Usage {
+        input_tokens: 20,
+        output_tokens: 7,
+        ..Usage::default()
+    };
     let end = Delta::End {
         model: "gpt-4.1-mini-2025-04-14".to_owned(),
-        usage: Usage {
-            input_tokens: 20,
-            output_tokens: 7,
-            ..Usage::default()
-        },
+        usage,
         finish_reason: FinishReason::Stop,
     };
     let text = |text: &str| Delta::Text(text.to_owned());
-    assert_eq!(pieces, [text("Hel"), text("lo"), end]);
+    assert_eq!(pieces, [text("Hel"), text("lo"), Delta::Usage(usage), end]);
 }
 
 #[tokio::test]

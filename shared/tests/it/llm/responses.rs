@@ -1,9 +1,12 @@
 //! OpenAI's Responses, for models that chat completions do not have.
 
 use serde_json::{Value, json};
-use shared::llm::{
-    ChatRequest, ChatResponse, Delta, Error, FinishReason, ProviderName::Openai, ToolChoice, Usage,
-    collect,
+use shared::{
+    llm::{
+        ChatRequest, ChatResponse, Delta, Error, FinishReason, ProviderName::Openai, ToolChoice,
+        Usage, collect,
+    },
+    retry::Transient,
 };
 use wiremock::ResponseTemplate;
 
@@ -189,6 +192,7 @@ async fn a_failed_answer_is_an_error() {
     check_openai("Response", &body).unwrap();
     let error = chat(ok(&body)).await.unwrap_err();
     assert!(matches!(error, Error::Interrupted(_)), "{error:?}");
+    assert_eq!(error.used(), Some(used()));
     body["usage"] = Value::Null;
     let error = chat(ok(&body)).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
@@ -294,4 +298,34 @@ async fn a_stream_without_usage_is_estimated() {
         matches!(pieces.last(), Some(Delta::End { usage, .. }) if *usage == estimate),
         "{pieces:?}"
     );
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_while_it_reasons_has_used_what_it_tells() {
+    let reasoning = event(json!({
+        "type": "response.output_item.added",
+        "output_index": 0,
+        "sequence_number": 1,
+        "item": { "type": "reasoning", "id": "rs_1", "summary": [] },
+    }));
+    let mut response = answer("failed");
+    response["error"] = json!({ "code": "server_error", "message": "secret text" });
+    let failed = |response: &Value| {
+        event(json!({
+            "type": "response.failed",
+            "response": response,
+            "sequence_number": 2,
+        }))
+    };
+    let told = stream(&[failed(&response)]).await.unwrap_err();
+    assert_eq!(told.used(), Some(used()));
+    assert!(!told.is_unused() && told.is_transient());
+    response.as_object_mut().unwrap().remove("usage");
+    let untold = stream(&[reasoning, failed(&response)]).await.unwrap_err();
+    assert!(
+        matches!(untold, Error::Interrupted(_)) && untold.used().is_none(),
+        "{untold:?}"
+    );
+    let at_once = stream(&[failed(&response)]).await.unwrap_err();
+    assert!(at_once.is_unused(), "{at_once:?}");
 }

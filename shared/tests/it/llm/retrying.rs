@@ -1,29 +1,23 @@
 //! Asking a provider again.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::json;
 use shared::{
-    llm::{Error, Provider, ProviderName::Openai, Retrying},
-    retry::{Policy, Transient},
-    testing::ScriptedLlm,
+    llm::{Error, ProviderName::Openai},
+    retry::{Policy, Transient, retry},
 };
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
+use wiremock::ResponseTemplate;
 
 use super::{
     fixtures::{embedding_request, request},
-    openai,
-    server::{ok, provider, server},
+    server::{provider, server},
 };
 
 /// Three attempts without noticeable waits.
 fn quick_retry() -> Policy {
     let millisecond = Duration::from_millis(1);
     Policy::new(3, millisecond, millisecond, Duration::from_secs(5)).unwrap()
-}
-
-fn retrying(base_url: &str) -> Retrying {
-    Retrying::new(provider(Openai, base_url), quick_retry())
 }
 
 fn refusal(status: u16, code: &str) -> ResponseTemplate {
@@ -33,13 +27,18 @@ fn refusal(status: u16, code: &str) -> ResponseTemplate {
 /// How many requests each kind of call takes, and what the first fails with.
 async fn requests_for(response: ResponseTemplate) -> ([usize; 3], Error) {
     let server = server(response).await;
-    let retrying = Arc::new(retrying(&server.uri()));
+    let openai = provider(Openai, &server.uri());
     let count = async || server.received_requests().await.unwrap().len();
-    let error = retrying.chat(&request()).await.unwrap_err();
+    let chat = retry(quick_retry(), async || openai.chat(&request()).await);
+    let error = chat.await.unwrap_err();
     let after_chat = count().await;
-    assert!(retrying.stream(&request()).await.is_err());
+    let stream = retry(quick_retry(), async || openai.stream(&request()).await);
+    assert!(stream.await.is_err());
     let after_stream = count().await;
-    retrying.embed(&embedding_request("m")).await.unwrap_err();
+    let embed = retry(quick_retry(), async || {
+        openai.embed(&embedding_request("m")).await
+    });
+    embed.await.unwrap_err();
     let after_embed = count().await;
     let requests = [
         after_chat,
@@ -98,23 +97,4 @@ async fn a_long_wait_that_is_asked_for_ends_the_attempts() {
         assert_eq!(error.retry_after(), Some(expected));
         assert_eq!(requests, [1; 3], "the wait is beyond the policy's budget");
     }
-}
-
-#[tokio::test]
-async fn an_answer_that_may_be_billed_is_not_asked_for_again() {
-    let broken = Arc::new(ScriptedLlm::new(|_| Err(Error::Interrupted("cut".into()))));
-    let retrying = Retrying::new(broken.clone(), quick_retry());
-    let error = retrying.chat(&request()).await.unwrap_err();
-    assert!(error.is_transient() && !error.is_unused(), "{error:?}");
-    assert_eq!(broken.requests().len(), 1);
-}
-
-#[tokio::test]
-async fn a_refusal_followed_by_an_answer_is_an_answer() {
-    let server = MockServer::start().await;
-    let first = Mock::given(matchers::any()).respond_with(refusal(503, ""));
-    first.up_to_n_times(1).with_priority(1).mount(&server).await;
-    let then = Mock::given(matchers::any()).respond_with(ok(&openai::answer()));
-    then.mount(&server).await;
-    retrying(&server.uri()).chat(&request()).await.unwrap();
 }

@@ -10,7 +10,9 @@ use shared::{
     outbox::Dispatcher,
     quota::{Call, Error, MeteredLlm},
     store::{Store, organizations, platform, users},
-    testing::{FixedClock, RecordingMailer, ScriptedLlm, invitation_links, memory_store},
+    testing::{
+        FixedClock, RecordingMailer, ScriptedLlm, invitation_links, memory_store, metered_llm,
+    },
 };
 
 use super::adapter::{Adapter, on_each_adapter};
@@ -54,7 +56,7 @@ impl Fixture {
         let model = Arc::new(ScriptedLlm::answering(
             "one two three four five six seven eight nine",
         ));
-        let llm = MeteredLlm::new(model.clone(), store.clone(), clock.shared());
+        let llm = metered_llm(model.clone(), store.clone(), clock.shared());
         let llm = llm.with_admissions(adapter.admissions(&store, &clock), false);
         Self {
             store,

@@ -1,4 +1,6 @@
-//! No loss of Redis opens the cap, or lets the count drift.
+//! No death of callers opens the cap, or lets the count drift.
+
+mod losses;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -14,7 +16,7 @@ use shared::{
 };
 
 use super::adapter::{Adapter, on_each_adapter};
-use crate::support::{CALLER, create_organization, month, time};
+use crate::support::{create_organization, month};
 
 const NOW: &str = "2026-11-23T12:00:00Z";
 /// What a call of these tests may use, and uses.
@@ -294,121 +296,4 @@ async fn a_blocked_organization_is_refused(adapter: &Adapter) {
     fixture.store.commit(vec![block]).await.unwrap();
     let error = fixture.reserve("k").await.unwrap_err();
     assert!(matches!(error, Error::SwitchedOff), "{error:?}");
-}
-
-#[tokio::test]
-async fn a_redis_that_is_lost_at_any_moment_does_not_open_the_cap() {
-    for lost_after in 0..12 {
-        let fixture = Fixture::new(&Adapter::redis(), 8).await;
-        let mut held = Vec::new();
-        for n in 0..16 {
-            if n == lost_after {
-                fixture.adapter.server(|server| {
-                    server.kill().unwrap();
-                    server.restart().unwrap();
-                });
-            }
-            held.extend(fixture.reserve(&format!("k{n}")).await);
-        }
-        assert!(held.len() <= 8, "{} held after {lost_after}", held.len());
-        for admission in &held {
-            fixture.settle(admission).await;
-        }
-        fixture.assert_within(8 * MOST).await;
-        fixture.assert_no_drift().await;
-    }
-}
-
-#[tokio::test]
-async fn a_redis_that_comes_back_with_an_old_memory_does_not_open_the_cap() {
-    let fixture = Fixture::new(&Adapter::redis(), 8).await;
-    let mut held = vec![fixture.reserve("before").await.unwrap()];
-    fixture.adapter.server(|server| server.save().unwrap());
-    for n in 0..4 {
-        held.extend(fixture.reserve(&format!("forgotten{n}")).await);
-    }
-    fixture.adapter.server(|server| {
-        server.kill().unwrap();
-        server.restart().unwrap();
-    });
-    for n in 0..16 {
-        held.extend(fixture.reserve(&format!("after{n}")).await);
-    }
-    for admission in &held {
-        fixture.settle_most(admission).await;
-    }
-    fixture.assert_within(8 * MOST).await;
-    fixture.assert_no_drift().await;
-}
-
-#[tokio::test]
-async fn without_redis_the_quota_document_decides() {
-    let fixture = Fixture::new(&Adapter::redis(), 10).await;
-    let held = fixture.reserve("before").await.unwrap();
-    fixture.adapter.server(|server| server.kill().unwrap());
-    let calls = (0..20).map(|n| {
-        let (fixture, key) = (&fixture, format!("k{n}"));
-        async move { fixture.reserve(&key).await }
-    });
-    let admitted: Vec<_> = join_all(calls).await.into_iter().flatten().collect();
-    assert_eq!(admitted.len(), 9, "what the lost lease holds is counted");
-    for admission in admitted.iter().chain([&held]) {
-        fixture.settle(admission).await;
-    }
-    fixture.assert_within(10 * MOST).await;
-    fixture.assert_no_drift().await;
-}
-
-#[tokio::test]
-async fn a_call_that_was_booked_is_counted_after_its_caller_and_redis_are_gone() {
-    let fixture = Fixture::new(&Adapter::redis(), 10).await;
-    let held = fixture.reserve("k").await.unwrap();
-    fixture.adapter.server(|server| server.kill().unwrap());
-    fixture.settle(&held).await;
-    assert_eq!(fixture.quota().await.used, 0, "only the ledger knows");
-    fixture.adapter.server(|server| server.restart().unwrap());
-    fixture.assert_no_drift().await;
-    assert_eq!(fixture.quota().await.used, USED.total());
-}
-
-#[tokio::test]
-async fn near_the_cap_all_that_is_left_can_be_used() {
-    let fixture = Fixture::new(&Adapter::redis(), 37).await;
-    let calls = (0..80).map(|n| {
-        let (fixture, key) = (&fixture, format!("k{n}"));
-        async move { fixture.reserve(&key).await.is_ok() }
-    });
-    let admitted = join_all(calls).await;
-    assert_eq!(admitted.into_iter().filter(|is| *is).count(), 37);
-}
-
-#[tokio::test]
-async fn calls_of_one_organization_do_not_write_its_quota_one_by_one() {
-    let fixture = Fixture::new(&Adapter::redis(), 100_000).await;
-    let calls = (0..200).map(|n| {
-        let (fixture, key) = (&fixture, format!("k{n}"));
-        async move { fixture.call(&key).await.unwrap() }
-    });
-    join_all(calls).await;
-    let path = "/quota/tokens";
-    let commits = fixture.db.commits().into_iter();
-    let writes = commits
-        .flatten()
-        .filter(|write| write.path.as_str().ends_with(path));
-    let writes = writes.count();
-    assert!(writes <= 8, "{writes} writes in one instant");
-    fixture.sweep().await;
-    assert_eq!(fixture.quota().await.used, 200 * USED.total());
-}
-
-#[tokio::test]
-async fn what_is_not_counted_is_due_for_the_sweeper() {
-    let fixture = Fixture::new(&Adapter::redis(), 10).await;
-    fixture.reserve("k").await.unwrap();
-    let due = |at| async move {
-        let due = fixture.store.list_due_token_quotas(&CALLER, at, 10);
-        due.await.unwrap()
-    };
-    let later = time(NOW).plus_seconds(60);
-    assert_eq!(due(later).await.len(), 1);
 }

@@ -1,16 +1,16 @@
 //! Calls go to a provider that has the model, and leave alone one that fails.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use shared::{
-    config::Env,
-    http::client,
-    llm::{ChatRequest, Error as LlmError, Message, ProviderName, Providers, SharedProvider},
+    llm::{ChatRequest, Error as LlmError, Message, ProviderName, SharedProvider},
     models::Limits,
     quota::{Call, Error, MeteredLlm, Routing},
-    service_identity::ServiceIdentity,
-    testing::{FixedClock, ScriptedLlm, memory_store},
+    retry::Policy,
+    testing::{self, FixedClock, ScriptedLlm, memory_store},
 };
+
+use tokio::time::Instant;
 
 use crate::support::create_organization;
 
@@ -24,11 +24,11 @@ impl Fixture {
     async fn new(providers: &[(ProviderName, &Arc<ScriptedLlm>)], model: &str) -> Self {
         let (store, _) = memory_store();
         let clock = FixedClock::at("2026-11-30T12:00:00Z");
-        let identity = Arc::new(ServiceIdentity::new());
-        let mut all = Providers::load(&Env::default(), client().unwrap(), identity).unwrap();
-        for (name, provider) in providers {
-            all.insert(*name, Arc::clone(provider) as SharedProvider);
-        }
+        let shared = |provider: &Arc<ScriptedLlm>| Arc::clone(provider) as SharedProvider;
+        let all = providers
+            .iter()
+            .map(|(name, provider)| (*name, shared(provider)));
+        let all = testing::providers(all);
         let call = Call {
             org_id: create_organization(&store, Limits::default()).await,
             agent_id: None,
@@ -43,6 +43,12 @@ impl Fixture {
         };
         let llm = MeteredLlm::routed(Routing::new(all), store, clock.shared());
         Self { llm, call }
+    }
+
+    /// The same, as services ask.
+    fn repeating(self) -> Self {
+        let llm = self.llm.with_repeats(Policy::REMOTE_CALL);
+        Self { llm, ..self }
     }
 
     async fn chat(&self, key: &str) -> Result<String, Error> {
@@ -101,18 +107,67 @@ async fn what_nobody_else_has_goes_to_a_server_of_ones_own() {
     }
 }
 
+fn limited(retry_after_secs: u64) -> LlmError {
+    let retry_after = Some(Duration::from_secs(retry_after_secs));
+    LlmError::RateLimited { retry_after }
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_fails_again_and_again_is_left_alone() {
-    let openai = Arc::new(ScriptedLlm::new(|_| {
-        Err(LlmError::Unavailable {
-            retry_after: None,
-            source: "down".into(),
-        })
-    }));
+async fn who_asks_for_a_moment_is_given_it() {
+    let openai = Arc::new(ScriptedLlm::in_order([
+        Err(limited(2)),
+        Ok("two"),
+        Ok("one"),
+    ]));
     let fixture = Fixture::new(&[(ProviderName::Openai, &openai)], "gpt-4.1-mini").await;
-    for number in 0..8 {
-        let error = fixture.chat(&number.to_string()).await.unwrap_err();
-        assert!(matches!(error, Error::Llm(LlmError::Unavailable { .. })));
-    }
-    assert_eq!(openai.requests().len(), 5);
+    let fixture = fixture.repeating();
+    let started = Instant::now();
+    let both = futures::join!(fixture.chat("a"), fixture.chat("b"));
+    let mut both = [both.0.unwrap(), both.1.unwrap()];
+    both.sort();
+    assert_eq!(both, ["one", "two"], "the pause of one fails no other");
+    assert_eq!(started.elapsed().as_secs(), 2);
+    let keys: HashSet<_> = openai
+        .requests()
+        .into_iter()
+        .map(|call| call.idempotency_key)
+        .collect();
+    assert_eq!(
+        (openai.requests().len(), keys.len()),
+        (3, 2),
+        "a repeat is the same call"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_too_long_is_not_waited_for() {
+    let openai = Arc::new(ScriptedLlm::in_order([Err(limited(60))]));
+    let fixture = Fixture::new(&[(ProviderName::Openai, &openai)], "gpt-4.1-mini").await;
+    let error = fixture.repeating().chat("k").await.unwrap_err();
+    assert!(
+        matches!(error, Error::Llm(LlmError::RateLimited { .. })),
+        "{error}"
+    );
+    assert_eq!(openai.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_be_billed_is_not_asked_again() {
+    let cut = || Err(LlmError::Interrupted("cut".into()));
+    let openai = Arc::new(ScriptedLlm::in_order([cut(), Ok("late")]));
+    let fixture = Fixture::new(&[(ProviderName::Openai, &openai)], "gpt-4.1-mini").await;
+    let error = fixture.repeating().chat("k").await.unwrap_err();
+    assert!(
+        matches!(error, Error::Llm(LlmError::Interrupted(_))),
+        "{error}"
+    );
+    assert_eq!(openai.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_one_call_is_asked_for_fails_no_other() {
+    let openai = Arc::new(ScriptedLlm::in_order([Err(limited(60)), Ok("two")]));
+    let fixture = Fixture::new(&[(ProviderName::Openai, &openai)], "gpt-4.1-mini").await;
+    fixture.chat("a").await.unwrap_err();
+    assert_eq!(fixture.chat("b").await.unwrap(), "two");
 }

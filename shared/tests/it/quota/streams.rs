@@ -1,6 +1,10 @@
 //! However a stream ends, it is booked.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures::{StreamExt, future, stream};
@@ -13,8 +17,9 @@ use shared::{
     models::{Limits, UsageEntry, UsageState},
     quota::{self, Call, MeteredLlm, MeteredStream},
     store::Store,
-    testing::{FixedClock, memory_store},
+    testing::{FixedClock, MemoryDb, memory_store, metered_llm},
 };
+use tokio::time::Instant;
 
 use super::adapter::{Adapter, on_each_adapter};
 use crate::support::create_organization;
@@ -30,10 +35,12 @@ const USED: Usage = Usage {
 
 on_each_adapter! {
     a_stream_is_booked_before_its_last_piece_is_out,
-    a_stream_that_is_ended_early_is_booked_by_what_the_provider_tells,
-    a_stream_that_stays_silent_is_estimated,
-    a_dropped_stream_is_estimated_by_the_next_call,
+    a_dropped_stream_is_booked_by_what_the_provider_tells,
+    a_dropped_stream_that_has_not_ended_is_estimated,
+    what_was_told_early_counts_in_an_estimate,
+    a_stream_that_fails_after_it_told_its_use_is_booked,
     a_stream_that_breaks_off_is_estimated,
+    a_stream_of_which_nothing_came_is_estimated,
     a_stream_that_is_refused_gives_its_tokens_back,
     embeddings_are_booked,
 }
@@ -51,8 +58,11 @@ impl Provider for Streamed {
     }
 
     async fn stream(&self, _: &ChatRequest) -> Result<ChatStream, Error> {
-        let deltas = std::mem::take(&mut *self.deltas.lock().unwrap());
-        if let Some(Err(_)) = deltas.first() {
+        let mut deltas = std::mem::take(&mut *self.deltas.lock().unwrap());
+        if deltas.is_empty() && self.is_silent {
+            deltas = pieces();
+        }
+        if let Some(Err(Error::RateLimited { .. })) = deltas.first() {
             return Err(Error::RateLimited { retry_after: None });
         }
         let silence = stream::once(future::pending());
@@ -77,6 +87,7 @@ impl Provider for Streamed {
 
 struct Fixture {
     store: Store,
+    db: Arc<MemoryDb>,
     llm: MeteredLlm,
     org_id: OrgId,
     _adapter: Adapter,
@@ -84,7 +95,7 @@ struct Fixture {
 
 impl Fixture {
     async fn new(adapter: &Adapter, deltas: Vec<Result<Delta, Error>>, is_silent: bool) -> Self {
-        let ((store, _), clock) = (memory_store(), FixedClock::at("2026-11-23T12:00:00Z"));
+        let ((store, db), clock) = (memory_store(), FixedClock::at("2026-11-23T12:00:00Z"));
         let limits = Limits {
             monthly_tokens: Some(ceiling()),
             ..Limits::default()
@@ -94,10 +105,11 @@ impl Fixture {
             deltas: Mutex::new(deltas),
             is_silent,
         };
-        let llm = MeteredLlm::new(Arc::new(provider), store.clone(), clock.shared());
+        let llm = metered_llm(Arc::new(provider), store.clone(), clock.shared());
         let llm = llm.with_admissions(adapter.admissions(&store, &clock), false);
         Self {
             store,
+            db,
             llm,
             org_id,
             _adapter: adapter.clone(),
@@ -154,7 +166,7 @@ fn ceiling() -> i64 {
     Usage::ceiling(&request("k")).total()
 }
 
-/// Four characters are a token of the estimate, and so is each piece.
+/// 16 bytes, of which three are a token of the estimate.
 fn pieces() -> Vec<Result<Delta, Error>> {
     let texts = ["once", " upon a", " time"];
     texts.map(|text| Ok(Delta::Text(text.to_owned()))).into()
@@ -172,8 +184,15 @@ fn whole() -> Vec<Result<Delta, Error>> {
 }
 
 fn estimated_input() -> i64 {
-    let input = Usage::ceiling(&request("k")).input_tokens;
-    (input + 3) / 4
+    Usage::estimate(&request("k"), 0).input_tokens
+}
+
+fn told_early() -> Result<Delta, Error> {
+    Ok(Delta::Usage(Usage {
+        input_tokens: 40,
+        output_tokens: 1,
+        ..Usage::default()
+    }))
 }
 
 async fn a_stream_is_booked_before_its_last_piece_is_out(adapter: &Adapter) {
@@ -188,33 +207,106 @@ async fn a_stream_is_booked_before_its_last_piece_is_out(adapter: &Adapter) {
     assert!(stream.next().await.is_none());
 }
 
-async fn a_stream_that_is_ended_early_is_booked_by_what_the_provider_tells(adapter: &Adapter) {
+async fn a_dropped_stream_is_booked_by_what_the_provider_tells(adapter: &Adapter) {
     let fixture = Fixture::new(adapter, whole(), false).await;
     let mut stream = fixture.stream("k").await.unwrap();
     stream.next().await.unwrap().unwrap();
-    stream.end().await.unwrap();
+    drop(stream);
+    assert_eq!(fixture.settled().await.len(), 0, "nothing runs by itself");
+    fixture.llm.book_dropped().await;
     assert_eq!(fixture.booked().await, (5, 3, false));
 }
 
-async fn a_stream_that_stays_silent_is_estimated(adapter: &Adapter) {
+async fn a_dropped_stream_that_has_not_ended_is_estimated(adapter: &Adapter) {
     let fixture = Fixture::new(adapter, pieces(), true).await;
     let mut stream = fixture.stream("k").await.unwrap();
     stream.next().await.unwrap().unwrap();
-    stream.end().await.unwrap();
-    assert_eq!(fixture.booked().await, (estimated_input(), 4, true));
+    drop(stream);
+    fixture.llm.book_dropped_at_once().await;
+    assert_eq!(fixture.booked().await, (estimated_input(), 6, true));
 }
 
-async fn a_dropped_stream_is_estimated_by_the_next_call(adapter: &Adapter) {
-    let fixture = Fixture::new(adapter, pieces(), true).await;
+async fn what_was_told_early_counts_in_an_estimate(adapter: &Adapter) {
+    let mut deltas = pieces();
+    deltas.insert(0, told_early());
+    let fixture = Fixture::new(adapter, deltas, true).await;
+    drop(fixture.stream("k").await.unwrap());
+    fixture.llm.book_dropped_at_once().await;
+    assert_eq!(fixture.booked().await, (40, 6, true));
+}
+
+async fn a_stream_that_fails_after_it_told_its_use_is_booked(adapter: &Adapter) {
+    let deltas = vec![told_early(), Err(Error::QuotaExhausted)];
+    let fixture = Fixture::new(adapter, deltas, false).await;
+    let error = fixture.stream("k").await.err().unwrap();
+    assert!(matches!(error, quota::Error::Llm(_)), "{error}");
+    assert_eq!(fixture.booked().await, (40, 1, false));
+}
+
+async fn a_stream_of_which_nothing_came_is_estimated(adapter: &Adapter) {
+    let deltas = vec![Err(Error::Timeout("silence".into()))];
+    let fixture = Fixture::new(adapter, deltas, false).await;
+    let error = fixture.stream("k").await.err().unwrap();
+    assert!(matches!(error, quota::Error::Llm(_)), "{error}");
+    assert_eq!(fixture.booked().await, (estimated_input(), 100, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_stream_is_read_on_for_two_seconds_at_most() {
+    let fixture = Fixture::new(&Adapter::Firestore, pieces(), true).await;
+    drop(fixture.stream("k").await.unwrap());
+    let started = Instant::now();
+    fixture.llm.book_dropped().await;
+    assert_eq!(started.elapsed().as_secs(), 2);
+    assert_eq!(fixture.booked().await, (estimated_input(), 6, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_does_not_wait_for_what_others_have_left() {
+    let fixture = Fixture::new(&Adapter::Firestore, pieces(), true).await;
+    drop(fixture.stream("k").await.unwrap());
+    let stranger = Call {
+        org_id: create_organization(&fixture.store, Limits::default()).await,
+        ..fixture.call(request("k"))
+    };
+    let started = Instant::now();
+    let stream = fixture.llm.stream(&stranger).await.unwrap();
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    assert_eq!(fixture.settled().await.len(), 0, "it is left to the next");
+    fixture.llm.book_dropped_at_once().await;
+    assert_eq!(fixture.booked().await, (estimated_input(), 6, true));
+    drop(stream);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_cannot_be_booked_fails_once_and_is_over() {
+    let fixture = Fixture::new(&Adapter::Firestore, whole(), false).await;
+    let stream = fixture.stream("k").await.unwrap();
+    fixture.db.fail_next_commits(4, false);
+    let mut stream = pin!(stream.into_stream());
+    let mut told = Vec::new();
+    for _ in 0..6 {
+        told.extend(stream.next().await);
+    }
+    assert!(matches!(
+        told[..],
+        [Ok(_), Ok(_), Ok(_), Err(quota::Error::Store(_))]
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_booked_is_booked_later() {
+    let fixture = Fixture::new(&Adapter::Firestore, whole(), false).await;
     let mut stream = fixture.stream("k").await.unwrap();
-    for _ in 0..2 {
+    fixture.db.fail_next_commits(4, false);
+    for _ in 0..3 {
         stream.next().await.unwrap().unwrap();
     }
+    stream.next().await.unwrap().unwrap_err();
+    assert!(stream.next().await.is_none());
     drop(stream);
-    assert_eq!(fixture.settled().await.len(), 0, "nothing runs by itself");
-    let refused = fixture.stream("next").await;
-    assert!(matches!(refused, Err(quota::Error::Exhausted { .. })));
-    assert_eq!(fixture.booked().await, (estimated_input(), 3, true));
+    fixture.llm.book_dropped_at_once().await;
+    assert_eq!(fixture.booked().await, (5, 3, false));
 }
 
 async fn a_stream_that_breaks_off_is_estimated(adapter: &Adapter) {
@@ -227,7 +319,7 @@ async fn a_stream_that_breaks_off_is_estimated(adapter: &Adapter) {
         pieces[..],
         [Ok(_), Ok(_), Ok(_), Err(quota::Error::Llm(_))]
     ));
-    assert_eq!(fixture.booked().await, (estimated_input(), 4, true));
+    assert_eq!(fixture.booked().await, (estimated_input(), 6, true));
 }
 
 async fn a_stream_that_is_refused_gives_its_tokens_back(adapter: &Adapter) {
@@ -238,7 +330,9 @@ async fn a_stream_that_is_refused_gives_its_tokens_back(adapter: &Adapter) {
         Err(quota::Error::Llm(_))
     ));
     assert_eq!(fixture.settled().await.len(), 0);
-    assert!(fixture.stream("next").await.is_ok(), "all of it is free");
+    let next = fixture.stream("next").await.err().unwrap();
+    let is_asked = matches!(next, quota::Error::Llm(Error::Interrupted(_)));
+    assert!(is_asked, "all of it is free, and nothing comes: {next}");
 }
 
 async fn embeddings_are_booked(adapter: &Adapter) {

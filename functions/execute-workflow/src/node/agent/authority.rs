@@ -5,7 +5,10 @@ use async_trait::async_trait;
 use shared::{actions::Action, auth, ids::AgentId};
 
 use super::{Call, Effect, Failure, Outcome, Stop, opening};
-use crate::{AppState, node::approval};
+use crate::{
+    AppState,
+    node::approval::{self, Root},
+};
 
 /// An effect that needs the agent's grant and the right of whoever started the run, both as they are
 /// when it happens: people may have thought about it for days.
@@ -26,9 +29,18 @@ impl Effect for Authorized {
     }
 
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
-        self.require_grant(state, call).await?;
-        require_right(state, call).await?;
-        self.effect.perform(state, call).await
+        let checked = async {
+            self.require_grant(state, call).await?;
+            require_right(state, call).await
+        };
+        match checked.await {
+            Ok(()) => self.effect.perform(state, call).await,
+            // Nothing was done: what may be done once only needs no unknown end.
+            Err(Stop::Database(error)) if call.at_most_once => {
+                Err(Failure::transient("unavailable", error.to_string()).into())
+            }
+            Err(stop) => Err(stop),
+        }
     }
 }
 
@@ -47,14 +59,18 @@ impl Authorized {
 /// starts goes by the workflow, which somebody with the right has drawn.
 async fn require_right(state: &AppState, call: &Call) -> Result<(), Stop> {
     let execution = &call.execution;
-    let Some(uid) = approval::starter(state, execution).await? else {
-        return Ok(());
+    let may_act = match approval::root(state, execution).await? {
+        Some(Root { uid: Some(uid), .. }) => {
+            let member = state.store.find_member(&execution.org_id, &uid).await?;
+            member.is_some_and(|member| {
+                let user = member.value;
+                !user.disabled && auth::is_allowed(user.role, auth::Action::TriggerWorkflow)
+            })
+        }
+        // A deleted account leaves its runs without a name.
+        Some(Root { uid: None, kind }) => !kind.is_of_a_person(),
+        None => false,
     };
-    let member = state.store.find_member(&execution.org_id, &uid).await?;
-    let may_act = member.is_some_and(|member| {
-        let user = member.value;
-        !user.disabled && auth::is_allowed(user.role, auth::Action::TriggerWorkflow)
-    });
     if may_act {
         return Ok(());
     }

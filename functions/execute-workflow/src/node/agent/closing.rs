@@ -7,32 +7,51 @@ use shared::{
     store::{Error, Write, commit_contended, sessions},
 };
 
-use super::{Call, Effect, Move, Outcome, Prepared, Stop, history::Digest, opening::OpenSession};
+use super::{
+    Call, Effect, Failure, Move, Outcome, Prepared, Repeat, Stop, history::Digest,
+    opening::OpenSession,
+};
 use crate::AppState;
 
-/// Messages of other turns that may have come between.
-const MAX_BETWEEN: u32 = 400;
+/// Messages of other turns that may have come between an attempt and its repeat.
+const MAX_BETWEEN: i64 = 200;
 
 /// What one turn adds to a conversation.
 pub(super) struct Closing {
     session: OpenSession,
     digest: Option<Digest>,
+    said: Said,
+}
+
+/// Both sides of a turn.
+pub(super) struct Said {
     prompt: String,
     answer: String,
 }
 
+impl Said {
+    /// The next turn has to know what was done in this one, the more so if it has failed.
+    pub(super) fn new(prompt: &str, answer: Result<&str, &Failure>, done: &[&str]) -> Self {
+        let mut answer = match answer {
+            Ok(text) => text.to_owned(),
+            Err(failure) => format!("[No answer: {}]", failure.message),
+        };
+        if !done.is_empty() {
+            answer += &format!("\n[Done in this turn: {}]", done.join(", "));
+        }
+        Self {
+            prompt: prompt.to_owned(),
+            answer,
+        }
+    }
+}
+
 impl Closing {
-    pub(super) fn new(
-        session: &OpenSession,
-        digest: Option<Digest>,
-        prompt: &str,
-        answer: &str,
-    ) -> Self {
+    pub(super) fn new(session: &OpenSession, digest: Option<Digest>, said: Said) -> Self {
         Self {
             session: session.clone(),
             digest,
-            prompt: prompt.to_owned(),
-            answer: answer.to_owned(),
+            said,
         }
     }
 
@@ -41,7 +60,7 @@ impl Closing {
             kind: "agent.closing",
             title: "conversation kept".to_owned(),
             prepared: Ok(Prepared::Effect(Box::new(self))),
-            at_most_once: false,
+            repeat: Repeat::Harmless,
         }
     }
 
@@ -57,9 +76,13 @@ impl Closing {
             None if is_persons => return Ok(Vec::new()),
             None => return self.begin(call, now),
         };
-        let between = store
-            .list_messages(&session.value, self.session.last_seq, MAX_BETWEEN)
-            .await?;
+        // A repeat comes soon after the attempt that it repeats.
+        let after = self
+            .session
+            .last_seq
+            .max(session.value.last_seq - MAX_BETWEEN);
+        let limit = u32::try_from(MAX_BETWEEN).unwrap_or(u32::MAX);
+        let between = store.list_messages(&session.value, after, limit).await?;
         let turn = &call.idempotency_key;
         if between.iter().any(|message| message.turn == *turn) {
             return Ok(Vec::new());
@@ -93,8 +116,8 @@ impl Closing {
         now: Timestamp,
     ) -> Result<Vec<Write>, Error> {
         let said = [
-            (ChatRole::User, &self.prompt),
-            (ChatRole::Assistant, &self.answer),
+            (ChatRole::User, &self.said.prompt),
+            (ChatRole::Assistant, &self.said.answer),
         ];
         session.updated_at = now;
         if let Some(Digest(digest)) = &self.digest {
@@ -124,7 +147,7 @@ impl Closing {
 #[async_trait]
 impl Effect for Closing {
     fn request_hash(&self) -> String {
-        fingerprint(&["agent.closing", &self.prompt, &self.answer])
+        fingerprint(&["agent.closing", &self.said.prompt, &self.said.answer])
     }
 
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {

@@ -21,11 +21,17 @@ pub(super) const DIGEST_TOKENS: u32 = 800;
 /// Bytes of a token, on the safe side.
 const BYTES_PER_TOKEN: usize = 3;
 
-/// Messages that are read at most: a digest is made long before there are so many.
-const MAX_READ: u32 = 400;
+/// A conversation of more messages than these has become too long, however short they are.
+const MAX_MESSAGES: usize = 100;
 
-/// Of one message, so many characters go into a digest.
-const MAX_CHARACTERS: usize = 8_000;
+/// Of such a conversation, so many messages stay at most.
+const KEPT_MESSAGES: usize = 50;
+
+/// Of one message, so many bytes go into a digest.
+const MAX_MESSAGE_BYTES: usize = 4_000;
+
+/// So many bytes go into one digest; what is left goes into the next turn's.
+const MAX_DIGESTED_BYTES: usize = 60_000;
 
 const DIGEST: &str = "Sum up the conversation below for the assistant who goes on with it: what the \
     user wants, what was decided, facts, names and numbers, what is still open. At most 400 words, \
@@ -55,14 +61,19 @@ struct Said {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Digest(pub(super) Summary);
 
-/// What was said in the conversation since its last digest.
+/// What was said in the conversation since its last digest: the newest messages, and the oldest.
 pub(super) async fn load(store: &Store, session: &Session) -> Result<History, Error> {
-    let after = session
-        .summary
-        .as_ref()
-        .map_or(0, |summary| summary.last_seq);
-    let messages = store.list_messages(session, after, MAX_READ).await?;
     let summary = session.summary.as_ref();
+    let from = summary.map_or(0, |summary| summary.last_seq);
+    let most = i64::try_from(MAX_MESSAGES).unwrap_or(i64::MAX);
+    let limit = u32::try_from(MAX_MESSAGES + 1).unwrap_or(u32::MAX);
+    let newest = from.max(session.last_seq - most - 1);
+    let mut messages = store.list_messages(session, newest, limit).await?;
+    if newest > from {
+        let oldest = store.list_messages(session, from, limit).await?;
+        let oldest = oldest.into_iter().filter(|message| message.seq <= newest);
+        messages = oldest.chain(messages).collect();
+    }
     let summary = summary.map(|summary| summary.text.clone());
     Ok(History::of(summary, messages))
 }
@@ -70,23 +81,19 @@ pub(super) async fn load(store: &Store, session: &Session) -> Result<History, Er
 impl History {
     fn of(summary: Option<String>, messages: Vec<ChatMessage>) -> Self {
         let mut old: Vec<_> = messages.into_iter().map(Said::from).collect();
-        let sizes = || old.iter().rev().map(|said| said.text.len());
-        let total: usize = sizes().sum();
-        let kept = match total > MAX_TOKENS * BYTES_PER_TOKEN {
+        let total: usize = old.iter().map(|said| said.text.len()).sum();
+        let is_long = total > MAX_TOKENS * BYTES_PER_TOKEN || old.len() > MAX_MESSAGES;
+        let kept = match is_long {
             false => old.len(),
             true => {
-                let sums = sizes().scan(0, |sum, size| {
-                    *sum += size;
-                    Some(*sum)
-                });
-                sums.take_while(|sum| *sum <= KEPT_TOKENS * BYTES_PER_TOKEN)
-                    .count()
+                count_within(old.iter().rev(), KEPT_TOKENS * BYTES_PER_TOKEN).min(KEPT_MESSAGES)
             }
         };
         let recent = old.split_off(old.len() - kept);
         for said in &mut old {
             cut(&mut said.text);
         }
+        old.truncate(count_within(old.iter(), MAX_DIGESTED_BYTES));
         Self {
             summary,
             old,
@@ -126,12 +133,13 @@ impl History {
 }
 
 impl Digest {
-    /// The model's answer as a digest.
-    pub(super) fn of(opening: &Opening, answer: &Answer) -> Self {
-        Self(Summary {
-            text: answer.text.clone(),
+    /// The model's answer as a digest, if it is one.
+    pub(super) fn of(opening: &Opening, answer: Answer) -> Option<Self> {
+        let answer = answer.checked().ok()?;
+        Some(Self(Summary {
+            text: answer.text,
             last_seq: opening.digested_to(),
-        })
+        }))
     }
 }
 
@@ -154,9 +162,18 @@ impl From<ChatMessage> for Said {
     }
 }
 
+/// How many of these fit into so many bytes.
+fn count_within<'s>(said: impl Iterator<Item = &'s Said>, bytes: usize) -> usize {
+    let sums = said.scan(0, |sum, said| {
+        *sum += said.text.len();
+        Some(*sum)
+    });
+    sums.take_while(|sum| *sum <= bytes).count()
+}
+
 fn cut(text: &mut String) {
-    if let Some((end, _)) = text.char_indices().nth(MAX_CHARACTERS) {
-        text.truncate(end);
+    if text.len() > MAX_MESSAGE_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_MESSAGE_BYTES));
         text.push('…');
     }
 }
@@ -210,6 +227,22 @@ mod tests {
         assert_eq!(history.digested_to(), 1);
         assert_eq!(told(&history), 0);
         let request = history.to_digest().unwrap();
-        assert!(request[1].text().len() < 9_000);
+        assert!(request[1].text().len() < 5_000);
+    }
+
+    #[test]
+    fn many_short_messages_go_into_a_digest_too() {
+        let messages = (1..=101).map(|seq| message(seq, 10)).collect();
+        let history = History::of(None, messages);
+        assert_eq!(history.digested_to(), 51);
+        assert_eq!(told(&history), 500);
+    }
+
+    #[test]
+    fn a_digest_is_made_of_what_fits_and_goes_on_with_the_rest() {
+        let messages = (1..=100).map(|seq| message(seq, 8_000)).collect();
+        let history = History::of(None, messages);
+        assert_eq!(history.digested_to(), 14);
+        assert_eq!(told(&history), 8_000);
     }
 }

@@ -16,10 +16,14 @@ use shared::{
 };
 
 use super::{
-    Call, Effect, Failure, Move, Outcome, Prepared, Stop, llm, model::ToolCall,
+    Call, Effect, Failure, Move, Outcome, Prepared, Repeat, Stop, llm, model::ToolCall,
     opening::find_at_work,
 };
-use crate::{AppState, node::approval, redaction::redact};
+use crate::{
+    AppState,
+    node::approval::{self, Root},
+    redaction::redact,
+};
 
 /// The tool by which a model keeps something.
 pub(super) const SAVE: &str = "memory_save";
@@ -41,27 +45,15 @@ const MAX_TEXT_CHARS: usize = 1_000;
 /// Memories of one agent; the oldest go.
 const MAX_MEMORIES: u32 = 1_000;
 
-/// Who may be told what is kept in a turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Audience {
-    /// Only the person who has started the run.
-    Starter,
-    /// Anybody: a clock or another service has started it.
-    Anybody,
-}
-
 /// Looks for what is near to the prompt.
 struct Recall {
     agent_id: AgentId,
-    audience: Audience,
     prompt: String,
 }
 
 /// Keeps something.
 struct Save {
     agent_id: AgentId,
-    audience: Audience,
     text: String,
 }
 
@@ -77,27 +69,10 @@ struct Arguments {
     text: String,
 }
 
-/// Whether the agent remembers in this turn, and for whom.
-pub(super) async fn audience(
-    state: &AppState,
-    call: &Call,
-    agent: &Agent,
-) -> Result<Option<Audience>, Stop> {
-    if !remembers(state, agent).await? {
-        return Ok(None);
-    }
-    let starter = approval::starter(state, &call.execution).await?;
-    Ok(Some(match starter {
-        Some(_) => Audience::Starter,
-        None => Audience::Anybody,
-    }))
-}
-
 /// The move that looks for memories.
-pub(super) fn recall(agent_id: &AgentId, audience: Audience, prompt: &str) -> Move {
+pub(super) fn recall(agent_id: &AgentId, prompt: &str) -> Move {
     let recall = Recall {
         agent_id: agent_id.clone(),
-        audience,
         prompt: prompt.to_owned(),
     };
     to_move("agent.recall", "memories looked for".to_owned(), Ok(recall))
@@ -129,14 +104,14 @@ pub(super) fn tool() -> Tool {
             "required": ["text"],
             "additionalProperties": false,
         }),
+        strict: false,
     }
 }
 
 /// What the model wants kept, as a move.
-pub(super) fn save(name: &str, agent_id: &AgentId, audience: Audience, call: &ToolCall) -> Move {
+pub(super) fn save(name: &str, agent_id: &AgentId, call: &ToolCall) -> Move {
     let save = parse(&call.arguments).map(|text| Save {
         agent_id: agent_id.clone(),
-        audience,
         text,
     });
     to_move("agent.memory", format!("{name} keeps something"), save)
@@ -151,7 +126,7 @@ fn to_move<E: Effect + 'static>(
         kind,
         title,
         prepared: effect.map(|effect| Prepared::Effect(Box::new(effect))),
-        at_most_once: false,
+        repeat: Repeat::Harmless,
     }
 }
 
@@ -167,8 +142,9 @@ fn parse(arguments: &str) -> Result<String, Failure> {
     Ok(redact(text))
 }
 
-/// The tier may have changed since the agent was made.
-async fn remembers(state: &AppState, agent: &Agent) -> Result<bool, Stop> {
+/// Whether the agent remembers beyond a conversation now: its organization's tier may have changed
+/// since it was made.
+pub(super) async fn remembers(state: &AppState, agent: &Agent) -> Result<bool, Stop> {
     let depth = agent.memory_depth;
     if depth != MemoryDepth::LongTerm {
         return Ok(false);
@@ -177,34 +153,25 @@ async fn remembers(state: &AppState, agent: &Agent) -> Result<bool, Stop> {
     allowed.map_err(llm::to_stop)
 }
 
-impl Audience {
-    /// Whom the memories are of. The turn may last for days: who has left meanwhile is not talked
-    /// with any more, and nothing may come to refer to who was erased.
-    async fn subject(self, state: &AppState, call: &Call) -> Result<Option<Uid>, Stop> {
-        if self == Self::Anybody {
-            return Ok(None);
-        }
-        let gone = || denied("whoever started the run is gone");
-        let starter = approval::starter(state, &call.execution).await?;
-        let uid = starter.ok_or_else(gone)?;
-        let org_id = &call.execution.org_id;
-        let member = state.store.find_member(org_id, &uid).await?;
-        let is_here = member.is_some_and(|member| !member.value.disabled);
-        if is_here { Ok(Some(uid)) } else { Err(gone()) }
+/// Whom what is recalled and kept is of: the person who has started the run, or nobody in
+/// particular. The turn may last for days: who has left meanwhile is not talked with any more, and
+/// nothing may come to refer to who was erased.
+async fn subject(state: &AppState, call: &Call, agent_id: &AgentId) -> Result<Option<Uid>, Stop> {
+    let execution = &call.execution;
+    let agent = find_at_work(state, &execution.org_id, agent_id).await?;
+    if !remembers(state, &agent).await? {
+        return Err(denied("the agent does not remember beyond a conversation"));
     }
-
-    /// The same once the agent is found to remember still.
-    async fn require(
-        self,
-        state: &AppState,
-        call: &Call,
-        agent_id: &AgentId,
-    ) -> Result<Option<Uid>, Stop> {
-        let agent = find_at_work(state, &call.execution.org_id, agent_id).await?;
-        if !remembers(state, &agent).await? {
-            return Err(denied("the agent does not remember beyond a conversation"));
+    match approval::root(state, execution).await? {
+        Some(Root { uid: Some(uid), .. }) => {
+            let member = state.store.find_member(&execution.org_id, &uid).await?;
+            match member {
+                Some(member) if !member.value.disabled => Ok(Some(uid)),
+                _ => Err(denied("whoever started the run is gone")),
+            }
         }
-        self.subject(state, call).await
+        Some(Root { uid: None, kind }) if !kind.is_of_a_person() => Ok(None),
+        _ => Err(denied("whoever started the run is gone")),
     }
 }
 
@@ -219,7 +186,7 @@ impl Effect for Recall {
         if sought.trim().is_empty() {
             return Ok(Outcome::of(json!({ "memories": [] })));
         }
-        let subject_uid = self.audience.require(state, call, &self.agent_id).await?;
+        let subject_uid = subject(state, call, &self.agent_id).await?;
         let placed = llm::embed(state, call, &self.agent_id, sought).await?;
         let search = MemorySearch {
             subject_uid,
@@ -267,7 +234,7 @@ impl Effect for Save {
         if kept.is_some() {
             return Ok(Outcome::of(output));
         }
-        let subject_uid = self.audience.require(state, call, &self.agent_id).await?;
+        let subject_uid = subject(state, call, &self.agent_id).await?;
         let placed = llm::embed(state, call, &self.agent_id, self.text.clone()).await?;
         let memory = Memory {
             id,

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use shared::{
     ids::{AgentId, fingerprint},
-    llm::{ChatRequest, ChatResponse, Message, Part, Role},
+    llm::{ChatRequest, ChatResponse, FinishReason, Message, Part, Role},
 };
 
-use super::{Call, Effect, Failure, Outcome, Stop, llm};
+use super::{Call, Effect, Failure, Move, Outcome, Prepared, Repeat, Stop, llm, opening};
 use crate::{AppState, redaction::redact};
 
 /// A thought in the log ends after so many characters.
@@ -15,8 +15,10 @@ const MAX_THOUGHT_CHARS: usize = 2_000;
 
 /// Asks the model.
 pub(super) struct Question {
-    pub(super) agent_id: AgentId,
-    pub(super) request: ChatRequest,
+    agent_id: AgentId,
+    request: ChatRequest,
+    /// Whether the answer is a thought for the log.
+    is_aloud: bool,
 }
 
 /// What the model has answered, as the journal keeps it.
@@ -27,6 +29,12 @@ pub(super) struct Answer {
     pub(super) model: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tool_calls: Vec<ToolCall>,
+    /// Whether it ends where it had to, and not where it wanted to.
+    #[serde(default)]
+    pub(super) is_cut: bool,
+    /// Whether the provider has kept the rest back.
+    #[serde(default)]
+    is_withheld: bool,
 }
 
 /// What the model wants done.
@@ -49,23 +57,81 @@ impl Effect for Question {
     }
 
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
+        let org_id = &call.execution.org_id;
+        let agent = opening::find_at_work(state, org_id, &self.agent_id).await?;
+        opening::beat(state, &agent).await;
         let request = self.request.clone();
-        let answer = llm::ask(state, call, Some(&self.agent_id), request).await?;
-        let cost_micro_usd = answer.cost_micro_usd;
-        let tokens = answer.response.usage.total();
+        let answer = match self.is_aloud {
+            true => llm::ask_aloud(state, call, &self.agent_id, request).await?,
+            false => llm::ask(state, call, Some(&self.agent_id), request).await?,
+        };
+        let used = answer.used();
         let answer = Answer::from(answer.response);
         let output = serde_json::to_value(&answer);
         let output = output.map_err(|error| Failure::permanent("internal", error.to_string()))?;
         Ok(Outcome {
-            thoughts: answer.thought().into_iter().collect(),
-            tokens,
-            cost_micro_usd,
+            thoughts: self.thought(&answer).into_iter().collect(),
+            tokens: used.tokens,
+            cost_micro_usd: used.cost_micro_usd,
             ..Outcome::of(output)
         })
     }
 }
 
+impl Question {
+    /// A question whose answer people may see in the log.
+    pub(super) fn aloud(agent_id: &AgentId, request: ChatRequest) -> Self {
+        Self {
+            agent_id: agent_id.clone(),
+            request,
+            is_aloud: true,
+        }
+    }
+
+    /// A question whose answer is for the agent alone.
+    pub(super) fn quiet(agent_id: &AgentId, request: ChatRequest) -> Self {
+        Self {
+            is_aloud: false,
+            ..Self::aloud(agent_id, request)
+        }
+    }
+
+    pub(super) fn into_move(self, title: String) -> Move {
+        Move {
+            kind: "agent.question",
+            title,
+            prepared: Ok(Prepared::Effect(Box::new(self))),
+            repeat: Repeat::AsTheNode,
+        }
+    }
+
+    fn thought(&self, answer: &Answer) -> Option<String> {
+        let is_told = self.is_aloud && !answer.text.is_empty();
+        // Covered before it is cut, so that no secret loses what it is known by.
+        is_told.then(|| {
+            redact(&answer.text)
+                .chars()
+                .take(MAX_THOUGHT_CHARS)
+                .collect()
+        })
+    }
+}
+
 impl Answer {
+    /// The answer, if it is one.
+    pub(super) fn checked(self) -> Result<Self, Failure> {
+        let (code, message) = match (self.is_withheld, self.text.is_empty(), self.is_cut) {
+            (true, _, _) => (
+                "failed_precondition",
+                "the provider has kept the answer back",
+            ),
+            (_, true, true) => ("limit_exceeded", "the answer does not fit into `maxTokens`"),
+            (_, true, false) => ("failed_precondition", "the model has said nothing"),
+            (_, false, _) => return Ok(self),
+        };
+        Err(Failure::permanent(code, message))
+    }
+
     /// The answer as a part of the conversation.
     pub(super) fn to_message(&self) -> Message {
         let text = Some(self.text.clone()).filter(|text| !text.is_empty());
@@ -78,11 +144,6 @@ impl Answer {
             parts: text.map(Part::Text).into_iter().chain(calls).collect(),
         }
     }
-
-    fn thought(&self) -> Option<String> {
-        let thought: String = self.text.chars().take(MAX_THOUGHT_CHARS).collect();
-        (!thought.is_empty()).then(|| redact(&thought))
-    }
 }
 
 impl From<ChatResponse> for Answer {
@@ -92,6 +153,8 @@ impl From<ChatResponse> for Answer {
             text: response.content,
             model: response.model,
             tool_calls: calls.map(ToolCall::from).collect(),
+            is_cut: response.finish_reason == FinishReason::Length,
+            is_withheld: response.finish_reason == FinishReason::ContentFilter,
         }
     }
 }

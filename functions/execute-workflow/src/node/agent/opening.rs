@@ -13,8 +13,7 @@ use shared::{
 use super::{
     Call, Effect, Failure, Outcome, Stop,
     history::{self, Digest, History},
-    memory::{self, Audience},
-    prompt, tools,
+    memory, prompt, tools,
 };
 use crate::AppState;
 
@@ -30,9 +29,9 @@ pub(super) struct Opening {
     pub(super) tools: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) session: Option<OpenSession>,
-    /// Whom it remembers for beyond the conversation, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) memory: Option<Audience>,
+    /// Whether it remembers beyond the conversation.
+    #[serde(default)]
+    pub(super) remembers: bool,
     history: History,
 }
 
@@ -61,7 +60,6 @@ impl Effect for Open {
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
         let org_id = &call.execution.org_id;
         let agent = find_at_work(state, org_id, &self.agent_id).await?;
-        beat(state, &agent).await;
         let session = self.find_session(state, call).await?;
         let history = match &session {
             Some(session) => history::load(&state.store, session).await?,
@@ -75,7 +73,7 @@ impl Effect for Open {
             model,
             system: prompt::compile(&agent),
             tools: tools::granted(&agent),
-            memory: memory::audience(state, call, &agent).await?,
+            remembers: memory::remembers(state, &agent).await?,
             name: agent.name,
             session: session.map(|session| OpenSession {
                 agent_id: session.agent_id,
@@ -180,7 +178,7 @@ pub(super) async fn find_at_work(
 }
 
 /// Tells that the agent is at work. A beat that is lost must not cost the call.
-async fn beat(state: &AppState, agent: &Agent) {
+pub(super) async fn beat(state: &AppState, agent: &Agent) {
     let now: Timestamp = state.clock.now().into();
     if agent.presence.absorbs_beat(now) {
         return;

@@ -1,29 +1,35 @@
 //! What an agent may do: the actions of the catalogue that it was granted. The model only asks;
 //! what it asks for is held to the grants, to the action's fields, and to people's approval.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 use shared::{
-    actions::{self, Action, Effect as Repeat},
+    actions::{self, Action, Effect},
     ids::AgentId,
     llm::{Message, Tool},
     models::{Agent, StepResult},
 };
 
 use super::{
-    Failure, Move, Prepared, authority::Authorized, memory, model::ToolCall, opening::Opening,
+    Failure, Move, Prepared, Repeat, authority::Authorized, memory, model::ToolCall,
+    opening::Opening,
 };
 use crate::node::action;
 
 /// Of a result, the model is told so many characters.
 const MAX_RESULT_CHARS: usize = 16_000;
 
-/// The actions that the agent was granted, by name, and that there are.
+/// So many of an answer's calls are looked at; the model is told of the rest.
+pub(super) const MAX_CALLS: usize = 16;
+
+/// The actions that the agent was granted, by name, and that there are, each once.
 pub(super) fn granted(agent: &Agent) -> Vec<String> {
-    let names = agent.tools.iter();
-    names
-        .filter(|name| actions::find(name).is_some())
-        .cloned()
-        .collect()
+    let names: BTreeSet<_> = agent.tools.iter().collect();
+    let known = names
+        .into_iter()
+        .filter(|name| actions::find(name).is_some());
+    known.cloned().collect()
 }
 
 /// What a turn may use, as a model is told it.
@@ -33,16 +39,17 @@ pub(super) fn offered(opening: &Opening) -> Vec<Tool> {
         name: tool_name(action),
         description: action.description.to_owned(),
         parameters: action.input_schema(),
+        strict: false,
     });
-    let memory = opening.memory.map(|_| memory::tool());
+    let memory = opening.remembers.then(memory::tool);
     granted.chain(memory).collect()
 }
 
 /// What the model wants done, as a move. What it may not do is a move that fails at once, so that
 /// the journal tells that it was asked for.
 pub(super) fn to_move(opening: &Opening, agent_id: &AgentId, call: &ToolCall) -> Move {
-    if let (Some(audience), memory::SAVE) = (opening.memory, &*call.name) {
-        return memory::save(&opening.name, agent_id, audience, call);
+    if opening.remembers && call.name == memory::SAVE {
+        return memory::save(&opening.name, agent_id, call);
     }
     let Some(action) = find(&opening.tools, &call.name) else {
         let message = "the agent has no such tool";
@@ -50,14 +57,17 @@ pub(super) fn to_move(opening: &Opening, agent_id: &AgentId, call: &ToolCall) ->
             kind: "agent.tool",
             title: format!("{} asks for a tool", opening.name),
             prepared: Err(Failure::permanent("permission_denied", message)),
-            at_most_once: false,
+            repeat: Repeat::Harmless,
         };
     };
     Move {
         kind: action.name,
         title: format!("{} uses {}", opening.name, action.name),
         prepared: to_input(action, &call.arguments).map(|input| prepare(action, input, agent_id)),
-        at_most_once: action.effect == Repeat::Once,
+        repeat: match action.effect {
+            Effect::Once => Repeat::Never,
+            Effect::Read | Effect::Keyed | Effect::Searched => Repeat::AsTheNode,
+        },
     }
 }
 
@@ -73,6 +83,27 @@ pub(super) fn to_message(call: &ToolCall, result: &StepResult) -> Message {
         told.push_str("… the rest is left out");
     }
     Message::tool_result(&call.into(), told)
+}
+
+/// What the model is told of a call that nobody has looked at.
+pub(super) fn too_many(call: &ToolCall) -> Message {
+    let message = format!("more than {MAX_CALLS} calls at once: it was not made");
+    let told = json!({ "error": { "code": "resource_exhausted", "message": message } });
+    Message::tool_result(&call.into(), told.to_string())
+}
+
+/// The action, if the call did more than read, or may have.
+pub(super) fn acted(
+    opening: &Opening,
+    call: &ToolCall,
+    result: &StepResult,
+) -> Option<&'static str> {
+    let action = find(&opening.tools, &call.name)?;
+    let has_acted = result
+        .error
+        .as_ref()
+        .is_none_or(|error| error.code == "unknown");
+    (has_acted && action.effect != Effect::Read).then_some(action.name)
 }
 
 fn find(granted: &[String], tool: &str) -> Option<&'static Action> {

@@ -1,12 +1,14 @@
 use std::sync::Mutex;
 
 use shared::{
-    models::{ApprovalStatus, ExecutionStatus, StepStatus},
-    store::Store,
+    connectors, llm,
+    models::{AgentStatus, ApprovalStatus, ExecutionStatus, StepStatus},
+    store::{Store, triggers},
     testing::killed_after,
 };
 
 use super::*;
+use crate::app::{edge, node};
 
 fn mail() -> Value {
     json!({ "to": ["ada@example.com"], "subject": "Hello", "text": "How are you?" })
@@ -120,9 +122,14 @@ async fn decide(app: &App, status: ApprovalStatus) -> Execution {
     let approval = app.approval_in("agent", "0~2").await;
     let shown = approval.value.action.as_ref().unwrap();
     assert_eq!((&*shown.name, &shown.input.0), (SEND, &mail()));
+    decide_on(app, status).await;
+    app.execution().await
+}
+
+async fn decide_on(app: &App, status: ApprovalStatus) {
+    let approval = app.approval_in("agent", "0~2").await;
     app.decide_on(approval, status, json!({})).await;
     app.settle().await;
-    app.execution().await
 }
 
 #[tokio::test]
@@ -278,4 +285,143 @@ async fn said(store: &Store) -> Vec<String> {
         .into_iter()
         .map(|message| message.content)
         .collect()
+}
+
+const COMMENT: &str = "github.comments.create";
+
+/// What a service does that has perhaps done what it was asked.
+fn unclear() -> Arc<RecordingActions> {
+    Arc::new(RecordingActions::new(|_| {
+        Err(connectors::Error::Unknown("broken off".into()).into())
+    }))
+}
+
+#[tokio::test]
+async fn what_must_not_be_repeated_is_not_whatever_the_nodes_policy() {
+    let actions = unclear();
+    let comment = json!({ "owner": "o", "repo": "r", "number": 1, "body": "b" });
+    let llm = calling(vec![("github_comments_create", comment)]);
+    let app = app(llm.clone(), &actions, &[COMMENT]).await;
+    let data = json!({ "agentId": "a1", "prompt": "Comment", "retry": { "attempts": 3 } });
+    let nodes = json!([
+        node("start", "trigger", json!({})),
+        node("agent", "agent", data)
+    ]);
+    app.save(nodes, json!([edge("start", "agent")])).await;
+    let mut trigger = trigger(json!({}));
+    trigger.source.uid = Some(uid());
+    app.deliver(&trigger).await;
+    app.settle().await;
+    decide_on(&app, ApprovalStatus::Approved).await;
+    let execution = app.execution().await;
+    assert_eq!(execution.status, ExecutionStatus::Succeeded);
+    assert_eq!(actions.calls().len(), 1);
+    let steps = app.steps_of("agent").await;
+    let step = steps.iter().find(|step| step.kind == COMMENT).unwrap();
+    assert_eq!(step.status, StepStatus::Unknown);
+    let told = results(llm.requests().last().unwrap());
+    assert!(told[0].contains("may have been done"), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_does_more_than_read_asks_first_when_an_agent_thinks_of_it() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let comment = json!({ "owner": "o", "repo": "r", "number": 1, "body": "b" });
+    let llm = calling(vec![("github_comments_create", comment)]);
+    let app = app(llm, &actions, &[COMMENT]).await;
+    let execution = say(&app, "Comment").await;
+    assert_eq!(execution.status, ExecutionStatus::Waiting);
+    assert_eq!(actions.calls(), []);
+}
+
+#[tokio::test]
+async fn a_run_whose_person_has_deleted_its_account_acts_no_more() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let (app, _) = asking(&actions).await;
+    let id = "t1".parse().unwrap();
+    let mut trigger = app
+        .store
+        .find_trigger(&org_id(), &id)
+        .await
+        .unwrap()
+        .unwrap();
+    trigger.source.uid = None;
+    let writes = vec![triggers::delete(&id)];
+    app.store.commit(writes).await.unwrap();
+    app.fire(&trigger).await;
+    let execution = decide(&app, ApprovalStatus::Approved).await;
+    assert_eq!(execution.status, ExecutionStatus::Succeeded);
+    assert_eq!(actions.calls(), []);
+}
+
+#[tokio::test]
+async fn a_turn_that_fails_after_it_has_acted_is_remembered() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let llm = Arc::new(ScriptedLlm::acting(|request| {
+        match results(request).len() {
+            0 => Ok(Said::calling("google_gmail_send", &mail())),
+            _ => Err(llm::Error::InvalidRequest {
+                code: "too_long".to_owned(),
+            }),
+        }
+    }));
+    let app = app(llm, &actions, &[SEND]).await;
+    say(&app, "Greet Ada").await;
+    let execution = decide(&app, ApprovalStatus::Approved).await;
+    assert_eq!(execution.status, ExecutionStatus::Failed);
+    let said = said(&app.store).await;
+    assert_eq!(said[0], "Greet Ada");
+    assert!(said[1].contains("[No answer:"), "{said:?}");
+    assert!(
+        said[1].contains("[Done in this turn: google.gmail.send]"),
+        "{said:?}"
+    );
+}
+
+#[tokio::test]
+async fn more_calls_than_can_be_looked_at_are_not_made() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let llm = Arc::new(ScriptedLlm::acting(|request| {
+        let search = Said::calling("google_gmail_search", &json!({ "query": "x" }));
+        let tool_calls = search.tool_calls.iter().cycle().take(40).cloned().collect();
+        Ok(match results(request).len() {
+            0 => Said {
+                content: String::new(),
+                tool_calls,
+            },
+            _ => "done".into(),
+        })
+    }));
+    let app = app(llm.clone(), &actions, &[SEARCH]).await;
+    say(&app, "Look").await;
+    assert_eq!(actions.calls().len(), 16);
+    let told = results(llm.requests().last().unwrap());
+    let refused = told
+        .iter()
+        .filter(|told| told.contains("resource_exhausted"));
+    assert_eq!((told.len(), refused.count()), (40, 24));
+}
+
+#[tokio::test]
+async fn an_agent_that_is_paused_asks_nothing_more() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let (app, llm) = asking(&actions).await;
+    let found = app.store.find_agent(&org_id(), &agent_id()).await;
+    let mut agent = found.unwrap().unwrap();
+    agent.value.status = AgentStatus::Paused;
+    let write = agents::replace(&agent).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+    let execution = decide(&app, ApprovalStatus::Approved).await;
+    assert_eq!(execution.status, ExecutionStatus::Failed);
+    assert_eq!(llm.requests().len(), 1);
+    assert_eq!(actions.calls(), []);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_fails_the_turn() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let app = app(Arc::new(ScriptedLlm::answering("")), &actions, &[]).await;
+    let execution = say(&app, "Hello").await;
+    assert_eq!(execution.status, ExecutionStatus::Failed);
+    assert_eq!(execution.error.unwrap().code, "failed_precondition");
 }

@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::llm::{
-    ChatRequest, Error, Image, Message, OutputFormat, Part, Role, Tool, ToolCall, ToolChoice,
+    ChatRequest, Error, Image, ImageSource, Message, OutputFormat, Part, Role, Tool, ToolCall,
+    ToolChoice,
     providers::http::{Mode, invalid},
 };
 
@@ -131,12 +132,12 @@ fn block(part: &Part) -> Result<Option<Value>, Error> {
 }
 
 fn image_source(image: &Image) -> Result<Value, Error> {
-    match image {
-        Image::Url(url) => Ok(json!({ "type": "url", "url": url })),
-        Image::Data { media_type, .. } if !MEDIA_TYPES.contains(&media_type.as_str()) => {
+    match &image.source {
+        ImageSource::Url(url) => Ok(json!({ "type": "url", "url": url })),
+        ImageSource::Data { media_type, .. } if !MEDIA_TYPES.contains(&media_type.as_str()) => {
             Err(invalid("unsupported_image"))
         }
-        Image::Data { media_type, base64 } => {
+        ImageSource::Data { media_type, base64 } => {
             Ok(json!({ "type": "base64", "media_type": media_type, "data": base64 }))
         }
     }
@@ -149,11 +150,15 @@ fn input(call: &ToolCall) -> Value {
 }
 
 fn tool(tool: &Tool) -> Value {
-    json!({
+    let mut body = json!({
         "name": tool.name,
         "description": tool.description,
         "input_schema": tool.parameters,
-    })
+    });
+    if tool.strict {
+        body["strict"] = json!(true);
+    }
+    body
 }
 
 fn tool_choice(request: &ChatRequest) -> Option<Value> {

@@ -145,6 +145,10 @@ impl EventReader {
         self.arguments(place, none)
     }
 
+    fn so_far(&self) -> Delta {
+        Delta::Usage(self.usage.into_usage(Usage::default()))
+    }
+
     fn finish(&self) -> Delta {
         let estimate = Usage::estimate(&self.request, self.output_bytes);
         Delta::End {
@@ -160,7 +164,7 @@ impl Reader for EventReader {
         let delta = match parse(data.as_bytes())? {
             Event::MessageStart { message } => {
                 self.start(message);
-                None
+                Some(self.so_far())
             }
             Event::ContentBlockStart {
                 index,
@@ -177,7 +181,7 @@ impl Reader for EventReader {
                 let reason = delta.stop_reason.as_deref();
                 self.finish_reason =
                     reason.map_or(self.finish_reason, |reason| finish_reason(Some(reason)));
-                None
+                Some(self.so_far())
             }
             Event::MessageStop => Some(self.finish()),
             Event::Error { error } => {

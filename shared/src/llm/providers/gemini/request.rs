@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::llm::{
-    ChatRequest, Error, Image, Message, OutputFormat, Part, Role, Tool, ToolCall, ToolChoice,
-    providers::http::invalid,
+    ChatRequest, Error, Image, ImageSource, Message, OutputFormat, Part, Role, Tool, ToolCall,
+    ToolChoice, providers::http::invalid,
 };
 
 /// What stands in for the signature of a call that another model made, as Google has it
@@ -136,9 +136,9 @@ fn parts(message: &Message) -> Result<Vec<Value>, Error> {
 }
 
 fn inline_data(image: &Image) -> Result<Value, Error> {
-    match image {
-        Image::Url(_) => Err(invalid("image_by_url")),
-        Image::Data { media_type, base64 } => {
+    match &image.source {
+        ImageSource::Url(_) => Err(invalid("image_by_url")),
+        ImageSource::Data { media_type, base64 } => {
             Ok(json!({ "inlineData": { "mimeType": media_type, "data": base64 } }))
         }
     }

@@ -52,6 +52,7 @@ impl ChunkReader {
     }
 
     fn read_said(&mut self, said: Said, deltas: &mut VecDeque<Delta>) -> Result<(), Error> {
+        deltas.extend(said.usage.map(Delta::Usage));
         self.output_bytes += said.text.len();
         if !said.text.is_empty() {
             deltas.push_back(Delta::Text(said.text));

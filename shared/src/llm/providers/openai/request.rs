@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::Dialect;
 use crate::llm::{
-    ChatRequest, Image, Message, OutputFormat, Part, Role, Tool, ToolCall, ToolChoice,
-    providers::http::Mode,
+    ChatRequest, Image, ImageDetail, ImageSource, Message, OutputFormat, Part, Role, Tool,
+    ToolCall, ToolChoice, providers::http::Mode,
 };
 
 #[derive(Serialize)]
@@ -85,10 +85,13 @@ fn content(message: &Message) -> Value {
     }
     let parts = message.parts.iter().filter_map(|part| match part {
         Part::Text(text) => Some(json!({ "type": "text", "text": text })),
-        Part::Image(image) => Some(json!({
-            "type": "image_url",
-            "image_url": { "url": image_url(image) },
-        })),
+        Part::Image(image) => {
+            let mut url = json!({ "url": image_url(image) });
+            if let Some(detail) = detail(image) {
+                url["detail"] = json!(detail);
+            }
+            Some(json!({ "type": "image_url", "image_url": url }))
+        }
         Part::ToolCall(_) | Part::ToolResult { .. } => None,
     });
     parts.collect()
@@ -96,10 +99,18 @@ fn content(message: &Message) -> Value {
 
 /// The image's address, which may hold the image itself.
 pub(super) fn image_url(image: &Image) -> String {
-    match image {
-        Image::Url(url) => url.clone(),
-        Image::Data { media_type, base64 } => format!("data:{media_type};base64,{base64}"),
+    match &image.source {
+        ImageSource::Url(url) => url.clone(),
+        ImageSource::Data { media_type, base64 } => format!("data:{media_type};base64,{base64}"),
     }
+}
+
+/// As both of OpenAI's interfaces call it.
+pub(super) fn detail(image: &Image) -> Option<&'static str> {
+    Some(match image.detail? {
+        ImageDetail::Low => "low",
+        ImageDetail::High => "high",
+    })
 }
 
 fn tool_result(part: &Part) -> Option<Value> {
@@ -130,14 +141,15 @@ fn tool_call(part: &Part) -> Option<Value> {
 }
 
 fn tool(tool: &Tool) -> Value {
-    json!({
-        "type": "function",
-        "function": {
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": tool.parameters,
-        },
-    })
+    let mut function = json!({
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+    });
+    if tool.strict {
+        function["strict"] = json!(true);
+    }
+    json!({ "type": "function", "function": function })
 }
 
 /// A choice without tools is refused.

@@ -43,7 +43,7 @@ struct FunctionBody {
 }
 
 /// `CompletionUsage`.
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 pub(super) struct UsageBody {
     pub(super) prompt_tokens: Option<i64>,
     completion_tokens: Option<i64>,
@@ -51,13 +51,13 @@ pub(super) struct UsageBody {
     completion_tokens_details: Option<OutputDetails>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 struct InputDetails {
     cached_tokens: Option<i64>,
     cache_write_tokens: Option<i64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 struct OutputDetails {
     reasoning_tokens: Option<i64>,
 }

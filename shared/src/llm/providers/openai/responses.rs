@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub(super) use self::{answer::ResponsesAnswer, events::EventReader};
-use super::request::{image_url, role};
+use super::request::{detail, image_url, role};
 use crate::llm::{
     ChatRequest, Error, Message, OutputFormat, Part, Role, Tool, ToolCall, ToolChoice,
     providers::http::{Mode, invalid},
@@ -77,7 +77,7 @@ fn content(part: &Part) -> Option<Value> {
         Part::Image(image) => Some(json!({
             "type": "input_image",
             "image_url": image_url(image),
-            "detail": "auto",
+            "detail": detail(image).unwrap_or("auto"),
         })),
         Part::ToolCall(_) | Part::ToolResult { .. } => None,
     }
@@ -114,7 +114,7 @@ fn tool(tool: &Tool) -> Value {
         "description": tool.description,
         "parameters": tool.parameters,
         // It is the default here, unlike in chat completions, and refuses many schemas.
-        "strict": false,
+        "strict": tool.strict,
     })
 }
 

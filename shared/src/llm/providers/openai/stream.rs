@@ -122,10 +122,10 @@ impl ChunkReader {
         Ok(Delta::ToolCall { index, piece })
     }
 
-    fn usage(&mut self) -> Usage {
+    fn usage(&self) -> Usage {
         let estimate = Usage::estimate(&self.request, self.output_bytes);
-        let told = self.usage.take();
-        told.map_or(estimate, |usage| usage.into_usage(estimate))
+        self.usage
+            .map_or(estimate, |usage| usage.into_usage(estimate))
     }
 
     fn finish(&mut self, finish_reason: FinishReason) -> Delta {
@@ -153,7 +153,10 @@ impl Reader for ChunkReader {
             self.model = model;
         }
         // Servers that tell it in each chunk count up.
-        self.usage = chunk.usage.or(self.usage.take());
+        if let Some(usage) = chunk.usage {
+            deltas.push_back(Delta::Usage(usage.into_usage(Usage::default())));
+            self.usage = Some(usage);
+        }
         // Only one answer is asked for.
         let choice = chunk.choices.into_iter().next();
         choice.map_or(Ok(()), |choice| self.read_choice(choice, deltas))

@@ -112,6 +112,19 @@ impl<'a> Embedded<'a> {
         Ok(())
     }
 
+    /// The failure of a text's call: those before it are paid, and it may be itself.
+    pub(super) fn broken_off(&self, error: Error, input: &str) -> Error {
+        if self.response.vectors.is_empty() {
+            return error;
+        }
+        let mut usage = self.response.usage;
+        if !error.is_unused() {
+            usage.is_estimated = true;
+            usage.input_tokens += estimate(self.request, input);
+        }
+        error.having_used(Some(usage))
+    }
+
     pub(super) fn into_response(self) -> EmbeddingResponse {
         self.response
     }

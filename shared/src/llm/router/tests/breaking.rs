@@ -10,13 +10,18 @@ fn pause() -> Duration {
 
 /// Whether the only candidate may be asked; what comes of it.
 fn ask(router: &Router, outcome: Result<(), Error>) -> bool {
+    ask_for("o", router, outcome)
+}
+
+/// The same for an organization.
+fn ask_for(org: &str, router: &Router, outcome: Result<(), Error>) -> bool {
     let mut attempts = router.attempts(&steps(&[&[("a", 1)]]), "k");
     let Some(attempt) = attempts.next_turn() else {
         return false;
     };
     match outcome {
         Ok(()) => attempt.succeed(),
-        Err(error) => attempt.fail(&error),
+        Err(error) => attempt.fail(&error, &OrgId::derive(&[org])),
     }
     true
 }
@@ -95,6 +100,35 @@ async fn faults_of_requests_do_not_count() {
     }
 }
 
+fn late() -> Result<(), Error> {
+    Err(Error::Timeout("late".into()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_calls_of_one_organization_shut_nobody_out() {
+    let router = Router::default();
+    for _ in 0..20 {
+        assert!(ask_for("slow", &router, late()));
+    }
+    assert!(ask_for("slow", &router, Err(unavailable())));
+    assert!(ask_for("other", &router, Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_calls_of_two_organizations_are_the_candidates_fault() {
+    let router = Router::default();
+    for org in ["one", "one", "one", "one", "other"] {
+        assert!(ask_for(org, &router, late()));
+    }
+    assert!(!ask_for("third", &router, Ok(())));
+    tokio::time::advance(TEN).await;
+    assert!(ask_for("third", &router, Ok(())));
+    for _ in 0..4 {
+        assert!(ask_for("one", &router, late()));
+    }
+    assert!(ask_for("other", &router, Ok(())), "it begins anew");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_goes_away_leaves_the_try_to_the_next() {
     let router = broken();
@@ -122,6 +156,72 @@ async fn the_next_candidate_is_asked_instead_and_others_are_not_blamed() {
     let router = broken();
     let route = steps(&[&[("a", 1)], &[("b", 1)]]);
     assert_eq!(order_of(&router, &route, "k"), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_is_asked_all_the_same_when_nobody_else_can_be() {
+    let router = broken();
+    let route = steps(&[&[("a", 1)]]);
+    let mut attempts = router.attempts(&route, "k");
+    assert!(attempts.next_turn().is_none());
+    let attempt = attempts.last_resort().unwrap();
+    assert!(attempts.last_resort().is_none(), "once for a call");
+    attempt.succeed();
+    assert!(ask(&router, Ok(())), "it has answered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_asked_somebody_else_needs_no_last_resort() {
+    let router = broken();
+    let route = steps(&[&[("a", 1)], &[("b", 1)]]);
+    let mut attempts = router.attempts(&route, "k");
+    assert_eq!(attempts.next_turn().unwrap().candidate().model, "b");
+    assert!(attempts.next_turn().is_none() && attempts.last_resort().is_none());
+}
+
+/// Asks with somebody else's key; whether that is possible.
+fn ask_with_foreign_key(router: &Router, outcome: Result<(), Error>) -> bool {
+    let attempts = router.attempts(&steps(&[&[("a", 1)]]), "k");
+    let mut attempts = attempts.with_foreign_keys([ProviderName::Openai].into());
+    let Some(attempt) = attempts.next_turn() else {
+        return false;
+    };
+    match outcome {
+        Ok(()) => attempt.succeed(),
+        Err(error) => attempt.fail(&error, &OrgId::derive(&["o"])),
+    }
+    true
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_with_keys_of_others_say_nothing_of_ours_nor_ours_of_theirs() {
+    let router = Router::default();
+    let retry_after = Some(TEN);
+    for _ in 0..5 {
+        let limited = Error::RateLimited { retry_after };
+        assert!(ask_with_foreign_key(&router, Err(limited)));
+    }
+    assert!(ask(&router, Ok(())));
+    let router = broken();
+    assert!(ask_with_foreign_key(&router, Ok(())));
+    assert!(!ask(&router, Ok(())), "still left alone");
+}
+
+#[tokio::test]
+async fn only_those_who_fail_are_kept_in_mind() {
+    let router = Router::default();
+    for number in 0..100 {
+        let model = number.to_string();
+        let route = Route::to(candidate(&model));
+        let mut attempts = router.attempts(&route, "k");
+        attempts
+            .next_turn()
+            .unwrap()
+            .fail(&refused(), &OrgId::derive(&["o"]));
+    }
+    assert_eq!(router.breakers().len(), 0);
+    assert!(ask(&router, Err(unavailable())));
+    assert_eq!(router.breakers().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,14 +5,16 @@
 -- Returns 1, lease, number; or 0, lease, and granted, used and held by others, each in both units.
 local key, field = KEYS[1], 'call:' .. ARGV[2]
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-if not run then
-  return redis.error_reply('ERR the server does not tell its run_id')
+local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+if not run or not history then
+  return redis.error_reply('ERR the server does not tell its run_id and master_replid')
 end
--- Another run of the server, or another server, may have lost calls that this one admitted.
-local known = redis.call('HMGET', key, 'lease', 'run')
-if not known[1] or known[2] ~= run then
+-- Another run of the server, or another server, may have lost calls that this one admitted. So may
+-- this one when it was a replica meanwhile: each promotion begins another history.
+local known = redis.call('HMGET', key, 'lease', 'run', 'history')
+if not known[1] or known[2] ~= run or known[3] ~= history then
   redis.call('DEL', key)
-  redis.call('HSET', key, 'lease', ARGV[1], 'run', run)
+  redis.call('HSET', key, 'lease', ARGV[1], 'run', run, 'history', history)
   redis.call('EXPIRE', key, 90000)
 end
 

@@ -84,7 +84,8 @@ impl ResponsesAnswer {
         request: &ChatRequest,
     ) -> Result<ChatResponse, Error> {
         if let Some(error) = self.failure() {
-            return Err(error.within_answer(self.usage.is_some()));
+            let told = self.usage();
+            return Err(error.within_answer(told.is_some()).having_used(told));
         }
         if self.status.as_deref() == Some("queued") {
             return Err(malformed("the answer is not there yet"));

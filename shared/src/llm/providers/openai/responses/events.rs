@@ -65,7 +65,9 @@ impl EventReader {
 
     fn finish(&self, response: &ResponsesAnswer) -> Result<Delta, Error> {
         if let Some(error) = response.failure() {
-            return Err(error.within_answer(self.has_begun));
+            let told = response.usage();
+            let has_begun = self.has_begun || told.is_some();
+            return Err(error.within_answer(has_begun).having_used(told));
         }
         let estimate = Usage::estimate(&self.request, self.output_bytes);
         Ok(Delta::End {
@@ -112,7 +114,12 @@ impl Reader for EventReader {
                 let body = ErrorBody::from(serde_json::json!({ "code": code }));
                 return Err(body.within_answer(self.has_begun));
             }
-            Event::Added { .. } | Event::Unknown => return Ok(()),
+            Event::Added { .. } => {
+                // Reasoning is billed, though nothing of it is shown.
+                self.has_begun = true;
+                return Ok(());
+            }
+            Event::Unknown => return Ok(()),
         };
         self.has_begun = true;
         deltas.push_back(delta);

@@ -1,231 +1,24 @@
-//! `deploy-agent` through its router, on fakes.
-
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    body::{Body, to_bytes},
-};
-use deploy_agent::{AppState, router};
+use axum::body::{Body, to_bytes};
 use futures::future::join_all;
-use http::{HeaderMap, Request, StatusCode};
+use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use shared::{
-    ids::{AgentId, OrgId, Uid},
-    models::{
-        Agent, AgentKind, AgentQuota, AgentStatus, DeployState, Industry, Limits, MemoryDepth,
-        Organization, Personality, Presence, Role, SubscriptionTier, User, VoiceConfig,
-    },
-    store::{Store, agents, organizations, users},
+    ids::{AgentId, OrgId},
+    models::{Agent, AgentStatus, DeployState, MemoryDepth, Presence, Role, SubscriptionTier},
+    store::agents,
     testing::{
-        FixedClock, MemoryDb, TestVerifier, assert_no_page_may_call,
-        assert_pages_of_one_origin_may_call, assert_security_headers, claims, memory_store, trail,
+        assert_no_page_may_call, assert_pages_of_one_origin_may_call, assert_security_headers,
     },
 };
 use tower::ServiceExt;
 
-const NOW: &str = "2026-11-23T12:00:00Z";
-const ORIGIN: &str = "https://app.example.com";
+use crate::app::{Answer, NOW, ORIGIN, TestApp, agent, now, request};
+
 const PATHS: [&str; 3] = [
     "/",
     "/deployAgent",
     "/demo-project/europe-west1/deployAgent",
 ];
-
-struct TestApp {
-    router: Router,
-    store: Store,
-    db: Arc<MemoryDb>,
-    verifier: Arc<TestVerifier>,
-}
-
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Value,
-}
-
-impl TestApp {
-    fn new() -> Self {
-        Self::with_origins(&[ORIGIN])
-    }
-
-    fn with_origins(origins: &[&str]) -> Self {
-        let (store, db) = memory_store();
-        let verifier = Arc::new(TestVerifier::new());
-        let clock = FixedClock::at(NOW).shared();
-        let origins = origins.iter().map(|origin| origin.parse().unwrap());
-        let origins = origins.collect();
-        let state = AppState::with_ports(
-            store.clone(),
-            trail(&store),
-            verifier.clone(),
-            clock,
-            origins,
-        );
-        Self {
-            router: router(state),
-            store,
-            db,
-            verifier,
-        }
-    }
-
-    /// An organization `o1` with an admin whose token is `admin`, and agents `a1`, `a2` ….
-    async fn with_agents(tier: SubscriptionTier, count: usize) -> Self {
-        let app = Self::new();
-        app.add_user("o1", "admin", Role::Admin).await;
-        let organization = organization("o1", tier);
-        let mut writes = vec![organizations::create(&organization).unwrap()];
-        for number in 1..=count {
-            writes.push(agents::create(&agent("o1", &format!("a{number}"))).unwrap());
-        }
-        let created = i64::try_from(count).unwrap();
-        let quota = AgentQuota {
-            created,
-            deployed: 0,
-        };
-        writes.push(organizations::set_agent_quota(&organization.id, &quota, None).unwrap());
-        app.store.commit(writes).await.unwrap();
-        app
-    }
-
-    /// A user whose uid and token are `name`.
-    async fn add_user(&self, org_id: &str, name: &str, role: Role) {
-        let uid = Uid::parse(name).unwrap();
-        self.verifier.accept(name, claims(&uid));
-        let user = User {
-            uid,
-            email: None,
-            role,
-            organization_id: OrgId::parse(org_id).unwrap(),
-            created_at: now(),
-            settings: Default::default(),
-            disabled: false,
-            tokens_valid_after: None,
-        };
-        self.store
-            .commit(vec![users::create(&user).unwrap()])
-            .await
-            .unwrap();
-    }
-
-    async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
-    }
-
-    async fn call(&self, token: &str, data: Value) -> Answer {
-        self.send(request("/", token, &json!({ "data": data }).to_string()))
-            .await
-    }
-
-    async fn deploy(&self, id: &str) -> Answer {
-        self.call("admin", json!({ "agentId": id })).await
-    }
-
-    async fn agent(&self, id: &str) -> Agent {
-        let (org_id, id) = (OrgId::parse("o1").unwrap(), AgentId::parse(id).unwrap());
-        self.store
-            .find_agent(&org_id, &id)
-            .await
-            .unwrap()
-            .unwrap()
-            .value
-    }
-
-    async fn deployed(&self) -> i64 {
-        let quota = self
-            .store
-            .find_agent_quota(&OrgId::parse("o1").unwrap())
-            .await
-            .unwrap();
-        quota.unwrap().value.deployed
-    }
-
-    fn audits(&self) -> usize {
-        self.db.count("audit_logs")
-    }
-}
-
-impl Answer {
-    /// HTTP status and the status of the callable protocol.
-    fn refusal(&self) -> (u16, &str) {
-        let error = &self.body["error"];
-        assert!(
-            error["message"].is_string() && error["details"].is_object(),
-            "{}",
-            self.body
-        );
-        let status = error["status"].as_str().unwrap();
-        assert_eq!(error["code"], status.to_lowercase());
-        (self.status.as_u16(), status)
-    }
-}
-
-fn request(path: &str, token: &str, body: &str) -> Request<Body> {
-    Request::post(path)
-        .header("authorization", format!("Bearer {token}"))
-        .header("content-type", "application/json")
-        .body(Body::from(body.to_owned()))
-        .unwrap()
-}
-
-fn now() -> shared::models::Timestamp {
-    NOW.parse::<jiff::Timestamp>().unwrap().into()
-}
-
-fn organization(id: &str, tier: SubscriptionTier) -> Organization {
-    Organization {
-        id: OrgId::parse(id).unwrap(),
-        name: "Ada".to_owned(),
-        subscription_tier: tier,
-        stripe_customer_id: None,
-        api_usage: 0,
-        limits: Limits::default(),
-        created_at: now(),
-    }
-}
-
-fn agent(org_id: &str, id: &str) -> Agent {
-    Agent {
-        id: AgentId::parse(id).unwrap(),
-        org_id: OrgId::parse(org_id).unwrap(),
-        name: "Ada".to_owned(),
-        kind: AgentKind::Custom,
-        industry: Industry::Tech,
-        personality: Personality {
-            empathy: 0.5,
-            confidence: 0.5,
-            style: "brief".to_owned(),
-        },
-        voice_config: VoiceConfig {
-            model: "alloy".to_owned(),
-            speed: 1.0,
-            pitch: 0.0,
-        },
-        status: AgentStatus::Paused,
-        memory_depth: MemoryDepth::Session,
-        deploy_state: DeployState::Draft,
-        presence: Presence::default(),
-        system_prompt: "You help.".to_owned(),
-        tools: Vec::new(),
-        model: "default".to_owned(),
-        runtime: None,
-        last_error: None,
-        created_at: now(),
-        updated_at: now(),
-    }
-}
 
 #[tokio::test]
 async fn deploying_makes_the_agent_active() {
@@ -484,10 +277,6 @@ async fn the_body_is_exactly_the_protocols() {
         (
             r#"{"data":{"agentId":"a1","config":{"orgId":"o2"}}}"#,
             "config.orgId",
-        ),
-        (
-            r#"{"data":{"agentId":"a1","config":{"runtime":"container"}}}"#,
-            "config.runtime",
         ),
         (deep.as_str(), "body"),
     ];
