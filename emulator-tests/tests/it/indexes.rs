@@ -102,7 +102,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 51;
+const STORE_QUERIES: usize = 52;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -268,6 +268,10 @@ async fn ask_about_conversations(
     store.list_sessions(org_id, agent_id, &uid, page).await?;
     store.list_messages(&session, 1, 10).await?;
     store.list_message_removals(&session, 10).await?;
+    let execution_id = samples::execution().id;
+    store.list_drafts(org_id, &execution_id, 10).await?;
+    store.list_draft_removals(org_id, &execution_id, 10).await?;
+    store.list_llm_routes(org_id, 10).await?;
     store.list_session_removals(org_id, agent_id, 10).await?;
     let removals = store.list_session_removals_of_user(caller, &uid, 10).await;
     removals.map(|_| ())
