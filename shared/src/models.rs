@@ -12,6 +12,7 @@ mod integration;
 mod json_text;
 mod knowledge;
 mod llm_route;
+mod memory;
 mod organization;
 mod principal;
 mod sealed;
@@ -19,11 +20,12 @@ mod stored_body;
 mod timestamp;
 mod token_quota;
 mod user;
+mod vector;
 mod workflow;
 
 pub use agent::{
-    Agent, AgentKind, AgentRuntime, AgentStatus, DeployState, Industry, LastError, Memory,
-    MemoryDepth, Personality, Presence, VoiceConfig,
+    Agent, AgentKind, AgentRuntime, AgentStatus, DeployState, Industry, LastError, MemoryDepth,
+    Personality, Presence, VoiceConfig,
 };
 pub use agent_service::{AgentService, AgentServiceState};
 pub use approval::{Approval, ApprovalStatus, AskedAccount, AskedAction, Decision, Wakeup};
@@ -46,6 +48,7 @@ pub use llm_route::{
     CacheSettings, CachedAnswer, Candidate, FailureClass, LlmRoute, ProviderName, Route, RouteStep,
     Timeouts, Weighted,
 };
+pub use memory::Memory;
 pub use organization::{
     AgentQuota, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
 };
@@ -55,6 +58,7 @@ pub use stored_body::StoredBody;
 pub use timestamp::Timestamp;
 pub use token_quota::{BudgetLease, Hold, LeaseSum, LlmSwitch, Reservation, TokenQuota, Use};
 pub use user::{DeletedUser, ErasureState, User, UserSettings};
+pub use vector::Vector;
 pub use workflow::{
     Mock, Rerun, StartOptions, Trigger, TriggerSource, TriggerType, Workflow, WorkflowState,
     WorkflowVersion,

@@ -19,6 +19,7 @@ pub mod invitations;
 pub mod knowledge;
 pub mod llm_cache;
 pub mod llm_routes;
+pub mod memories;
 pub mod oauth_states;
 pub mod organizations;
 pub mod outbox;

@@ -42,7 +42,7 @@ pub use recording_actions::{ActionCall, RecordingActions};
 pub use recording_mailer::RecordingMailer;
 pub use recording_queue::RecordingQueue;
 pub use redis_server::RedisServer;
-pub use scripted_llm::{Said, ScriptedLlm};
+pub use scripted_llm::{Said, ScriptedLlm, bag_of_words};
 pub use scripted_speaker::ScriptedSpeaker;
 pub use start::{assert_callers_must_be_named, assert_emulators_end_the_start};
 pub use test_service_verifier::TestServiceVerifier;

@@ -21,6 +21,7 @@ mod integrations;
 mod invitations;
 mod llm_routes;
 mod members;
+mod memories;
 mod organization;
 mod page;
 mod presence;

@@ -18,6 +18,7 @@ mod invitations;
 mod lines;
 mod llm;
 mod members;
+mod memories;
 mod nodes;
 mod optional_json;
 mod organization;
@@ -72,6 +73,7 @@ pub const ROUTES: &[&[Route]] = &[
     AGENTS,
     agent_life::ROUTES,
     speech::ROUTES,
+    memories::ROUTES,
     WORKFLOWS,
     EXECUTIONS,
     APPROVALS,

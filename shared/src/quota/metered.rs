@@ -215,14 +215,31 @@ impl MeteredLlm {
     /// # Errors
     /// Returns [`Error::UnknownModel`] and [`Error::Store`].
     pub async fn ceiling(&self, call: &Call) -> Result<Use, Error> {
+        self.price_at_most(call, &Usage::ceiling(&call.request))
+            .await
+    }
+
+    /// The most that a call for embeddings can use, with whichever candidate it is.
+    ///
+    /// # Errors
+    /// Returns [`Error::UnknownModel`] and [`Error::Store`].
+    pub async fn embedding_ceiling(&self, call: &Call<EmbeddingRequest>) -> Result<Use, Error> {
+        self.price_at_most(call, &Usage::embedding_ceiling(&call.request))
+            .await
+    }
+
+    async fn price_at_most<R: Request>(
+        &self,
+        call: &Call<R>,
+        ceiling: &Usage,
+    ) -> Result<Use, Error> {
         let now = self.clock.now().into();
-        let model = &call.request.model;
+        let model = call.request.model();
         let way = self.routing.way(&self.store, &call.org_id, model, now);
-        let ceiling = Usage::ceiling(&call.request);
         let mut cost_micro_usd = 0;
         for candidate in way.await?.route.candidates() {
             let price = find_price(candidate, now)?;
-            cost_micro_usd = price.cost_micro_usd(&ceiling).max(cost_micro_usd);
+            cost_micro_usd = price.cost_micro_usd(ceiling).max(cost_micro_usd);
         }
         Ok(Use {
             tokens: ceiling.total(),
@@ -360,6 +377,17 @@ impl Answer {
         if self.is_cached {
             return Use::default();
         }
+        Use {
+            tokens: self.response.usage.total(),
+            cost_micro_usd: self.cost_micro_usd,
+        }
+    }
+}
+
+impl Answer<EmbeddingResponse> {
+    /// What the call has used.
+    #[must_use]
+    pub fn used(&self) -> Use {
         Use {
             tokens: self.response.usage.total(),
             cost_micro_usd: self.cost_micro_usd,

@@ -22,6 +22,7 @@ mod llm_cache;
 mod llm_routes;
 mod matrix;
 mod members;
+mod memories;
 mod mocks;
 mod nodes;
 mod organization;

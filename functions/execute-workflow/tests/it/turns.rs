@@ -2,6 +2,7 @@
 
 mod conversations;
 mod injections;
+mod memories;
 mod tools;
 
 use std::sync::Arc;
