@@ -230,6 +230,7 @@ impl Route {
     pub(crate) fn path_with(&self, id: &str) -> String {
         let path = self.path.replace("{id}", id).replace("{nodeId}", "work");
         let path = path.replace("{memoryId}", "r1");
+        let path = path.replace("{sessionId}", "admin");
         let path = path.replace("{alias}", ALIAS);
         format!("{path}{}", self.query)
     }
