@@ -6,6 +6,7 @@ mod approval;
 mod audit_log;
 mod bookkeeping;
 mod conversation;
+mod draft;
 mod execution;
 mod free_json;
 mod integration;
@@ -35,9 +36,10 @@ pub use bookkeeping::{
     ScheduleTick, StripeCustomer, StripeEvent, StripeEventState, UsageEntry, UsageState,
 };
 pub use conversation::{ChatMessage, ChatRole, Session, Summary};
+pub use draft::Draft;
 pub use execution::{
-    Budget, Draft, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger,
-    Lease, LogKind, LogLevel, LogLine, Step, StepIntent, StepPage, StepResult, StepStatus,
+    Budget, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger, Lease,
+    LogKind, LogLevel, LogLine, Step, StepIntent, StepPage, StepResult, StepStatus,
 };
 pub use integration::{
     Integration, IntegrationService, IntegrationStatus, RenewalLease, SyncCursor, SyncStatus,

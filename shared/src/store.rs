@@ -11,6 +11,7 @@ mod codec;
 mod contention;
 mod database_clock;
 pub mod document_db;
+pub mod drafts;
 pub mod executions;
 pub mod firestore;
 pub mod idempotency;

@@ -72,6 +72,7 @@ pub const ROUTES: &[&[Route]] = &[
     INVITATIONS,
     AGENTS,
     agent_life::ROUTES,
+    conversations::ROUTES,
     speech::ROUTES,
     memories::ROUTES,
     WORKFLOWS,
@@ -195,30 +196,6 @@ const AGENTS: &[Route] = &[
         "/agents/{id}/heartbeat",
         Action::BeatAgent,
         || post(agents::beat_agent),
-    ),
-    route(
-        Method::POST,
-        "/agents/{id}/messages",
-        Action::TalkToAgents,
-        || post(conversations::create_message),
-    ),
-    route(
-        Method::GET,
-        "/agents/{id}/sessions",
-        Action::TalkToAgents,
-        || get(conversations::list_sessions),
-    ),
-    route(
-        Method::GET,
-        "/agents/{id}/sessions/{sessionId}/messages",
-        Action::TalkToAgents,
-        || get(conversations::list_messages),
-    ),
-    route(
-        Method::DELETE,
-        "/agents/{id}/sessions/{sessionId}",
-        Action::TalkToAgents,
-        || delete(conversations::delete_session),
     ),
 ];
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId},
     models::{ChatMessage, ChatRole, Draft, ExecutionStatus, JsonText, Session, TriggerType},
-    store::{Versioned, executions, sessions},
+    store::{Versioned, drafts, executions, sessions},
 };
 
 use crate::{
@@ -176,7 +176,7 @@ async fn draft(app: &TestApp, id: &ExecutionId, text: &str) {
         text: text.to_owned(),
         org_id: org_id(),
     };
-    let write = executions::set_draft(id, &draft).unwrap();
+    let write = drafts::set(id, &draft).unwrap();
     app.store.commit(vec![write]).await.unwrap();
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shared::{models::Draft, store::executions};
+use shared::{models::Draft, store::drafts};
 
 use super::Call;
 use crate::{AppState, redaction::redact};
@@ -55,7 +55,7 @@ impl<'a> Drafting<'a> {
             iteration,
             ..
         } = self.call;
-        let delete = executions::delete_draft(&execution.id, node_id, iteration);
+        let delete = drafts::delete(&execution.id, node_id, iteration);
         if let Err(error) = self.state.store.commit(vec![delete]).await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(execution.id = %execution.id, error, "a draft stays");
@@ -71,7 +71,7 @@ impl<'a> Drafting<'a> {
             org_id: execution.org_id.clone(),
         };
         let kept = async {
-            let write = executions::set_draft(&execution.id, &draft)?;
+            let write = drafts::set(&execution.id, &draft)?;
             self.state.store.commit(vec![write]).await
         };
         if let Err(error) = kept.await {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use shared::{
+    actions::{self, Effect},
     graph::Node,
     models::{ExecutionError, LogKind, LogLevel, Step, StepResult, StepStatus},
 };
@@ -131,12 +132,15 @@ impl<'a> Run<'a> {
             self.journal
                 .log(Some(node_id), level, kind, thought.clone());
         }
-        let status = failure
-            .as_ref()
-            .map_or(StepStatus::Succeeded, |failure| status_of(node, failure));
+        let what = self.journal.step(key).map(|step| step.kind.clone());
+        let what = what.unwrap_or_default();
+        let is_once = actions::find(&what).is_some_and(|it| it.effect == Effect::Once);
+        let status = match &failure {
+            None => StepStatus::Succeeded,
+            Some(failure) if is_once && failure.may_have_happened => StepStatus::Unknown,
+            Some(failure) => status_of(node, failure),
+        };
         let error = failure.map(|failure| {
-            let what = self.journal.step(key).map(|step| step.kind.clone());
-            let what = what.unwrap_or_default();
             let message = format!("{what} failed: {}", failure.message);
             let (level, kind) = (LogLevel::Warn, LogKind::NodeFinished);
             self.journal.log(Some(node_id), level, kind, message);

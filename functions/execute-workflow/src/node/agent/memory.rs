@@ -31,8 +31,7 @@ pub(super) const SAVE: &str = "memory_save";
 /// Memories that a model is told at most.
 const MAX_RECALLED: u32 = 8;
 
-/// What is farther has nothing to do with the prompt: a cosine of 0.25, which unrelated texts do not
-/// reach with OpenAI's third generation of embedding models.
+/// What is farther is not told: a cosine below 0.25. It is a first choice, not measured with a model.
 const MAX_DISTANCE: f64 = 0.75;
 
 /// Of a prompt, so many characters are looked for: the models take 8,191 tokens
