@@ -187,7 +187,7 @@ async fn audio_without_an_end_is_not_read_on() {
 async fn audio_that_breaks_off_is_no_audio() {
     let name = SpeakerName::Openai;
     let call = async |base_url: String| speaker(name, &base_url).speak(&of(name)).await;
-    let error = cut_after("half of it", call).await.unwrap_err();
+    let error = Box::pin(cut_after("half of it", call)).await.unwrap_err();
     assert_eq!(kind(&error), "interrupted");
 }
 
