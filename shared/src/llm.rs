@@ -14,6 +14,7 @@ pub mod providers;
 mod request;
 pub mod router;
 mod stream;
+mod tuning;
 mod usage;
 
 pub use default_model::default_model;
@@ -31,4 +32,5 @@ pub use providers::{
 };
 pub use request::{ChatRequest, ChatResponse, FinishReason, OutputFormat, Tool, ToolChoice};
 pub use stream::{ChatStream, Delta, Pieces, collect};
+pub use tuning::{JobState, SharedTuner, Tuner, TuningJob, TuningOrder};
 pub use usage::Usage;

@@ -18,6 +18,7 @@ mod sealed;
 mod stored_body;
 mod timestamp;
 mod token_quota;
+mod tuning;
 mod user;
 mod workflow;
 
@@ -54,6 +55,7 @@ pub use sealed::Sealed;
 pub use stored_body::StoredBody;
 pub use timestamp::Timestamp;
 pub use token_quota::{BudgetLease, Hold, LeaseSum, LlmSwitch, Reservation, TokenQuota, Use};
+pub use tuning::{TunedModel, Tuning, TuningState};
 pub use user::{DeletedUser, ErasureState, User, UserSettings};
 pub use workflow::{
     Mock, Rerun, StartOptions, Trigger, TriggerSource, TriggerType, Workflow, WorkflowState,

@@ -30,6 +30,7 @@ mod run_picture;
 mod start;
 mod stored_bodies;
 mod trigger_declaration;
+mod tunings;
 mod usage_report;
 mod webhooks;
 mod workflows;

@@ -25,6 +25,7 @@ mod patch;
 mod pictures;
 mod stored_bodies;
 mod stream;
+mod tunings;
 mod webhooks;
 mod workflows;
 
@@ -69,6 +70,7 @@ pub const ROUTES: &[&[Route]] = &[
     INVITATIONS,
     AGENTS,
     agent_life::ROUTES,
+    tunings::ROUTES,
     WORKFLOWS,
     EXECUTIONS,
     APPROVALS,

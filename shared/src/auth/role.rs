@@ -57,6 +57,8 @@ actions! {
     DeleteAgent: EDITORS;
     /// Talk with agents, and see and delete one's own conversations.
     TalkToAgents: EDITORS;
+    /// Take approved conversations out, and tune models with them.
+    TrainAgents: ADMINS;
     /// See workflows.
     ReadWorkflows: MEMBERS;
     /// Make or change a workflow.
@@ -127,6 +129,7 @@ mod tests {
         (Action::DeployAgent, [true, true, false]),
         (Action::DeleteAgent, [true, true, false]),
         (Action::TalkToAgents, [true, true, false]),
+        (Action::TrainAgents, [true, false, false]),
         (Action::ReadWorkflows, [true, true, true]),
         (Action::EditWorkflow, [true, true, false]),
         (Action::DeleteWorkflow, [true, true, false]),

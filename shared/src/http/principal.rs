@@ -210,6 +210,7 @@ pub mod can {
         DeployAgent,
         DeleteAgent,
         TalkToAgents,
+        TrainAgents,
         ReadWorkflows,
         EditWorkflow,
         DeleteWorkflow,

@@ -49,6 +49,18 @@ pub enum AuditAction {
     AgentDelete,
     /// A conversation with an agent was deleted.
     SessionDelete,
+    /// The owner of a conversation approved it for training.
+    SessionApprove,
+    /// The owner of a conversation withdrew it from training.
+    SessionWithdraw,
+    /// The approved conversations with an agent were taken out.
+    DatasetExport,
+    /// The tuning of a model began.
+    TuningStart,
+    /// The tuning of a model was told to stop.
+    TuningCancel,
+    /// The tuning of a model ended, as `state` in the metadata tells.
+    TuningEnd,
     /// A workflow was made.
     WorkflowCreate,
     /// A workflow was changed through the API; what clients save past it is not recorded.
@@ -107,6 +119,12 @@ impl AuditAction {
             Self::AgentArchive => "AGENT_ARCHIVE",
             Self::AgentDelete => "AGENT_DELETE",
             Self::SessionDelete => "SESSION_DELETE",
+            Self::SessionApprove => "SESSION_APPROVE",
+            Self::SessionWithdraw => "SESSION_WITHDRAW",
+            Self::DatasetExport => "DATASET_EXPORT",
+            Self::TuningStart => "TUNING_START",
+            Self::TuningCancel => "TUNING_CANCEL",
+            Self::TuningEnd => "TUNING_END",
             Self::WorkflowCreate => "WORKFLOW_CREATE",
             Self::WorkflowUpdate => "WORKFLOW_UPDATE",
             Self::DeleteWorkflow => "DELETE_WORKFLOW",

@@ -187,6 +187,7 @@ pub(crate) fn session(agent_id: &str, uid: &str) -> Write {
         uid: Some(Uid::parse(uid).unwrap()),
         last_seq: 0,
         summary: None,
+        approved_for_training: None,
         created_at: now(),
         updated_at: now(),
     };

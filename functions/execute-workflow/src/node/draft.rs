@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shared::{models::Draft, store::executions};
+use shared::{models::Draft, redaction::redact, store::executions};
 
 use super::Call;
-use crate::{AppState, redaction::redact};
+use crate::AppState;
 
 /// A draft is kept this often at most.
 const PAUSE: Duration = Duration::from_millis(250);
