@@ -23,8 +23,8 @@ use crate::{AppState, CALLER};
 /// Tunings that one tick goes on with at most.
 const MAX_TUNINGS: u32 = 20;
 
-/// How long a tick has a tuning to itself, in seconds: much longer than the calls between two writes
-/// take.
+/// How long a tick has a tuning to itself, in seconds: longer than
+/// [`REQUEST_TIMEOUT`](crate::REQUEST_TIMEOUT), so that whoever acts still has it.
 const LEASE_SECS: i64 = 900;
 
 /// When a job is looked at again, in seconds.

@@ -166,6 +166,7 @@ fn is_unrecorded(route: &Route) -> bool {
         "GET /me/export",
         "GET /audit",
         "GET /audit/export",
+        "GET /agents/{id}/dataset",
         "GET /workflows/{id}/webhooks",
         "GET /integrations/{id}",
     ];

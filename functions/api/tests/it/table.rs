@@ -89,6 +89,7 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
     .into_iter()
     .chain(conversation_routes())
+    .chain(training_routes())
     .chain(steering_routes())
     .chain(views())
     .chain(membership_routes())
@@ -109,6 +110,23 @@ fn conversation_routes() -> Vec<Route> {
         get("/agents/{id}/sessions", "working"),
         get("/agents/{id}/sessions/{sessionId}/messages", "working"),
         delete("/agents/{id}/sessions/{sessionId}", "working"),
+        without_body(Method::PUT, APPROVAL, "working", 204),
+        delete(APPROVAL, "approved"),
+    ]
+}
+
+const APPROVAL: &str = "/agents/{id}/sessions/{sessionId}/approval";
+
+/// `o1` and `o2` have tiers without fine-tuning.
+fn training_routes() -> Vec<Route> {
+    let order = json!({ "baseModel": "gpt-4.1-mini-2025-04-14" });
+    let cancel = "/agents/{id}/tunings/{tuningId}/cancel";
+    vec![
+        without_body(Method::GET, "/agents/{id}/dataset", "working", 400),
+        write(Method::POST, "/agents/{id}/tunings", "working", order, 400),
+        get("/agents/{id}/tunings", "working"),
+        get("/agents/{id}/tunings/{tuningId}", "working"),
+        without_body(Method::POST, cancel, "working", 200),
     ]
 }
 
@@ -219,13 +237,16 @@ impl Route {
 
     pub(crate) fn path_with(&self, id: &str) -> String {
         let path = self.path.replace("{id}", id).replace("{nodeId}", "work");
-        let path = path.replace("{alias}", ALIAS);
+        let path = path.replace("{alias}", ALIAS).replace("{tuningId}", TUNING);
         format!("{path}{}", self.query)
     }
 }
 
 /// A route to models that each organization has.
 const ALIAS: &str = "fast";
+
+/// A tuning that each organization has.
+const TUNING: &str = "t1";
 
 /// What the id of another organization's thing begins with.
 pub(crate) const FOREIGN: &str = "foreign-";
@@ -247,6 +268,7 @@ pub(crate) async fn seeded_app() -> TestApp {
             seeds::agent(&id("a1")),
             seeds::deployed_agent(&id("working"), AgentStatus::Active),
             seeds::deployed_agent(&id("resting"), AgentStatus::Paused),
+            seeds::deployed_agent(&id("approved"), AgentStatus::Active),
             seeds::workflow(&id("w1")),
             seeds::user(&id("m1"), org_id, Role::User),
             seeds::invitation(&id("i1"), org_id),
@@ -264,7 +286,9 @@ pub(crate) async fn seeded_app() -> TestApp {
         writes.extend(seeds::integration(&id("n1"), "admin"));
         for uid in ["admin", "user", "stranger"] {
             writes.push(seeds::session(&id("working"), uid));
+            writes.push(seeds::approved_session(&id("approved"), uid));
         }
+        writes.push(seeds::tuning(&id("working"), TUNING));
         writes.push(seeds::llm_route(org_id, ALIAS));
         for write in writes {
             // One at a time: both executions keep the version that they share.
