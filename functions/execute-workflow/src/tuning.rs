@@ -131,6 +131,7 @@ impl<'a> Held<'a> {
             return Ok(Step::End(ended));
         };
         if self.now() > self.tuning.created_at.plus_seconds(GIVE_UP_SECS) {
+            self.stop(&tuner).await;
             return Ok(Step::End(End::lost()));
         }
         match self.tuning.state {
@@ -206,6 +207,16 @@ impl<'a> Held<'a> {
             return Ok(after(&job));
         }
         Ok(after(&tuner.cancel(id).await?))
+    }
+
+    /// Nobody waits for the job any more, so it does not matter whether it can be stopped.
+    async fn stop(&self, tuner: &SharedTuner) {
+        if let Some(id) = &self.tuning.job_id
+            && let Err(error) = tuner.cancel(id).await
+        {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(tuning.id = %self.tuning.id, error, "job left at the provider");
+        }
     }
 
     /// Whether it is to stop: somebody has said so, or the agent is gone.

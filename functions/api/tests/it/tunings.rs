@@ -133,10 +133,9 @@ async fn owners_alone_approve_their_conversations_and_withdraw_them() {
 async fn the_data_set_has_what_was_approved_and_no_secrets() {
     let app = app_with(2).await;
     approve(&app, "s0").await;
-    let found = app
-        .store
-        .find_session(&org_id(), &agent_id(), &"s0".parse().unwrap());
-    let session = found.await.unwrap().unwrap().value;
+    let id = RecordId::parse("s0").unwrap();
+    let found = app.store.find_session(&org_id(), &agent_id(), &id).await;
+    let session = found.unwrap().unwrap().value;
     let late = ChatMessage {
         seq: 4,
         org_id: org_id(),
@@ -158,7 +157,8 @@ async fn the_data_set_has_what_was_approved_and_no_secrets() {
         line("assistant", "Keep it secret."),
     ] });
     let text = String::from_utf8(answer.bytes.to_vec()).unwrap();
-    assert_eq!(text, format!("{expected}\n"));
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
     assert_eq!(app.audited(), ["SESSION_APPROVE", "DATASET_EXPORT"]);
 }
 

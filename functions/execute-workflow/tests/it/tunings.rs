@@ -363,7 +363,7 @@ async fn a_tuning_whose_agent_is_deleted_stops_wherever_it_is() {
 
 #[tokio::test]
 async fn what_does_not_end_within_a_week_is_given_up_and_paid() {
-    let (app, _fake) = asked().await;
+    let (app, fake) = asked().await;
     tick(&app).await;
     app.advance(7 * 24 * 3_600 + 1);
     tick(&app).await;
@@ -373,6 +373,7 @@ async fn what_does_not_end_within_a_week_is_given_up_and_paid() {
             .error
             .is_some_and(|error| error.code == "deadline_exceeded")
     );
+    assert_eq!(fake.jobs()[0]["status"], "cancelled");
     assert_eq!(booked(&app), (UsageState::Settled, 6_000, 30_000));
     assert_eq!(agent_status(&app).await, AgentStatus::Active);
 }
