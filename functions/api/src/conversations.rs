@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::{
     audit::{Entry, Trail},
-    ids::{AgentId, ExecutionId, RecordId, WorkflowId},
+    ids::{AgentId, ExecutionId, RecordId},
     models::{
         AgentStatus, AuditAction, ChatMessage, DeployState, ExecutionStatus, Principal, Session,
         StartOptions, Timestamp, Trigger, TriggerType,
@@ -65,7 +65,7 @@ pub(crate) async fn say(
                 session.id
             }
         };
-        let trigger = trigger(principal, once, message, &session_id, now)?;
+        let trigger = trigger(principal, once, message, &session_id, now);
         writes.push(store::triggers::create(&trigger)?);
         let taken = Taken {
             session_id,
@@ -244,9 +244,8 @@ fn trigger(
     message: &Message<'_>,
     session_id: &RecordId,
     now: Timestamp,
-) -> Result<Trigger, Error> {
-    let workflow_id = WorkflowId::parse(message.agent_id.as_str());
-    let workflow_id = workflow_id.map_err(|_| Error::NotFound("agent"))?;
+) -> Trigger {
+    let workflow_id = Session::workflow_of(&principal.org_id, message.agent_id);
     let payload = json!({
         "agentId": message.agent_id,
         "sessionId": session_id,
@@ -260,5 +259,5 @@ fn trigger(
         payload: payload.into(),
         options: StartOptions::default(),
     };
-    Ok(draft.into_trigger(once, now))
+    draft.into_trigger(once, now)
 }

@@ -4,6 +4,7 @@ use garde::Validate;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
+    actions,
     ids::AgentId,
     models::{Agent, MemoryDepth, Personality, VoiceConfig},
 };
@@ -39,7 +40,7 @@ pub(crate) struct DeployConfig {
     #[garde(length(chars, min = 1, max = 100))]
     model: Option<String>,
     memory_depth: Option<MemoryDepth>,
-    #[garde(length(max = 50), inner(inner(length(chars, min = 1, max = 100))))]
+    #[garde(length(max = 50), inner(custom(actions::are_names)))]
     tools: Option<Vec<String>>,
     #[garde(dive)]
     personality: Option<Personality>,
@@ -194,8 +195,11 @@ mod tests {
                 "config.memoryDepth",
             ),
             (with(json!({ "tools": "http" })), "config.tools"),
-            (with(json!({ "tools": ["http", ""] })), "config.tools[1]"),
-            (with(json!({ "tools": vec!["http"; 51] })), "config.tools"),
+            (with(json!({ "tools": ["http"] })), "config.tools"),
+            (
+                with(json!({ "tools": vec!["google.gmail.search"; 2] })),
+                "config.tools",
+            ),
             (
                 with(json!({ "personality": { "empathy": 2, "confidence": 0, "style": "" } })),
                 "config.personality.empathy",

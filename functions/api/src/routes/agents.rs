@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use axum::{Json as Body, extract::State, response::Response};
 use garde::Validate;
 use http::{HeaderMap, StatusCode};
@@ -49,11 +47,7 @@ pub(super) struct CreateAgentRequest {
     #[serde(default = "default_memory")]
     memory_depth: MemoryDepth,
     #[serde(default)]
-    #[garde(
-        length(max = 50),
-        custom(are_distinct),
-        inner(custom(actions::is_name))
-    )]
+    #[garde(length(max = 50), custom(actions::are_names))]
     tools: Vec<String>,
 }
 
@@ -82,10 +76,7 @@ pub(super) struct UpdateAgentRequest {
     #[serde(deserialize_with = "present")]
     memory_depth: Option<MemoryDepth>,
     #[serde(deserialize_with = "present")]
-    #[garde(
-        length(max = 50),
-        inner(custom(are_distinct), inner(custom(actions::is_name)))
-    )]
+    #[garde(length(max = 50), inner(custom(actions::are_names)))]
     tools: Option<Vec<String>>,
 }
 
@@ -276,12 +267,4 @@ fn default_voice() -> VoiceConfig {
 
 fn default_memory() -> MemoryDepth {
     MemoryDepth::Session
-}
-
-fn are_distinct(tools: &[String], (): &()) -> garde::Result {
-    let names: BTreeSet<_> = tools.iter().collect();
-    match names.len() == tools.len() {
-        true => Ok(()),
-        false => Err(garde::Error::new("must name each action once")),
-    }
 }

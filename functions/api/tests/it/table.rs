@@ -237,6 +237,7 @@ impl Route {
 
     pub(crate) fn path_with(&self, id: &str) -> String {
         let path = self.path.replace("{id}", id).replace("{nodeId}", "work");
+        let path = path.replace("{sessionId}", "admin");
         let path = path.replace("{alias}", ALIAS).replace("{tuningId}", TUNING);
         format!("{path}{}", self.query)
     }

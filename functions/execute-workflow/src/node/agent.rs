@@ -173,8 +173,9 @@ impl Turn {
                 question.into_move(format!("{} thinks", opening.name))
             })?;
             let answer: Answer = parse(answered)?;
+            let answer = answer.checked().map_err(Halt::Failed)?;
             if answer.tool_calls.is_empty() {
-                return answer.checked().map_err(Halt::Failed);
+                return Ok(answer);
             }
             messages.push(answer.to_message());
             for (number, call) in answer.tool_calls.iter().enumerate() {

@@ -32,7 +32,8 @@ impl<'a> Drafting<'a> {
         }
     }
 
-    /// Adds a piece, and shows what has come so far if it is time.
+    /// Adds a piece, and shows what has come so far if it is time. The last word is held back: it may
+    /// be the beginning of a secret.
     pub(super) async fn add(&mut self, piece: &str) {
         self.text.push_str(piece);
         let now = self.state.clock.now();
@@ -66,7 +67,7 @@ impl<'a> Drafting<'a> {
         let draft = Draft {
             node_id: self.call.node_id.clone(),
             iteration: self.call.iteration.clone(),
-            text: redact(&self.text),
+            text: redact(whole_words(&self.text)),
             org_id: execution.org_id.clone(),
         };
         let kept = async {
@@ -78,4 +79,10 @@ impl<'a> Drafting<'a> {
             tracing::warn!(execution.id = %execution.id, error, "a draft is not shown");
         }
     }
+}
+
+/// The text up to its last word.
+fn whole_words(text: &str) -> &str {
+    text.rfind(char::is_whitespace)
+        .map_or("", |end| &text[..end])
 }

@@ -123,23 +123,27 @@ pub(super) async fn ask_aloud(
     let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
     let mut stream = state.llm.stream(&metered).await.map_err(to_stop)?;
     let (mut pieces, mut draft) = (Pieces::default(), Drafting::of(state, call));
-    while let Some(delta) = stream.next().await {
-        let delta = delta.map_err(to_stop)?;
+    let response = loop {
+        let delta = match stream.next().await {
+            Some(Ok(delta)) => delta,
+            Some(Err(error)) => break Err(to_stop(error)),
+            None => break Err(Failure::transient("unavailable", "the answer broke off").into()),
+        };
         if let Delta::Text(text) = &delta {
             draft.add(text).await;
         }
         if let Some(response) = pieces.add(delta) {
-            draft.end().await;
-            let answer = Answer {
-                response,
-                cost_micro_usd: stream.cost_micro_usd(),
-                is_cached: false,
-            };
-            held.end(answer.used());
-            return Ok(answer);
+            break Ok(response);
         }
-    }
-    Err(Failure::transient("unavailable", "the answer broke off").into())
+    };
+    draft.end().await;
+    let answer = Answer {
+        response: response?,
+        cost_micro_usd: stream.cost_micro_usd(),
+        is_cached: false,
+    };
+    held.end(answer.used());
+    Ok(answer)
 }
 
 fn metered(call: &Call, agent_id: Option<&AgentId>, request: ChatRequest) -> quota::Call {

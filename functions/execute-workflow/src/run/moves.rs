@@ -21,6 +21,9 @@ use crate::{
     node::{Failure, Move, Next, Outcome, Prepared, Repeat, Turn},
 };
 
+/// The kind of the last move.
+const CLOSING: &str = "agent.closing";
+
 /// How the kinds of those moves begin that are no tools.
 const OWN: &str = "agent.";
 
@@ -48,9 +51,11 @@ impl<'a> Run<'a> {
             let iteration = Step::move_of(iteration, number);
             let node = &node_of(node, &next);
             let past = self.past(node, &iteration);
-            if matches!(past, Past::None) {
-                self.check_budget(node)?;
-            }
+            // What was done is kept, whatever the run has used.
+            let is_over = match past {
+                Past::None if next.kind != CLOSING => self.check_budget(node).err(),
+                _ => None,
+            };
             let beginning = Beginning {
                 place,
                 node,
@@ -59,6 +64,7 @@ impl<'a> Run<'a> {
                 title: &next.title,
             };
             let failure = match next.prepared {
+                _ if let Some(error) = &is_over => error.into(),
                 _ if matches!(past, Past::Begun) && node.policy.at_most_once => {
                     Failure::of_the_only_attempt()
                 }
