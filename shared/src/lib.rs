@@ -27,6 +27,7 @@ pub mod outbox;
 pub mod provision;
 pub mod queue;
 pub mod quota;
+pub mod redaction;
 pub mod retry;
 pub mod runs;
 pub mod service_identity;
@@ -37,4 +38,5 @@ pub mod stripe;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod training;
 pub mod vault;

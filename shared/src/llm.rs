@@ -15,6 +15,7 @@ mod request;
 pub mod router;
 pub mod speech;
 mod stream;
+mod tuning;
 mod usage;
 
 pub use default_model::default_model;
@@ -32,4 +33,5 @@ pub use providers::{
 };
 pub use request::{ChatRequest, ChatResponse, FinishReason, OutputFormat, Tool, ToolChoice};
 pub use stream::{ChatStream, Delta, Pieces, collect};
+pub use tuning::{JobState, SharedTuner, Tuner, TuningJob, TuningOrder};
 pub use usage::Usage;

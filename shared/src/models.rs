@@ -20,6 +20,7 @@ mod sealed;
 mod stored_body;
 mod timestamp;
 mod token_quota;
+mod tuning;
 mod user;
 mod vector;
 mod workflow;
@@ -59,6 +60,7 @@ pub use sealed::Sealed;
 pub use stored_body::StoredBody;
 pub use timestamp::Timestamp;
 pub use token_quota::{BudgetLease, Hold, LeaseSum, LlmSwitch, Reservation, TokenQuota, Use};
+pub use tuning::{TunedModel, Tuning, TuningState};
 pub use user::{DeletedUser, ErasureState, User, UserSettings};
 pub use vector::Vector;
 pub use workflow::{

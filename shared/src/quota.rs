@@ -11,6 +11,7 @@ mod routing;
 mod sheet;
 mod switch;
 mod tiers;
+mod training;
 pub mod usage;
 
 pub use admissions::{AdmissionConfig, Admissions, SharedAdmissions};
@@ -20,7 +21,8 @@ pub use agents::{
 pub use budget::percent_of_limit;
 pub use error::{Error, Resource};
 pub use metered::{Answer, Call, MeteredLlm, MeteredStream};
-pub use routing::{MAX_ROUTES, Routing};
+pub use routing::{MAX_ROUTES, MAX_TUNED_MODELS, Routing};
 pub use tiers::Plan;
+pub use training::{Trained, allows_tuning, reserve_training, settle_training};
 
 pub use crate::models::Use;

@@ -32,6 +32,7 @@ pub mod steps;
 pub mod stripe_customers;
 pub mod stripe_events;
 pub mod triggers;
+pub mod tunings;
 pub mod usage_ledger;
 pub mod users;
 pub mod wakeups;

@@ -4,6 +4,7 @@ pub mod discovery;
 mod edge;
 mod fake_cloud_run;
 mod fake_google;
+mod fake_openai;
 mod fake_service;
 mod fixed_clock;
 mod invitation_links;
@@ -29,6 +30,7 @@ pub use edge::{
 };
 pub use fake_cloud_run::FakeCloudRun;
 pub use fake_google::{FakeGoogle, FakeGoogleOptions, GOOGLE_CLIENT, UserConsent};
+pub use fake_openai::FakeOpenAi;
 pub use fake_service::{FakeService, ServiceCall};
 pub use fixed_clock::FixedClock;
 pub use invitation_links::{APP_URL, invitation_links};

@@ -102,7 +102,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 52;
+const STORE_QUERIES: usize = 55;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -134,6 +134,7 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     store
         .list_due_token_quotas(&caller, samples::time(), 10)
         .await?;
+    ask_about_training(store, &caller, &org_id, &page).await?;
     ask_for_integrations(store, &caller, &org_id, &page).await?;
     ask_about_waits(store, &caller, &org_id, &page).await?;
     ask_for_audit_records(store, &caller, &org_id, &page).await?;
@@ -143,6 +144,19 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     ask_for_memories(store, &caller, &org_id, &page).await?;
     let customer = store.find_organization_by_stripe_customer(&caller, "cus_1");
     customer.await.map(|_| ())
+}
+
+async fn ask_about_training(
+    store: &Store,
+    caller: &SystemPrincipal,
+    org_id: &OrgId,
+    page: &Page,
+) -> Result<(), Error> {
+    let agent_id = samples::agent().id;
+    store.list_approved_sessions(org_id, &agent_id, 10).await?;
+    store.list_tunings(org_id, &agent_id, page).await?;
+    store.list_due_tunings(caller, samples::time(), 10).await?;
+    store.list_tuned_models(org_id, 10).await.map(|_| ())
 }
 
 async fn ask_for_integrations(

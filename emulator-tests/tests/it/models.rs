@@ -104,6 +104,8 @@ round_trips! {
     SyncStatus "integration_status/i1" samples::sync_status();
     TokenQuota "organizations/o1/quota/tokens" samples::token_quota();
     Trigger "triggers/t1" samples::trigger();
+    TunedModel "organizations/o1/tuned_models/r1" samples::tuned_model();
+    Tuning "agents/a1/tunings/r1" samples::tuning();
     UsageEntry "usage_ledger/r1" samples::usage_entry();
     User "users/u1" samples::user("u1", "o1", shared::models::Role::User);
     Wakeup "wakeups/r1" samples::wakeup();

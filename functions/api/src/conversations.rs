@@ -148,6 +148,35 @@ pub(crate) async fn delete(
     .await
 }
 
+/// Approves what was said in the caller's conversation until now for training, or withdraws that, and
+/// records it.
+pub(crate) async fn approve(
+    store: &Store,
+    trail: &Trail,
+    principal: &Principal,
+    (agent_id, id): (&AgentId, &RecordId),
+    is_approved: bool,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (approved_at, action) = match is_approved {
+        true => (Some(now), AuditAction::SessionApprove),
+        false => (None, AuditAction::SessionWithdraw),
+    };
+    commit_contended(store, || async move {
+        let mut session = find(store, principal, agent_id, id).await?;
+        if session.value.approved_for_training == approved_at {
+            return Ok((Vec::new(), ()));
+        }
+        session.value.approved_for_training = approved_at;
+        let context = json!({ "agentId": agent_id, "sessionId": id });
+        let entry = Entry::new(&principal.org_id, principal.uid.as_str(), action, context);
+        let mut writes = trail.append(entry, now).await?;
+        writes.push(store::sessions::replace(&session)?);
+        Ok((writes, ()))
+    })
+    .await
+}
+
 /// What an earlier request under the same key was taken for, if that is the same.
 async fn find_taken(
     store: &Store,
@@ -195,6 +224,7 @@ fn new_session(
         uid: Some(principal.uid.clone()),
         last_seq: 0,
         summary: None,
+        approved_for_training: None,
         created_at: now,
         updated_at: now,
     }

@@ -32,6 +32,7 @@ mod speech;
 mod start;
 mod stored_bodies;
 mod trigger_declaration;
+mod tunings;
 mod usage_report;
 mod webhooks;
 mod workflows;

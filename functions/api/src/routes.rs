@@ -27,6 +27,7 @@ mod pictures;
 mod speech;
 mod stored_bodies;
 mod stream;
+mod tunings;
 mod webhooks;
 mod workflows;
 
@@ -75,6 +76,7 @@ pub const ROUTES: &[&[Route]] = &[
     conversations::ROUTES,
     speech::ROUTES,
     memories::ROUTES,
+    tunings::ROUTES,
     WORKFLOWS,
     EXECUTIONS,
     APPROVALS,

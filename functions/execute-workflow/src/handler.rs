@@ -17,7 +17,7 @@ use crate::{
     run::{self, Advance},
     schedule,
     start::{self, Accepted},
-    sweep, wake,
+    sweep, tuning, wake,
 };
 
 /// The time that a Cloud Scheduler job was due
@@ -100,18 +100,19 @@ pub(crate) async fn handle_schedule(
     Ok(Json(json!({ "fired": fired, "sent": sent })))
 }
 
-/// Handles the minute's tick of the sweeper: goes on with due executions, with deletions of accounts
-/// and with the count of what models were used, none of which stops another. It has a route of its
+/// Handles the minute's tick of the sweeper: goes on with due executions, with deletions of accounts,
+/// with the count of what models were used and with models in the making, none of which stops another. It has a route of its
 /// own, because it may take as long as they do, and schedules must not wait for it.
 pub(crate) async fn handle_sweep(
     _: ServiceCaller,
     State(state): State<AppState>,
 ) -> Result<Json<Value>, ApiError> {
-    let (resumed, woken, erased, cleared) = futures::join!(
+    let (resumed, woken, erased, cleared, tuned) = futures::join!(
         sweep::resume_due_executions(&state),
         sweep::handle_missed_wakeups(&state),
         sweep::finish_erasures(&state),
         sweep::clear_usage(&state),
+        tuning::advance_due(&state),
     );
     let (resumed, woken, erased) = (resumed?, woken?, erased?);
     Ok(Json(json!({
@@ -119,6 +120,7 @@ pub(crate) async fn handle_sweep(
         "woken": woken,
         "erased": erased,
         "cleared": cleared?,
+        "tuned": tuned?,
     })))
 }
 

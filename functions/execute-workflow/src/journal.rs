@@ -14,6 +14,7 @@ use shared::{
     models::{
         Execution, LogKind, LogLevel, LogLine, Step, StepIntent, StepResult, StepStatus, Timestamp,
     },
+    redaction::redact,
     retry::{Policy, Transient, retry},
     store::{self, Store, Versioned, Write, document_db::Precondition, executions},
 };
@@ -27,7 +28,6 @@ use crate::{
     AppState,
     fault_points::{Flaw, KillPoint, is_broken, reach},
     isolation::Seat,
-    redaction::redact,
 };
 
 /// Claims in a row that came to nothing: after these the run is taken to kill its workers.

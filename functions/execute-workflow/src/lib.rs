@@ -8,12 +8,12 @@ mod isolation;
 mod journal;
 mod node;
 mod publish;
-mod redaction;
 mod run;
 mod schedule;
 mod settings;
 mod start;
 mod sweep;
+mod tuning;
 mod version;
 mod wake;
 
@@ -29,7 +29,7 @@ use shared::{
     http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
     identity::{Accounts, IdentityToolkit},
     invitation::{Links, Tokens},
-    llm::SharedOrgKeys,
+    llm::{OpenAi, SharedOrgKeys, SharedTuner},
     models::SystemPrincipal,
     outbox::Dispatcher,
     queue::{CloudTasks, SharedQueue},
@@ -65,6 +65,8 @@ pub struct AppState {
     artifacts: Option<Arc<dyn Bucket>>,
     dispatcher: Dispatcher,
     erasure: Erasure,
+    trail: Trail,
+    tuner: Option<SharedTuner>,
     settings: Settings,
     callers: ServiceCallers,
     isolation: Isolation,
@@ -105,11 +107,17 @@ impl AppState {
             actions: actions(vault.as_ref()),
             artifacts: config.artifacts.map(|artifacts| artifacts.bucket()),
         };
+        let tuner = config.tuner.map(|tuner| {
+            let tuner = OpenAi::new(tuner, client()?);
+            Ok::<_, StartError>(Arc::new(tuner) as SharedTuner)
+        });
+        let tuner = tuner.transpose()?;
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
         Ok(
             Self::with_ports(store, ports, config.settings, clock, callers, shutdown)
                 .with_database_clock(database)
-                .with_vault(vault),
+                .with_vault(vault)
+                .with_tuner(tuner),
         )
     }
 
@@ -123,6 +131,12 @@ impl AppState {
     pub fn with_vault(self, vault: Option<Vault>) -> Self {
         let erasure = self.erasure.with_vault(vault);
         Self { erasure, ..self }
+    }
+
+    /// The state with what makes models from examples, if there is a provider that does.
+    #[must_use]
+    pub fn with_tuner(self, tuner: Option<SharedTuner>) -> Self {
+        Self { tuner, ..self }
     }
 
     /// The state with a clock that is to be set by the database before it is relied on.
@@ -153,7 +167,7 @@ impl AppState {
         shutdown: Shutdown,
     ) -> Self {
         let dispatcher = Dispatcher::new(store.clone(), ports.mailer, ports.links, clock.clone());
-        let erasure = Erasure::new(store.clone(), ports.trail, ports.accounts);
+        let erasure = Erasure::new(store.clone(), ports.trail.clone(), ports.accounts);
         let egress = Arc::new(ports.egress);
         Self {
             store,
@@ -166,6 +180,8 @@ impl AppState {
             artifacts: ports.artifacts,
             dispatcher,
             erasure,
+            trail: ports.trail,
+            tuner: None,
             settings,
             callers,
             isolation: Isolation::default(),
@@ -202,7 +218,7 @@ pub struct Ports {
     pub mailer: Arc<dyn Mailer>,
     /// Makes the links in them.
     pub links: Links,
-    /// Records what the sweeper does to accounts.
+    /// Records what the sweeper does to accounts, and what becomes of models in the making.
     pub trail: Trail,
     /// Keeps the accounts that users sign in with.
     pub accounts: Arc<dyn Accounts>,

@@ -61,6 +61,8 @@ actions! {
     ReadMemories: EDITORS;
     /// Delete what agents remember.
     DeleteMemories: EDITORS;
+    /// Take approved conversations out, and tune models with them.
+    TrainAgents: ADMINS;
     /// See workflows.
     ReadWorkflows: MEMBERS;
     /// Make or change a workflow.
@@ -133,6 +135,7 @@ mod tests {
         (Action::TalkToAgents, [true, true, false]),
         (Action::ReadMemories, [true, true, false]),
         (Action::DeleteMemories, [true, true, false]),
+        (Action::TrainAgents, [true, false, false]),
         (Action::ReadWorkflows, [true, true, true]),
         (Action::EditWorkflow, [true, true, false]),
         (Action::DeleteWorkflow, [true, true, false]),

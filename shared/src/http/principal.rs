@@ -212,6 +212,7 @@ pub mod can {
         TalkToAgents,
         ReadMemories,
         DeleteMemories,
+        TrainAgents,
         ReadWorkflows,
         EditWorkflow,
         DeleteWorkflow,

@@ -1,18 +1,20 @@
 //! What models cost, as versioned data.
 
+mod tuned;
+
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use serde::Deserialize;
 
+pub use self::tuned::{TunedPrice, find_tuned, tunable};
 use super::{ProviderName, Usage};
 
 /// `prices.json`; a price change is a further entry with a later `effectiveFrom`.
 const PRICES: &str = include_str!("prices.json");
 
 /// A file that does not parse has no prices, and every call is refused; a test keeps it parsing.
-static LIST: LazyLock<Vec<Price>> = LazyLock::new(|| {
-    serde_json::from_str::<PriceList>(PRICES).map_or_else(|_| Vec::new(), |list| list.prices)
-});
+static ALL: LazyLock<PriceList> =
+    LazyLock::new(|| serde_json::from_str(PRICES).unwrap_or_default());
 
 /// Nano-dollars in a micro-dollar.
 const NANOS_PER_MICRO: i64 = 1_000;
@@ -65,16 +67,17 @@ struct LongContext {
     rates: Rates,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct PriceList {
     prices: Vec<Price>,
+    tuned: Vec<TunedPrice>,
 }
 
 /// The price of a model on a UTC day, `YYYY-MM-DD`, at the provider that the list names first;
 /// none when it is not known, so that callers refuse the call.
 #[must_use]
 pub fn find(model: &str, day: &str) -> Option<Price> {
-    let first = LIST.iter().find(|price| price.model == model)?;
+    let first = ALL.prices.iter().find(|price| price.model == model)?;
     find_at(first.provider, model, day)
 }
 
@@ -86,7 +89,7 @@ pub fn find_at(provider: ProviderName, model: &str, day: &str) -> Option<Price> 
         return Some(Price::of_own_server(model));
     }
     let of_model = |price: &&Price| price.provider == provider && price.model == model;
-    let prices = LIST.iter().filter(of_model);
+    let prices = ALL.prices.iter().filter(of_model);
     prices
         .filter(|price| price.effective_from.as_str() <= day)
         .max_by(|one, other| one.effective_from.cmp(&other.effective_from))
@@ -95,21 +98,24 @@ pub fn find_at(provider: ProviderName, model: &str, day: &str) -> Option<Price> 
 
 /// Whether OpenAI has a model in its Responses interface only.
 pub(super) fn needs_responses(model: &str) -> bool {
-    let mut prices = LIST.iter();
+    let mut prices = ALL.prices.iter();
     prices.any(|price| price.model == model && price.api == Api::Responses)
 }
 
 /// All models that have a price, each once, with the provider that the list names first.
 pub fn models() -> impl Iterator<Item = (&'static str, ProviderName)> {
     let mut known = BTreeSet::new();
-    let new = LIST.iter().filter(move |price| known.insert(&price.model));
+    let new = ALL
+        .prices
+        .iter()
+        .filter(move |price| known.insert(&price.model));
     new.map(|price| (price.model.as_str(), price.provider))
 }
 
 /// Whether a model has a price at all.
 #[must_use]
 pub fn is_known(model: &str) -> bool {
-    LIST.iter().any(|price| price.model == model)
+    ALL.prices.iter().any(|price| price.model == model)
 }
 
 impl Price {

@@ -53,6 +53,18 @@ pub enum AuditAction {
     MemoryExport,
     /// Something that an agent remembered was deleted.
     MemoryDelete,
+    /// The owner of a conversation approved it for training.
+    SessionApprove,
+    /// The owner of a conversation withdrew it from training.
+    SessionWithdraw,
+    /// The approved conversations with an agent were taken out.
+    DatasetExport,
+    /// The tuning of a model began.
+    TuningStart,
+    /// The tuning of a model was told to stop.
+    TuningCancel,
+    /// The tuning of a model ended, as `state` in the metadata tells.
+    TuningEnd,
     /// A workflow was made.
     WorkflowCreate,
     /// A workflow was changed through the API; what clients save past it is not recorded.
@@ -113,6 +125,12 @@ impl AuditAction {
             Self::SessionDelete => "SESSION_DELETE",
             Self::MemoryExport => "MEMORY_EXPORT",
             Self::MemoryDelete => "MEMORY_DELETE",
+            Self::SessionApprove => "SESSION_APPROVE",
+            Self::SessionWithdraw => "SESSION_WITHDRAW",
+            Self::DatasetExport => "DATASET_EXPORT",
+            Self::TuningStart => "TUNING_START",
+            Self::TuningCancel => "TUNING_CANCEL",
+            Self::TuningEnd => "TUNING_END",
             Self::WorkflowCreate => "WORKFLOW_CREATE",
             Self::WorkflowUpdate => "WORKFLOW_UPDATE",
             Self::DeleteWorkflow => "DELETE_WORKFLOW",

@@ -22,6 +22,9 @@ pub struct Session {
     /// What was said up to a message, in short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
+    /// When its owner approved what was said until then for training, if it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_for_training: Option<Timestamp>,
     /// When it began.
     pub created_at: Timestamp,
     /// When its last message was kept.

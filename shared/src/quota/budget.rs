@@ -124,6 +124,14 @@ pub(super) fn reserve(
     Ok(expires_at)
 }
 
+/// Has a reservation stand until later.
+pub(super) fn prolong_call(quota: &mut TokenQuota, id: &RecordId, expires_at: Timestamp) {
+    if let Some(open) = quota.open.get_mut(id.as_str()) {
+        open.expires_at = open.expires_at.max(expires_at);
+    }
+    set_sweep(quota);
+}
+
 /// Ends the reservation of a call and counts what it used; false when the call was taken for dead
 /// before, so that its tokens may be another's by now. What is of another month counts in that.
 pub(super) fn settle(quota: &mut TokenQuota, booked: &UsageEntry) -> bool {

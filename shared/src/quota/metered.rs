@@ -30,7 +30,7 @@ use crate::{
     llm::{
         ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, ProviderName, Providers,
         SharedOrgKeys, Usage,
-        price::{self, Price},
+        price::{self, Price, TunedPrice},
         providers::Speakers,
         router::Candidate,
     },
@@ -236,9 +236,10 @@ impl MeteredLlm {
         let now = self.clock.now().into();
         let model = call.request.model();
         let way = self.routing.way(&self.store, &call.org_id, model, now);
+        let way = way.await?;
         let mut cost_micro_usd = 0;
-        for candidate in way.await?.route.candidates() {
-            let price = find_price(candidate, now)?;
+        for candidate in way.route.candidates() {
+            let price = find_price(candidate, way.base_model.as_deref(), now)?;
             cost_micro_usd = price.cost_micro_usd(ceiling).max(cost_micro_usd);
         }
         Ok(Use {
@@ -395,9 +396,17 @@ impl Answer<EmbeddingResponse> {
     }
 }
 
-fn find_price(candidate: &Candidate, now: Timestamp) -> Result<Price, Error> {
+fn find_price(
+    candidate: &Candidate,
+    base_model: Option<&str>,
+    now: Timestamp,
+) -> Result<Price, Error> {
     let Candidate { provider, model } = candidate;
-    let price = price::find_at(*provider, model, &day_of(now));
+    let day = day_of(now);
+    let price = match base_model {
+        Some(base_model) => price::find_tuned(base_model, &day).map(TunedPrice::into_calls),
+        None => price::find_at(*provider, model, &day),
+    };
     price.ok_or_else(|| Error::UnknownModel(model.clone()))
 }
 

@@ -12,12 +12,15 @@ use crate::{
         KeyError, ProviderName, Providers, SharedOrgKeys, SharedProvider, price,
         router::{Attempts, Candidate, Route, Router},
     },
-    models::{CacheSettings, LlmRoute, Timestamp},
+    models::{CacheSettings, LlmRoute, Timestamp, TunedModel},
     store::{Store, organizations::day_of},
 };
 
 /// Routes that an organization can have.
 pub const MAX_ROUTES: u32 = 50;
+
+/// Models of its own that an organization can have.
+pub const MAX_TUNED_MODELS: u32 = 100;
 
 /// How long routes are kept in mind, in seconds: the longest time until a change works everywhere.
 const KEPT_SECS: i64 = 5;
@@ -42,6 +45,8 @@ type Seen = HashMap<OrgId, (Arc<Known>, Timestamp)>;
 struct Known {
     /// By alias.
     routes: BTreeMap<String, LlmRoute>,
+    /// Models that were tuned for it, by their names.
+    tuned: BTreeMap<String, TunedModel>,
     /// The providers that it has connected with keys of its own.
     own: BTreeSet<ProviderName>,
 }
@@ -54,6 +59,8 @@ pub(super) struct Way {
     pub(super) cache: Option<CacheSettings>,
     /// The providers that are asked with the organization's own keys.
     pub(super) own: BTreeSet<ProviderName>,
+    /// What the model was tuned from, whose price it has, if it was.
+    pub(super) base_model: Option<String>,
 }
 
 /// A provider for one call.
@@ -82,7 +89,8 @@ impl Routing {
     }
 
     /// The way of a model: by the organization's route of that name, or else to the first provider
-    /// that there is and that has a price for it.
+    /// that there is and that has a price for it. What was tuned for the organization is asked with
+    /// our key, by which it was made.
     pub(super) async fn way(
         &self,
         store: &Store,
@@ -91,6 +99,9 @@ impl Routing {
         now: Timestamp,
     ) -> Result<Way, Error> {
         let known = self.known(store, org_id, now).await?;
+        if let Some(tuned) = known.tuned.get(model) {
+            return self.tuned(tuned, now);
+        }
         let route = match known.routes.get(model) {
             Some(named) => Some(self.askable(&named.route, &known.own)),
             None => self.plain(model, &known.own, now),
@@ -101,7 +112,28 @@ impl Routing {
             route,
             cache: known.routes.get(model).and_then(|named| named.cache),
             own: known.own.clone(),
+            base_model: None,
         })
+    }
+
+    fn tuned(&self, tuned: &TunedModel, now: Timestamp) -> Result<Way, Error> {
+        let unknown = || Error::UnknownModel(tuned.name.clone());
+        let candidate = self.runs(tuned, now).then(|| Candidate {
+            provider: ProviderName::Openai,
+            model: tuned.name.clone(),
+        });
+        Ok(Way {
+            route: Route::to(candidate.ok_or_else(unknown)?),
+            cache: None,
+            own: BTreeSet::new(),
+            base_model: Some(tuned.base_model.clone()),
+        })
+    }
+
+    /// Whether a tuned model can be asked, and has a price.
+    fn runs(&self, tuned: &TunedModel, now: Timestamp) -> bool {
+        let is_there = self.providers.get(ProviderName::Openai).is_some();
+        is_there && price::find_tuned(&tuned.base_model, &day_of(now)).is_some()
     }
 
     /// What an organization can ask for as a model, and who runs it; its own names have nobody.
@@ -122,7 +154,9 @@ impl Routing {
             Some((model.to_owned(), Some(names.find(has_it)?)))
         });
         let named = known.routes.keys().map(|alias| (alias.clone(), None));
-        Ok(plain.chain(named).collect())
+        let tuned = known.tuned.values().filter(|tuned| self.runs(tuned, now));
+        let tuned = tuned.map(|tuned| (tuned.name.clone(), Some(ProviderName::Openai)));
+        Ok(plain.chain(named).chain(tuned).collect())
     }
 
     /// The candidates of a way for one call.
@@ -217,12 +251,15 @@ impl Routing {
         let routes = routes
             .into_iter()
             .map(|route| (route.alias.to_string(), route));
+        let tuned = store.list_tuned_models(org_id, MAX_TUNED_MODELS).await?;
+        let tuned = tuned.into_iter().map(|tuned| (tuned.name.clone(), tuned));
         let own = match &self.keys {
             Some(keys) => keys.connected(org_id).await.map_err(Error::Keys)?,
             None => BTreeSet::new(),
         };
         let known = Arc::new(Known {
             routes: routes.collect(),
+            tuned: tuned.collect(),
             own,
         });
         self.remember(org_id, &known, now);

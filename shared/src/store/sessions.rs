@@ -2,11 +2,11 @@
 
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write,
-    document_db::{Comparison, Precondition, Query},
+    document_db::{Comparison, Order, Precondition, Query},
 };
 use crate::{
     ids::{AgentId, OrgId, RecordId, Uid},
-    models::{ChatMessage, Session, SystemPrincipal},
+    models::{ChatMessage, Session, SystemPrincipal, Timestamp},
 };
 
 impl Store {
@@ -38,6 +38,25 @@ impl Store {
         let query = sessions_of(org_id, agent_id, page.limit);
         let query = query.filter("uid", Comparison::Equal, uid.as_str());
         self.page_by_id(query, page).await
+    }
+
+    /// The conversations with the organization's agent that their owners approve for training, the
+    /// one that was approved first before the others, at most `limit`.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_approved_sessions(
+        &self,
+        org_id: &OrgId,
+        agent_id: &AgentId,
+        limit: u32,
+    ) -> Result<Vec<Session>, Error> {
+        let field = "approvedForTraining";
+        let always = Timestamp::from(jiff::Timestamp::UNIX_EPOCH);
+        let query = sessions_of(org_id, agent_id, limit)
+            .filter(field, Comparison::GreaterOrEqual, always)
+            .order(Order::Ascending(field));
+        self.list_readable(&query).await
     }
 
     /// The messages of a conversation after message `after`, in order.

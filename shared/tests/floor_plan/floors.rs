@@ -10,6 +10,8 @@ const FLOORS: &[(&str, &str)] = &[
     ("retry", "clock"),
     // Not on the page: long work hands over before its process ends.
     ("shutdown", ""),
+    // Not on the page: what looks like a secret is covered, in logs and in what models learn from.
+    ("redaction", ""),
     ("models", "ids"),
     ("inputs", ""),
     ("graph", "ids models inputs actions"),
@@ -38,6 +40,8 @@ const FLOORS: &[(&str, &str)] = &[
     // Not on the page: who belongs where, and how one gets there.
     ("members", "0-1 store"),
     ("invitation", "0-1 store crypto audit members"),
+    // Not on the page: the data set that the API shows and the sweeper hands to a provider.
+    ("training", "0-1 store redaction"),
     // Not on the page: what the engine and the API both do when a run ends.
     ("runs", "0-1 store"),
     ("outbox", "0-1 store email invitation"),

@@ -15,4 +15,5 @@ mod retrying;
 pub(crate) mod server;
 mod set;
 mod speech;
+mod tuning;
 mod vertex;

@@ -292,8 +292,48 @@ pub(crate) fn session() -> Session {
             text: "They greeted each other.".to_owned(),
             last_seq: 2,
         }),
+        approved_for_training: Some(time()),
         created_at: time(),
         updated_at: time(),
+    }
+}
+
+pub(crate) fn tuning() -> Tuning {
+    Tuning {
+        id: record_id(),
+        org_id: org_id(),
+        agent_id: AgentId::parse("a1").unwrap(),
+        base_model: "gpt-4.1-mini-2025-04-14".to_owned(),
+        epochs: 3,
+        state: TuningState::Failed,
+        examples: 10,
+        max_bytes: 4_000,
+        cost_micro_usd: 60_000,
+        trained_tokens: Some(1_000),
+        file_id: Some("file-1".to_owned()),
+        job_id: Some("ftjob-1".to_owned()),
+        tuned_model: Some("ft:gpt-4.1-mini-2025-04-14:org::1".to_owned()),
+        error: Some(LastError {
+            code: "provider".to_owned(),
+            message: "the provider has made no model".to_owned(),
+            at: time(),
+        }),
+        is_cancelling: true,
+        due_at: Some(time()),
+        created_at: time(),
+        updated_at: time(),
+    }
+}
+
+pub(crate) fn tuned_model() -> TunedModel {
+    TunedModel {
+        id: record_id(),
+        org_id: org_id(),
+        name: "ft:gpt-4.1-mini-2025-04-14:org::1".to_owned(),
+        base_model: "gpt-4.1-mini-2025-04-14".to_owned(),
+        agent_id: AgentId::parse("a1").unwrap(),
+        tuning_id: record_id(),
+        created_at: time(),
     }
 }
 

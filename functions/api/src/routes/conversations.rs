@@ -94,6 +94,9 @@ pub(super) struct SessionResponse {
     id: RecordId,
     agent_id: AgentId,
     last_seq: i64,
+    /// Until when what was said is approved for training, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_for_training: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -200,6 +203,7 @@ impl From<Session> for SessionResponse {
             id: session.id,
             agent_id: session.agent_id,
             last_seq: session.last_seq,
+            approved_for_training: session.approved_for_training,
             created_at: session.created_at,
             updated_at: session.updated_at,
         }

@@ -38,6 +38,7 @@ mod steps;
 mod stored_bodies;
 mod stream;
 mod table;
+mod tunings;
 mod usage;
 mod webhooks;
 mod workflows;

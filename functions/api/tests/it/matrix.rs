@@ -167,6 +167,7 @@ fn is_unrecorded(route: &Route) -> bool {
         "GET /audit",
         "GET /audit/export",
         "GET /agents/{id}/memories/export",
+        "GET /agents/{id}/dataset",
         "GET /workflows/{id}/webhooks",
         "GET /integrations/{id}",
     ];

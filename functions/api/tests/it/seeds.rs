@@ -8,14 +8,14 @@ use shared::{
         IntegrationService, IntegrationStatus, Invitation, Lease, Limits, LlmRoute, LogKind,
         LogLevel, LogLine, Memory, MemoryDepth, Organization, Personality, Presence, ProviderName,
         RenewalLease, Role, Route, Session, StartOptions, Step, StepIntent, StepResult, StepStatus,
-        StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry,
-        UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
+        StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, Tuning,
+        TuningState, UsageEntry, UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
     },
     store::{
         Write, agents, approvals,
         document_db::{Operation, Precondition, ValueType, value},
         executions, integrations, invitations, llm_routes, memories, organizations, sessions,
-        triggers, usage_ledger, users, workflows,
+        triggers, tunings, usage_ledger, users, workflows,
     },
 };
 
@@ -180,15 +180,28 @@ pub(crate) fn deployed_agent(id: &str, status: AgentStatus) -> Write {
 
 /// The conversation that a user has with an agent; its id is the user's.
 pub(crate) fn session(agent_id: &str, uid: &str) -> Write {
-    let session = Session {
-        id: RecordId::parse(uid).unwrap(),
+    sessions::create(&session_of(agent_id, uid, uid)).unwrap()
+}
+
+pub(crate) fn session_of(agent_id: &str, id: &str, uid: &str) -> Session {
+    Session {
+        id: RecordId::parse(id).unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
         agent_id: AgentId::parse(agent_id).unwrap(),
         uid: Some(Uid::parse(uid).unwrap()),
         last_seq: 0,
         summary: None,
+        approved_for_training: None,
         created_at: now(),
         updated_at: now(),
+    }
+}
+
+/// The same, which the user has approved for training.
+pub(crate) fn approved_session(agent_id: &str, uid: &str) -> Write {
+    let session = Session {
+        approved_for_training: Some(now()),
+        ..session_of(agent_id, uid, uid)
     };
     sessions::create(&session).unwrap()
 }
@@ -231,6 +244,33 @@ fn memory_model(agent_id: &str, id: &str) -> Memory {
         embedding_model: "text-embedding-3-small".to_owned(),
         dimension: 2,
         created_at: now(),
+    }
+}
+
+pub(crate) fn tuning(agent_id: &str, id: &str) -> Write {
+    tunings::create(&tuning_model(agent_id, id)).unwrap()
+}
+
+pub(crate) fn tuning_model(agent_id: &str, id: &str) -> Tuning {
+    Tuning {
+        id: RecordId::parse(id).unwrap(),
+        org_id: OrgId::parse("o1").unwrap(),
+        agent_id: AgentId::parse(agent_id).unwrap(),
+        base_model: "gpt-4.1-mini-2025-04-14".to_owned(),
+        epochs: 3,
+        state: TuningState::Queued,
+        examples: 10,
+        max_bytes: 2_000,
+        cost_micro_usd: 30_000,
+        trained_tokens: None,
+        file_id: None,
+        job_id: None,
+        tuned_model: None,
+        error: None,
+        is_cancelling: false,
+        due_at: Some(now()),
+        created_at: now(),
+        updated_at: now(),
     }
 }
 

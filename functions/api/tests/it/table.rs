@@ -90,6 +90,7 @@ pub(crate) fn routes() -> Vec<Route> {
     .into_iter()
     .chain(memory_routes())
     .chain(conversation_routes())
+    .chain(training_routes())
     .chain(steering_routes())
     .chain(views())
     .chain(membership_routes())
@@ -126,6 +127,23 @@ fn conversation_routes() -> Vec<Route> {
         get("/agents/{id}/sessions", "working"),
         get("/agents/{id}/sessions/{sessionId}/messages", "working"),
         delete("/agents/{id}/sessions/{sessionId}", "working"),
+        without_body(Method::PUT, APPROVAL, "working", 204),
+        delete(APPROVAL, "approved"),
+    ]
+}
+
+const APPROVAL: &str = "/agents/{id}/sessions/{sessionId}/approval";
+
+/// `o1` and `o2` have tiers without fine-tuning.
+fn training_routes() -> Vec<Route> {
+    let order = json!({ "baseModel": "gpt-4.1-mini-2025-04-14" });
+    let cancel = "/agents/{id}/tunings/{tuningId}/cancel";
+    vec![
+        without_body(Method::GET, "/agents/{id}/dataset", "working", 400),
+        write(Method::POST, "/agents/{id}/tunings", "working", order, 400),
+        get("/agents/{id}/tunings", "working"),
+        get("/agents/{id}/tunings/{tuningId}", "working"),
+        without_body(Method::POST, cancel, "working", 200),
     ]
 }
 
@@ -238,13 +256,16 @@ impl Route {
         let path = self.path.replace("{id}", id).replace("{nodeId}", "work");
         let path = path.replace("{sessionId}", "admin");
         let path = path.replace("{memoryId}", "r1");
-        let path = path.replace("{alias}", ALIAS);
+        let path = path.replace("{alias}", ALIAS).replace("{tuningId}", TUNING);
         format!("{path}{}", self.query)
     }
 }
 
 /// A route to models that each organization has.
 const ALIAS: &str = "fast";
+
+/// A tuning that each organization has.
+const TUNING: &str = "t1";
 
 /// What the id of another organization's thing begins with.
 pub(crate) const FOREIGN: &str = "foreign-";
@@ -267,6 +288,7 @@ pub(crate) async fn seeded_app() -> TestApp {
             seeds::memory(&id("a1"), "r1"),
             seeds::deployed_agent(&id("working"), AgentStatus::Active),
             seeds::deployed_agent(&id("resting"), AgentStatus::Paused),
+            seeds::deployed_agent(&id("approved"), AgentStatus::Active),
             seeds::workflow(&id("w1")),
             seeds::user(&id("m1"), org_id, Role::User),
             seeds::invitation(&id("i1"), org_id),
@@ -284,7 +306,9 @@ pub(crate) async fn seeded_app() -> TestApp {
         writes.extend(seeds::integration(&id("n1"), "admin"));
         for uid in ["admin", "user", "stranger"] {
             writes.push(seeds::session(&id("working"), uid));
+            writes.push(seeds::approved_session(&id("approved"), uid));
         }
+        writes.push(seeds::tuning(&id("working"), TUNING));
         writes.push(seeds::llm_route(org_id, ALIAS));
         for write in writes {
             // One at a time: both executions keep the version that they share.

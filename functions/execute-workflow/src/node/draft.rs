@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shared::{models::Draft, store::drafts};
+use shared::{models::Draft, redaction::redact, store::drafts};
 
 use super::Call;
-use crate::{AppState, redaction::redact};
+use crate::AppState;
 
 /// A draft is kept this often at most.
 const PAUSE: Duration = Duration::from_millis(250);

@@ -14,7 +14,7 @@ use shared::{
     events::{DOCUMENT_WRITTEN, Document, encode_written},
     http::ServiceCallers,
     ids::{ExecutionId, OrgId, RecordId, Uid},
-    llm::SharedProvider,
+    llm::{SharedProvider, SharedTuner},
     models::{
         Approval, ApprovalStatus, Decision, Execution, JsonText, Limits, LogLine, Organization,
         StartOptions, Step, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType,
@@ -52,6 +52,7 @@ pub(crate) struct Outside {
     pub(crate) hosts: HashMap<String, SocketAddr>,
     pub(crate) actions: Arc<RecordingActions>,
     pub(crate) artifacts: Option<Arc<dyn Bucket>>,
+    pub(crate) tuner: Option<SharedTuner>,
 }
 
 impl Default for Outside {
@@ -60,6 +61,7 @@ impl Default for Outside {
             hosts: HashMap::new(),
             actions: Arc::new(RecordingActions::doing_all()),
             artifacts: None,
+            tuner: None,
         }
     }
 }
@@ -144,7 +146,7 @@ impl App {
             shutdown.clone(),
         );
         Self {
-            router: router(state),
+            router: router(state.with_tuner(outside.tuner)),
             clock,
             db,
             store,

@@ -23,5 +23,6 @@ mod runs;
 mod schedules;
 mod sharing;
 mod stopping;
+mod tunings;
 mod turns;
 mod waiting;

@@ -57,6 +57,7 @@ async fn app(llm: SharedProvider, actions: &Arc<RecordingActions>, grants: &[&st
         uid: Some(uid()),
         last_seq: 0,
         summary: None,
+        approved_for_training: None,
         created_at: now(),
         updated_at: now(),
     };

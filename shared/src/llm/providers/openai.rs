@@ -8,11 +8,12 @@ mod response;
 mod responses;
 mod speech;
 mod stream;
+mod tuning;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Client, Response, header::AUTHORIZATION};
+use reqwest::{Client, RequestBuilder, Response, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
@@ -70,6 +71,16 @@ impl OpenAiConfig {
     /// Returns the first variable that is missing or invalid.
     pub fn load(env: &Env) -> Result<Self, config::Error> {
         Self::load_with_key(env, env.secret("OPENAI_API_KEY")?)
+    }
+
+    /// Reads the variables; none when there is no `OPENAI_API_KEY`.
+    ///
+    /// # Errors
+    /// Returns the first variable that is invalid.
+    pub fn load_optional(env: &Env) -> Result<Option<Self>, config::Error> {
+        let key = env.optional("OPENAI_API_KEY");
+        key.map(|key| Self::load_with_key(env, key.into()))
+            .transpose()
     }
 
     /// Reads the variables but that of the key.
@@ -133,10 +144,24 @@ impl OpenAi {
         idempotency_key: &str,
         mode: Mode,
     ) -> Result<Response, Error> {
+        let request = post(
+            &self.client,
+            &self.url(path),
+            body,
+            mode,
+            self.config.timeout,
+        );
+        self.submit(request.header("Idempotency-Key", idempotency_key))
+            .await
+    }
+
+    fn url(&self, path: &str) -> String {
         let base_url = self.config.base_url.trim_end_matches('/');
-        let url = format!("{base_url}/{path}");
-        let mut request = post(&self.client, &url, body, mode, self.config.timeout)
-            .header("Idempotency-Key", idempotency_key);
+        format!("{base_url}/{path}")
+    }
+
+    /// Sends a request with our key; a refusal is an error.
+    async fn submit(&self, mut request: RequestBuilder) -> Result<Response, Error> {
         let key = &self.config.api_key;
         if !key.expose_secret().is_empty() {
             let bearer = format!("Bearer {}", key.expose_secret());

@@ -24,6 +24,8 @@ const UNSUPPORTED_TEMPERATURE: &str = "unsupported_temperature";
 pub(super) struct Attempt {
     pub(super) provider: SharedProvider,
     candidate: Candidate,
+    /// What the model was tuned from, if it was.
+    base_model: Option<String>,
     timeouts: Timeouts,
 }
 
@@ -115,6 +117,7 @@ impl MeteredLlm {
             let attempt = Attempt {
                 provider: caller.provider,
                 candidate,
+                base_model: way.base_model.clone(),
                 timeouts: way.route.timeouts,
             };
             match ask(self.clone(), attempt, call.with(request)).await {
@@ -147,7 +150,7 @@ impl MeteredLlm {
 
 impl Attempt {
     pub(super) fn price(&self, now: Timestamp) -> Result<Price, Error> {
-        find_price(&self.candidate, now)
+        find_price(&self.candidate, self.base_model.as_deref(), now)
     }
 
     /// Waits for a whole answer, no longer than the route allows, nor than any call may take.

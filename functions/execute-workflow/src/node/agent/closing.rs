@@ -101,6 +101,7 @@ impl Closing {
             uid: None,
             last_seq: 0,
             summary: None,
+            approved_for_training: None,
             created_at: now,
             updated_at: now,
         };

@@ -9,6 +9,7 @@ use shared::{
     llm::{Message, Tool},
     models::{Agent, Memory, MemoryDepth, StepResult, Vector},
     quota,
+    redaction::redact,
     store::{
         self, agents,
         memories::{self, MemorySearch},
@@ -22,7 +23,6 @@ use super::{
 use crate::{
     AppState,
     node::approval::{self, Root},
-    redaction::redact,
 };
 
 /// The tool by which a model keeps something.

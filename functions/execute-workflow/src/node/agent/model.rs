@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use shared::{
     ids::{AgentId, fingerprint},
     llm::{ChatRequest, ChatResponse, FinishReason, Message, Part, Role},
+    redaction::redact,
 };
 
 use super::{Call, Effect, Failure, Move, Outcome, Prepared, Repeat, Stop, llm, opening};
-use crate::{AppState, redaction::redact};
+use crate::AppState;
 
 /// A thought in the log ends after so many characters.
 const MAX_THOUGHT_CHARS: usize = 2_000;

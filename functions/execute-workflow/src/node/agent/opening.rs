@@ -111,6 +111,7 @@ impl Open {
                 uid: None,
                 last_seq: 0,
                 summary: None,
+                approved_for_training: None,
                 created_at: state.clock.now().into(),
                 updated_at: state.clock.now().into(),
             })),

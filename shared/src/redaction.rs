@@ -1,4 +1,5 @@
-//! Secrets do not belong into logs, whoever writes them there: what looks like one is covered.
+//! Secrets do not belong into logs, nor into what models learn from, whoever writes them there: what
+//! looks like one is covered.
 
 use std::sync::LazyLock;
 
@@ -25,7 +26,8 @@ const SECRETS: &str = concat!(
 );
 
 /// The text with all that looks like a secret covered.
-pub(crate) fn redact(text: &str) -> String {
+#[must_use]
+pub fn redact(text: &str) -> String {
     static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SECRETS).ok());
     match &*PATTERN {
         Some(pattern) => pattern.replace_all(text, COVER).into_owned(),

@@ -1,0 +1,319 @@
+//! Conversations are approved for training, taken out, and models are made from them.
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::{
+    ids::{AgentId, ExecutionId, OrgId, RecordId},
+    models::{
+        AgentStatus, ChatMessage, ChatRole, Limits, SubscriptionTier, TunedModel, Tuning,
+        TuningState, UsageEntry, UsageState,
+    },
+    store::{decode, organizations, sessions, tunings},
+};
+
+use crate::{
+    app::{Answer, TestApp, empty, request},
+    seeds,
+};
+
+const TUNINGS: &str = "/agents/working/tunings";
+const BASE: &str = "gpt-4.1-mini-2025-04-14";
+const TUNED: &str = "ft:gpt-4.1-mini-2025-04-14:org:ix:1";
+
+fn org_id() -> OrgId {
+    OrgId::parse("o1").unwrap()
+}
+
+fn agent_id() -> AgentId {
+    AgentId::parse("working").unwrap()
+}
+
+fn order() -> Value {
+    json!({ "baseModel": BASE })
+}
+
+/// An application in which `user` has talked with agent `working` so often.
+async fn app_with(conversations: usize) -> TestApp {
+    let app = TestApp::new().await;
+    let write = seeds::deployed_agent("working", AgentStatus::Active);
+    app.store.commit(vec![write]).await.unwrap();
+    set_tier(&app, SubscriptionTier::Enterprise, Limits::default()).await;
+    for number in 0..conversations {
+        talk(&app, &format!("s{number}")).await;
+    }
+    app
+}
+
+async fn set_tier(app: &TestApp, tier: SubscriptionTier, limits: Limits) {
+    let found = app.store.find_organization(&org_id()).await.unwrap();
+    let mut organization = found.unwrap();
+    organization.value.subscription_tier = tier;
+    organization.value.limits = limits;
+    let write = organizations::replace(&organization).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+}
+
+async fn talk(app: &TestApp, id: &str) {
+    let session = seeds::session_of("working", id, "user");
+    let mut writes = vec![sessions::create(&session).unwrap()];
+    let said = [
+        (ChatRole::User, "My key is sk-0123456789abcdef01"),
+        (ChatRole::Assistant, "Keep it secret."),
+        (ChatRole::User, "Later"),
+    ];
+    for (seq, (role, content)) in (1..).zip(said) {
+        let message = ChatMessage {
+            seq,
+            org_id: org_id(),
+            role,
+            content: content.to_owned(),
+            turn: format!("t{seq}"),
+            execution_id: ExecutionId::parse("e1").unwrap(),
+            created_at: seeds::now(),
+        };
+        writes.push(sessions::create_message(&session, &message).unwrap());
+    }
+    app.store.commit(writes).await.unwrap();
+}
+
+async fn approve(app: &TestApp, id: &str) -> Answer {
+    put(
+        app,
+        "user",
+        &format!("/agents/working/sessions/{id}/approval"),
+    )
+    .await
+}
+
+async fn put(app: &TestApp, token: &str, path: &str) -> Answer {
+    app.send(empty(request(Method::PUT, path, token))).await
+}
+
+async fn approved(conversations: usize) -> TestApp {
+    let app = app_with(conversations).await;
+    for number in 0..conversations {
+        assert_eq!(approve(&app, &format!("s{number}")).await.status, 204);
+    }
+    app
+}
+
+async fn only_tuning(app: &TestApp) -> Tuning {
+    let documents = app.db.documents("agents/working/tunings/");
+    assert_eq!(documents.len(), 1);
+    decode(&documents[0]).unwrap()
+}
+
+async fn agent_status(app: &TestApp) -> AgentStatus {
+    let agent = app.store.find_agent(&org_id(), &agent_id()).await;
+    agent.unwrap().unwrap().value.status
+}
+
+fn entries(app: &TestApp) -> Vec<UsageEntry> {
+    let documents = app.db.documents("usage_ledger/");
+    documents.iter().map(|one| decode(one).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn owners_alone_approve_their_conversations_and_withdraw_them() {
+    let app = app_with(1).await;
+    let path = "/agents/working/sessions/s0/approval";
+    assert_eq!(put(&app, "admin", path).await.status, 404);
+    assert_eq!(approve(&app, "s0").await.status, 204);
+    let listed = app.get("user", "/agents/working/sessions").await.body;
+    let expected = json!(seeds::now());
+    assert_eq!(listed["items"][0]["approvedForTraining"], expected);
+    assert_eq!(app.delete("admin", path).await.status, 404);
+    assert_eq!(app.delete("user", path).await.status, 204);
+    let listed = app.get("user", "/agents/working/sessions").await.body;
+    assert!(listed["items"][0].get("approvedForTraining").is_none());
+    assert_eq!(app.audited(), ["SESSION_APPROVE", "SESSION_WITHDRAW"]);
+}
+
+#[tokio::test]
+async fn the_data_set_has_what_was_approved_and_no_secrets() {
+    let app = app_with(2).await;
+    approve(&app, "s0").await;
+    let id = RecordId::parse("s0").unwrap();
+    let found = app.store.find_session(&org_id(), &agent_id(), &id).await;
+    let session = found.unwrap().unwrap().value;
+    let late = ChatMessage {
+        seq: 4,
+        org_id: org_id(),
+        role: ChatRole::Assistant,
+        content: "Not approved".to_owned(),
+        turn: "t4".to_owned(),
+        execution_id: ExecutionId::parse("e1").unwrap(),
+        created_at: seeds::now().plus_seconds(1),
+    };
+    let write = sessions::create_message(&session, &late).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+    let answer = app.get("admin", "/agents/working/dataset").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.headers["content-type"], "application/jsonl");
+    let line = |role, content| json!({ "role": role, "content": content });
+    let expected = json!({ "messages": [
+        line("system", "You sort support mail."),
+        line("user", "My key is [redacted]"),
+        line("assistant", "Keep it secret."),
+    ] });
+    let text = String::from_utf8(answer.bytes.to_vec()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
+    assert_eq!(app.audited(), ["SESSION_APPROVE", "DATASET_EXPORT"]);
+}
+
+#[tokio::test]
+async fn other_tiers_neither_take_conversations_out_nor_tune() {
+    for tier in [SubscriptionTier::Free, SubscriptionTier::Pro] {
+        let app = approved(10).await;
+        set_tier(&app, tier, Limits::default()).await;
+        let before = app.db.commits().len();
+        let taken_out = app.get("admin", "/agents/working/dataset").await;
+        assert_eq!(taken_out.refusal(), (400, "failed_precondition"));
+        let tuned = app.post("admin", TUNINGS, &order()).await;
+        assert_eq!(tuned.refusal(), (400, "failed_precondition"));
+        assert_eq!(app.db.commits().len(), before);
+    }
+}
+
+#[tokio::test]
+async fn a_tuning_begins_with_its_reservation_in_one_commit_and_once() {
+    let app = approved(10).await;
+    let before = app.db.commits().len();
+    let answer = app.post_once("k1", TUNINGS, &order()).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    assert_eq!(app.db.commits().len(), before + 1);
+    assert_eq!(answer.body["state"], "queued");
+    assert_eq!(
+        (&answer.body["examples"], &answer.body["epochs"]),
+        (&json!(10), &json!(3))
+    );
+    let tuning = only_tuning(&app).await;
+    assert_eq!(tuning.due_at, Some(seeds::now()));
+    assert_eq!(agent_status(&app).await, AgentStatus::Training);
+    let entries = entries(&app);
+    assert_eq!((entries.len(), entries[0].state), (1, UsageState::Reserved));
+    assert_eq!(entries[0].input_tokens, tuning.max_bytes * 3);
+    // 5.00 US dollars a million tokens.
+    assert_eq!(entries[0].cost_micro_usd, tuning.max_bytes * 15);
+    assert_eq!(answer.body["costMicroUsd"], entries[0].cost_micro_usd);
+    assert_eq!(app.audited().last().unwrap(), "TUNING_START");
+    let again = app.post_once("k1", TUNINGS, &order()).await;
+    assert_eq!(again.body, answer.body);
+    assert_eq!(app.db.commits().len(), before + 1);
+    // One at a time.
+    let second = app.post_once("k2", TUNINGS, &order()).await;
+    assert_eq!(second.refusal(), (409, "failed_precondition"));
+    let path = answer.headers["location"].to_str().unwrap();
+    let path = path.strip_prefix("/api/v1").unwrap();
+    assert_eq!(app.get("admin", path).await.body, answer.body);
+    let listed = app.get("admin", TUNINGS).await.body;
+    assert_eq!(listed["items"], json!([answer.body]));
+}
+
+#[tokio::test]
+async fn what_cannot_be_tuned_is_refused_and_changes_nothing() {
+    let app = approved(9).await;
+    let before = app.db.commits().len();
+    let few = app.post("admin", TUNINGS, &order()).await;
+    assert_eq!(few.refusal(), (400, "failed_precondition"));
+    for model in ["gpt-4.1-mini", "gpt-unheard-of"] {
+        let body = json!({ "baseModel": model });
+        let unknown = app.post("admin", TUNINGS, &body).await;
+        assert_eq!(unknown.fields(), ["baseModel"]);
+    }
+    let epochs = json!({ "baseModel": BASE, "epochs": 11 });
+    let epochs = app.post("admin", TUNINGS, &epochs).await;
+    assert_eq!(epochs.fields(), ["epochs"]);
+    assert_eq!(app.db.commits().len(), before);
+}
+
+#[tokio::test]
+async fn a_tuning_that_does_not_fit_into_the_month_is_refused() {
+    let app = approved(10).await;
+    let limits = Limits {
+        monthly_cost_micro_usd: Some(1_000),
+        ..Limits::default()
+    };
+    set_tier(&app, SubscriptionTier::Enterprise, limits).await;
+    let answer = app.post("admin", TUNINGS, &order()).await;
+    assert_eq!(answer.refusal(), (429, "resource_exhausted"));
+    assert_eq!(agent_status(&app).await, AgentStatus::Active);
+    assert!(entries(&app).is_empty());
+}
+
+#[tokio::test]
+async fn a_tuning_is_told_to_stop_once() {
+    let app = approved(10).await;
+    app.post("admin", TUNINGS, &order()).await;
+    let tuning = only_tuning(&app).await;
+    let path = format!("{TUNINGS}/{}/cancel", tuning.id);
+    for _ in 0..2 {
+        let answer = app.send(empty(request(Method::POST, &path, "admin"))).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.body["isCancelling"], true);
+    }
+    let stopped = only_tuning(&app).await;
+    assert_eq!(
+        stopped.due_at, tuning.due_at,
+        "whoever is at it stays alone"
+    );
+    let cancels = app.audited().into_iter();
+    assert_eq!(
+        cancels.filter(|action| action == "TUNING_CANCEL").count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_tuned_model_is_its_organizations_alone_and_costs_what_tuned_models_do() {
+    let app = app_with(0).await;
+    let mut tuning = seeds::tuning_model("working", "t1");
+    tuning.state = TuningState::Succeeded;
+    let model = TunedModel::of(&tuning, TUNED, seeds::now());
+    let write = tunings::register(&model).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+    let names = |answer: &Answer| answer.body["data"].to_string();
+    assert!(names(&app.get("user", "/llm/models").await).contains(TUNED));
+    assert!(!names(&app.get("stranger", "/llm/models").await).contains(TUNED));
+    let body = json!({ "model": TUNED, "messages": [{ "role": "user", "content": "Hi" }] });
+    let path = "/llm/chat/completions";
+    let answer = app.post("user", path, &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let entry = entries(&app).pop().unwrap();
+    assert_eq!(
+        (entry.model.as_str(), entry.state),
+        (TUNED, UsageState::Settled)
+    );
+    // 0.80 and 3.20 US dollars a million tokens, rounded up.
+    let nanos = entry.input_tokens * 800 + entry.output_tokens * 3_200;
+    assert_eq!(entry.cost_micro_usd, (nanos + 999) / 1_000);
+    let foreign = app.post("stranger", path, &body).await;
+    let unknown = json!({ "model": "ft:none", "messages": body["messages"] });
+    let unknown = app.post("stranger", path, &unknown).await;
+    assert_eq!(foreign.status, unknown.status);
+    assert!(!foreign.status.is_success());
+    assert_eq!(entries(&app).len(), 1);
+}
+
+#[tokio::test]
+async fn a_tuned_model_whose_base_has_no_price_is_not_asked() {
+    let app = app_with(0).await;
+    let mut tuning = seeds::tuning_model("working", "t1");
+    tuning.base_model = "gpt-unheard-of".to_owned();
+    let model = TunedModel::of(&tuning, TUNED, seeds::now());
+    let write = tunings::register(&model).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+    let body = json!({ "model": TUNED, "messages": [{ "role": "user", "content": "Hi" }] });
+    let answer = app.post("user", "/llm/chat/completions", &body).await;
+    assert!(answer.status.is_client_error(), "{}", answer.status);
+    assert!(entries(&app).is_empty());
+}
+
+#[tokio::test]
+async fn an_unknown_tuning_is_not_there() {
+    let app = app_with(0).await;
+    let id = RecordId::generate();
+    let answer = app.get("admin", &format!("{TUNINGS}/{id}")).await;
+    assert_eq!(answer.status, 404);
+}
