@@ -97,7 +97,7 @@ async fn approved(conversations: usize) -> TestApp {
     app
 }
 
-async fn only_tuning(app: &TestApp) -> Tuning {
+fn only_tuning(app: &TestApp) -> Tuning {
     let documents = app.db.documents("agents/working/tunings/");
     assert_eq!(documents.len(), 1);
     decode(&documents[0]).unwrap()
@@ -188,7 +188,7 @@ async fn a_tuning_begins_with_its_reservation_in_one_commit_and_once() {
         (&answer.body["examples"], &answer.body["epochs"]),
         (&json!(10), &json!(3))
     );
-    let tuning = only_tuning(&app).await;
+    let tuning = only_tuning(&app);
     assert_eq!(tuning.due_at, Some(seeds::now()));
     assert_eq!(agent_status(&app).await, AgentStatus::Training);
     let entries = entries(&app);
@@ -246,14 +246,14 @@ async fn a_tuning_that_does_not_fit_into_the_month_is_refused() {
 async fn a_tuning_is_told_to_stop_once() {
     let app = approved(10).await;
     app.post("admin", TUNINGS, &order()).await;
-    let tuning = only_tuning(&app).await;
+    let tuning = only_tuning(&app);
     let path = format!("{TUNINGS}/{}/cancel", tuning.id);
     for _ in 0..2 {
         let answer = app.send(empty(request(Method::POST, &path, "admin"))).await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.body["isCancelling"], true);
     }
-    let stopped = only_tuning(&app).await;
+    let stopped = only_tuning(&app);
     assert_eq!(
         stopped.due_at, tuning.due_at,
         "whoever is at it stays alone"
