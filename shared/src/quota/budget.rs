@@ -8,7 +8,7 @@ use crate::{
         BudgetLease, Organization, Reservation, SubscriptionTier, Timestamp, TokenQuota,
         UsageEntry, Use,
     },
-    store::organizations::period_of,
+    store::organizations::{day_of, period_of},
 };
 
 /// How long a reservation counts, in seconds. A caller that is silent for longer has died; it is
@@ -99,24 +99,30 @@ pub(super) fn taken(quota: &TokenQuota) -> Use {
     held.fold(used(quota), |sum, held| sum + held)
 }
 
-/// Reserves what the call of `entry` may use, replacing a reservation it has from before; tells
-/// when its caller will be taken for dead.
+/// Reserves what an `attempt` at the call of `entry` may use; tells when its caller will be taken
+/// for dead. Earlier attempts may still be booked, so a reservation holds the most of any of them,
+/// and stays as it is when there is no room for another.
 pub(super) fn reserve(
     quota: &mut TokenQuota,
     limits: &Limits,
     entry: &UsageEntry,
+    attempt: &RecordId,
     now: Timestamp,
 ) -> Result<Timestamp, Error> {
     begin(quota, now);
-    quota.open.remove(entry.id.as_str());
-    let amount = entry.amount();
-    limits.check(taken(quota), amount)?;
+    let before = quota.open.get(entry.id.as_str());
+    let held = before.map(Reservation::amount).unwrap_or_default();
+    let most = held.max(entry.amount());
+    limits.check(taken(quota), most - held)?;
     let expires_at = now.plus_seconds(RESERVATION_SECS);
+    let mut attempts = before.map(|open| open.attempts.clone()).unwrap_or_default();
+    attempts.insert(attempt.clone());
     let reservation = Reservation {
-        tokens: amount.tokens,
-        cost_micro_usd: amount.cost_micro_usd,
-        expires_at,
-        is_stream: entry.is_stream,
+        tokens: most.tokens,
+        cost_micro_usd: most.cost_micro_usd,
+        expires_at: before.map_or(expires_at, |before| before.expires_at.max(expires_at)),
+        is_stream: entry.is_stream || before.is_some_and(|before| before.is_stream),
+        attempts,
     };
     let id = entry.id.as_str().to_owned();
     quota.open.insert(id, reservation);
@@ -124,29 +130,98 @@ pub(super) fn reserve(
     Ok(expires_at)
 }
 
-/// Ends the reservation of a call and counts what it used; false when the call was taken for dead
-/// before, so that its tokens may be another's by now. What is of another month counts in that.
-pub(super) fn settle(quota: &mut TokenQuota, booked: &UsageEntry) -> bool {
-    let was_open = quota.open.remove(booked.id.as_str()).is_some();
-    set_sweep(quota);
-    if quota.period != booked.period {
-        return true;
-    }
-    if was_open {
-        add_used(quota, booked.amount());
-    }
-    was_open
+/// The entry of a call that is admitted `now`, in the month that the quota counts: the caller may
+/// have thought of an earlier one, and its clock may lag behind.
+pub(super) fn dated(entry: &UsageEntry, quota: &TokenQuota, now: Timestamp) -> UsageEntry {
+    let start = format!("{}-01T00:00:00Z", quota.period).parse::<jiff::Timestamp>();
+    let at = match start {
+        Ok(start) if quota.period != period_of(now) => start.into(),
+        _ => now,
+    };
+    dated_at(entry, at)
 }
 
-/// Ends the reservation of a call that has used nothing, unless a repeat has taken it over.
-pub(super) fn release(quota: &mut TokenQuota, id: &RecordId, expires_at: Timestamp) -> bool {
-    let own = quota.open.get(id.as_str());
-    let is_own = own.is_some_and(|open| open.expires_at == expires_at);
-    if is_own {
-        quota.open.remove(id.as_str());
-        set_sweep(quota);
+/// The entry of a call that is admitted at an instant.
+pub(super) fn dated_at(entry: &UsageEntry, at: Timestamp) -> UsageEntry {
+    UsageEntry {
+        period: period_of(at),
+        day: day_of(at),
+        created_at: at,
+        ..entry.clone()
     }
-    is_own
+}
+
+/// Counts what an attempt has `used` of what is `booked` for its call; false when its caller was taken for dead
+/// before, so that its tokens may be another's by now. What is of another month counts in that.
+///
+/// The reservation ends, unless an estimate leaves other attempts something to book: they can add no
+/// more than what is left of it.
+pub(super) fn settle(
+    quota: &mut TokenQuota,
+    (attempt, expires_at): (&RecordId, Timestamp),
+    booked: &UsageEntry,
+    used: Use,
+    now: Timestamp,
+) -> bool {
+    let id = &booked.id;
+    let was_open = end_attempt(quota, id, attempt);
+    let is_current = quota.period == booked.period;
+    let is_in_time = was_open || (!is_current && now < expires_at);
+    if is_in_time && !booked.is_estimated {
+        quota.open.remove(id.as_str());
+    } else if let Some(open) = quota.open.get_mut(id.as_str()).filter(|_| was_open) {
+        let left = open.amount() - used;
+        (open.tokens, open.cost_micro_usd) = (left.tokens, left.cost_micro_usd);
+    }
+    if is_in_time && is_current {
+        add_used(quota, used);
+    }
+    set_sweep(quota);
+    is_in_time
+}
+
+/// Books what a call of the quota's month has used whose callers were all taken for dead, and ends
+/// its reservation.
+pub(super) fn settle_dead(quota: &mut TokenQuota, booked: &UsageEntry) {
+    let was_open = quota.open.remove(booked.id.as_str()).is_some();
+    if was_open && quota.period == booked.period {
+        add_used(quota, booked.amount());
+    }
+}
+
+/// What has become of an attempt's reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Released {
+    /// It had none any more.
+    Before,
+    /// It is another attempt's alone now.
+    Shared,
+    /// It has ended.
+    Ended,
+}
+
+/// Ends the part that an attempt has in a reservation, and the reservation with the last of them.
+pub(super) fn release(quota: &mut TokenQuota, id: &RecordId, attempt: &RecordId) -> Released {
+    if !end_attempt(quota, id, attempt) {
+        return Released::Before;
+    }
+    set_sweep(quota);
+    match quota.open.contains_key(id.as_str()) {
+        true => Released::Shared,
+        false => Released::Ended,
+    }
+}
+
+/// False when the attempt had ended before.
+fn end_attempt(quota: &mut TokenQuota, id: &RecordId, attempt: &RecordId) -> bool {
+    let Some(open) = quota.open.get_mut(id.as_str()) else {
+        return false;
+    };
+    let was_open = open.attempts.remove(attempt);
+    if open.attempts.is_empty() {
+        quota.open.remove(id.as_str());
+    }
+    was_open
 }
 
 /// Grants a lease what it lacks for `needed` in all, and a part of what is left beside; none when
@@ -295,12 +370,29 @@ mod tests {
             cost_micro_usd: 0,
             state: UsageState::Reserved,
             is_estimated: false,
+            raised_to: None,
             is_stream: false,
             hold: None,
             period: period_of(now),
             day: "2026-11-23".to_owned(),
             created_at: now,
         }
+    }
+
+    /// An attempt that is known by its call.
+    fn admit(
+        quota: &mut TokenQuota,
+        limits: &Limits,
+        entry: &UsageEntry,
+        now: Timestamp,
+    ) -> Result<Timestamp, Error> {
+        reserve(quota, limits, entry, &entry.id, now)
+    }
+
+    fn book(quota: &mut TokenQuota, booked: &UsageEntry) -> bool {
+        let now = booked.created_at;
+        let attempt = (&booked.id, now.plus_seconds(RESERVATION_SECS));
+        settle(quota, attempt, booked, booked.amount(), now)
     }
 
     fn id(name: &str) -> RecordId {
@@ -317,9 +409,9 @@ mod tests {
     fn reservations_fill_the_limit_to_the_last_token() {
         let (limits, now) = (limits(10), at("2026-11-23T12:00:00Z"));
         let mut quota = TokenQuota::default();
-        reserve(&mut quota, &limits, &call("a", 6, now), now).unwrap();
-        reserve(&mut quota, &limits, &call("b", 4, now), now).unwrap();
-        let error = reserve(&mut quota, &limits, &call("c", 1, now), now).unwrap_err();
+        admit(&mut quota, &limits, &call("a", 6, now), now).unwrap();
+        admit(&mut quota, &limits, &call("b", 4, now), now).unwrap();
+        let error = admit(&mut quota, &limits, &call("c", 1, now), now).unwrap_err();
         assert!(
             matches!(
                 error,
@@ -334,11 +426,11 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_replaces_its_own_reservation() {
+    fn a_repeat_shares_the_reservation() {
         let (limits, now) = (limits(10), at("2026-11-23T12:00:00Z"));
         let mut quota = TokenQuota::default();
         for _ in 0..3 {
-            reserve(&mut quota, &limits, &call("a", 10, now), now).unwrap();
+            admit(&mut quota, &limits, &call("a", 10, now), now).unwrap();
         }
         assert_eq!(quota.open.len(), 1);
     }
@@ -347,9 +439,9 @@ mod tests {
     fn settling_gives_back_what_was_not_used() {
         let (limits, now) = (limits(10), at("2026-11-23T12:00:00Z"));
         let mut quota = TokenQuota::default();
-        reserve(&mut quota, &limits, &call("a", 10, now), now).unwrap();
-        assert!(settle(&mut quota, &call("a", 3, now)));
-        reserve(&mut quota, &limits, &call("b", 7, now), now).unwrap();
+        admit(&mut quota, &limits, &call("a", 10, now), now).unwrap();
+        assert!(book(&mut quota, &call("a", 3, now)));
+        admit(&mut quota, &limits, &call("b", 7, now), now).unwrap();
         assert_eq!(quota.used, 3);
     }
 
@@ -357,32 +449,32 @@ mod tests {
     fn the_reservation_of_a_dead_caller_ends() {
         let (limits, now) = (limits(10), at("2026-11-23T12:00:00Z"));
         let mut quota = TokenQuota::default();
-        reserve(&mut quota, &limits, &call("a", 10, now), now).unwrap();
+        admit(&mut quota, &limits, &call("a", 10, now), now).unwrap();
         let later = now.plus_seconds(RESERVATION_SECS - 1);
-        assert!(reserve(&mut quota, &limits, &call("b", 1, later), later).is_err());
+        assert!(admit(&mut quota, &limits, &call("b", 1, later), later).is_err());
         let later = now.plus_seconds(RESERVATION_SECS);
-        assert!(reserve(&mut quota, &limits, &call("b", 1, later), later).is_ok());
+        assert!(admit(&mut quota, &limits, &call("b", 1, later), later).is_ok());
     }
 
     #[test]
     fn a_new_month_begins_at_zero_and_takes_no_late_settlement() {
         let limits = limits(10);
         let mut quota = TokenQuota::default();
-        reserve(
+        admit(
             &mut quota,
             &limits,
             &call("a", 10, at("2026-11-30T23:59:59.9Z")),
             at("2026-11-30T23:59:59.9Z"),
         )
         .unwrap();
-        reserve(
+        admit(
             &mut quota,
             &limits,
             &call("b", 10, at("2026-12-01T00:00:00Z")),
             at("2026-12-01T00:00:00Z"),
         )
         .unwrap();
-        assert!(settle(
+        assert!(book(
             &mut quota,
             &call("a", 10, at("2026-11-30T23:59:59.9Z"))
         ));
@@ -393,7 +485,7 @@ mod tests {
     fn a_lagging_clock_does_not_bring_the_old_month_back() {
         let limits = limits(10);
         let mut quota = TokenQuota::default();
-        reserve(
+        admit(
             &mut quota,
             &limits,
             &call("a", 10, at("2026-12-01T00:00:00Z")),
@@ -401,6 +493,34 @@ mod tests {
         )
         .unwrap();
         let lagging = at("2026-11-30T23:59:59Z");
-        assert!(reserve(&mut quota, &limits, &call("b", 1, lagging), lagging).is_err());
+        assert!(admit(&mut quota, &limits, &call("b", 1, lagging), lagging).is_err());
+    }
+
+    #[test]
+    fn what_was_reserved_in_a_month_that_is_over_is_booked_until_it_expires() {
+        let (limits, now) = (limits(10), at("2026-11-30T23:59:59Z"));
+        let mut quota = TokenQuota::default();
+        let entry = call("a", 10, now);
+        let expires_at = admit(&mut quota, &limits, &entry, now).unwrap();
+        begin(&mut quota, now.plus_seconds(1));
+        for (later, is_booked) in [(899, true), (900, false)] {
+            let (mut quota, later) = (quota.clone(), now.plus_seconds(later));
+            let attempt = (&entry.id, expires_at);
+            let booked = settle(&mut quota, attempt, &entry, entry.amount(), later);
+            assert_eq!((booked, quota.used), (is_booked, 0));
+        }
+    }
+
+    #[test]
+    fn a_call_is_dated_in_the_month_that_counts_it() {
+        let (limits, now) = (limits(10), at("2026-12-01T00:00:00Z"));
+        let mut quota = TokenQuota::default();
+        let early = at("2026-11-30T23:59:59.9Z");
+        admit(&mut quota, &limits, &call("a", 5, early), now).unwrap();
+        for clock in [now, early] {
+            let dated = dated(&call("a", 5, early), &quota, clock);
+            let dates = (&*dated.period, &*dated.day, dated.created_at);
+            assert_eq!(dates, ("2026-12", "2026-12-01", now));
+        }
     }
 }
