@@ -6,7 +6,7 @@ use super::{Admission, Admissions, Raise, clearing, is_paid, is_settled, release
 use crate::{
     clock::SharedClock,
     ids::{OrgId, RecordId},
-    models::{Timestamp, UsageEntry, UsageState},
+    models::{Timestamp, UsageEntry, UsageState, Use},
     quota::{
         Error,
         budget::{self, Released},
@@ -76,36 +76,64 @@ impl FirestoreAdmissions {
         let Some(found) = found.filter(|found| !is_paid(&found.value)) else {
             return Ok((Vec::new(), ()));
         };
-        let raise = match is_settled(&found.value) {
-            true => Some(Raise::of(&found.value, booked, &admission.attempt)),
-            false => None,
+        if is_settled(&found.value) {
+            return self.raise(admission, booked, &found).await;
+        }
+        let used = booked.amount();
+        let Some(mut writes) = self.count(admission, booked, Some(used)).await? else {
+            report_late(booked, used);
+            let write = usage_ledger::set(&released(booked), Some(&found))?;
+            return Ok((vec![write], ()));
         };
-        let (counted, mut writes) = match &raise {
-            Some(raise) => (raise.rest.as_ref(), raise.writes(&found)?),
-            None => (Some(booked), vec![usage_ledger::set(booked, Some(&found))?]),
-        };
-        if let (Some(_), Some(rest)) = (&raise, counted)
+        writes.push(usage_ledger::set(booked, Some(&found))?);
+        Ok((writes, ()))
+    }
+
+    /// Books what an attempt has used above the estimate of an earlier one.
+    async fn raise(
+        &self,
+        admission: &Admission,
+        booked: &UsageEntry,
+        estimate: &Versioned<UsageEntry>,
+    ) -> Result<(Vec<Write>, ()), Error> {
+        let raise = Raise::of(&estimate.value, booked, &admission.attempt);
+        let rest = raise.rest.as_ref();
+        if let Some(rest) = rest
             && self.find(booked, &rest.id).await?.is_some()
         {
             return Ok((Vec::new(), ()));
         }
+        let used = rest.map(UsageEntry::amount);
+        let Some(mut writes) = self.count(admission, booked, used).await? else {
+            if let Some(used) = used {
+                report_late(booked, used);
+            }
+            return Ok((Vec::new(), ()));
+        };
+        writes.extend(raise.writes(estimate)?);
+        Ok((writes, ()))
+    }
+
+    /// The writes that end an attempt and count what it has used, if anything is to be counted; none
+    /// when it comes too late.
+    async fn count(
+        &self,
+        admission: &Admission,
+        booked: &UsageEntry,
+        used: Option<Use>,
+    ) -> Result<Option<Vec<Write>>, Error> {
         let (now, mut sheet) = (self.now(), Sheet::read(&self.store, &booked.org_id).await?);
         let attempt = (&admission.attempt, admission.expires_at);
-        let used = counted.map(UsageEntry::amount).unwrap_or_default();
-        if !budget::settle(&mut sheet.quota, attempt, booked, used, now) {
-            let writes = match (&raise, counted) {
-                (_, None) => return Ok((Vec::new(), ())),
-                (Some(_), _) => Vec::new(),
-                (None, _) => vec![usage_ledger::set(&released(booked), Some(&found))?],
-            };
-            report_late(booked, used);
-            return Ok((writes, ()));
+        let amount = used.unwrap_or_default();
+        if !budget::settle(&mut sheet.quota, attempt, booked, amount, now) {
+            return Ok(None);
         }
-        if counted.is_some() {
-            writes.extend(sheet.show(used, 1, booked.created_at, now).await?);
-        }
+        let mut writes = match used {
+            Some(used) => sheet.show(used, 1, booked.created_at, now).await?,
+            None => Vec::new(),
+        };
         writes.push(sheet.save()?);
-        Ok((writes, ()))
+        Ok(Some(writes))
     }
 
     async fn end(&self, admission: &Admission) -> Result<(Vec<Write>, ()), Error> {

@@ -8,11 +8,14 @@ use std::{
     time::Duration,
 };
 
-use futures::FutureExt;
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use shared::{
     ids::OrgId,
-    llm::{ChatRequest, Error as LlmError, Message, ProviderName, SharedProvider},
+    llm::{
+        ChatRequest, ChatResponse, Error as LlmError, Message, Provider, ProviderName,
+        SharedProvider,
+    },
     models::{Limits, LlmRoute, UsageEntry, UsageState},
     quota::{Answer, Call, Error, MeteredLlm, Routing},
     retry::Policy,
@@ -36,16 +39,34 @@ struct Fixture {
     org_id: OrgId,
 }
 
+/// Fails once, while the route is set to another one, and says its name then.
+struct Switching {
+    store: Store,
+    clock: FixedClock,
+    org_id: OrgId,
+    has_failed: AtomicBool,
+}
+
+#[async_trait]
+impl Provider for Switching {
+    async fn chat(&self, request: &ChatRequest) -> Result<ChatResponse, LlmError> {
+        if self.has_failed.swap(true, Ordering::Relaxed) {
+            return ScriptedLlm::answering("GPT").chat(request).await;
+        }
+        let set = vec![route(&self.org_id, &[ANTHROPIC])];
+        self.store.commit(set).await.unwrap();
+        self.clock.advance(Duration::from_secs(6));
+        Err(refused(1))
+    }
+}
+
 impl Fixture {
     /// OpenAI and Anthropic, which says its name.
-    async fn new(openai: impl FnOnce(&Store, &FixedClock, &OrgId) -> ScriptedLlm) -> Self {
+    async fn new(openai: impl FnOnce(&Store, &FixedClock, &OrgId) -> SharedProvider) -> Self {
         let ((store, db), clock) = (memory_store(), FixedClock::at("2026-11-30T12:00:00Z"));
         let org_id = create_organization(&store, Limits::default()).await;
         let all: [(_, SharedProvider); 2] = [
-            (
-                ProviderName::Openai,
-                Arc::new(openai(&store, &clock, &org_id)),
-            ),
+            (ProviderName::Openai, openai(&store, &clock, &org_id)),
             (
                 ProviderName::Anthropic,
                 Arc::new(ScriptedLlm::answering("Claude")),
@@ -130,7 +151,7 @@ fn refused(retry_after_secs: u64) -> LlmError {
 #[tokio::test(start_paused = true)]
 async fn a_repeat_is_paid_by_whoever_has_answered_the_call() {
     let outcomes = [Err(refused(1)), Ok("GPT")];
-    let fixture = Fixture::new(|_, _, _| ScriptedLlm::in_order(outcomes)).await;
+    let fixture = Fixture::new(|_, _, _| Arc::new(ScriptedLlm::in_order(outcomes))).await;
     fixture.set(&[OPENAI, ANTHROPIC]).await;
     assert_eq!(fixture.chat("k").await.unwrap().response.content, "Claude");
     tokio::time::advance(Duration::from_secs(1)).await;
@@ -141,7 +162,7 @@ async fn a_repeat_is_paid_by_whoever_has_answered_the_call() {
 
 #[tokio::test]
 async fn an_answer_that_is_kept_and_cannot_be_read_does_not_fail_the_call() {
-    let fixture = Fixture::new(|_, _, _| ScriptedLlm::answering("GPT")).await;
+    let fixture = Fixture::new(|_, _, _| Arc::new(ScriptedLlm::answering("GPT"))).await;
     fixture.set(&[OPENAI]).await;
     fixture.chat("k").await.unwrap();
     assert!(fixture.chat("k").await.unwrap().is_cached);
@@ -161,16 +182,11 @@ async fn an_answer_that_is_kept_and_cannot_be_read_does_not_fail_the_call() {
 #[tokio::test(start_paused = true)]
 async fn a_route_that_is_set_anew_changes_nothing_for_calls_under_way() {
     let fixture = Fixture::new(|store, clock, org_id| {
-        let (store, clock, org_id) = (store.clone(), clock.clone(), org_id.clone());
-        let has_failed = AtomicBool::new(false);
-        ScriptedLlm::new(move |_| {
-            if has_failed.swap(true, Ordering::Relaxed) {
-                return Ok("GPT".to_owned());
-            }
-            let set = store.commit(vec![route(&org_id, &[ANTHROPIC])]);
-            set.now_or_never().unwrap().unwrap();
-            clock.advance(Duration::from_secs(6));
-            Err(refused(1))
+        Arc::new(Switching {
+            store: store.clone(),
+            clock: clock.clone(),
+            org_id: org_id.clone(),
+            has_failed: AtomicBool::new(false),
         })
     });
     let fixture = fixture.await.repeating();

@@ -177,7 +177,8 @@ async fn an_attempt_that_is_estimated_beside_its_repeat_leaves_that_its_reservat
     fixture.clock.advance(Duration::from_secs(1));
     let repeat = fixture.reserve("k").await.unwrap();
     fixture.settle_tokens(&first, 30, true).await;
-    fixture.assert_refused("other", 71).await;
+    fixture.assert_refused("other", 101).await;
+    fixture.reserve_tokens("third", 100).await.unwrap();
     fixture.settle_most(&repeat).await;
     assert_eq!(fixture.used().await, MOST);
     fixture.assert_no_drift().await;
