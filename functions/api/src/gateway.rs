@@ -30,6 +30,16 @@ fn finish_reason(reason: FinishReason) -> &'static str {
     }
 }
 
+/// Longest name of a model that there is room for in mind, in bytes; routes have the same.
+const MAX_MODEL_BYTES: usize = 128;
+
+fn model(name: String) -> Result<String, Problem> {
+    match (1..=MAX_MODEL_BYTES).contains(&name.len()) {
+        true => Ok(name),
+        false => refuse("model", &format!("must have 1 to {MAX_MODEL_BYTES} bytes")),
+    }
+}
+
 fn refuse<T>(field: impl Into<String>, message: &str) -> Result<T, Problem> {
     Err(Problem::new(field, message))
 }

@@ -138,6 +138,14 @@ impl AppState {
         Self { llm, ..self }
     }
 
+    /// Does `work`, which is to serve, and books the model calls whose callers go away meanwhile.
+    pub async fn book_while<T>(&self, work: impl Future<Output = T>) -> T {
+        match &self.llm {
+            Some(llm) => llm.book_while(work).await,
+            None => work.await,
+        }
+    }
+
     /// What a process does last: books the model calls whose callers have gone.
     pub async fn end(&self) {
         if let Some(llm) = &self.llm {

@@ -10,7 +10,8 @@ async fn main() -> anyhow::Result<()> {
     telemetry::init(&env, &config.service);
     let port = config.service.port;
     let state = AppState::new(config)?;
-    serve(router(state.clone()), port).await?;
+    let served = serve(router(state.clone()), port);
+    state.book_while(served).await?;
     state.end().await;
     Ok(())
 }

@@ -50,6 +50,8 @@ pub struct Attempt {
     candidate: Candidate,
     /// None when no breaker is concerned.
     entry: Option<Entry>,
+    /// Whether the route waits as long as any.
+    is_patient: bool,
     is_judged: bool,
 }
 
@@ -67,6 +69,19 @@ impl Router {
             has_asked: false,
             closed_until: None,
         }
+    }
+
+    fn enter(&self, candidate: &Candidate) -> Result<Entry, Instant> {
+        match self.breakers().get_mut(candidate) {
+            Some(breaker) => breaker.enter(Instant::now()),
+            None => Ok(Breaker::default().insist()),
+        }
+    }
+
+    fn insist(&self, candidate: &Candidate) -> Entry {
+        let breakers = self.breakers();
+        let breaker = breakers.get(candidate);
+        breaker.map_or_else(|| Breaker::default().insist(), Breaker::insist)
     }
 
     fn breakers(&self) -> MutexGuard<'_, HashMap<Candidate, Breaker>> {
@@ -88,11 +103,9 @@ impl Attempts {
             if self.foreign.contains(&candidate.provider) {
                 return Some(self.turn_of(candidate, None));
             }
-            let mut breakers = self.router.breakers();
-            let breaker = breakers.entry(candidate.clone()).or_default();
-            match breaker.enter(Instant::now()) {
+            let entered = self.router.enter(&candidate);
+            match entered {
                 Ok(entry) => {
-                    drop(breakers);
                     return Some(self.turn_of(candidate, Some(entry)));
                 }
                 Err(until) => {
@@ -109,9 +122,7 @@ impl Attempts {
     /// somebody else can be asked, and must not fail calls that only had to wait.
     pub fn last_resort(&mut self) -> Option<Attempt> {
         let candidate = self.passed_over.take().filter(|_| !self.has_asked)?;
-        let mut breakers = self.router.breakers();
-        let entry = breakers.entry(candidate.clone()).or_default().insist();
-        drop(breakers);
+        let entry = self.router.insist(&candidate);
         Some(self.turn_of(candidate, Some(entry)))
     }
 
@@ -121,6 +132,7 @@ impl Attempts {
             router: self.router.clone(),
             candidate,
             entry,
+            is_patient: self.route.timeouts.are_patient(),
             is_judged: false,
         }
     }
@@ -157,10 +169,13 @@ impl Attempt {
 
     /// The candidate has failed. Only what is about the candidate counts against it, not what is
     /// about the request, as an answer that cannot be read may be; a call that took too long counts
-    /// once another organization's has as well.
+    /// once another organization's has as well, and only if its route has waited as long as any.
     pub fn fail(mut self, error: &Error, org_id: &OrgId) {
         let class = FailureClass::of(error);
         let pause = crate::retry::Transient::retry_after(error);
+        if class == FailureClass::Timeout && !self.is_patient {
+            return;
+        }
         let late = (class == FailureClass::Timeout).then_some(org_id);
         let is_its_fault =
             class.is_about_the_candidate() && !matches!(error.cause(), Error::Malformed(_));
@@ -175,12 +190,17 @@ impl Attempt {
         let Some(entry) = self.entry else {
             return;
         };
-        let mut breakers = self.router.breakers();
-        let breaker = breakers.entry(self.candidate.clone()).or_default();
-        verdict(breaker, entry);
-        // Models are names that organizations choose: only what has failed is kept in mind.
-        if breaker.is_untroubled() {
-            breakers.remove(&self.candidate);
+        let (mut breakers, now) = (self.router.breakers(), Instant::now());
+        let mut breaker = breakers.remove(&self.candidate).unwrap_or_default();
+        verdict(&mut breaker, entry);
+        breaker.seen_at = Some(now);
+        // Models are names that organizations choose: only what has failed is kept in mind, and no
+        // more than there is room for.
+        if breakers.len() >= MAX_BREAKERS {
+            breakers.retain(|_, breaker| breaker.is_recent(now));
+        }
+        if !breaker.is_untroubled() && breakers.len() < MAX_BREAKERS {
+            breakers.insert(self.candidate.clone(), breaker);
         }
     }
 }
@@ -192,6 +212,9 @@ impl Drop for Attempt {
         }
     }
 }
+
+/// Candidates that are kept in mind at most.
+const MAX_BREAKERS: usize = 1_000;
 
 /// The longest that a candidate is left alone, however often it has failed.
 const MAX_PAUSE: Duration = Duration::from_secs(300);

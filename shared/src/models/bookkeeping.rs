@@ -233,6 +233,10 @@ pub struct UsageEntry {
     /// Whether the provider did not tell what was used.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_estimated: bool,
+    /// What is booked in all once repeats have used more than the estimate: the difference has entries
+    /// of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raised_to: Option<Use>,
     /// Whether the answer comes in pieces, some of which may be out when the call is broken off.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_stream: bool,

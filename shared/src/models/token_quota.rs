@@ -41,8 +41,8 @@ pub struct TokenQuota {
     pub sweep_at: Option<Timestamp>,
 }
 
-/// What a call under way may still use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a call under way may still use, whichever of its attempts it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reservation {
     /// Tokens, input and output.
@@ -55,6 +55,9 @@ pub struct Reservation {
     /// Whether it ends in an estimate then, since the model has answered in part.
     #[serde(default)]
     pub is_stream: bool,
+    /// Its attempts that have neither been booked nor given back.
+    #[serde(default)]
+    pub attempts: BTreeSet<RecordId>,
 }
 
 /// A part of a month's budget that one memory of Redis gives to calls.
@@ -126,6 +129,17 @@ impl BudgetLease {
     #[must_use]
     pub fn held(&self) -> Use {
         self.granted - self.counted
+    }
+}
+
+impl Use {
+    /// The larger of both in each unit.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            tokens: self.tokens.max(other.tokens),
+            cost_micro_usd: self.cost_micro_usd.max(other.cost_micro_usd),
+        }
     }
 }
 

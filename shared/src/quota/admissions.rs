@@ -18,30 +18,33 @@ use super::Error;
 use crate::{
     clock::SharedClock,
     config::{self, Env},
-    ids::OrgId,
+    ids::{OrgId, RecordId},
     llm::Usage,
     models::{Timestamp, UsageEntry, UsageState, Use},
-    store::Store,
+    store::{Store, Versioned, Write, usage_ledger},
 };
 
 /// Admits calls within the monthly limits of organizations, and counts what they use.
 #[async_trait]
 pub trait Admissions: Send + Sync {
     /// Reserves the most that a call can use, which its `entry` tells. A repeat of a call under way
-    /// takes over its reservation, one of a settled call needs none.
+    /// shares its reservation, and one of a call that was answered needs none. One of a call that was
+    /// settled by an estimate is admitted like a new call.
     ///
     /// # Errors
     /// Returns [`Error::Exhausted`] when a limit leaves no room, [`Error::SwitchedOff`],
     /// [`Error::UnknownOrganization`], or [`Error::Store`].
     async fn reserve(&self, entry: &UsageEntry) -> Result<Admission, Error>;
 
-    /// Books what a call has used, [`Admission::book`]ed, once for an entry. It can be repeated.
+    /// Books what a call has used, [`Admission::book`]ed, once for an entry; what a repeat has used
+    /// above an estimate is booked beside that. It can be repeated.
     ///
     /// # Errors
     /// Returns [`Error::Store`] when it is not durable.
     async fn settle(&self, admission: &Admission, booked: &UsageEntry) -> Result<(), Error>;
 
-    /// Ends the reservation of a call that has used nothing.
+    /// Gives back what a call has reserved that has used nothing. Other attempts keep what they may
+    /// still use.
     ///
     /// # Errors
     /// Returns [`Error::Store`]; the reservation then expires.
@@ -61,8 +64,10 @@ pub type SharedAdmissions = Arc<dyn Admissions>;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Admission {
     entry: UsageEntry,
+    /// Which attempt at the call it is.
+    attempt: RecordId,
     expires_at: Timestamp,
-    is_settled: bool,
+    is_paid: bool,
 }
 
 /// How calls are admitted.
@@ -108,6 +113,17 @@ impl AdmissionConfig {
 }
 
 impl Admission {
+    /// A repeat of a call that was answered and paid: it reserves nothing, and nothing is booked.
+    #[must_use]
+    pub fn paid(entry: UsageEntry) -> Self {
+        Self {
+            attempt: RecordId::generate(),
+            expires_at: entry.created_at,
+            is_paid: true,
+            entry,
+        }
+    }
+
     /// The ledger entry: the most that the call may use.
     #[must_use]
     pub fn entry(&self) -> &UsageEntry {
@@ -130,6 +146,62 @@ impl Admission {
 
 fn is_settled(entry: &UsageEntry) -> bool {
     entry.state == UsageState::Settled
+}
+
+/// Whether the call was answered and paid, so that nothing more is booked for its repeats.
+pub(super) fn is_paid(entry: &UsageEntry) -> bool {
+    is_settled(entry) && !entry.is_estimated
+}
+
+/// What is booked beside an estimate.
+struct Raise {
+    /// The estimate, which is none any more once a repeat was answered.
+    estimate: UsageEntry,
+    /// What the repeat has used above what is booked already, if anything.
+    rest: Option<UsageEntry>,
+}
+
+impl Raise {
+    fn of(estimate: &UsageEntry, booked: &UsageEntry, attempt: &RecordId) -> Self {
+        let before = estimate.raised_to.unwrap_or(estimate.amount());
+        let above = booked.amount() - before;
+        let is_more = above != Use::default();
+        let output_tokens = booked.output_tokens.min(above.tokens);
+        let rest = UsageEntry {
+            id: rest_id(&booked.id, attempt),
+            input_tokens: above.tokens - output_tokens,
+            output_tokens,
+            cost_micro_usd: above.cost_micro_usd,
+            ..booked.clone()
+        };
+        Self {
+            estimate: UsageEntry {
+                is_estimated: booked.is_estimated,
+                raised_to: match is_more {
+                    true => Some(before + above),
+                    false => estimate.raised_to,
+                },
+                ..estimate.clone()
+            },
+            rest: is_more.then_some(rest),
+        }
+    }
+
+    fn writes(&self, found: &Versioned<UsageEntry>) -> Result<Vec<Write>, Error> {
+        let mut writes = Vec::new();
+        if self.estimate != found.value {
+            writes.push(usage_ledger::set(&self.estimate, Some(found))?);
+        }
+        if let Some(rest) = &self.rest {
+            writes.push(usage_ledger::create(rest)?);
+        }
+        Ok(writes)
+    }
+}
+
+/// The entry of what an attempt has used above an estimate.
+fn rest_id(id: &RecordId, attempt: &RecordId) -> RecordId {
+    RecordId::derive(&["usage_rest", id.as_str(), attempt.as_str()])
 }
 
 /// What becomes of a call that was broken off and that nobody has booked: the most that it may have

@@ -8,7 +8,7 @@ use crate::{
         BudgetLease, Organization, Reservation, SubscriptionTier, Timestamp, TokenQuota,
         UsageEntry, Use,
     },
-    store::organizations::period_of,
+    store::organizations::{day_of, period_of},
 };
 
 /// How long a reservation counts, in seconds. A caller that is silent for longer has died; it is
@@ -99,24 +99,30 @@ pub(super) fn taken(quota: &TokenQuota) -> Use {
     held.fold(used(quota), |sum, held| sum + held)
 }
 
-/// Reserves what the call of `entry` may use, replacing a reservation it has from before; tells
-/// when its caller will be taken for dead.
+/// Reserves what an `attempt` at the call of `entry` may use; tells when its caller will be taken
+/// for dead. Earlier attempts may still be booked, so a reservation holds the most of any of them,
+/// and stays as it is when there is no room for another.
 pub(super) fn reserve(
     quota: &mut TokenQuota,
     limits: &Limits,
     entry: &UsageEntry,
+    attempt: &RecordId,
     now: Timestamp,
 ) -> Result<Timestamp, Error> {
     begin(quota, now);
-    quota.open.remove(entry.id.as_str());
-    let amount = entry.amount();
-    limits.check(taken(quota), amount)?;
+    let before = quota.open.get(entry.id.as_str());
+    let held = before.map(Reservation::amount).unwrap_or_default();
+    let most = held.max(entry.amount());
+    limits.check(taken(quota), most - held)?;
     let expires_at = now.plus_seconds(RESERVATION_SECS);
+    let mut attempts = before.map(|open| open.attempts.clone()).unwrap_or_default();
+    attempts.insert(attempt.clone());
     let reservation = Reservation {
-        tokens: amount.tokens,
-        cost_micro_usd: amount.cost_micro_usd,
-        expires_at,
-        is_stream: entry.is_stream,
+        tokens: most.tokens,
+        cost_micro_usd: most.cost_micro_usd,
+        expires_at: before.map_or(expires_at, |before| before.expires_at.max(expires_at)),
+        is_stream: entry.is_stream || before.is_some_and(|before| before.is_stream),
+        attempts,
     };
     let id = entry.id.as_str().to_owned();
     quota.open.insert(id, reservation);
@@ -132,29 +138,98 @@ pub(super) fn prolong_call(quota: &mut TokenQuota, id: &RecordId, expires_at: Ti
     set_sweep(quota);
 }
 
-/// Ends the reservation of a call and counts what it used; false when the call was taken for dead
-/// before, so that its tokens may be another's by now. What is of another month counts in that.
-pub(super) fn settle(quota: &mut TokenQuota, booked: &UsageEntry) -> bool {
-    let was_open = quota.open.remove(booked.id.as_str()).is_some();
-    set_sweep(quota);
-    if quota.period != booked.period {
-        return true;
-    }
-    if was_open {
-        add_used(quota, booked.amount());
-    }
-    was_open
+/// The entry of a call that is admitted `now`, in the month that the quota counts: the caller may
+/// have thought of an earlier one, and its clock may lag behind.
+pub(super) fn dated(entry: &UsageEntry, quota: &TokenQuota, now: Timestamp) -> UsageEntry {
+    let start = format!("{}-01T00:00:00Z", quota.period).parse::<jiff::Timestamp>();
+    let at = match start {
+        Ok(start) if quota.period != period_of(now) => start.into(),
+        _ => now,
+    };
+    dated_at(entry, at)
 }
 
-/// Ends the reservation of a call that has used nothing, unless a repeat has taken it over.
-pub(super) fn release(quota: &mut TokenQuota, id: &RecordId, expires_at: Timestamp) -> bool {
-    let own = quota.open.get(id.as_str());
-    let is_own = own.is_some_and(|open| open.expires_at == expires_at);
-    if is_own {
-        quota.open.remove(id.as_str());
-        set_sweep(quota);
+/// The entry of a call that is admitted at an instant.
+pub(super) fn dated_at(entry: &UsageEntry, at: Timestamp) -> UsageEntry {
+    UsageEntry {
+        period: period_of(at),
+        day: day_of(at),
+        created_at: at,
+        ..entry.clone()
     }
-    is_own
+}
+
+/// Counts what an attempt has `used` of what is `booked` for its call; false when its caller was taken for dead
+/// before, so that its tokens may be another's by now. What is of another month counts in that.
+///
+/// The reservation ends, unless an estimate leaves other attempts something to book: they can add no
+/// more than what is left of it.
+pub(super) fn settle(
+    quota: &mut TokenQuota,
+    (attempt, expires_at): (&RecordId, Timestamp),
+    booked: &UsageEntry,
+    used: Use,
+    now: Timestamp,
+) -> bool {
+    let id = &booked.id;
+    let was_open = end_attempt(quota, id, attempt);
+    let is_current = quota.period == booked.period;
+    let is_in_time = was_open || (!is_current && now < expires_at);
+    if is_in_time && !booked.is_estimated {
+        quota.open.remove(id.as_str());
+    } else if let Some(open) = quota.open.get_mut(id.as_str()).filter(|_| was_open) {
+        let left = open.amount() - used;
+        (open.tokens, open.cost_micro_usd) = (left.tokens, left.cost_micro_usd);
+    }
+    if is_in_time && is_current {
+        add_used(quota, used);
+    }
+    set_sweep(quota);
+    is_in_time
+}
+
+/// Books what has used a reservation that nobody else can use any more, and ends it: a call whose
+/// callers were all taken for dead, or a training. What is of another month counts in that.
+pub(super) fn settle_last(quota: &mut TokenQuota, booked: &UsageEntry) {
+    let was_open = quota.open.remove(booked.id.as_str()).is_some();
+    if was_open && quota.period == booked.period {
+        add_used(quota, booked.amount());
+    }
+}
+
+/// What has become of an attempt's reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Released {
+    /// It had none any more.
+    Before,
+    /// It is another attempt's alone now.
+    Shared,
+    /// It has ended.
+    Ended,
+}
+
+/// Ends the part that an attempt has in a reservation, and the reservation with the last of them.
+pub(super) fn release(quota: &mut TokenQuota, id: &RecordId, attempt: &RecordId) -> Released {
+    if !end_attempt(quota, id, attempt) {
+        return Released::Before;
+    }
+    set_sweep(quota);
+    match quota.open.contains_key(id.as_str()) {
+        true => Released::Shared,
+        false => Released::Ended,
+    }
+}
+
+/// False when the attempt had ended before.
+fn end_attempt(quota: &mut TokenQuota, id: &RecordId, attempt: &RecordId) -> bool {
+    let Some(open) = quota.open.get_mut(id.as_str()) else {
+        return false;
+    };
+    let was_open = open.attempts.remove(attempt);
+    if open.attempts.is_empty() {
+        quota.open.remove(id.as_str());
+    }
+    was_open
 }
 
 /// Grants a lease what it lacks for `needed` in all, and a part of what is left beside; none when
@@ -266,149 +341,4 @@ fn begin(quota: &mut TokenQuota, now: Timestamp) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        ids::OrgId,
-        models::{Limits as OwnLimits, UsageState},
-    };
-
-    fn at(text: &str) -> Timestamp {
-        text.parse::<jiff::Timestamp>().unwrap().into()
-    }
-
-    fn limits(tokens: i64) -> Limits {
-        let own = OwnLimits {
-            monthly_tokens: Some(tokens),
-            ..OwnLimits::default()
-        };
-        let (id, name) = (OrgId::derive(&["o"]), "Ada".to_owned());
-        let organization = Organization {
-            limits: own,
-            ..Organization::new(id, name, at("2026-01-01T00:00:00Z"))
-        };
-        Limits::of(&organization)
-    }
-
-    fn call(name: &str, tokens: i64, now: Timestamp) -> UsageEntry {
-        UsageEntry {
-            id: id(name),
-            org_id: OrgId::derive(&["o"]),
-            agent_id: None,
-            workflow_id: None,
-            execution_id: None,
-            model: "m".to_owned(),
-            input_tokens: tokens,
-            output_tokens: 0,
-            cost_micro_usd: 0,
-            state: UsageState::Reserved,
-            is_estimated: false,
-            is_stream: false,
-            hold: None,
-            period: period_of(now),
-            day: "2026-11-23".to_owned(),
-            created_at: now,
-        }
-    }
-
-    fn id(name: &str) -> RecordId {
-        RecordId::parse(name).unwrap()
-    }
-
-    #[test]
-    fn an_organization_without_tokens_has_used_them_all() {
-        assert!((percent_of_limit(50, 200) - 25.0).abs() < f64::EPSILON);
-        assert!((percent_of_limit(0, 0) - 100.0).abs() < f64::EPSILON);
-    }
-
-    #[test]
-    fn reservations_fill_the_limit_to_the_last_token() {
-        let (limits, now) = (limits(10), at("2026-11-23T12:00:00Z"));
-        let mut quota = TokenQuota::default();
-        reserve(&mut quota, &limits, &call("a", 6, now), now).unwrap();
-        reserve(&mut quota, &limits, &call("b", 4, now), now).unwrap();
-        let error = reserve(&mut quota, &limits, &call("c", 1, now), now).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                Error::Exhausted {
-                    limit: 10,
-                    used: 10,
-                    ..
-                }
-            ),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_repeat_replaces_its_own_reservation() {
-        let (limits, now) = (limits(10), at("2026-11-23T12:00:00Z"));
-        let mut quota = TokenQuota::default();
-        for _ in 0..3 {
-            reserve(&mut quota, &limits, &call("a", 10, now), now).unwrap();
-        }
-        assert_eq!(quota.open.len(), 1);
-    }
-
-    #[test]
-    fn settling_gives_back_what_was_not_used() {
-        let (limits, now) = (limits(10), at("2026-11-23T12:00:00Z"));
-        let mut quota = TokenQuota::default();
-        reserve(&mut quota, &limits, &call("a", 10, now), now).unwrap();
-        assert!(settle(&mut quota, &call("a", 3, now)));
-        reserve(&mut quota, &limits, &call("b", 7, now), now).unwrap();
-        assert_eq!(quota.used, 3);
-    }
-
-    #[test]
-    fn the_reservation_of_a_dead_caller_ends() {
-        let (limits, now) = (limits(10), at("2026-11-23T12:00:00Z"));
-        let mut quota = TokenQuota::default();
-        reserve(&mut quota, &limits, &call("a", 10, now), now).unwrap();
-        let later = now.plus_seconds(RESERVATION_SECS - 1);
-        assert!(reserve(&mut quota, &limits, &call("b", 1, later), later).is_err());
-        let later = now.plus_seconds(RESERVATION_SECS);
-        assert!(reserve(&mut quota, &limits, &call("b", 1, later), later).is_ok());
-    }
-
-    #[test]
-    fn a_new_month_begins_at_zero_and_takes_no_late_settlement() {
-        let limits = limits(10);
-        let mut quota = TokenQuota::default();
-        reserve(
-            &mut quota,
-            &limits,
-            &call("a", 10, at("2026-11-30T23:59:59.9Z")),
-            at("2026-11-30T23:59:59.9Z"),
-        )
-        .unwrap();
-        reserve(
-            &mut quota,
-            &limits,
-            &call("b", 10, at("2026-12-01T00:00:00Z")),
-            at("2026-12-01T00:00:00Z"),
-        )
-        .unwrap();
-        assert!(settle(
-            &mut quota,
-            &call("a", 10, at("2026-11-30T23:59:59.9Z"))
-        ));
-        assert_eq!(quota.used, 0);
-    }
-
-    #[test]
-    fn a_lagging_clock_does_not_bring_the_old_month_back() {
-        let limits = limits(10);
-        let mut quota = TokenQuota::default();
-        reserve(
-            &mut quota,
-            &limits,
-            &call("a", 10, at("2026-12-01T00:00:00Z")),
-            at("2026-12-01T00:00:00Z"),
-        )
-        .unwrap();
-        let lagging = at("2026-11-30T23:59:59Z");
-        assert!(reserve(&mut quota, &limits, &call("b", 1, lagging), lagging).is_err());
-    }
-}
+mod tests;

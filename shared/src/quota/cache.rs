@@ -1,11 +1,12 @@
 //! Answers that are kept for the same question, where a route says so.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Answer, Call, Error, routing::Way};
+use super::{Answer, Call, routing::Way};
 use crate::{
     ids::{OrgId, RecordId},
-    llm::{ChatResponse, FinishReason, ToolCall, Usage},
+    llm::{ChatResponse, FinishReason, OutputFormat, ToolCall, Usage},
     models::{CachedAnswer, Timestamp},
     store::{Store, llm_cache},
 };
@@ -22,6 +23,8 @@ pub(super) struct Place {
     org_id: OrgId,
     id: RecordId,
     ttl_secs: u32,
+    /// What an answer has to look like to be kept.
+    output: OutputFormat,
 }
 
 /// An answer as it is kept.
@@ -61,35 +64,38 @@ impl Place {
         Some(Self {
             id: RecordId::derive(&parts),
             ttl_secs: cache.ttl_secs,
+            output: call.request.output.clone(),
             org_id,
         })
     }
 
-    /// The answer that is kept. What cannot be read is none.
-    pub(super) async fn find(
-        &self,
-        store: &Store,
-        now: Timestamp,
-    ) -> Result<Option<Answer>, Error> {
-        let found = store.find_cached_answer(&self.org_id, &self.id).await?;
+    /// The answer that is kept. What cannot be read is none: the model is asked instead.
+    pub(super) async fn find(&self, store: &Store, now: Timestamp) -> Option<Answer> {
+        let found = store.find_cached_answer(&self.org_id, &self.id).await;
+        let found = found.unwrap_or_else(|error| {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(org.id = %self.org_id, error, "kept answers cannot be read");
+            None
+        });
         // Firestore deletes what has expired within a day
         // (https://firebase.google.com/docs/firestore/ttl).
-        let found = found.filter(|found| found.expires_at > now);
-        let kept = found.and_then(|found| serde_json::from_str::<Kept>(&found.answer).ok());
-        Ok(kept.map(|kept| Answer {
+        let found = found.filter(|found| found.expires_at > now)?;
+        let kept = serde_json::from_str::<Kept>(&found.answer).ok()?;
+        Some(Answer {
             response: kept.into(),
             cost_micro_usd: 0,
             is_cached: true,
-        }))
+        })
     }
 
-    /// Keeps an answer that is complete and not too long. The caller has its answer whether or not
+    /// Keeps an answer that is complete, not too long, and in the format asked for. The caller has its answer whether or not
     /// that works.
     pub(super) async fn keep(&self, store: &Store, response: &ChatResponse, now: Timestamp) {
-        let is_complete = matches!(
-            response.finish_reason,
-            FinishReason::Stop | FinishReason::ToolCalls
-        );
+        let is_complete = match response.finish_reason {
+            FinishReason::Stop => has_format(&self.output, &response.content),
+            FinishReason::ToolCalls => true,
+            FinishReason::Length | FinishReason::ContentFilter | FinishReason::Other => false,
+        };
         let answer = serde_json::to_string(&Kept::of(response)).unwrap_or_default();
         if !is_complete || answer.is_empty() || answer.len() > MAX_BYTES {
             return;
@@ -106,6 +112,16 @@ impl Place {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(org.id = %self.org_id, error, "an answer is not kept");
         }
+    }
+}
+
+/// Whether an answer is in JSON if it has to be. Whether it fits a schema is for whoever asks.
+fn has_format(output: &OutputFormat, content: &str) -> bool {
+    let value = || serde_json::from_str::<Value>(content);
+    match output {
+        OutputFormat::Text => true,
+        OutputFormat::JsonObject => value().is_ok_and(|value| value.is_object()),
+        OutputFormat::JsonSchema { .. } => value().is_ok(),
     }
 }
 

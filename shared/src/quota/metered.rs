@@ -20,7 +20,7 @@ use super::{
     Error,
     admissions::{Admission, AdmissionConfig, FirestoreAdmissions, SharedAdmissions},
     cache::Place,
-    routing::Routing,
+    routing::{Routing, Way},
     switch::Switches,
 };
 use crate::{
@@ -74,12 +74,12 @@ pub struct Answer<T = ChatResponse> {
 /// The only way from a function to a model: reserve, call, settle.
 ///
 /// The ledger entry is known by organization and idempotency key. A repeat of a call under way
-/// takes its reservation over. A repeat of a settled call means that the caller died before it kept
-/// the answer, or that nobody knows what became of it: the model is asked again, the organization
-/// pays once.
+/// shares its reservation. A repeat of a call that was answered means that the caller died before it
+/// kept the answer: the model is asked again, the organization pays once.
 ///
 /// A call of unknown outcome is settled by an estimate: its time is up, the connection broke, or
-/// its future was dropped. What a caller has left is booked by the next call or sweep.
+/// its future was dropped. A repeat of it is admitted like a new call, and pays what it uses above
+/// the estimate. What a caller has left is booked by the next call or sweep.
 ///
 /// A switch that refuses calls works within 5 s, since it is kept in mind for so long.
 #[derive(Clone)]
@@ -167,17 +167,16 @@ impl MeteredLlm {
     /// model is asked, [`Error::Llm`] when it does not answer, [`Error::Store`] when the call
     /// cannot be booked.
     pub async fn chat(&self, call: &Call) -> Result<Answer, Error> {
-        let now = self.clock.now().into();
-        let model = &call.request.model;
-        let way = self.routing.way(&self.store, &call.org_id, model, now);
-        let Some(place) = Place::of(call, &way.await?) else {
-            return self.chat_anew(call).await;
+        let way = self.way(call).await?;
+        let Some(place) = Place::of(call, &way) else {
+            return self.ask_beside(call, &way, Self::chat_at).await;
         };
         self.switches.check(&call.org_id).await?;
-        if let Some(answer) = place.find(&self.store, now).await? {
+        let now = self.clock.now().into();
+        if let Some(answer) = place.find(&self.store, now).await {
             return Ok(answer);
         }
-        let answer = self.chat_anew(call).await?;
+        let answer = self.ask_beside(call, &way, Self::chat_at).await?;
         place.keep(&self.store, &answer.response, now).await;
         Ok(answer)
     }
@@ -187,7 +186,8 @@ impl MeteredLlm {
     /// # Errors
     /// As [`MeteredLlm::chat`].
     pub async fn chat_anew(&self, call: &Call) -> Result<Answer, Error> {
-        self.beside(self.ask(call, Self::chat_at)).await
+        let way = self.way(call).await?;
+        self.ask_beside(call, &way, Self::chat_at).await
     }
 
     /// Asks the model and tells the answer as it comes. What was used is booked before the last
@@ -196,7 +196,8 @@ impl MeteredLlm {
     /// # Errors
     /// As [`MeteredLlm::chat`]; what goes wrong after the answer has begun is in the stream.
     pub async fn stream(&self, call: &Call) -> Result<MeteredStream, Error> {
-        self.beside(self.ask(call, Self::stream_at)).await
+        let way = self.way(call).await?;
+        self.ask_beside(call, &way, Self::stream_at).await
     }
 
     /// Places texts in a model's space, on the same terms as [`MeteredLlm::chat`].
@@ -207,7 +208,8 @@ impl MeteredLlm {
         &self,
         call: &Call<EmbeddingRequest>,
     ) -> Result<Answer<EmbeddingResponse>, Error> {
-        self.beside(self.ask(call, Self::embed_at)).await
+        let way = self.way(call).await?;
+        self.ask_beside(call, &way, Self::embed_at).await
     }
 
     /// The most that a call can use, with whichever candidate it is.
@@ -233,10 +235,7 @@ impl MeteredLlm {
         call: &Call<R>,
         ceiling: &Usage,
     ) -> Result<Use, Error> {
-        let now = self.clock.now().into();
-        let model = call.request.model();
-        let way = self.routing.way(&self.store, &call.org_id, model, now);
-        let way = way.await?;
+        let (way, now) = (self.way(call).await?, self.clock.now().into());
         let mut cost_micro_usd = 0;
         for candidate in way.route.candidates() {
             let price = find_price(candidate, way.base_model.as_deref(), now)?;
@@ -278,6 +277,14 @@ impl MeteredLlm {
             }
         }
         Ok(due.len())
+    }
+
+    /// Where a call goes, for as long as it takes.
+    async fn way<R: Request>(&self, call: &Call<R>) -> Result<Way, Error> {
+        let (model, now) = (call.request.model(), self.clock.now().into());
+        self.routing
+            .way(&self.store, &call.org_id, model, now)
+            .await
     }
 
     async fn chat_at(self, attempt: Attempt, call: Call) -> Result<Answer, Error> {
@@ -332,7 +339,10 @@ impl MeteredLlm {
             is_stream,
             ..call.entry(request.model(), request.idempotency_key(), ceiling, now)
         };
-        let admission = self.admissions.reserve(&entry).await?;
+        let admission = match attempt.is_paid {
+            true => Admission::paid(entry),
+            false => self.admissions.reserve(&entry).await?,
+        };
         let price = Some(price);
         Ok(Admitted { admission, price })
     }
@@ -362,6 +372,7 @@ impl<R> Call<R> {
             cost_micro_usd: 0,
             state: UsageState::Reserved,
             is_estimated: false,
+            raised_to: None,
             is_stream: false,
             hold: None,
             period: period_of(now),

@@ -63,6 +63,7 @@ pub async fn reserve_training(
         cost_micro_usd: price.training_micro_usd(tokens),
         state: UsageState::Reserved,
         is_estimated: false,
+        raised_to: None,
         // As with a stream, the provider has worked when nobody comes back to it.
         is_stream: true,
         hold: None,
@@ -74,7 +75,7 @@ pub async fn reserve_training(
     if sheet.quota.is_blocked {
         return Err(Error::SwitchedOff);
     }
-    budget::reserve(&mut sheet.quota, &sheet.limits, &entry, now)?;
+    budget::reserve(&mut sheet.quota, &sheet.limits, &entry, &entry.id, now)?;
     budget::prolong_call(
         &mut sheet.quota,
         &entry.id,
@@ -108,7 +109,7 @@ pub async fn settle_training(
     }
     let booked = booked(entry, trained)?;
     let mut sheet = Sheet::read(store, org_id).await?;
-    budget::settle(&mut sheet.quota, &booked);
+    budget::settle_last(&mut sheet.quota, &booked);
     let mut writes = Vec::new();
     if booked.state == UsageState::Settled {
         let at = booked.created_at;

@@ -137,6 +137,7 @@ mod tests {
             cost_micro_usd: 3,
             state,
             is_estimated: false,
+            raised_to: None,
             is_stream: false,
             hold: None,
             period: day[..7].to_owned(),

@@ -5,6 +5,7 @@ mod agents;
 mod alerts;
 mod leases;
 mod metered;
+mod routes;
 mod routing;
 mod script;
 mod speech;

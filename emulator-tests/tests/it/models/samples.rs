@@ -122,6 +122,7 @@ pub(crate) fn token_quota() -> TokenQuota {
         cost_micro_usd: 600,
         expires_at: time(),
         is_stream: true,
+        attempts: [RecordId::derive(&["attempt"])].into(),
     };
     let amount = |tokens| Use {
         tokens,
@@ -724,6 +725,10 @@ pub(crate) fn usage_entry() -> UsageEntry {
         cost_micro_usd: 3,
         state: UsageState::Reserved,
         is_estimated: true,
+        raised_to: Some(Use {
+            tokens: 20,
+            cost_micro_usd: 2,
+        }),
         is_stream: true,
         hold: Some(Hold {
             lease: record_id(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 use shared::llm::{EmbeddingRequest, EmbeddingResponse};
 
-use super::refuse;
+use super::{model, refuse};
 use crate::error::Problem;
 
 /// Inputs at most: what every provider takes at once, and what their answers can be read of.
@@ -57,7 +57,7 @@ impl EmbeddingsBody {
             Some(_) => return refuse("encoding_format", "must be `float` or `base64`"),
         };
         let request = EmbeddingRequest {
-            model: self.model,
+            model: model(self.model)?,
             inputs,
             dimensions: self.dimensions,
             idempotency_key: key,

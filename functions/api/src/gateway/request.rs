@@ -7,7 +7,7 @@ use shared::llm::{ChatRequest, OutputFormat, Tool, ToolChoice};
 
 use super::{
     message::{MessageBody, conversation},
-    refuse,
+    model, refuse,
 };
 use crate::error::Problem;
 
@@ -153,7 +153,7 @@ impl CompletionBody {
             tool_choice: tool_choice(self.tool_choice)?,
             output: output(self.response_format)?,
             messages: conversation(self.messages)?,
-            model: self.model,
+            model: model(self.model)?,
             idempotency_key: key,
         };
         check_choice(&request)?;

@@ -143,6 +143,8 @@ fn messages_that_cannot_be_kept_are_refused_by_their_field() {
 #[test]
 fn settings_that_cannot_be_kept_are_refused_by_their_field() {
     assert_refused([
+        (json!({ "model": "" }), "model"),
+        (json!({ "model": "m".repeat(129) }), "model"),
         (json!({ "n": 2 }), "n"),
         (json!({ "max_tokens": 0 }), "max_tokens"),
         (

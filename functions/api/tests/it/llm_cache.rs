@@ -113,6 +113,30 @@ async fn who_asks_for_no_store_has_a_new_answer_that_is_not_kept() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_not_in_the_format_asked_for_is_not_kept() {
+    let schema = json!({ "type": "json_schema",
+        "json_schema": { "name": "s", "schema": { "type": "object" } } });
+    let object = json!({ "type": "json_object" });
+    for (said, format, is_kept) in [
+        ("GPT", &schema, false),
+        ("GPT", &object, false),
+        ("[]", &object, false),
+        ("[]", &schema, true),
+        ("{}", &object, true),
+    ] {
+        let upstreams = Upstreams::new(ScriptedLlm::answering(said)).await;
+        let mut route = two();
+        route["cache"] = json!({ "ttlSecs": 60 });
+        upstreams.set(&route).await;
+        let more = json!({ "response_format": format });
+        let (first, _) = ask_calmly(&upstreams, "user", more.clone()).await;
+        assert_eq!(first.status, 200, "{}", first.body);
+        let (_, is_hit) = ask_calmly(&upstreams, "user", more).await;
+        assert_eq!(is_hit, is_kept, "{said} {format}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_is_too_long_is_not_kept() {
     let upstreams = Upstreams::new(ScriptedLlm::answering("x".repeat(256 * 1024))).await;
     let mut route = two();

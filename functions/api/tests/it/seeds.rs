@@ -381,6 +381,7 @@ pub(crate) fn usage(id: &str, day: &str, model: &str) -> Write {
         cost_micro_usd: 7,
         state: UsageState::Settled,
         is_estimated: false,
+        raised_to: None,
         is_stream: false,
         hold: None,
         period: day[..7].to_owned(),

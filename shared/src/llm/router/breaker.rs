@@ -24,6 +24,8 @@ pub(super) struct Breaker {
     pauses: u32,
     /// Grows with each change of state: verdicts on an earlier one come too late.
     generation: u64,
+    /// When a call was judged last.
+    pub(super) seen_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -132,6 +134,12 @@ impl Breaker {
         let is_quiet =
             matches!(&self.state, State::Closed(failures) if *failures == Failures::default());
         self.pauses == 0 && is_quiet
+    }
+
+    /// Whether it may still say something of the candidate.
+    pub(super) fn is_recent(&self, now: Instant) -> bool {
+        self.seen_at
+            .is_some_and(|seen_at| now < seen_at + MAX_PAUSE)
     }
 
     fn close(&mut self) {

@@ -60,6 +60,14 @@ impl Timeouts {
         Ok(futures::stream::iter(head).chain(rest).boxed())
     }
 
+    /// Whether a candidate has as long as it has where no route says otherwise.
+    pub(super) fn are_patient(&self) -> bool {
+        let usual = Self::default();
+        self.first_token_ms >= usual.first_token_ms
+            && self.between_chunks_ms >= usual.between_chunks_ms
+            && self.total_ms >= usual.total_ms
+    }
+
     pub(super) fn check(&self) -> Result<(), InvalidRoute> {
         let Self {
             first_token_ms,

@@ -84,7 +84,7 @@ async fn clear_calls(
             sum += entry.amount();
             requests += 1;
         }
-        budget::settle(&mut sheet.quota, &entry);
+        budget::settle_last(&mut sheet.quota, &entry);
         writes.push(usage_ledger::set(&entry, Some(&found))?);
     }
     if requests > 0 {

@@ -5,7 +5,7 @@ mod counting;
 use async_trait::async_trait;
 
 use super::{
-    Admission, Admissions, FirestoreAdmissions, clearing, is_settled,
+    Admission, Admissions, FirestoreAdmissions, Raise, clearing, is_paid, is_settled,
     redis::{LeaseKey, RedisLeases, Reserved, Unavailable},
     released, report_late,
 };
@@ -48,6 +48,15 @@ enum Grant {
     OtherMonth,
 }
 
+/// What the ledger has of a call.
+#[derive(Default)]
+struct Standing {
+    /// Its entry, and what an attempt has used above an estimate.
+    entries: Vec<UsageEntry>,
+    /// Whether no other attempt can have anything to be counted.
+    is_last: bool,
+}
+
 /// Why a lease does not admit a call.
 enum Refusal {
     /// Redis is out of reach, or its month is over: the quota document decides.
@@ -68,7 +77,9 @@ impl LeasedAdmissions {
     }
 
     async fn admit(&self, entry: &UsageEntry) -> Result<Admission, Refusal> {
-        let expires_at = self.now().plus_seconds(RESERVATION_SECS);
+        let now = self.now();
+        let expires_at = now.plus_seconds(RESERVATION_SECS);
+        let entry = &budget::dated_at(entry, now);
         let reserve = || async {
             let (key, most) = (key_of(entry), entry.amount());
             self.leases.reserve(&key, &entry.id, most, expires_at).await
@@ -77,14 +88,14 @@ impl LeasedAdmissions {
             Reserved::Admitted(hold) => hold,
             Reserved::Short { .. } => self.grow_until(entry, reserve).await?,
         };
-        let entry = UsageEntry {
-            hold: Some(hold),
-            ..entry.clone()
-        };
         Ok(Admission {
-            entry,
+            attempt: attempt_of(&hold),
+            entry: UsageEntry {
+                hold: Some(hold),
+                ..entry.clone()
+            },
             expires_at,
-            is_settled: false,
+            is_paid: false,
         })
     }
 
@@ -157,12 +168,12 @@ impl LeasedAdmissions {
     }
 
     /// Writes the entry of a stream, whose use is booked even if its caller goes away; or finds
-    /// that it is settled.
+    /// that it is paid.
     async fn record(&self, admission: &Admission) -> Result<bool, Error> {
         commit_contended(&self.store, || async {
             let found = self.find(&admission.entry).await?;
-            if found.as_ref().is_some_and(|found| is_settled(&found.value)) {
-                return Ok((Vec::new(), true));
+            if let Some(settled) = found.as_ref().filter(|found| is_settled(&found.value)) {
+                return Ok((Vec::new(), is_paid(&settled.value)));
             }
             let write = usage_ledger::set(&admission.entry, found.as_ref())?;
             Ok((vec![write], false))
@@ -170,44 +181,87 @@ impl LeasedAdmissions {
         .await
     }
 
-    /// Writes what a call has used and tells the entry that stands: an earlier one, if the call
-    /// was settled before.
+    /// Writes what an attempt has used, and tells what stands.
     async fn write(
         &self,
         admission: &Admission,
         booked: &UsageEntry,
-    ) -> Result<(Vec<Write>, Option<UsageEntry>), Error> {
+    ) -> Result<(Vec<Write>, Standing), Error> {
         let found = self.find(booked).await?;
-        if let Some(settled) = found.as_ref().filter(|found| is_settled(&found.value)) {
-            return Ok((Vec::new(), Some(settled.value.clone())));
+        let settled = found.as_ref().filter(|found| is_settled(&found.value));
+        let is_raised = |found: &&Versioned<UsageEntry>| {
+            !is_paid(&found.value) && found.value.hold != booked.hold
+        };
+        if let Some(estimate) = settled.filter(is_raised) {
+            return self.raise(admission, booked, estimate).await;
         }
-        if self.now() > admission.expires_at.plus_seconds(-MARGIN_SECS) {
+        if let Some(settled) = settled {
+            return Ok((Vec::new(), Standing::found(&settled.value)));
+        }
+        if self.is_late(admission) {
             report_late(booked, booked.amount());
-            return Ok((Vec::new(), None));
+            return Ok((Vec::new(), Standing::default()));
         }
         let write = usage_ledger::set(booked, found.as_ref())?;
-        Ok((vec![write], Some(booked.clone())))
+        let standing = Standing {
+            entries: vec![booked.clone()],
+            is_last: is_paid(booked),
+        };
+        Ok((vec![write], standing))
     }
 
-    /// Ends the reservation by what the ledger says: counted if it is this lease's use, given back
-    /// if it was counted elsewhere. Once the ledger has it, Redis may fail: the sweeper comes.
+    /// The same beside an estimate of what an earlier attempt has used.
+    async fn raise(
+        &self,
+        admission: &Admission,
+        booked: &UsageEntry,
+        found: &Versioned<UsageEntry>,
+    ) -> Result<(Vec<Write>, Standing), Error> {
+        let raise = Raise::of(&found.value, booked, &admission.attempt);
+        let mut standing = Standing::found(&found.value);
+        let Some(rest) = &raise.rest else {
+            return Ok((raise.writes(found)?, standing));
+        };
+        let before = self.store.find_usage_entry(&rest.org_id, &rest.id).await?;
+        if let Some(before) = before {
+            standing.entries.push(before.value);
+            return Ok((Vec::new(), standing));
+        }
+        if self.is_late(admission) {
+            report_late(booked, rest.amount());
+            return Ok((Vec::new(), standing));
+        }
+        standing.entries.push(rest.clone());
+        Ok((raise.writes(found)?, standing))
+    }
+
+    fn is_late(&self, admission: &Admission) -> bool {
+        self.now() > admission.expires_at.plus_seconds(-MARGIN_SECS)
+    }
+
+    /// Ends an attempt by what the ledger says: counted if it is this lease's use, given back if it
+    /// was counted elsewhere. Once the ledger has it, Redis may fail: the sweeper comes.
     async fn end(
         &self,
         admission: &Admission,
         hold: &Hold,
-        standing: &UsageEntry,
+        standing: &Standing,
     ) -> Result<bool, Unavailable> {
         let (key, id) = (key_of(&admission.entry), &admission.entry.id);
-        let own = standing.hold.as_ref();
-        if let Some(own) = own.filter(|own| own.lease == hold.lease) {
-            let (used, now) = (standing.amount(), self.now());
-            let settled = self.leases.settle(&key, id, own, used, now).await?;
-            if settled.is_counted {
-                return Ok(settled.is_due);
+        let (mut has_ended, mut is_due, now) = (false, false, self.now());
+        for entry in &standing.entries {
+            let own = entry.hold.as_ref();
+            if let Some(own) = own.filter(|own| own.lease == hold.lease) {
+                let (of, used) = ((own, standing.is_last), entry.amount());
+                let settled = self.leases.settle(&key, id, of, used, now).await?;
+                has_ended |= settled.is_counted && own == hold;
+                is_due |= settled.is_due;
             }
         }
-        self.leases.release(&key, id, hold).await?;
-        Ok(false)
+        if !has_ended {
+            self.leases.release(&key, id, hold).await?;
+        }
+        Ok(is_due)
     }
 
     async fn unrecord(&self, admission: &Admission) -> Result<(), Error> {
@@ -243,19 +297,18 @@ impl Admissions for LeasedAdmissions {
             Ok(admission) => admission,
             Err(Refusal::NoLease) => return self.exact.reserve(entry).await,
             Err(Refusal::Final(error @ Error::Exhausted { .. })) => {
-                let found = self.find(entry).await?.map(|found| found.value);
-                let settled = found.filter(is_settled).ok_or(error)?;
-                return Ok(Admission {
-                    entry: settled,
-                    expires_at: self.now(),
-                    is_settled: true,
-                });
+                let found = self.find(entry).await?;
+                let is_paid = found.is_some_and(|found| is_paid(&found.value));
+                return match is_paid {
+                    true => Ok(Admission::paid(entry.clone())),
+                    false => Err(error),
+                };
             }
             Err(Refusal::Final(error)) => return Err(error),
         };
         if entry.is_stream && self.record(&admission).await? {
             self.release(&admission).await?;
-            admission.is_settled = true;
+            admission.is_paid = true;
         }
         Ok(admission)
     }
@@ -264,16 +317,13 @@ impl Admissions for LeasedAdmissions {
         let Some(hold) = &admission.entry.hold else {
             return self.exact.settle(admission, booked).await;
         };
-        if admission.is_settled {
+        if admission.is_paid {
             return Ok(());
         }
         let standing = retry(Policy::REMOTE_CALL, || {
             commit_contended(&self.store, || self.write(admission, booked))
         });
-        let Some(standing) = standing.await? else {
-            return Ok(());
-        };
-        match self.end(admission, hold, &standing).await {
+        match self.end(admission, hold, &standing.await?).await {
             Ok(true) => self.count_soon(&admission.entry).await,
             Ok(false) => {}
             Err(error) => report_unreachable(&error),
@@ -289,7 +339,7 @@ impl Admissions for LeasedAdmissions {
         if let Err(error) = self.leases.release(&key, id, hold).await {
             report_unreachable(&error);
         }
-        match admission.entry.is_stream && !admission.is_settled {
+        match admission.entry.is_stream && !admission.is_paid {
             true => self.unrecord(admission).await,
             false => Ok(()),
         }
@@ -299,6 +349,15 @@ impl Admissions for LeasedAdmissions {
         self.count_all(org_id).await?;
         clearing::clear(&self.store, org_id, &self.clock).await?;
         Ok(())
+    }
+}
+
+impl Standing {
+    fn found(entry: &UsageEntry) -> Self {
+        Self {
+            entries: vec![entry.clone()],
+            is_last: false,
+        }
     }
 }
 
@@ -313,6 +372,11 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self::Final(error)
     }
+}
+
+/// The attempt that has a reservation.
+fn attempt_of(hold: &Hold) -> RecordId {
+    RecordId::derive(&["attempt", hold.lease.as_str(), &hold.number.to_string()])
 }
 
 fn key_of(entry: &UsageEntry) -> LeaseKey {

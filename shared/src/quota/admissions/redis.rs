@@ -52,7 +52,7 @@ pub enum Reserved {
         lease: RecordId,
         /// All that it was granted, as far as it knows.
         granted: Use,
-        /// What it needs to have been granted for the calls it knows, this one left out.
+        /// What it needs to have been granted beside this attempt.
         taken: Use,
     },
 }
@@ -77,7 +77,7 @@ pub struct LeaseState {
     pub requests: i64,
     /// What calls under way may still use.
     pub open: Use,
-    /// Calls under way: number and expiry of each.
+    /// Calls under way.
     pub calls: Vec<OpenCall>,
 }
 
@@ -86,8 +86,8 @@ pub struct LeaseState {
 pub struct OpenCall {
     /// The id of its ledger entry.
     pub id: RecordId,
-    /// The number of its reservation.
-    pub number: i64,
+    /// The numbers of its attempts that have not ended.
+    pub numbers: Vec<i64>,
     /// When it is taken for dead.
     pub expires_at: Timestamp,
 }
@@ -126,7 +126,7 @@ impl RedisLeases {
         })
     }
 
-    /// Reserves what a call may use, replacing what it has reserved before.
+    /// Reserves what an attempt at a call may use, beside what others of its attempts may.
     ///
     /// # Errors
     /// Returns [`Unavailable`]; the call may have been admitted all the same.
@@ -148,7 +148,8 @@ impl RedisLeases {
         read_reserved(&answer)
     }
 
-    /// Counts what the call `id` has used under `hold`.
+    /// Counts what the call `id` has used under `hold`. The reservation ends with it if `is_last`,
+    /// whatever other attempts there are.
     ///
     /// # Errors
     /// Returns [`Unavailable`]; it may have been counted all the same.
@@ -156,7 +157,7 @@ impl RedisLeases {
         &self,
         key: &LeaseKey,
         id: &RecordId,
-        hold: &Hold,
+        (hold, is_last): (&Hold, bool),
         used: Use,
         now: Timestamp,
     ) -> Result<Settled, Unavailable> {
@@ -167,7 +168,8 @@ impl RedisLeases {
             .arg(hold.number)
             .arg(used.tokens)
             .arg(used.cost_micro_usd)
-            .arg(millis(now));
+            .arg(millis(now))
+            .arg(i64::from(is_last));
         let answer: (bool, bool) = script.invoke_async(&mut self.connection.clone()).await?;
         Ok(Settled {
             is_counted: answer.0,
@@ -175,7 +177,8 @@ impl RedisLeases {
         })
     }
 
-    /// Ends the reservation of the call `id` without use; false when a repeat has taken it over.
+    /// Ends an attempt at the call `id` without use, and the reservation with the last of them; false
+    /// when it had ended before.
     ///
     /// # Errors
     /// Returns [`Unavailable`]; it may have ended all the same.
@@ -280,13 +283,12 @@ fn read_state(fields: &HashMap<String, String>) -> Option<LeaseState> {
     };
     let calls = fields.iter().filter_map(|(name, call)| {
         let id = RecordId::parse(name.strip_prefix("call:")?).ok()?;
-        let mut parts = call.split(' ').skip(1);
-        let number = parts.next()?.parse().ok()?;
-        let expires_ms = parts.nth(2)?.parse().ok()?;
+        let mut parts = call.split(' ').skip(2);
+        let expires_ms = parts.next()?.parse().ok()?;
         let expires_at = jiff::Timestamp::from_millisecond(expires_ms).ok()?.into();
         Some(OpenCall {
             id,
-            number,
+            numbers: parts.map_while(|number| number.parse().ok()).collect(),
             expires_at,
         })
     });

@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
-use super::{Call, LONGEST_CALL, MeteredLlm, find_price};
+use super::{Call, LONGEST_CALL, MeteredLlm, entry_id, find_price};
 use crate::{
+    ids::OrgId,
     llm::{
         self, ChatRequest, ChatStream, EmbeddingRequest, SharedProvider,
         price::Price,
         router::{Candidate, Timeouts},
     },
     models::Timestamp,
-    quota::Error,
+    quota::{Error, admissions, routing::Way},
     retry::{Transient, retry},
 };
 
@@ -23,6 +25,8 @@ const UNSUPPORTED_TEMPERATURE: &str = "unsupported_temperature";
 /// A provider that is asked now.
 pub(super) struct Attempt {
     pub(super) provider: SharedProvider,
+    /// Whether the call was answered and paid before, by whichever candidate.
+    pub(super) is_paid: bool,
     candidate: Candidate,
     /// What the model was tuned from, if it was.
     base_model: Option<String>,
@@ -49,11 +53,10 @@ pub(super) trait Request: Clone {
     /// has not answered may have cost something all the same: the next attempt is booked beside it.
     fn at(&self, candidate: &Candidate, number: usize) -> Self {
         let mut other = self.clone();
+        let key_of_it = key_of(self.idempotency_key(), number);
         let (model, key) = other.known_by();
         model.clone_from(&candidate.model);
-        if number > 0 {
-            *key = format!("{key}:{number}");
-        }
+        *key = key_of_it;
         other
     }
 }
@@ -65,6 +68,7 @@ impl MeteredLlm {
     pub(super) async fn ask<R, T, F>(
         &self,
         call: &Call<R>,
+        way: &Way,
         ask: impl Fn(Self, Attempt, Call<R>) -> F,
     ) -> Result<T, Error>
     where
@@ -72,7 +76,7 @@ impl MeteredLlm {
         F: Future<Output = Result<T, Error>>,
     {
         let ask = &ask;
-        let answer = retry(self.repeats, move || self.ask_in_turn(call, ask));
+        let answer = retry(self.repeats, move || self.ask_in_turn(call, way, ask));
         answer.await.map_err(|unanswered| unanswered.error)
     }
 
@@ -81,27 +85,26 @@ impl MeteredLlm {
     async fn ask_in_turn<R, T, F>(
         &self,
         call: &Call<R>,
+        way: &Way,
         ask: impl Fn(Self, Attempt, Call<R>) -> F,
     ) -> Result<T, Unanswered>
     where
         R: Request,
         F: Future<Output = Result<T, Error>>,
     {
-        let (model, key) = (call.request.model(), call.request.idempotency_key());
-        let now = self.clock.now().into();
-        let org_id = &call.org_id;
-        let way = self.routing.way(&self.store, org_id, model, now).await?;
+        let (org_id, key) = (&call.org_id, call.request.idempotency_key());
         let mut candidates = way.route.candidates();
         if call.request.has_temperature() && !candidates.any(Candidate::takes_temperature) {
             let code = UNSUPPORTED_TEMPERATURE.to_owned();
             return Err(Error::Llm(llm::Error::InvalidRequest { code }).into());
         }
-        let mut attempts = self.routing.attempts(&way, key);
+        let is_paid = self.is_paid(org_id, key, way).await?;
+        let mut attempts = self.routing.attempts(way, key);
         let (mut number, mut is_unused, mut last) = (0, true, None);
         while let Some(turn) = attempts.next_turn().or_else(|| attempts.last_resort()) {
             let candidate = turn.candidate().clone();
             let name = candidate.provider;
-            let caller = match self.routing.caller(org_id, name, &way).await {
+            let caller = match self.routing.caller(org_id, name, way).await {
                 Ok(Some(caller)) => caller,
                 Ok(None) => continue,
                 Err(error) => {
@@ -116,6 +119,7 @@ impl MeteredLlm {
             number += 1;
             let attempt = Attempt {
                 provider: caller.provider,
+                is_paid,
                 candidate,
                 base_model: way.base_model.clone(),
                 timeouts: way.route.timeouts,
@@ -145,6 +149,22 @@ impl MeteredLlm {
         }
         let error = last.unwrap_or_else(|| attempts.none_left().into());
         Err(Unanswered { error, is_unused })
+    }
+
+    /// Whether one of several candidates has answered the call before: it is paid then, whoever
+    /// answers a repeat. With one candidate, its admission tells.
+    async fn is_paid(&self, org_id: &OrgId, key: &str, way: &Way) -> Result<bool, Error> {
+        let count = way.route.candidates().count();
+        if count < 2 {
+            return Ok(false);
+        }
+        let entries = (0..count).map(|number| {
+            let id = entry_id(org_id, &key_of(key, number));
+            async move { self.store.find_usage_entry(org_id, &id).await }
+        });
+        let entries = try_join_all(entries).await?;
+        let mut entries = entries.iter().flatten();
+        Ok(entries.any(|entry| admissions::is_paid(&entry.value)))
     }
 }
 
@@ -231,6 +251,14 @@ impl Request for EmbeddingRequest {
 
     fn known_by(&mut self) -> (&mut String, &mut String) {
         (&mut self.model, &mut self.idempotency_key)
+    }
+}
+
+/// What a call is known by at one of its candidates.
+fn key_of(key: &str, number: usize) -> String {
+    match number {
+        0 => key.to_owned(),
+        number => format!("{key}:{number}"),
     }
 }
 

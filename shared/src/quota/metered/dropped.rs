@@ -1,6 +1,7 @@
 //! Calls whose callers have gone.
 
 use std::{
+    convert::Infallible,
     pin::pin,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -9,10 +10,21 @@ use futures::{
     StreamExt,
     future::{Either, join_all, select},
 };
-use tokio::time::{Duration, Instant, timeout, timeout_at};
+use tokio::{
+    sync::Notify,
+    time::{Duration, Instant, timeout, timeout_at},
+};
 
-use super::{Admitted, MeteredLlm, meter::Meter, open::Open};
-use crate::llm::ChatStream;
+use super::{
+    Admitted, Call, MeteredLlm,
+    attempts::{Attempt, Request},
+    meter::Meter,
+    open::Open,
+};
+use crate::{
+    llm::ChatStream,
+    quota::{Error, routing::Way},
+};
 
 /// How long after its caller has gone a stream is read on, so that the provider tells what was
 /// used.
@@ -37,7 +49,11 @@ pub(super) struct Bill {
 
 /// Bills that nobody has booked.
 #[derive(Default)]
-pub(super) struct Dropped(Mutex<Vec<Bill>>);
+pub(super) struct Dropped {
+    bills: Mutex<Vec<Bill>>,
+    /// Told of each that comes.
+    pushed: Notify,
+}
 
 impl Bill {
     pub(super) fn new(admitted: Admitted, meter: Meter) -> Self {
@@ -79,6 +95,7 @@ impl Dropped {
             bill.rest = None;
         }
         bills.push(bill);
+        self.pushed.notify_one();
     }
 
     fn pop(&self) -> Option<Bill> {
@@ -86,7 +103,7 @@ impl Dropped {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Bill>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.bills.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,6 +121,37 @@ impl MeteredLlm {
         if timeout(AT_THE_END, booking).await.is_err() {
             tracing::warn!("calls left to the sweeper");
         }
+    }
+
+    /// Does `work`, such as to serve, and books the calls whose callers go away meanwhile as soon as
+    /// they have.
+    pub async fn book_while<T>(&self, work: impl Future<Output = T>) -> T {
+        let booking = pin!(self.book_always());
+        match select(pin!(work), booking).await {
+            Either::Left((done, _)) => done,
+            Either::Right((never, _)) => match never {},
+        }
+    }
+
+    async fn book_always(&self) -> Infallible {
+        loop {
+            self.dropped.pushed.notified().await;
+            self.book_dropped().await;
+        }
+    }
+
+    /// Asks for a call, and books calls of others meanwhile.
+    pub(super) async fn ask_beside<R, T, F>(
+        &self,
+        call: &Call<R>,
+        way: &Way,
+        ask: impl Fn(Self, Attempt, Call<R>) -> F,
+    ) -> Result<T, Error>
+    where
+        R: Request,
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.beside(self.ask(call, way, ask)).await
     }
 
     /// Books calls of others while `work` goes on, and leaves the rest when that is done: nobody

@@ -1,6 +1,7 @@
 //! No death of callers opens the cap, or lets the count drift.
 
 mod losses;
+mod repeats;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -89,6 +90,7 @@ impl Fixture {
             cost_micro_usd: 10,
             state: UsageState::Reserved,
             is_estimated: false,
+            raised_to: None,
             is_stream: false,
             hold: None,
             period: organizations::period_of(now),

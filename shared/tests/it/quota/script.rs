@@ -26,6 +26,7 @@ enum Step {
     Settle {
         call: usize,
         used: Use,
+        is_last: bool,
     },
     SettleEarlier {
         call: usize,
@@ -50,8 +51,8 @@ struct Model {
     used: Use,
     ends: bool,
     number: i64,
-    /// First and latest number, and what is held.
-    open: HashMap<usize, (i64, i64, Use)>,
+    /// The numbers of attempts, and what is held.
+    open: HashMap<usize, (Vec<i64>, Use)>,
 }
 
 fn amount() -> impl Strategy<Value = Use> {
@@ -66,7 +67,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (call.clone(), amount(), prop::bool::weighted(0.1))
             .prop_map(|(call, amount, late)| Step::Reserve { call, amount, late }),
-        4 => (call.clone(), amount()).prop_map(|(call, used)| Step::Settle { call, used }),
+        4 => (call.clone(), amount(), any::<bool>())
+            .prop_map(|(call, used, is_last)| Step::Settle { call, used, is_last }),
         1 => call.clone().prop_map(|call| Step::SettleEarlier { call }),
         3 => call.clone().prop_map(|call| Step::Release { call }),
         1 => call.prop_map(|call| Step::ReleaseEarlier { call }),
@@ -78,39 +80,63 @@ fn step() -> impl Strategy<Value = Step> {
 impl Model {
     fn held(&self, without: usize) -> Use {
         let open = self.open.iter().filter(|(call, _)| **call != without);
-        open.fold(Use::default(), |sum, (_, (_, _, held))| sum + *held)
+        open.fold(Use::default(), |sum, (_, (_, held))| sum + *held)
+    }
+
+    /// What is taken beside an attempt at a call.
+    fn beside(&self, call: usize, amount: Use) -> Use {
+        let own = self.open.get(&call).map_or(Use::default(), |open| open.1);
+        self.used + self.held(call) + (own.max(amount) - amount)
     }
 
     fn reserve(&mut self, call: usize, amount: Use, late: bool) -> bool {
-        let needed = self.used + self.held(call) + amount;
+        let needed = self.beside(call, amount) + amount;
         let fits = needed.tokens <= self.granted.tokens
             && needed.cost_micro_usd <= self.granted.cost_micro_usd
             && self.ends
             && !late;
         if fits {
             self.number += 1;
-            let first = self.open.get(&call).map_or(self.number, |open| open.0);
-            self.open.insert(call, (first, self.number, amount));
+            let (numbers, held) = self.open.entry(call).or_default();
+            numbers.push(self.number);
+            *held = held.max(amount);
         }
         fits
     }
 
-    fn settle(&mut self, call: usize, number: i64, used: Use) -> bool {
-        let open = self.open.get(&call);
-        let counts = open.is_some_and(|(first, latest, _)| (*first..=*latest).contains(&number));
+    fn settle(&mut self, call: usize, number: i64, used: Use, is_last: bool) -> bool {
+        let counts = self.end(call, number);
         if counts {
-            self.open.remove(&call);
             self.used += used;
+            let left = self.open.get_mut(&call).filter(|_| !is_last);
+            match left {
+                Some((_, held)) => *held = *held - used,
+                None => drop(self.open.remove(&call)),
+            }
         }
         counts
     }
 
-    fn release(&mut self, call: usize, number: i64) -> bool {
-        let ends = self.open.get(&call).is_some_and(|open| open.1 == number);
-        if ends {
+    fn end(&mut self, call: usize, number: i64) -> bool {
+        let Some((numbers, _)) = self.open.get_mut(&call) else {
+            return false;
+        };
+        let before = numbers.len();
+        numbers.retain(|open| *open != number);
+        let was_open = numbers.len() < before;
+        if numbers.is_empty() {
             self.open.remove(&call);
         }
-        ends
+        was_open
+    }
+
+    fn first(&self, call: usize) -> i64 {
+        self.open.get(&call).map_or(1, |open| open.0[0])
+    }
+
+    fn latest(&self, call: usize) -> i64 {
+        let latest = self.open.get(&call).and_then(|open| open.0.last());
+        latest.copied().unwrap_or(1)
     }
 }
 
@@ -124,29 +150,29 @@ impl Pair {
     async fn take(&mut self, step: &Step) {
         match step {
             Step::Reserve { call, amount, late } => self.reserve(*call, *amount, *late).await,
-            Step::Settle { call, used } => {
-                let open = self.model.open.get(call).copied();
-                let (_, number, held) = open.unwrap_or((1, 1, Use::default()));
+            Step::Settle {
+                call,
+                used,
+                is_last,
+            } => {
+                let open = self.model.open.get(call);
+                let held = open.map_or(Use::default(), |open| open.1);
                 // No call uses more than it has reserved.
                 let used = Use {
                     tokens: used.tokens.min(held.tokens),
                     cost_micro_usd: used.cost_micro_usd.min(held.cost_micro_usd),
                 };
-                self.settle(*call, number, used).await;
+                let number = self.model.latest(*call);
+                self.settle(*call, number, used, *is_last).await;
             }
             Step::SettleEarlier { call } => {
-                let first = self.model.open.get(call).map_or(1, |open| open.0);
                 // Every other one is from before the call was reserved.
-                let number = first - i64::from(call % 2 == 0);
-                self.settle(*call, number, Use::default()).await;
+                let number = self.model.first(*call) - i64::from(call % 2 == 0);
+                self.settle(*call, number, Use::default(), false).await;
             }
-            Step::Release { call } => {
-                let number = self.model.open.get(call).map_or(1, |open| open.1);
-                self.release(*call, number).await;
-            }
+            Step::Release { call } => self.release(*call, self.model.latest(*call)).await,
             Step::ReleaseEarlier { call } => {
-                let number = self.model.open.get(call).map_or(1, |open| open.0);
-                self.release(*call, number).await;
+                self.release(*call, self.model.first(*call)).await;
             }
             Step::Grow { amount } => self.grow(*amount).await,
             Step::Lose => self.lose().await,
@@ -159,7 +185,7 @@ impl Pair {
         let id = id(call);
         let reserved = self.leases.reserve(&self.key, &id, amount, expires_at);
         let reserved = reserved.await.unwrap();
-        let taken = self.model.used + self.model.held(call);
+        let taken = self.model.beside(call, amount);
         let fits = self.model.reserve(call, amount, late);
         let (lease, admitted) = match reserved {
             Reserved::Admitted(hold) => {
@@ -182,14 +208,17 @@ impl Pair {
         );
     }
 
-    async fn settle(&mut self, call: usize, number: i64, used: Use) {
+    async fn settle(&mut self, call: usize, number: i64, used: Use, is_last: bool) {
         let Some(hold) = self.hold(number) else {
             return;
         };
         let id = id(call);
-        let settled = self.leases.settle(&self.key, &id, &hold, used, time(END));
+        let settled = self
+            .leases
+            .settle(&self.key, &id, (&hold, is_last), used, time(END));
         let settled = settled.await.unwrap();
-        assert_eq!(settled.is_counted, self.model.settle(call, number, used));
+        let is_counted = self.model.settle(call, number, used, is_last);
+        assert_eq!(settled.is_counted, is_counted);
     }
 
     async fn release(&mut self, call: usize, number: i64) {
@@ -198,7 +227,7 @@ impl Pair {
         };
         let id = id(call);
         let released = self.leases.release(&self.key, &id, &hold);
-        assert_eq!(released.await.unwrap(), self.model.release(call, number));
+        assert_eq!(released.await.unwrap(), self.model.end(call, number));
     }
 
     /// Grants arrive in any order, and more than once.
@@ -242,6 +271,10 @@ impl Pair {
             (self.model.used, self.model.held(99))
         );
         assert_eq!(state.calls.len(), self.model.open.len());
+        for (call, (numbers, _)) in &self.model.open {
+            let found = state.calls.iter().find(|open| open.id == id(*call));
+            assert_eq!(&found.unwrap().numbers, numbers);
+        }
         let bound = state.used + state.open;
         let granted = self.model.granted;
         let is_within =

@@ -36,6 +36,8 @@ on_each_adapter! {
     a_call_of_unknown_outcome_is_booked_by_an_estimate,
     a_call_of_unknown_outcome_gives_back_what_it_will_not_have_used,
     a_repeat_of_a_call_of_unknown_outcome_is_answered_and_pays_once,
+    a_repeat_of_a_call_of_unknown_outcome_needs_room_of_its_own,
+    a_call_whose_caller_goes_away_is_booked_while_others_are_served,
     a_call_whose_caller_goes_away_is_booked_by_the_next,
     a_repeat_of_a_call_whose_caller_went_away_pays_once,
     embeddings_of_unknown_outcome_are_booked_by_an_estimate,
@@ -65,9 +67,14 @@ struct Fixture {
 
 impl Fixture {
     async fn new(adapter: &Adapter, provider: SharedProvider) -> Self {
+        let limit = Usage::ceiling(&request("k")).total() * 3 / 2;
+        Self::with_limit(adapter, provider, limit).await
+    }
+
+    async fn with_limit(adapter: &Adapter, provider: SharedProvider, limit: i64) -> Self {
         let ((store, db), clock) = (memory_store(), FixedClock::at("2026-11-23T12:00:00Z"));
         let limits = Limits {
-            monthly_tokens: Some(Usage::ceiling(&request("k")).total() * 3 / 2),
+            monthly_tokens: Some(limit),
             ..Limits::default()
         };
         let org_id = create_organization(&store, limits).await;
@@ -135,8 +142,12 @@ impl Fixture {
             ..
         } = usage;
         assert_eq!(booked, (input_tokens, output_tokens, is_estimated));
+        assert_eq!(self.counted().await, usage.total());
+    }
+
+    async fn counted(&self) -> i64 {
         let organization = self.store.find_organization(&self.org_id).await.unwrap();
-        assert_eq!(organization.unwrap().value.api_usage, usage.total());
+        organization.unwrap().value.api_usage
     }
 }
 
@@ -180,10 +191,25 @@ async fn a_call_of_unknown_outcome_gives_back_what_it_will_not_have_used(adapter
 }
 
 async fn a_repeat_of_a_call_of_unknown_outcome_is_answered_and_pays_once(adapter: &Adapter) {
-    let fixture = Fixture::failing_once(adapter).await;
+    let outcomes = [Err(llm::Error::Timeout("silence".into())), Ok("one")];
+    let model = Arc::new(ScriptedLlm::in_order(outcomes));
+    let limit = Usage::ceiling(&request("k")).total() * 2;
+    let fixture = Fixture::with_limit(adapter, model, limit).await;
     fixture.chat("k").await.unwrap_err();
     fixture.chat("k").await.unwrap();
-    fixture.assert_booked(Usage::unseen(&request("k"))).await;
+    let answered = Usage {
+        is_estimated: false,
+        ..Usage::unseen(&request("k"))
+    };
+    fixture.assert_booked(answered).await;
+}
+
+/// Otherwise a route that waits for a millisecond would have calls for nothing.
+async fn a_repeat_of_a_call_of_unknown_outcome_needs_room_of_its_own(adapter: &Adapter) {
+    let fixture = Fixture::failing_once(adapter).await;
+    fixture.chat("k").await.unwrap_err();
+    let refused = fixture.chat("k").await.unwrap_err();
+    assert!(matches!(refused, Error::Exhausted { .. }), "{refused}");
 }
 
 async fn a_call_whose_caller_goes_away_is_booked_by_the_next(adapter: &Adapter) {
@@ -196,6 +222,19 @@ async fn a_call_whose_caller_goes_away_is_booked_by_the_next(adapter: &Adapter) 
     go_away(&fixture, &silent).await;
     assert_eq!(fixture.settled().await.len(), 0, "nothing runs by itself");
     fixture.llm.book_dropped().await;
+    fixture.assert_booked(Usage::unseen(&request("k"))).await;
+}
+
+async fn a_call_whose_caller_goes_away_is_booked_while_others_are_served(adapter: &Adapter) {
+    let silent = Arc::new(Silent::default());
+    let fixture = Fixture::new(adapter, silent.clone()).await;
+    let serving = async {
+        go_away(&fixture, &silent).await;
+        while fixture.counted().await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    fixture.llm.book_while(serving).await;
     fixture.assert_booked(Usage::unseen(&request("k"))).await;
 }
 

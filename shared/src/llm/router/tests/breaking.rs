@@ -130,6 +130,32 @@ async fn slow_calls_of_two_organizations_are_the_candidates_fault() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_that_were_given_less_time_than_usual_say_nothing_of_the_candidate() {
+    let router = Router::default();
+    let ask = |org: &str, timeouts| {
+        let mut route = steps(&[&[("a", 1)]]);
+        route.timeouts = timeouts;
+        let attempt = router.attempts(&route, "k").next_turn().unwrap();
+        attempt.fail(&Error::Timeout("late".into()), &OrgId::derive(&[org]));
+    };
+    let usual = Timeouts::default();
+    let mut hasty = [usual; 3];
+    hasty[0].first_token_ms -= 1;
+    hasty[1].between_chunks_ms -= 1;
+    hasty[2].total_ms -= 1;
+    for (timeouts, org) in hasty
+        .into_iter()
+        .flat_map(|one| [(one, "one"), (one, "other")])
+    {
+        (0..5).for_each(|_| ask(org, timeouts));
+    }
+    assert!(ask_for("third", &router, Ok(())));
+    (0..4).for_each(|_| ask("one", usual));
+    ask("other", usual);
+    assert!(!ask_for("third", &router, Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_caller_that_goes_away_leaves_the_try_to_the_next() {
     let router = broken();
     tokio::time::advance(TEN).await;
@@ -221,6 +247,21 @@ async fn only_those_who_fail_are_kept_in_mind() {
     }
     assert_eq!(router.breakers().len(), 0);
     assert!(ask(&router, Err(unavailable())));
+    assert_eq!(router.breakers().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_names_are_kept_in_mind_than_there_is_room_for() {
+    let router = Router::default();
+    let fail = |model: &str| {
+        let mut attempts = router.attempts(&Route::to(candidate(model)), "k");
+        let attempt = attempts.next_turn().unwrap();
+        attempt.fail(&unavailable(), &OrgId::derive(&["o"]));
+    };
+    (0..MAX_BREAKERS + 10).for_each(|number| fail(&number.to_string()));
+    assert_eq!(router.breakers().len(), MAX_BREAKERS);
+    tokio::time::advance(MAX_PAUSE).await;
+    fail("new");
     assert_eq!(router.breakers().len(), 1);
 }
 

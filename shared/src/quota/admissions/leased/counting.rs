@@ -1,8 +1,8 @@
 //! Bringing the quota up to date with what the leases have counted.
 
 use super::{
-    super::{estimated, is_settled, redis::OpenCall},
-    LeaseKey, LeasedAdmissions, Unavailable, key_of, released, report_unreachable,
+    super::{estimated, is_paid, is_settled, redis::OpenCall, rest_id},
+    LeaseKey, LeasedAdmissions, Unavailable, attempt_of, key_of, released, report_unreachable,
 };
 use crate::{
     ids::OrgId,
@@ -126,23 +126,44 @@ impl LeasedAdmissions {
         let dead: Vec<_> = dead.take(MAX_DEAD).collect();
         for call in &dead {
             let build = || self.outcome(key, state, call);
-            let outcome = commit_contended(&self.store, build).await?;
-            let own = outcome.as_ref().and_then(|entry| entry.hold.as_ref());
-            if let (Some(entry), Some(own)) = (&outcome, own) {
-                let used = entry.amount();
-                self.leases.settle(key, &call.id, own, used, now).await?;
-            }
-            let hold = Hold {
-                lease: state.lease.clone(),
-                number: call.number,
+            let standing = commit_contended(&self.store, build).await?;
+            let rests = match &standing {
+                Some(_) => self.rests(key, state, call).await?,
+                None => Vec::new(),
             };
-            self.leases.release(key, &call.id, &hold).await?;
+            for entry in standing.iter().chain(&rests) {
+                let (used, own) = (entry.amount(), entry.hold.as_ref());
+                if let Some(own) = own.filter(|own| own.lease == state.lease) {
+                    let own = (own, false);
+                    self.leases.settle(key, &call.id, own, used, now).await?;
+                }
+            }
+            for number in &call.numbers {
+                let hold = hold_of(state, *number);
+                self.leases.release(key, &call.id, &hold).await?;
+            }
         }
         Ok(!dead.is_empty())
     }
 
-    /// What the ledger says of a call that was not ended in time. Unless it is settled, a write
-    /// makes it too late for a caller that was only slow.
+    /// What attempts at a call have used above its estimate.
+    async fn rests(
+        &self,
+        key: &LeaseKey,
+        state: &LeaseState,
+        call: &OpenCall,
+    ) -> Result<Vec<UsageEntry>, Error> {
+        let mut rests = Vec::new();
+        for number in &call.numbers {
+            let id = rest_id(&call.id, &attempt_of(&hold_of(state, *number)));
+            let rest = self.store.find_usage_entry(&key.org_id, &id).await?;
+            rests.extend(rest.map(|rest| rest.value));
+        }
+        Ok(rests)
+    }
+
+    /// What the ledger says of a call that was not ended in time, if it is settled. Unless that is
+    /// for good, a write makes it too late for a caller that was only slow.
     async fn outcome(
         &self,
         key: &LeaseKey,
@@ -155,10 +176,11 @@ impl LeasedAdmissions {
             hold.is_some_and(|hold| hold.lease == state.lease)
         };
         let entry = match found.as_ref().map(|found| &found.value) {
-            Some(settled) if is_settled(settled) => {
-                let own = Some(settled.clone()).filter(is_own);
-                return Ok((Vec::new(), own));
-            }
+            Some(paid) if is_paid(paid) => return Ok((Vec::new(), Some(paid.clone()))),
+            Some(estimate) if is_settled(estimate) => UsageEntry {
+                created_at: self.now(),
+                ..estimate.clone()
+            },
             Some(stream) if stream.is_stream && is_open(stream) && is_own(stream) => {
                 estimated(stream)
             }
@@ -189,6 +211,7 @@ impl LeasedAdmissions {
             cost_micro_usd: 0,
             state: UsageState::Released,
             is_estimated: false,
+            raised_to: None,
             is_stream: false,
             hold: None,
             period: key.period.clone(),
@@ -212,4 +235,11 @@ impl From<Error> for Obstacle {
 
 fn is_open(entry: &UsageEntry) -> bool {
     entry.state == UsageState::Reserved
+}
+
+fn hold_of(state: &LeaseState, number: i64) -> Hold {
+    Hold {
+        lease: state.lease.clone(),
+        number,
+    }
 }

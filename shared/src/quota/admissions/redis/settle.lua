@@ -1,6 +1,6 @@
--- Counts what a call has used, once for each reservation.
+-- Counts what an attempt at a call has used, once.
 -- KEYS: the lease. ARGV: the lease's id, the call's id, the number that the ledger names, tokens,
--- micro-dollars, now in milliseconds.
+-- micro-dollars, now in milliseconds, and 1 if the other attempts have nothing more to book.
 -- Returns whether it was counted, and whether the caller is to bring the quota up to date.
 local key, field = KEYS[1], 'call:' .. ARGV[2]
 if redis.call('HGET', key, 'lease') ~= ARGV[1] then
@@ -11,17 +11,29 @@ local function number_of(name)
   return tonumber(redis.call('HGET', key, name) or '0')
 end
 
-local first, latest, tokens, cost =
-  string.match(redis.call('HGET', key, field) or '', '^(%d+) (%d+) (%d+) (%d+) %d+$')
-local number, now = tonumber(ARGV[3]), tonumber(ARGV[6])
-if not first or number < tonumber(first) or number > tonumber(latest) then
+local tokens, cost, expires, attempts =
+  string.match(redis.call('HGET', key, field) or '', '^(%d+) (%d+) (%d+)(.*)$')
+if not tokens then
   return { 0, 0 }
 end
-local open_tokens = number_of('openTokens') - tonumber(tokens)
-redis.call('HDEL', key, field)
+local left, removed = string.gsub(attempts .. ' ', ' ' .. ARGV[3] .. ' ', ' ', 1)
+if removed == 0 then
+  return { 0, 0 }
+end
+left = string.gsub(left, ' $', '')
+-- The others can add no more than what is left of the reservation.
+local rest_tokens, rest_cost = math.max(tokens - ARGV[4], 0), math.max(cost - ARGV[5], 0)
+if left == '' or ARGV[7] == '1' then
+  rest_tokens, rest_cost = 0, 0
+  redis.call('HDEL', key, field)
+else
+  redis.call('HSET', key, field,
+    string.format('%.0f %.0f %s%s', rest_tokens, rest_cost, expires, left))
+end
+local open_tokens, now = number_of('openTokens') - tokens + rest_tokens, tonumber(ARGV[6])
 redis.call('HSET', key,
   'openTokens', string.format('%.0f', open_tokens),
-  'openCost', string.format('%.0f', number_of('openCost') - tonumber(cost)))
+  'openCost', string.format('%.0f', number_of('openCost') - cost + rest_cost))
 redis.call('HINCRBY', key, 'usedTokens', ARGV[4])
 redis.call('HINCRBY', key, 'usedCost', ARGV[5])
 redis.call('HINCRBY', key, 'requests', 1)
