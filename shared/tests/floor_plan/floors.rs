@@ -106,6 +106,40 @@ const VENDORS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The modules of `shared` that may call a model: who admits the calls, who makes them, and fakes.
+const CALLERS: [&str; 3] = ["llm", "quota", "testing"];
+
+/// What all others may name of `shared::llm`: questions, answers and prices, but nobody to ask.
+const LLM_DATA: [&str; 27] = [
+    "ChatRequest",
+    "ChatResponse",
+    "Delta",
+    "EmbeddingRequest",
+    "EmbeddingResponse",
+    "Error",
+    "FinishReason",
+    "Image",
+    "ImageDetail",
+    "ImageSource",
+    "KeyError",
+    "Message",
+    "OrgKeys",
+    "OutputFormat",
+    "Part",
+    "Pieces",
+    "ProviderName",
+    "ProvidersConfig",
+    "Role",
+    "SharedOrgKeys",
+    "Tool",
+    "ToolCall",
+    "ToolChoice",
+    "Usage",
+    "default_model",
+    "price",
+    "router",
+];
+
 /// The crates of the workspace that no code of the product may import.
 const TOOLS: [&str; 2] = ["emulator_tests", "xtask"];
 
@@ -133,6 +167,7 @@ pub(crate) fn check(source: &Source) -> Vec<String> {
         lower_floor,
         logic_without_http,
         vendor,
+        unmetered_call,
         test_support,
     ];
     let mentions = mentions(source);
@@ -198,6 +233,20 @@ fn vendor(source: &Source, path: &[&str]) -> Option<String> {
     let (name, places) = VENDORS.iter().find(|(name, _)| name == first)?;
     let is_allowed = places.iter().any(|place| source.path.starts_with(place));
     (!is_allowed).then(|| format!("the client `{name}` belongs elsewhere"))
+}
+
+fn unmetered_call(source: &Source, path: &[&str]) -> Option<String> {
+    let module = source.shared_module();
+    if module.is_some_and(|module| CALLERS.contains(&module)) {
+        return None;
+    }
+    match path {
+        ["shared", "llm"] => Some("`llm` as a whole has providers to call".to_owned()),
+        ["shared", "llm", name, ..] if !LLM_DATA.contains(name) => {
+            Some(format!("`{name}` of `llm` is called without admission"))
+        }
+        _ => None,
+    }
 }
 
 fn test_support(source: &Source, path: &[&str]) -> Option<String> {
