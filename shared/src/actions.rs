@@ -10,6 +10,7 @@ mod stripe;
 mod twilio;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     hash::{Hash, Hasher},
 };
@@ -164,14 +165,19 @@ pub fn find(name: &str) -> Option<&'static Action> {
     all().find(|action| action.name == name)
 }
 
-/// Whether there is an action of that name: a grant of what there is not would look like one.
+/// Whether each is the name of an action, and none comes twice: a grant of what there is not would
+/// look like one, and vendors refuse tools of the same name.
 ///
 /// # Errors
 /// Returns what a client is told.
-pub fn is_name(name: &str, (): &()) -> garde::Result {
-    match find(name) {
-        Some(_) => Ok(()),
-        None => Err(garde::Error::new("must be the name of an action")),
+pub fn are_names(names: &[String], (): &()) -> garde::Result {
+    let distinct: BTreeSet<_> = names.iter().collect();
+    if distinct.len() < names.len() {
+        return Err(garde::Error::new("must name each action once"));
+    }
+    match names.iter().find(|name| find(name).is_none()) {
+        None => Ok(()),
+        Some(_) => Err(garde::Error::new("must be names of actions")),
     }
 }
 

@@ -4,7 +4,9 @@ use garde::Validate;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
+    actions,
     ids::AgentId,
+    llm::speech::Voice,
     models::{Agent, MemoryDepth, Personality, VoiceConfig},
 };
 
@@ -39,7 +41,7 @@ pub(crate) struct DeployConfig {
     #[garde(length(chars, min = 1, max = 100))]
     model: Option<String>,
     memory_depth: Option<MemoryDepth>,
-    #[garde(length(max = 50), inner(inner(length(chars, min = 1, max = 100))))]
+    #[garde(length(max = 50), inner(custom(actions::are_names)))]
     tools: Option<Vec<String>>,
     #[garde(dive)]
     personality: Option<Personality>,
@@ -77,6 +79,8 @@ impl DeployRequest {
             };
             report.iter().map(problem).collect::<Vec<_>>()
         })?;
+        let voice = request.config.as_ref();
+        require_voice(voice.and_then(|config| config.voice_config.as_ref()))?;
         Ok(request)
     }
 
@@ -117,6 +121,16 @@ fn require_objects(data: &Value) -> Result<(), Vec<Problem>> {
         Err(vec![Problem {
             field: field.to_owned(),
             message: "must be an object".to_owned(),
+        }])
+    })
+}
+
+fn require_voice(config: Option<&VoiceConfig>) -> Result<(), Vec<Problem>> {
+    let unspeakable = config.and_then(|config| Voice::of(config).err());
+    unspeakable.map_or(Ok(()), |error| {
+        Err(vec![Problem {
+            field: format!("config.{}", error.field()),
+            message: error.to_string(),
         }])
     })
 }
@@ -194,8 +208,11 @@ mod tests {
                 "config.memoryDepth",
             ),
             (with(json!({ "tools": "http" })), "config.tools"),
-            (with(json!({ "tools": ["http", ""] })), "config.tools[1]"),
-            (with(json!({ "tools": vec!["http"; 51] })), "config.tools"),
+            (with(json!({ "tools": ["http"] })), "config.tools"),
+            (
+                with(json!({ "tools": vec!["google.gmail.search"; 2] })),
+                "config.tools",
+            ),
             (
                 with(json!({ "personality": { "empathy": 2, "confidence": 0, "style": "" } })),
                 "config.personality.empathy",
@@ -211,6 +228,19 @@ mod tests {
             (with(json!({ "runtime": "vm" })), "config.runtime"),
         ];
         for (data, field) in table {
+            assert_eq!(wrong_field(data), field);
+        }
+    }
+
+    #[test]
+    fn a_voice_has_to_be_known_and_to_take_what_is_asked_of_it() {
+        for (model, pitch, field) in [
+            ("ada", 0, "config.voiceConfig.model"),
+            ("alloy", 2, "config.voiceConfig.pitch"),
+        ] {
+            let voice = json!({ "model": model, "speed": 1, "pitch": pitch });
+            let config = json!({ "voiceConfig": voice });
+            let data = json!({ "agentId": "a1", "config": config });
             assert_eq!(wrong_field(data), field);
         }
     }

@@ -7,6 +7,7 @@ mod leases;
 mod metered;
 mod routing;
 mod script;
+mod speech;
 mod stats;
 mod streams;
 mod unknown;

@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use axum::{Json as Body, extract::State, response::Response};
 use garde::Validate;
 use http::{HeaderMap, StatusCode};
@@ -8,6 +6,7 @@ use shared::{
     actions,
     http::{Allowed, ApiError, Json, Path, Query, can, object},
     ids::{AgentId, OrgId},
+    llm::speech::{Unspeakable, Voice},
     models::{
         Agent, AgentKind, AgentStatus, DeployState, Industry, LastError, MemoryDepth, Personality,
         Presence, Timestamp, VoiceConfig,
@@ -49,11 +48,7 @@ pub(super) struct CreateAgentRequest {
     #[serde(default = "default_memory")]
     memory_depth: MemoryDepth,
     #[serde(default)]
-    #[garde(
-        length(max = 50),
-        custom(are_distinct),
-        inner(custom(actions::is_name))
-    )]
+    #[garde(length(max = 50), custom(actions::are_names))]
     tools: Vec<String>,
 }
 
@@ -82,10 +77,7 @@ pub(super) struct UpdateAgentRequest {
     #[serde(deserialize_with = "present")]
     memory_depth: Option<MemoryDepth>,
     #[serde(deserialize_with = "present")]
-    #[garde(
-        length(max = 50),
-        inner(custom(are_distinct), inner(custom(actions::is_name)))
-    )]
+    #[garde(length(max = 50), inner(custom(actions::are_names)))]
     tools: Option<Vec<String>>,
 }
 
@@ -121,6 +113,7 @@ pub(super) async fn create_agent(
     IdempotencyKey(key): IdempotencyKey,
     Json(request): Json<CreateAgentRequest>,
 ) -> Result<Response, ApiError> {
+    require_voice(Some(&request.voice_config))?;
     let (principal, now) = (&caller.0, state.now());
     let once = Once::new(CREATE_AGENT, principal, key.as_deref(), &request, now)?;
     let agent = request.into_agent(&principal.org_id, &state.default_model, now);
@@ -170,6 +163,7 @@ pub(super) async fn update_agent(
     Path(id): Path<AgentId>,
     Json(request): Json<UpdateAgentRequest>,
 ) -> Result<Body<Agent>, ApiError> {
+    require_voice(request.voice_config.as_ref())?;
     let change = |agent: &mut Agent| request.apply(agent);
     let agent = agents::update(
         &state.store,
@@ -278,10 +272,10 @@ fn default_memory() -> MemoryDepth {
     MemoryDepth::Session
 }
 
-fn are_distinct(tools: &[String], (): &()) -> garde::Result {
-    let names: BTreeSet<_> = tools.iter().collect();
-    match names.len() == tools.len() {
-        true => Ok(()),
-        false => Err(garde::Error::new("must name each action once")),
-    }
+/// Clients that write the document can ask for more than a voice takes; it is then refused where it
+/// is to speak.
+fn require_voice(config: Option<&VoiceConfig>) -> Result<(), ApiError> {
+    let unspeakable = config.and_then(|config| Voice::of(config).err());
+    let refused = |error: Unspeakable| ApiError::invalid_field(error.field(), error.to_string());
+    unspeakable.map_or(Ok(()), |error| Err(refused(error)))
 }

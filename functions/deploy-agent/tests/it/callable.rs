@@ -76,9 +76,9 @@ async fn the_configuration_is_kept_with_the_deployment() {
         "systemPrompt": "You sell.",
         "model": "fast",
         "memoryDepth": "long_term",
-        "tools": ["http"],
+        "tools": ["google.gmail.search"],
         "personality": { "empathy": 1, "confidence": 0, "style": "warm" },
-        "voiceConfig": { "model": "verse", "speed": 2, "pitch": -1 },
+        "voiceConfig": { "model": "en-US-Neural2-A", "speed": 2, "pitch": -1 },
         "runtime": "registered",
     });
     let answer = app
@@ -89,9 +89,9 @@ async fn the_configuration_is_kept_with_the_deployment() {
     assert_eq!(agent.system_prompt, "You sell.");
     assert_eq!(agent.model, "fast");
     assert_eq!(agent.memory_depth, MemoryDepth::LongTerm);
-    assert_eq!(agent.tools, ["http"]);
+    assert_eq!(agent.tools, ["google.gmail.search"]);
     assert_eq!(agent.personality.style, "warm");
-    assert_eq!(agent.voice_config.model, "verse");
+    assert_eq!(agent.voice_config.model, "en-US-Neural2-A");
 }
 
 #[tokio::test]
