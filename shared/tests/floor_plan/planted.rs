@@ -237,6 +237,12 @@ fn a_way_around_admission_is_caught() {
             "fn f(all: shared::llm::Providers) {}",
             "without admission",
         ),
+        (
+            LOGIC,
+            "use shared::llm::speech::SharedSpeaker;",
+            "without admission",
+        ),
+        (LOGIC, "use shared::llm::speech::*;", "without admission"),
         (LOGIC, "use shared::llm;", "as a whole"),
         (LOGIC, "use shared::llm::*;", "as a whole"),
         ("shared/src/http/error.rs", "use crate::llm;", "as a whole"),

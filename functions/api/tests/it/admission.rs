@@ -64,7 +64,7 @@ async fn try_with(route: &Route, writes: Vec<Write>) -> Tried {
     let entries = app.db.documents("usage_ledger/");
     Tried {
         answer,
-        calls: llm.calls(),
+        calls: llm.calls() + app.speaker.requests().len(),
         entries: entries.iter().map(|entry| decode(entry).unwrap()).collect(),
     }
 }
@@ -116,7 +116,11 @@ fn switched_off() -> Vec<Write> {
 #[tokio::test]
 async fn the_routes_that_ask_a_model_book_each_call() {
     let names: Vec<String> = reaching().await.iter().map(Route::name).collect();
-    for name in ["POST /llm/chat/completions", "POST /llm/embeddings"] {
+    for name in [
+        "POST /llm/chat/completions",
+        "POST /llm/embeddings",
+        "POST /agents/{id}/speech",
+    ] {
         assert!(names.contains(&name.to_owned()), "{names:?}");
     }
 }
