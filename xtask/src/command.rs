@@ -32,8 +32,13 @@ pub(crate) fn require(mut command: Command) -> Result<()> {
 /// Whether a program can be started.
 pub(crate) fn exists(name: &str) -> bool {
     let mut probe = Command::new(name);
+    probe.arg("--version");
+    succeeds(probe)
+}
+
+/// Whether a program that shows nothing succeeds.
+pub(crate) fn succeeds(mut probe: Command) -> bool {
     probe
-        .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -1,8 +1,10 @@
 //! Installing what the suites need on Debian or Ubuntu.
 
+use std::{fs, path::Path};
+
 use anyhow::{Context, Result, bail};
 
-use crate::command::{exists, program, report, require, root};
+use crate::command::{exists, program, report, require, root, succeeds};
 
 /// A program and the Debian package that has it.
 const PROGRAMS: [(&str, &str); 4] = [
@@ -17,19 +19,39 @@ pub(crate) const WEB_TESTS: &str = "emulator-tests/web";
 /// Google's Auth emulator, which the suite starts.
 const AUTH_EMULATOR: &str = "emulator-tests/web/auth-emulator";
 
-/// Installs missing programs and the locked npm packages.
+/// The suite of OpenAI's Python SDK.
+pub(crate) const PYTHON_TESTS: &str = "emulator-tests/python";
+/// Where its packages are.
+const PYTHON_PACKAGES: &str = "target/python";
+
+/// The interpreter that has the packages.
+pub(crate) fn python() -> String {
+    format!("{PYTHON_PACKAGES}/bin/python")
+}
+
+/// Installs missing programs and the locked npm and Python packages.
 pub(crate) fn run() -> Result<()> {
-    let missing: Vec<&str> = PROGRAMS
+    let mut missing: Vec<&str> = PROGRAMS
         .into_iter()
         .filter(|(name, _)| !exists(name))
         .map(|(_, package)| package)
         .collect();
+    if !makes_environments() {
+        missing.push("python3-venv");
+    }
     if !missing.is_empty() {
         install_packages(&missing)?;
     }
     [WEB_TESTS, AUTH_EMULATOR]
         .into_iter()
-        .try_for_each(install_npm_packages)
+        .try_for_each(install_npm_packages)?;
+    install_python_packages()
+}
+
+/// Debian's Python has the module `venv`, but cannot use it without a package of its own.
+fn makes_environments() -> bool {
+    let probe = program("python3", &["-c", "import ensurepip, venv"]);
+    succeeds(probe)
 }
 
 fn install_packages(packages: &[&str]) -> Result<()> {
@@ -45,9 +67,9 @@ fn install_packages(packages: &[&str]) -> Result<()> {
 /// `npm ci` is skipped when the installed tree is that of the lock file.
 fn install_npm_packages(folder: &str) -> Result<()> {
     let folder = root().join(folder);
-    let lock = std::fs::read(folder.join("package-lock.json")).context("no package-lock.json")?;
+    let lock = folder.join("package-lock.json");
     let stamp = folder.join("node_modules/.installed-lock.json");
-    if std::fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+    if is_installed(&lock, &stamp)? {
         return Ok(());
     }
     let mut install = program(
@@ -62,5 +84,46 @@ fn install_npm_packages(folder: &str) -> Result<()> {
     );
     install.current_dir(&folder);
     require(install)?;
-    std::fs::write(stamp, lock).context("cannot note what was installed")
+    note_installed(&lock, &stamp)
+}
+
+/// The environment is made anew when its packages are not those of the list.
+fn install_python_packages() -> Result<()> {
+    let folder = root().join(PYTHON_PACKAGES);
+    let list = format!("{PYTHON_TESTS}/requirements.txt");
+    let (lock, stamp) = (
+        root().join(&list),
+        folder.join("installed-requirements.txt"),
+    );
+    if is_installed(&lock, &stamp)? {
+        return Ok(());
+    }
+    require(program(
+        "python3",
+        &["-m", "venv", "--clear", PYTHON_PACKAGES],
+    ))?;
+    // Wheels only: nothing of a package runs while it is installed.
+    let install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--only-binary=:all:",
+        "--require-hashes",
+        "--requirement",
+        &list,
+    ];
+    require(program(&python(), &install))?;
+    note_installed(&lock, &stamp)
+}
+
+fn is_installed(lock: &Path, stamp: &Path) -> Result<bool> {
+    let lock = fs::read(lock).with_context(|| format!("no {}", lock.display()))?;
+    Ok(fs::read(stamp).is_ok_and(|installed| installed == lock))
+}
+
+fn note_installed(lock: &Path, stamp: &Path) -> Result<()> {
+    fs::copy(lock, stamp).context("cannot note what was installed")?;
+    Ok(())
 }

@@ -1,12 +1,12 @@
 //! All suites, one after the other, and their sum.
 
-use std::{fs, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::{
     command::{program, report, require, root, watch},
-    setup::{self, WEB_TESTS},
+    setup::{self, PYTHON_TESTS, WEB_TESTS},
     tally::Tally,
 };
 
@@ -15,21 +15,23 @@ const SERVICES: &str = "target/services";
 
 /// Sets up, builds the services as they ship, runs every suite and prints the sum.
 pub(crate) fn run() -> Result<()> {
-    report("[1/4] set-up");
+    report("[1/5] set-up");
     setup::run()?;
-    report("[2/4] building the services and the local platform");
+    report("[2/5] building the services and the local platform");
     build_services()?;
     require(program(
         "cargo",
         &["build", "--quiet", "-p", "emulator-tests", "--bins"],
     ))?;
     let mut tally = Tally::default();
-    report("[3/4] unit, function and emulator suites");
+    report("[3/5] unit, function and emulator suites");
     let rust = watch(rust_suites(), |line| tally.read(line))?;
-    report("[4/4] Firebase JS SDK suite, in Node and in Chromium");
+    report("[4/5] Firebase JS SDK suite, in Node and in Chromium");
     let web = watch(web_suite(), |line| tally.read(line))?;
+    report("[5/5] OpenAI's Python SDK");
+    let python = watch(python_suite(), |line| tally.read(line))?;
     report(&format!("{} passed, {} failed", tally.passed, tally.failed));
-    ensure!(rust && web && tally.failed == 0, "a suite failed");
+    ensure!(rust && web && python && tally.failed == 0, "a suite failed");
     ensure!(tally.passed > 0, "no test was run");
     Ok(())
 }
@@ -60,6 +62,17 @@ fn web_suite() -> Command {
     let mut command = program("node", &options);
     command
         .current_dir(root().join(WEB_TESTS))
-        .env("DEV_SERVER", root().join("target/debug/dev_server"));
+        .env("DEV_SERVER", dev_server());
     command
+}
+
+fn python_suite() -> Command {
+    let python = setup::python();
+    let mut command = program(&python, &["-B", PYTHON_TESTS]);
+    command.env("DEV_SERVER", dev_server());
+    command
+}
+
+fn dev_server() -> PathBuf {
+    root().join("target/debug/dev_server")
 }

@@ -10,9 +10,13 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Adds what a line of cargo's or Node's test runner tells, if it tells anything.
+    /// Adds what a line of a test runner tells, if it tells anything: cargo's, Node's or ours for
+    /// Python.
     pub(crate) fn read(&mut self, line: &str) {
         if let Some(result) = line.strip_prefix("test result: ") {
+            self.passed += number_before(result, " passed");
+            self.failed += number_before(result, " failed");
+        } else if let Some(result) = line.strip_prefix("unittest: ") {
             self.passed += number_before(result, " passed");
             self.failed += number_before(result, " failed");
         } else if let Some(passed) = line.strip_prefix("ℹ pass ") {
@@ -37,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_runners_are_counted() {
+    fn all_runners_are_counted() {
         let mut tally = Tally::default();
         for line in [
             "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out",
@@ -46,14 +50,16 @@ mod tests {
             "ℹ pass 4",
             "ℹ fail 1",
             "ℹ cancelled 2",
+            "test_lists_models (openai_test.Client) ... ok",
+            "unittest: 7 passed, 3 failed",
         ] {
             tally.read(line);
         }
         assert_eq!(
             tally,
             Tally {
-                passed: 19,
-                failed: 5
+                passed: 26,
+                failed: 8
             }
         );
     }

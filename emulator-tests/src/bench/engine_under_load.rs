@@ -29,69 +29,30 @@ use shared::{
     },
 };
 use tempfile::TempDir;
-use tokio::runtime::{self, Runtime};
 use tower::ServiceExt;
 
-use super::process::{self, CpuTime};
-use crate::emulators::firestore::{EmbeddedFirestore, FirestoreOptions};
+use super::{
+    database::{DATABASE, Database},
+    process::{self, CpuTime},
+};
 
 const PROJECT_ID: &str = "demo-bench";
-const RULES: &str = include_str!("../../../firestore.rules");
-
-/// What the database's threads are called.
-const DATABASE: &str = "database";
 
 pub(super) struct EngineUnderLoad {
     router: Router,
     store: Store,
     org_id: OrgId,
-    firestore: EmbeddedFirestore,
-    _threads: DatabaseThreads,
+    database: Database,
     _data: TempDir,
-}
-
-/// Where the database runs, so that what it takes is told apart from what the engine takes.
-struct DatabaseThreads(Option<Runtime>);
-
-impl DatabaseThreads {
-    fn start() -> Result<Self> {
-        let mut threads = runtime::Builder::new_multi_thread();
-        let threads = threads.thread_name(DATABASE).enable_all().build()?;
-        Ok(Self(Some(threads)))
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        let threads = self.0.as_ref().context("the threads are gone")?;
-        threads.spawn(work).await?
-    }
-}
-
-impl Drop for DatabaseThreads {
-    /// A runtime that is dropped waits for its work, which must not be done in another's.
-    fn drop(&mut self) {
-        if let Some(threads) = self.0.take() {
-            threads.shutdown_background();
-        }
-    }
 }
 
 impl EngineUnderLoad {
     pub(super) async fn start() -> Result<Self> {
         let data = tempfile::tempdir()?;
-        let threads = DatabaseThreads::start()?;
-        let options = FirestoreOptions {
-            port: 0,
-            project_id: PROJECT_ID.to_owned(),
-            rules_source: RULES.to_owned(),
-            data_dir: Some(data.path().to_owned()),
-        };
-        let firestore = threads.run(EmbeddedFirestore::start(options)).await?;
+        let database = Database::start(PROJECT_ID, Some(data.path())).await?;
         let env = Env::from_pairs([
             ("GOOGLE_CLOUD_PROJECT", PROJECT_ID.to_owned()),
-            ("FIRESTORE_EMULATOR_HOST", firestore.host()),
+            ("FIRESTORE_EMULATOR_HOST", database.host()),
         ]);
         let db = Arc::new(Firestore::new(&ServiceConfig::load(&env)?));
         let store = Store::new(db);
@@ -103,8 +64,7 @@ impl EngineUnderLoad {
             router: engine(&store)?,
             store,
             org_id,
-            firestore,
-            _threads: threads,
+            database,
             _data: data,
         })
     }
@@ -165,7 +125,7 @@ impl EngineUnderLoad {
     }
 
     pub(super) async fn stop(self) {
-        self.firestore.shutdown().await;
+        self.database.stop().await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! What this process has used, as Linux tells (<https://man7.org/linux/man-pages/man5/proc.5.html>).
+//! What processes have used, as Linux tells (<https://man7.org/linux/man-pages/man5/proc.5.html>).
 
 use std::{ops::Div, time::Duration};
 
@@ -38,10 +38,19 @@ impl Div<u32> for CpuTime {
     }
 }
 
-/// What the process has used, that of threads called `name` apart.
+/// What this process has used, that of threads called `name` apart.
 pub(super) fn cpu_time(name: &str) -> Result<CpuTime> {
+    cpu_time_in("self", name)
+}
+
+/// What another process has used, as far as its threads still run.
+pub(super) fn cpu_time_of(pid: u32) -> Result<Duration> {
+    Ok(cpu_time_in(&pid.to_string(), "")?.all())
+}
+
+fn cpu_time_in(process: &str, name: &str) -> Result<CpuTime> {
     let mut sum = CpuTime::default();
-    for task in std::fs::read_dir("/proc/self/task")? {
+    for task in std::fs::read_dir(format!("/proc/{process}/task"))? {
         let task = task?.path();
         // Nanoseconds on a processor, and two more figures
         // (<https://docs.kernel.org/scheduler/sched-stats.html>).

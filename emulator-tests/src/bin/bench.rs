@@ -16,6 +16,14 @@ struct Arguments {
 enum Subject {
     /// Runs of workflows.
     Engine,
+    /// Calls of models.
+    Router,
+    /// What `router` measures, in a process of its own.
+    #[value(hide = true)]
+    Api,
+    /// The least that a gateway does, likewise.
+    #[value(hide = true)]
+    PassThrough,
 }
 
 #[tokio::main]
@@ -25,17 +33,30 @@ enum Subject {
 )]
 async fn main() -> anyhow::Result<()> {
     let Arguments { subject } = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("error"))
-        .with_writer(std::io::stderr)
-        .init();
     let progress = ProgressBar::new(1);
     let lines = match subject {
-        Subject::Engine => bench::engine::measure(&progress).await?,
+        // These log as they do on Cloud Run.
+        Subject::Api => return bench::router::serve_api().await,
+        Subject::PassThrough => return bench::router::serve_pass_through().await,
+        Subject::Engine => {
+            log_errors();
+            bench::engine::measure(&progress).await?
+        }
+        Subject::Router => {
+            log_errors();
+            bench::router::measure(&progress).await?
+        }
     };
     progress.finish_and_clear();
     for line in lines {
         println!("{line}");
     }
     Ok(())
+}
+
+fn log_errors() {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new("error"))
+        .with_writer(std::io::stderr)
+        .init();
 }

@@ -20,7 +20,7 @@ use crate::emulators::LocalServer;
 use answers::Script;
 use error::ApiError;
 
-pub use answers::{Answer, Outcome, ScriptedError};
+pub use answers::{Answer, Outcome, ScriptedCall, ScriptedError};
 
 mod answers;
 mod chat;
@@ -158,8 +158,8 @@ async fn create_chat_completion(
     let body = state.receive("/v1/chat/completions", &headers, &bytes)?;
     validate::chat(&body, &state.chat_fields, &state.chat_schema)?;
     let prompt = chat::Prompt::of(&body);
-    let content = state.script.answer(&prompt).await?;
-    let completion = chat::Completion::new(&body, &prompt, &content, SystemClock.now());
+    let said = state.script.answer(&prompt).await?;
+    let completion = chat::Completion::new(&body, &prompt, &said, SystemClock.now());
     if body["stream"] != json!(true) {
         return Ok(Json(completion.whole()).into_response());
     }

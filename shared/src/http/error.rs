@@ -8,7 +8,9 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{audit, auth, events, llm, provision, queue, quota, retry::Transient, store};
+use crate::{
+    audit, auth, events, llm::Error as LlmError, provision, queue, quota, retry::Transient, store,
+};
 
 /// The registry of error codes: Google's canonical codes in lower case
 /// (<https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>).
@@ -299,12 +301,12 @@ impl From<quota::Error> for ApiError {
 impl ApiError {
     /// What is wrong with the request is told; what is wrong with our account at the provider is
     /// nobody's business.
-    fn from_llm(error: &llm::Error) -> Self {
+    fn from_llm(error: &LlmError) -> Self {
         match error {
-            llm::Error::InvalidRequest { .. }
-            | llm::Error::ContextTooLong
-            | llm::Error::ContentPolicy => Self::new(Code::InvalidArgument, error.to_string()),
-            llm::Error::RateLimited { retry_after } => {
+            LlmError::InvalidRequest { .. }
+            | LlmError::ContextTooLong
+            | LlmError::ContentPolicy => Self::new(Code::InvalidArgument, error.to_string()),
+            LlmError::RateLimited { retry_after } => {
                 let limited = Self::new(Code::ResourceExhausted, error.to_string());
                 limited.with_retry_after(retry_after.unwrap_or(PAUSE))
             }

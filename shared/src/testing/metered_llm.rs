@@ -1,3 +1,5 @@
+use secrecy::SecretString;
+
 use crate::{
     clock::SharedClock,
     config::Env,
@@ -19,6 +21,22 @@ pub fn provider_of_all(provider: &SharedProvider) -> Providers {
     let vendors = ProviderName::ALL.into_iter();
     let vendors = vendors.filter(|name| *name != ProviderName::Compatible);
     providers(vendors.map(|name| (name, provider.clone())))
+}
+
+/// One of a service's providers, without admission.
+#[must_use]
+pub fn provider_of(providers: &Providers, name: ProviderName) -> Option<SharedProvider> {
+    providers.get(name)
+}
+
+/// The same with an organization's key.
+#[must_use]
+pub fn provider_with_key(
+    providers: &Providers,
+    name: ProviderName,
+    key: &SecretString,
+) -> Option<SharedProvider> {
+    providers.with_key(name, key)
 }
 
 /// These providers and no others.

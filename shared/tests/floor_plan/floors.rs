@@ -111,6 +111,46 @@ const VENDORS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The modules of `shared` that may call a model: who admits the calls, who makes them, and fakes.
+const CALLERS: [&str; 3] = ["llm", "quota", "testing"];
+
+/// What all others may name of `shared::llm`: questions, answers and prices, but nobody to ask.
+const LLM_DATA: [&str; 32] = [
+    "ChatRequest",
+    "ChatResponse",
+    "Delta",
+    "EmbeddingRequest",
+    "EmbeddingResponse",
+    "Error",
+    "FinishReason",
+    "Image",
+    "ImageDetail",
+    "ImageSource",
+    "KeyError",
+    "Message",
+    "OrgKeys",
+    "OutputFormat",
+    "Part",
+    "Pieces",
+    "ProviderName",
+    "ProvidersConfig",
+    "Role",
+    "SharedOrgKeys",
+    "Tool",
+    "ToolCall",
+    "ToolChoice",
+    "Usage",
+    "default_model",
+    "price",
+    // Whoever starts a service hands them on unopened.
+    "providers::Speakers",
+    "router",
+    "speech::Audio",
+    "speech::SpeechRequest",
+    "speech::Unspeakable",
+    "speech::Voice",
+];
+
 /// The crates of the workspace that no code of the product may import.
 const TOOLS: [&str; 2] = ["emulator_tests", "xtask"];
 
@@ -138,6 +178,7 @@ pub(crate) fn check(source: &Source) -> Vec<String> {
         lower_floor,
         logic_without_http,
         vendor,
+        unmetered_call,
         test_support,
     ];
     let mentions = mentions(source);
@@ -203,6 +244,25 @@ fn vendor(source: &Source, path: &[&str]) -> Option<String> {
     let (name, places) = VENDORS.iter().find(|(name, _)| name == first)?;
     let is_allowed = places.iter().any(|place| source.path.starts_with(place));
     (!is_allowed).then(|| format!("the client `{name}` belongs elsewhere"))
+}
+
+fn unmetered_call(source: &Source, path: &[&str]) -> Option<String> {
+    let module = source.shared_module();
+    if module.is_some_and(|module| CALLERS.contains(&module)) {
+        return None;
+    }
+    match path {
+        ["shared", "llm"] => Some("`llm` as a whole has providers to call".to_owned()),
+        ["shared", "llm", name @ ..] => {
+            let is_data = LLM_DATA.iter().any(|data| {
+                let data: Vec<&str> = data.split("::").collect();
+                name.starts_with(&data)
+            });
+            let name = name.join("::");
+            (!is_data).then(|| format!("`{name}` of `llm` is called without admission"))
+        }
+        _ => None,
+    }
 }
 
 fn test_support(source: &Source, path: &[&str]) -> Option<String> {

@@ -210,6 +210,69 @@ fn a_vendor_client_outside_of_its_file_is_caught() {
 }
 
 #[test]
+fn a_way_around_admission_is_caught() {
+    for (path, text, problem) in [
+        (
+            LOGIC,
+            "use shared::llm::SharedProvider;",
+            "without admission",
+        ),
+        (
+            LOGIC,
+            "use shared::llm::{Message, Provider};",
+            "without admission",
+        ),
+        (
+            LOGIC,
+            "use shared::llm::OpenAi as Model;",
+            "without admission",
+        ),
+        (
+            LOGIC,
+            "use shared::llm::providers::openai::OpenAi;",
+            "without admission",
+        ),
+        (
+            LOGIC,
+            "fn f(all: shared::llm::Providers) {}",
+            "without admission",
+        ),
+        (
+            LOGIC,
+            "use shared::llm::speech::SharedSpeaker;",
+            "without admission",
+        ),
+        (LOGIC, "use shared::llm::speech::*;", "without admission"),
+        (LOGIC, "use shared::llm;", "as a whole"),
+        (LOGIC, "use shared::llm::*;", "as a whole"),
+        ("shared/src/http/error.rs", "use crate::llm;", "as a whole"),
+        (
+            "shared/src/vault.rs",
+            "use crate::llm::Providers;",
+            "without admission",
+        ),
+        (
+            "functions/execute-workflow/src/node/llm.rs",
+            "use shared::llm::Anthropic;",
+            "without admission",
+        ),
+    ] {
+        assert_caught(path, text, problem);
+    }
+    assert_clean(
+        LOGIC,
+        "use shared::llm::{ChatRequest, Message, ProvidersConfig, price::find_at};",
+    );
+    for module in ["llm/router", "quota/metered", "testing/metered_llm"] {
+        let path = format!("shared/src/{module}.rs");
+        assert_clean(
+            &path,
+            "use crate::llm::{Provider, Providers, SharedProvider};",
+        );
+    }
+}
+
+#[test]
 fn fakes_outside_of_tests_are_caught() {
     for path in [
         LOGIC,

@@ -7,11 +7,11 @@ use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::chat::Prompt;
+use super::chat::{Prompt, Said};
 use super::error::ApiError;
 
 /// The data files; the first that fits answers.
-const BUILT_IN: [&str; 9] = [
+const BUILT_IN: [&str; 10] = [
     include_str!("../../../stubs/openai/chat_classify_refund.json"),
     include_str!("../../../stubs/openai/chat_classify_question.json"),
     include_str!("../../../stubs/openai/chat_triage_billing.json"),
@@ -21,6 +21,7 @@ const BUILT_IN: [&str; 9] = [
     include_str!("../../../stubs/openai/chat_overloaded_once.json"),
     include_str!("../../../stubs/openai/chat_quota_exceeded.json"),
     include_str!("../../../stubs/openai/chat_slow.json"),
+    include_str!("../../../stubs/openai/chat_weather.json"),
 ];
 
 /// One rule: when all its conditions hold, its outcome is the answer.
@@ -54,8 +55,20 @@ pub enum Outcome {
     Content(String),
     /// This value as JSON text.
     Json(Value),
+    /// A call of a tool, where it is offered and its result is not yet there.
+    ToolCall(ScriptedCall),
     /// An error.
     Error(ScriptedError),
+}
+
+/// A call of a tool as the model asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScriptedCall {
+    /// The tool.
+    pub name: String,
+    /// What it is called with, an object.
+    pub arguments: Value,
 }
 
 /// An error as OpenAI answers it.
@@ -104,7 +117,7 @@ impl Script {
         })
     }
 
-    pub(super) async fn answer(&self, prompt: &Prompt) -> Result<String, ApiError> {
+    pub(super) async fn answer(&self, prompt: &Prompt) -> Result<Said, ApiError> {
         let fitting = self.answers.iter().find(|(answer, used)| {
             answer.fits(prompt)
                 && answer
@@ -112,14 +125,15 @@ impl Script {
                     .is_none_or(|times| used.fetch_add(1, Ordering::Relaxed) < times)
         });
         let Some((answer, _)) = fitting else {
-            return Ok(prompt.echo());
+            return Ok(Said::Text(prompt.echo()));
         };
         if answer.delay_ms > 0 {
             wait(Duration::from_millis(answer.delay_ms)).await;
         }
         match &answer.outcome {
-            Outcome::Content(content) => Ok(content.clone()),
-            Outcome::Json(value) => Ok(value.to_string()),
+            Outcome::Content(content) => Ok(Said::Text(content.clone())),
+            Outcome::Json(value) => Ok(Said::Text(value.to_string())),
+            Outcome::ToolCall(call) => Ok(Said::Call(call.clone())),
             Outcome::Error(error) => Err(error.into()),
         }
     }
@@ -131,7 +145,12 @@ impl Answer {
             let text = text.to_lowercase();
             parts.iter().all(|part| text.contains(&part.to_lowercase()))
         };
-        contains(&prompt.user, &self.prompt_contains)
+        let is_possible = match &self.outcome {
+            Outcome::ToolCall(call) => prompt.may_call(&call.name),
+            _ => true,
+        };
+        is_possible
+            && contains(&prompt.user, &self.prompt_contains)
             && contains(&prompt.system, &self.system_contains)
             && self
                 .model

@@ -4,8 +4,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::answers::ScriptedCall;
+
 const ECHOED_WORDS: usize = 24;
 const CHARACTERS_PER_TOKEN: usize = 4;
+/// How much of a call's arguments is in a piece of a stream.
+const ARGUMENT_CHARACTERS: usize = 8;
 
 /// What a request asks.
 #[derive(Debug)]
@@ -15,8 +19,19 @@ pub(super) struct Prompt {
     pub(super) user: String,
     /// The system and developer messages.
     pub(super) system: String,
+    /// The tools that are offered.
+    tools: Vec<String>,
+    /// Whether the last message is what a tool came to.
+    is_told: bool,
     wants_json: bool,
     tokens: usize,
+}
+
+/// What the model says.
+#[derive(Debug)]
+pub(super) enum Said {
+    Text(String),
+    Call(ScriptedCall),
 }
 
 /// An answer on the wire.
@@ -26,6 +41,7 @@ pub(super) struct Completion {
     created: i64,
     model: String,
     content: String,
+    call: Option<ScriptedCall>,
     finish_reason: &'static str,
     choices: u64,
     usage: Value,
@@ -38,14 +54,23 @@ impl Prompt {
             let is_by = |message: &&Value| roles.iter().any(|role| message["role"] == *role);
             messages.iter().filter(is_by).map(text).collect()
         };
+        let tools = body["tools"].as_array().into_iter().flatten();
+        let tools = tools.filter_map(|tool| tool["function"]["name"].as_str());
         let format = body["response_format"]["type"].as_str();
         Self {
             model: body["model"].as_str().unwrap_or_default().to_owned(),
             user: by(&["user"]).pop().unwrap_or_default(),
             system: by(&["system", "developer"]).join("\n"),
+            tools: tools.map(str::to_owned).collect(),
+            is_told: messages.last().is_some_and(|last| last["role"] == "tool"),
             wants_json: format.is_some_and(|kind| kind != "text"),
             tokens: messages.iter().map(|message| tokens(&text(message))).sum(),
         }
+    }
+
+    /// Whether a call of this tool makes sense.
+    pub(super) fn may_call(&self, tool: &str) -> bool {
+        !self.is_told && self.tools.iter().any(|offered| offered == tool)
     }
 
     /// A short answer that follows from the prompt alone.
@@ -66,19 +91,28 @@ impl Prompt {
 }
 
 impl Completion {
-    pub(super) fn new(body: &Value, prompt: &Prompt, content: &str, now: Timestamp) -> Self {
+    pub(super) fn new(body: &Value, prompt: &Prompt, said: &Said, now: Timestamp) -> Self {
         let limit = ["max_completion_tokens", "max_tokens"];
         let limit = limit.iter().find_map(|name| body[*name].as_u64());
         let limit = limit.and_then(|limit| usize::try_from(limit).ok());
-        let (content, finish_reason) = cut(content, limit.unwrap_or(usize::MAX));
+        let (content, finish_reason, call) = match said {
+            Said::Text(text) => {
+                let (text, reason) = cut(text, limit.unwrap_or(usize::MAX));
+                (text, reason, None)
+            }
+            Said::Call(call) => (String::new(), "tool_calls", Some(call.clone())),
+        };
         let choices = body["n"].as_u64().unwrap_or(1);
-        let answered = tokens(&content) * usize::try_from(choices).unwrap_or(1);
+        let arguments = call.as_ref().map(ScriptedCall::text);
+        let answered =
+            tokens(arguments.as_ref().unwrap_or(&content)) * usize::try_from(choices).unwrap_or(1);
         let hash = hex(&Sha256::digest(format!("{body}{now}")));
         Self {
             id: format!("chatcmpl-{}", &hash[..24]),
             created: now.as_second(),
             model: prompt.model.clone(),
             content,
+            call,
             finish_reason,
             choices,
             usage: json!({
@@ -96,7 +130,7 @@ impl Completion {
         let choice = |index| {
             json!({
                 "index": index,
-                "message": { "role": "assistant", "content": self.content, "refusal": null },
+                "message": self.message(),
                 "logprobs": null,
                 "finish_reason": self.finish_reason,
             })
@@ -112,8 +146,8 @@ impl Completion {
         let mut chunks = Vec::new();
         for index in 0..self.choices {
             chunks.push(self.chunk(index, &json!({ "role": "assistant", "content": "" }), None));
-            for piece in self.content.split_inclusive(' ') {
-                chunks.push(self.chunk(index, &json!({ "content": piece }), None));
+            for delta in self.deltas() {
+                chunks.push(self.chunk(index, &delta, None));
             }
             chunks.push(self.chunk(index, &json!({}), Some(self.finish_reason)));
         }
@@ -127,6 +161,41 @@ impl Completion {
         }
         let events = chunks.iter().map(|chunk| format!("data: {chunk}\n\n"));
         events.chain(["data: [DONE]\n\n".to_owned()]).collect()
+    }
+
+    fn message(&self) -> Value {
+        let Some(call) = &self.call else {
+            return json!({ "role": "assistant", "content": self.content, "refusal": null });
+        };
+        let function = json!({ "name": call.name, "arguments": call.text() });
+        let call = json!({ "id": self.call_id(), "type": "function", "function": function });
+        json!({ "role": "assistant", "content": null, "refusal": null, "tool_calls": [call] })
+    }
+
+    fn deltas(&self) -> Vec<Value> {
+        let Some(call) = &self.call else {
+            let pieces = self.content.split_inclusive(' ');
+            return pieces.map(|piece| json!({ "content": piece })).collect();
+        };
+        let function = json!({ "name": call.name, "arguments": "" });
+        let first = json!({
+            "index": 0,
+            "id": self.call_id(),
+            "type": "function",
+            "function": function,
+        });
+        let text: Vec<char> = call.text().chars().collect();
+        let pieces = text.chunks(ARGUMENT_CHARACTERS);
+        let pieces = pieces.map(|piece| {
+            let piece: String = piece.iter().collect();
+            json!({ "index": 0, "function": { "arguments": piece } })
+        });
+        let calls = [first].into_iter().chain(pieces);
+        calls.map(|call| json!({ "tool_calls": [call] })).collect()
+    }
+
+    fn call_id(&self) -> String {
+        self.id.replace("chatcmpl-", "call_")
     }
 
     fn chunk(&self, index: u64, delta: &Value, finish_reason: Option<&str>) -> Value {
@@ -149,6 +218,13 @@ impl Completion {
             "system_fingerprint": "fp_local",
             "choices": choices,
         })
+    }
+}
+
+impl ScriptedCall {
+    /// The arguments as the model writes them.
+    fn text(&self) -> String {
+        self.arguments.to_string()
     }
 }
 

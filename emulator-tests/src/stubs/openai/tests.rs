@@ -5,6 +5,8 @@ use super::*;
 use crate::emulators::client;
 use crate::stubs::contract;
 
+mod tools;
+
 async fn start() -> OpenAi {
     OpenAi::start(OpenAiOptions::default())
         .await

@@ -278,6 +278,12 @@ pub(crate) fn foreign(id: &str) -> String {
 /// An application in which every route's thing exists, in `o1` and in `o2`.
 pub(crate) async fn seeded_app() -> TestApp {
     let app = TestApp::new().await;
+    seed(&app).await;
+    app
+}
+
+/// Makes every route's thing exist.
+pub(crate) async fn seed(app: &TestApp) {
     for key in ["sk_1", "other", "ghp_1"] {
         app.service.accept(key, &seeds::account(None));
     }
@@ -316,7 +322,6 @@ pub(crate) async fn seeded_app() -> TestApp {
             app.store.commit(vec![write]).await.unwrap();
         }
     }
-    app
 }
 
 fn llm_route() -> Value {

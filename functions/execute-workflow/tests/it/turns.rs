@@ -44,7 +44,11 @@ fn now() -> Timestamp {
 }
 
 /// Agent `a1` with these grants, and a member `u1` who has begun the conversation `s1` with it.
-async fn app(llm: SharedProvider, actions: &Arc<RecordingActions>, grants: &[&str]) -> App {
+pub(crate) async fn app(
+    llm: SharedProvider,
+    actions: &Arc<RecordingActions>,
+    grants: &[&str],
+) -> App {
     let app = App::acting(llm, actions).await;
     let agent = Agent {
         tools: grants.iter().map(|&name| name.to_owned()).collect(),
@@ -99,7 +103,7 @@ fn message(id: &str, text: &str) -> Trigger {
 }
 
 /// The run in which the agent answers to `text`, as far as it gets by itself.
-async fn say(app: &App, text: &str) -> Execution {
+pub(crate) async fn say(app: &App, text: &str) -> Execution {
     app.deliver(&message("t1", text)).await;
     app.settle().await;
     app.execution().await

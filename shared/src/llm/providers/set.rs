@@ -109,16 +109,20 @@ impl Providers {
         self.own.insert(name, provider);
     }
 
-    /// A provider with our own key, if there is one.
+    /// A provider with our own key, if there is one: for whoever admits calls, and nobody else.
     #[must_use]
-    pub fn get(&self, name: ProviderName) -> Option<SharedProvider> {
+    pub(crate) fn get(&self, name: ProviderName) -> Option<SharedProvider> {
         self.own.get(&name).cloned()
     }
 
     /// A provider with an organization's key, at the same address as ours: none for those that take
     /// no keys of others. It is cheap to make.
     #[must_use]
-    pub fn with_key(&self, name: ProviderName, key: &SecretString) -> Option<SharedProvider> {
+    pub(crate) fn with_key(
+        &self,
+        name: ProviderName,
+        key: &SecretString,
+    ) -> Option<SharedProvider> {
         let (api_key, client) = (key.clone(), self.client.clone());
         match name {
             ProviderName::Openai => {

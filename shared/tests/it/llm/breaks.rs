@@ -12,6 +12,7 @@ use shared::{
         collect,
     },
     retry::Transient,
+    testing::{provider_of, provider_with_key},
 };
 use tokio::net::TcpListener;
 use wiremock::ResponseTemplate;
@@ -86,7 +87,7 @@ async fn a_slow_answer_is_a_timeout_of_unknown_outcome() {
     let hasty = Env::from_pairs([("LLM_TIMEOUT_SECS", "1")]);
     let env = hasty.with_defaults(pairs(&server.uri()));
     for (name, request) in all() {
-        let provider = providers(&env).get(name).unwrap();
+        let provider = provider_of(&providers(&env), name).unwrap();
         let error = provider.chat(&request).await.unwrap_err();
         assert!(matches!(error, Error::Timeout(_)), "{name}: {error:?}");
         assert!(!error.is_unused());
@@ -169,7 +170,7 @@ async fn a_key_that_is_no_header_is_not_accepted_and_not_shown() {
     let server = server(ok(&json!({}))).await;
     let providers = providers(&env(&server.uri()));
     for name in [Openai, Anthropic, Gemini] {
-        let provider = providers.with_key(name, &"canary\n".into()).unwrap();
+        let provider = provider_with_key(&providers, name, &"canary\n".into()).unwrap();
         let error = provider.chat(&request()).await.unwrap_err();
         assert!(matches!(error, Error::Unauthenticated), "{name}: {error:?}");
         assert_key_is_hidden(&error);

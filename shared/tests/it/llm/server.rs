@@ -9,6 +9,7 @@ use shared::{
     http::client,
     llm::{ChatResponse, Delta, Error, ProviderName, Providers, SharedProvider, collect},
     service_identity::ServiceIdentity,
+    testing::provider_of,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -47,7 +48,7 @@ pub(crate) fn providers(env: &Env) -> Providers {
 }
 
 pub(crate) fn provider(name: ProviderName, base_url: &str) -> SharedProvider {
-    providers(&env(base_url)).get(name).unwrap()
+    provider_of(&providers(&env(base_url)), name).unwrap()
 }
 
 pub(crate) async fn server(response: ResponseTemplate) -> MockServer {

@@ -8,6 +8,7 @@ use shared::{
     http::client,
     llm::{ProviderName, Providers},
     service_identity::ServiceIdentity,
+    testing::{provider_of, provider_with_key},
 };
 
 use super::{
@@ -21,7 +22,7 @@ fn load(pairs: &[(&str, &str)]) -> Result<Providers, config::Error> {
 }
 
 fn names(providers: &Providers) -> Vec<ProviderName> {
-    let is_there = |name: &ProviderName| providers.get(*name).is_some();
+    let is_there = |name: &ProviderName| provider_of(providers, *name).is_some();
     ProviderName::ALL.into_iter().filter(is_there).collect()
 }
 
@@ -83,7 +84,7 @@ async fn an_organizations_key_is_used_instead_of_ours() {
     ] {
         let server = server(ok(&json!({}))).await;
         let providers = providers(&env(&server.uri()));
-        let theirs = providers.with_key(name, &"theirs".into()).unwrap();
+        let theirs = provider_with_key(&providers, name, &"theirs".into()).unwrap();
         theirs.chat(&request()).await.unwrap_err();
         assert_eq!(only_request(&server).await.headers[header], expected);
     }
@@ -101,7 +102,7 @@ fn an_organizations_key_needs_none_of_ours_and_not_everyone_takes_one() {
         (ProviderName::Compatible, false),
     ] {
         for providers in [&bare, &ours] {
-            let provider = providers.with_key(name, &"theirs".into());
+            let provider = provider_with_key(providers, name, &"theirs".into());
             assert_eq!(provider.is_some(), takes_keys, "{name}");
         }
     }

@@ -1,0 +1,108 @@
+//! Organizations and the ID tokens of their admins, signed as Firebase signs them.
+
+use anyhow::{Context, Result};
+use aws_lc_rs::{
+    rand::SystemRandom,
+    rsa::{KeyPair, KeySize},
+    signature::{KeyPair as _, RSA_PKCS1_SHA256},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::json;
+use shared::{
+    clock::{Clock, SystemClock},
+    ids::{OrgId, Uid},
+    models::{Limits, Organization, Role, SubscriptionTier, User, UserSettings},
+    store::{Store, organizations, users},
+};
+
+const KEY_ID: &str = "k1";
+
+/// Where the modulus of a key of 2,048 bits is in its `RSAPublicKey`, whose exponent is 65,537
+/// (<https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1.1>).
+const MODULUS: std::ops::Range<usize> = 9..265;
+const EXPONENT: [u8; 3] = [1, 0, 1];
+const LIFETIME_SECS: i64 = 3_600;
+
+/// Who signs.
+pub(super) struct Issuer {
+    key: KeyPair,
+    project_id: &'static str,
+}
+
+impl Issuer {
+    pub(super) fn new(project_id: &'static str) -> Result<Self> {
+        let key = KeyPair::generate(KeySize::Rsa2048).context("no key")?;
+        Ok(Self { key, project_id })
+    }
+
+    /// A JSON Web Key Set.
+    pub(super) fn keys(&self) -> Result<String> {
+        let public = self.key.public_key().as_ref().get(MODULUS);
+        let modulus = public.context("a key of another length")?;
+        let key = json!({
+            "kty": "RSA", "alg": "RS256", "use": "sig", "kid": KEY_ID,
+            "n": encode(modulus),
+            "e": encode(EXPONENT),
+        });
+        Ok(json!({ "keys": [key] }).to_string())
+    }
+
+    pub(super) fn token(&self, uid: &Uid) -> Result<String> {
+        let now = SystemClock.now().as_second();
+        let header = json!({ "alg": "RS256", "typ": "JWT", "kid": KEY_ID });
+        let claims = json!({
+            "iss": format!("https://securetoken.google.com/{}", self.project_id),
+            "aud": self.project_id,
+            "auth_time": now - 2,
+            "iat": now - 1,
+            "exp": now + LIFETIME_SECS,
+            "sub": uid,
+            "user_id": uid,
+            "email": "bench@example.com",
+            "email_verified": true,
+            "firebase": { "identities": {}, "sign_in_provider": "password" },
+        });
+        let text = format!(
+            "{}.{}",
+            encode(header.to_string()),
+            encode(claims.to_string())
+        );
+        let mut signature = vec![0; self.key.public_modulus_len()];
+        let random = SystemRandom::new();
+        self.key
+            .sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature)
+            .context("cannot sign")?;
+        Ok(format!("{text}.{}", encode(signature)))
+    }
+}
+
+/// Makes an organization with an admin.
+pub(super) async fn settle(store: &Store, org_id: &OrgId, uid: &Uid) -> Result<()> {
+    let now = SystemClock.now().into();
+    let organization = Organization {
+        id: org_id.clone(),
+        name: "Bench".to_owned(),
+        subscription_tier: SubscriptionTier::Enterprise,
+        stripe_customer_id: None,
+        api_usage: 0,
+        limits: Limits::default(),
+        created_at: now,
+    };
+    let user = User {
+        uid: uid.clone(),
+        email: Some("bench@example.com".to_owned()),
+        role: Role::Admin,
+        organization_id: org_id.clone(),
+        created_at: now,
+        settings: UserSettings::default(),
+        disabled: false,
+        tokens_valid_after: None,
+    };
+    let writes = vec![organizations::create(&organization)?, users::create(&user)?];
+    store.commit(writes).await?;
+    Ok(())
+}
+
+fn encode(bytes: impl AsRef<[u8]>) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}

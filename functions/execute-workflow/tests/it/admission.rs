@@ -1,0 +1,100 @@
+//! No node and no agent asks a model that the organization may not ask.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use shared::{
+    models::{Execution, LlmSwitch, TokenQuota},
+    store::{agents, document_db::Write, organizations::set_token_quota, platform::set_llm_switch},
+    testing::{RecordingActions, ScriptedLlm},
+};
+
+use crate::{
+    agents::agent,
+    app::{App, edge, node, org_id},
+    turns,
+};
+
+/// The nodes that think.
+const NODES: [&str; 2] = ["llm", "agent"];
+
+/// A run of one node that thinks, where these documents are written.
+async fn think(kind: &str, writes: Vec<Write>) -> (usize, Execution) {
+    let llm = Arc::new(ScriptedLlm::answering("x"));
+    let app = App::new(llm.clone()).await;
+    let agent = agents::create(&agent()).unwrap();
+    app.store.commit(vec![agent]).await.unwrap();
+    app.store.commit(writes).await.unwrap();
+    let data = match kind {
+        "agent" => json!({ "agentId": "a1", "prompt": "Hello" }),
+        _ => json!({ "prompt": "Hello" }),
+    };
+    let nodes = json!([
+        node("start", "trigger", json!({})),
+        node("think", kind, data)
+    ]);
+    app.save(nodes, json!([edge("start", "think")])).await;
+    let execution = app.run(json!({})).await;
+    (llm.requests().len(), execution)
+}
+
+/// The same for an agent that is spoken to.
+async fn speak(writes: Vec<Write>) -> (usize, Execution) {
+    let llm = Arc::new(ScriptedLlm::answering("x"));
+    let app = turns::app(llm.clone(), &Arc::new(RecordingActions::doing_all()), &[]).await;
+    app.store.commit(writes).await.unwrap();
+    let execution = turns::say(&app, "Hello").await;
+    (llm.requests().len(), execution)
+}
+
+fn quota(used: i64, is_blocked: bool) -> Vec<Write> {
+    let quota = TokenQuota {
+        period: "2026-11".to_owned(),
+        used,
+        is_blocked,
+        ..TokenQuota::default()
+    };
+    vec![set_token_quota(&org_id(), &quota, None).unwrap()]
+}
+
+/// What leaves nothing to ask, and what a run ends with.
+fn refusals() -> [(Vec<Write>, &'static str); 3] {
+    let off = set_llm_switch(LlmSwitch { is_off: true }).unwrap();
+    [
+        (quota(200_000, false), "resource_exhausted"),
+        (quota(0, true), "failed_precondition"),
+        (vec![off], "failed_precondition"),
+    ]
+}
+
+#[tokio::test]
+async fn what_may_be_asked_is_asked() {
+    for kind in NODES {
+        let (calls, execution) = think(kind, Vec::new()).await;
+        assert_eq!((calls, execution.error), (1, None), "{kind}");
+    }
+    let (calls, execution) = speak(Vec::new()).await;
+    assert_eq!((calls, execution.error), (1, None));
+}
+
+#[tokio::test]
+async fn nodes_ask_nobody_when_nothing_is_left() {
+    for (writes, code) in refusals() {
+        for kind in NODES {
+            let (calls, execution) = think(kind, writes.clone()).await;
+            assert_eq!(
+                (calls, &*execution.error.unwrap().code),
+                (0, code),
+                "{kind}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_is_spoken_to_asks_nobody_when_nothing_is_left() {
+    for (writes, code) in refusals() {
+        let (calls, execution) = speak(writes).await;
+        assert_eq!((calls, &*execution.error.unwrap().code), (0, code));
+    }
+}
