@@ -147,6 +147,8 @@ async fn the_data_set_has_what_was_approved_and_no_secrets() {
     };
     let write = sessions::create_message(&session, &late).unwrap();
     app.store.commit(vec![write]).await.unwrap();
+    let prompt = json!({ "systemPrompt": "You sort support mail." });
+    app.patch("admin", "/agents/working", &prompt).await;
     let answer = app.get("admin", "/agents/working/dataset").await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.headers["content-type"], "application/jsonl");
@@ -159,7 +161,8 @@ async fn the_data_set_has_what_was_approved_and_no_secrets() {
     let text = String::from_utf8(answer.bytes.to_vec()).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
-    assert_eq!(app.audited(), ["SESSION_APPROVE", "DATASET_EXPORT"]);
+    let records = ["SESSION_APPROVE", "AGENT_UPDATE", "DATASET_EXPORT"];
+    assert_eq!(app.audited(), records);
 }
 
 #[tokio::test]
