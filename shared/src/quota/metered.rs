@@ -1,4 +1,5 @@
 mod attempts;
+mod call;
 mod dropped;
 mod meter;
 mod open;
@@ -9,12 +10,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::time::Duration;
 
-pub use self::stream::MeteredStream;
 use self::{
     attempts::{Attempt, Request},
     dropped::Dropped,
     meter::Meter,
     open::Open,
+};
+pub use self::{
+    call::{Answer, Call},
+    stream::MeteredStream,
 };
 use super::{
     Error,
@@ -26,50 +30,20 @@ use super::{
 use crate::{
     clock::SharedClock,
     config,
-    ids::{AgentId, ExecutionId, OrgId, RecordId, WorkflowId},
+    ids::OrgId,
     llm::{
-        ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, ProviderName, Providers,
-        SharedOrgKeys, Usage,
+        EmbeddingRequest, EmbeddingResponse, ProviderName, Providers, SharedOrgKeys, Usage,
         price::{self, Price, TunedPrice},
         providers::Speakers,
         router::Candidate,
     },
-    models::{SystemPrincipal, Timestamp, UsageEntry, UsageState, Use},
+    models::{SystemPrincipal, Timestamp, UsageEntry, Use},
     retry::Policy,
-    store::{
-        self, Store,
-        organizations::{day_of, period_of},
-    },
+    store::{self, Store, organizations::day_of},
 };
 
 /// No call lasts longer, so that it is settled well before its reservation expires.
 const LONGEST_CALL: Duration = Duration::from_secs(780);
-
-/// A call of a model and who it is for.
-#[derive(Clone, Debug)]
-pub struct Call<R = ChatRequest> {
-    /// The organization that pays.
-    pub org_id: OrgId,
-    /// The agent that thinks, if any.
-    pub agent_id: Option<AgentId>,
-    /// The workflow that runs, if any.
-    pub workflow_id: Option<WorkflowId>,
-    /// The execution that runs, if any.
-    pub execution_id: Option<ExecutionId>,
-    /// What to ask.
-    pub request: R,
-}
-
-/// What a model answered.
-#[derive(Clone, Debug)]
-pub struct Answer<T = ChatResponse> {
-    /// The answer.
-    pub response: T,
-    /// What it cost, in micro-dollars.
-    pub cost_micro_usd: i64,
-    /// Whether it was given before and kept: it is free then.
-    pub is_cached: bool,
-}
 
 /// The only way from a function to a model: reserve, call, settle.
 ///
@@ -357,56 +331,6 @@ impl Admitted {
     }
 }
 
-impl<R> Call<R> {
-    /// What is reserved for the call, whose cost is not told yet.
-    fn entry(&self, model: &str, key: &str, most: &Usage, now: Timestamp) -> UsageEntry {
-        UsageEntry {
-            id: entry_id(&self.org_id, key),
-            org_id: self.org_id.clone(),
-            agent_id: self.agent_id.clone(),
-            workflow_id: self.workflow_id.clone(),
-            execution_id: self.execution_id.clone(),
-            model: model.to_owned(),
-            input_tokens: most.input_tokens,
-            output_tokens: most.output_tokens,
-            cost_micro_usd: 0,
-            state: UsageState::Reserved,
-            is_estimated: false,
-            raised_to: None,
-            is_stream: false,
-            hold: None,
-            period: period_of(now),
-            day: day_of(now),
-            created_at: now,
-        }
-    }
-}
-
-impl Answer {
-    /// What the call has used.
-    #[must_use]
-    pub fn used(&self) -> Use {
-        if self.is_cached {
-            return Use::default();
-        }
-        Use {
-            tokens: self.response.usage.total(),
-            cost_micro_usd: self.cost_micro_usd,
-        }
-    }
-}
-
-impl Answer<EmbeddingResponse> {
-    /// What the call has used.
-    #[must_use]
-    pub fn used(&self) -> Use {
-        Use {
-            tokens: self.response.usage.total(),
-            cost_micro_usd: self.cost_micro_usd,
-        }
-    }
-}
-
 fn find_price(
     candidate: &Candidate,
     base_model: Option<&str>,
@@ -419,8 +343,4 @@ fn find_price(
         None => price::find_at(*provider, model, &day),
     };
     price.ok_or_else(|| Error::UnknownModel(model.clone()))
-}
-
-fn entry_id(org_id: &OrgId, key: &str) -> RecordId {
-    RecordId::derive(&["usage", org_id.as_str(), key])
 }

@@ -43,12 +43,6 @@ pub(crate) fn routes() -> Vec<Route> {
         without_body(Method::DELETE, "/me", "", 400),
         get("/me/export", ""),
         without_body(Method::POST, "/me/sessions/revoke", "", 204),
-        get("/llm/models", ""),
-        write(Method::POST, "/llm/chat/completions", "", completion(), 200),
-        write(Method::POST, "/llm/embeddings", "", embeddings(), 400),
-        get("/llm/routes", ""),
-        write(Method::PUT, "/llm/routes/{alias}", "", llm_route(), 200),
-        delete("/llm/routes/{alias}", ""),
         get("/audit", ""),
         get("/audit/export", ""),
         get("/organization", ""),
@@ -89,6 +83,7 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
     .into_iter()
     .chain(memory_routes())
+    .chain(llm_routes())
     .chain(conversation_routes())
     .chain(training_routes())
     .chain(steering_routes())
@@ -104,6 +99,17 @@ fn memory_routes() -> [Route; 4] {
         get("/agents/{id}/memories/export", "a1"),
         without_body(Method::DELETE, "/agents/{id}/memories", "a1", 200),
         delete("/agents/{id}/memories/{memoryId}", "a1"),
+    ]
+}
+
+fn llm_routes() -> Vec<Route> {
+    vec![
+        get("/llm/models", ""),
+        write(Method::POST, "/llm/chat/completions", "", completion(), 200),
+        write(Method::POST, "/llm/embeddings", "", embeddings(), 400),
+        get("/llm/routes", ""),
+        write(Method::PUT, "/llm/routes/{alias}", "", llm_route(), 200),
+        delete("/llm/routes/{alias}", ""),
     ]
 }
 

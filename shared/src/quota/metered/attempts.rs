@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
-use super::{Call, LONGEST_CALL, MeteredLlm, entry_id, find_price};
+use super::{Call, LONGEST_CALL, MeteredLlm, call::entry_id, find_price};
 use crate::{
     ids::OrgId,
     llm::{

@@ -234,7 +234,7 @@ async fn a_call_whose_caller_goes_away_is_booked_while_others_are_served(adapter
             tokio::task::yield_now().await;
         }
     };
-    fixture.llm.book_while(serving).await;
+    Box::pin(fixture.llm.book_while(serving)).await;
     fixture.assert_booked(Usage::unseen(&request("k"))).await;
 }
 
