@@ -62,16 +62,26 @@ enum References {
     Invitations,
     /// The organization keeps its runs; who started them is forgotten.
     Triggers,
+    /// What agents remember of the user alone.
+    Memories,
+    /// What the user and agents said to each other.
+    Conversations,
 }
 
 impl References {
-    const ALL: [Self; 3] = [Self::Integrations, Self::Invitations, Self::Triggers];
+    const ALL: [Self; 5] = [
+        Self::Integrations,
+        Self::Invitations,
+        Self::Triggers,
+        Self::Memories,
+        Self::Conversations,
+    ];
 
-    /// How many are read and changed at once; a trigger may hold 256 kB.
+    /// How many are read and changed at once; a trigger may hold 256 kB, and so may a message.
     fn batch(self) -> u32 {
         match self {
-            Self::Integrations | Self::Invitations => 200,
-            Self::Triggers => 20,
+            Self::Integrations | Self::Invitations | Self::Memories => 200,
+            Self::Triggers | Self::Conversations => 20,
         }
     }
 }
@@ -261,6 +271,14 @@ impl Erasure {
                 let fired = fired.items.iter().map(|trigger| &trigger.value);
                 let forgotten = fired.map(triggers::forget_user);
                 Ok(forgotten.collect::<Result<_, _>>()?)
+            }
+            References::Memories => {
+                let known = store.list_memory_removals_of_user(caller, uid, page.limit);
+                Ok(known.await?)
+            }
+            References::Conversations => {
+                let held = store.list_session_removals_of_user(caller, uid, page.limit);
+                Ok(held.await?)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Language models: chat, streams of it, and embeddings.
+//! Language models: chat, streams of it, embeddings, and speech.
 //!
 //! Functions do not call a [`Provider`] themselves: they go through
 //! [`MeteredLlm`](crate::quota::MeteredLlm), so that no call is made without admission.
@@ -13,6 +13,7 @@ mod provider;
 pub mod providers;
 mod request;
 pub mod router;
+pub mod speech;
 mod stream;
 mod usage;
 

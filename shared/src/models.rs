@@ -6,12 +6,14 @@ mod approval;
 mod audit_log;
 mod bookkeeping;
 mod conversation;
+mod draft;
 mod execution;
 mod free_json;
 mod integration;
 mod json_text;
 mod knowledge;
 mod llm_route;
+mod memory;
 mod organization;
 mod principal;
 mod sealed;
@@ -19,11 +21,12 @@ mod stored_body;
 mod timestamp;
 mod token_quota;
 mod user;
+mod vector;
 mod workflow;
 
 pub use agent::{
-    Agent, AgentKind, AgentRuntime, AgentStatus, DeployState, Industry, LastError, Memory,
-    MemoryDepth, Personality, Presence, VoiceConfig,
+    Agent, AgentKind, AgentRuntime, AgentStatus, DeployState, Industry, LastError, MemoryDepth,
+    Personality, Presence, VoiceConfig,
 };
 pub use agent_service::{AgentService, AgentServiceState};
 pub use approval::{Approval, ApprovalStatus, AskedAccount, AskedAction, Decision, Wakeup};
@@ -33,9 +36,10 @@ pub use bookkeeping::{
     ScheduleTick, StripeCustomer, StripeEvent, StripeEventState, UsageEntry, UsageState,
 };
 pub use conversation::{ChatMessage, ChatRole, Session, Summary};
+pub use draft::Draft;
 pub use execution::{
-    Budget, Draft, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger,
-    Lease, LogKind, LogLevel, LogLine, Step, StepIntent, StepPage, StepResult, StepStatus,
+    Budget, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger, Lease,
+    LogKind, LogLevel, LogLine, Step, StepIntent, StepPage, StepResult, StepStatus,
 };
 pub use integration::{
     Integration, IntegrationService, IntegrationStatus, RenewalLease, SyncCursor, SyncStatus,
@@ -46,6 +50,7 @@ pub use llm_route::{
     CacheSettings, CachedAnswer, Candidate, FailureClass, LlmRoute, ProviderName, Route, RouteStep,
     Timeouts, Weighted,
 };
+pub use memory::Memory;
 pub use organization::{
     AgentQuota, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
 };
@@ -55,6 +60,7 @@ pub use stored_body::StoredBody;
 pub use timestamp::Timestamp;
 pub use token_quota::{BudgetLease, Hold, LeaseSum, LlmSwitch, Reservation, TokenQuota, Use};
 pub use user::{DeletedUser, ErasureState, User, UserSettings};
+pub use vector::Vector;
 pub use workflow::{
     Mock, Rerun, StartOptions, Trigger, TriggerSource, TriggerType, Workflow, WorkflowState,
     WorkflowVersion,

@@ -1,4 +1,4 @@
-//! A local model that speaks OpenAI's wire: chat completions, embeddings and models.
+//! A local model that speaks OpenAI's wire: chat completions, embeddings, speech and models.
 //!
 //! Wire: <https://platform.openai.com/docs/api-reference>. The answers are data, in
 //! `emulator-tests/stubs/openai`; a prompt that none of them fits is echoed.
@@ -26,15 +26,17 @@ mod answers;
 mod chat;
 mod embedding;
 mod error;
+mod speech;
 mod validate;
 
 /// What `/v1/models` lists; any other name works as well.
-const MODELS: [&str; 5] = [
+const MODELS: [&str; 6] = [
     "gpt-4o",
     "gpt-4o-mini",
     "gpt-5-mini",
     "text-embedding-3-small",
     "text-embedding-3-large",
+    "tts-1",
 ];
 
 /// What an [`OpenAi`] starts with.
@@ -70,6 +72,8 @@ struct OpenAiState {
     chat_fields: Vec<String>,
     embedding_schema: Validator,
     embedding_fields: Vec<String>,
+    speech_schema: Validator,
+    speech_fields: Vec<String>,
 }
 
 type Shared = State<Arc<OpenAiState>>;
@@ -87,10 +91,13 @@ impl OpenAi {
             chat_fields: contract::openai_fields("CreateChatCompletionRequest")?,
             embedding_schema: contract::openai("CreateEmbeddingRequest")?,
             embedding_fields: contract::openai_fields("CreateEmbeddingRequest")?,
+            speech_schema: contract::openai("CreateSpeechRequest")?,
+            speech_fields: contract::openai_fields("CreateSpeechRequest")?,
         });
         let router = Router::new()
             .route("/v1/chat/completions", post(create_chat_completion))
             .route("/v1/embeddings", post(create_embedding))
+            .route("/v1/audio/speech", post(create_speech))
             .route("/v1/models", get(list_models))
             .fallback(async || ApiError::unknown_url())
             .method_not_allowed_fallback(async || ApiError::unknown_url())
@@ -170,6 +177,17 @@ async fn create_embedding(
     let body = state.receive("/v1/embeddings", &headers, &bytes)?;
     validate::embedding(&body, &state.embedding_fields, &state.embedding_schema)?;
     Ok(Json(embedding::embed(&body)))
+}
+
+async fn create_speech(
+    State(state): Shared,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, ApiError> {
+    let body = state.receive("/v1/audio/speech", &headers, &bytes)?;
+    validate::speech(&body, &state.speech_fields, &state.speech_schema)?;
+    let kind = [(header::CONTENT_TYPE, "audio/mpeg")];
+    Ok((kind, speech::speak(&body)).into_response())
 }
 
 async fn list_models(headers: HeaderMap) -> Result<Json<Value>, ApiError> {

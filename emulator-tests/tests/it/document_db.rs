@@ -28,6 +28,7 @@ macro_rules! conformance {
 conformance! {
     a_commit_without_writes_is_fine
     a_cursor_goes_on_after_its_position
+    a_count_is_of_what_a_query_finds
     a_deleted_document_can_be_created_again
     a_document_is_created_once
     a_document_exists_until_it_is_deleted
@@ -40,10 +41,14 @@ conformance! {
     a_merge_changes_only_its_fields
     a_missing_document_cannot_be_replaced_at_a_version
     a_range_in_the_order_of_ids_is_rejected
+    a_search_finds_what_is_near_in_order
+    a_search_goes_by_its_conditions_first
+    a_search_is_bounded_and_has_no_position
     a_stale_version_is_a_conflict
     a_subcollection_is_a_collection_of_its_own
     a_write_that_changes_nothing_keeps_the_version
     an_increment_adds_and_counts_from_zero
+    an_array_of_numbers_is_no_vector
     an_increment_in_a_map_changes_nothing_else
     documents_of_equal_fields_are_ordered_by_id
     filters_compare_within_one_type

@@ -13,12 +13,13 @@ use std::{
 use async_trait::async_trait;
 use shared::{
     ids::{OrgId, Uid, WorkflowId},
-    models::{AuditAction, ExecutionStatus, SystemPrincipal, Timestamp, TriggerType},
+    models::{AuditAction, ExecutionStatus, SystemPrincipal, Timestamp, TriggerType, Vector},
     store::{
         Page, Store, Write,
         audit_logs::{AuditFilter, Naming},
         document_db::{Document, DocumentDb, DocumentPath, Error, Query},
         executions::ExecutionFilter,
+        memories::MemorySearch,
     },
 };
 
@@ -101,7 +102,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 43;
+const STORE_QUERIES: usize = 52;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -138,6 +139,8 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     ask_for_audit_records(store, &caller, &org_id, &page).await?;
     ask_for_a_user(store, &caller, &page).await?;
     ask_about_members(store, &caller, &org_id, &page).await?;
+    ask_about_conversations(store, &caller, &org_id, &page).await?;
+    ask_for_memories(store, &caller, &org_id, &page).await?;
     let customer = store.find_organization_by_stripe_customer(&caller, "cus_1");
     customer.await.map(|_| ())
 }
@@ -252,6 +255,53 @@ async fn ask_for_a_user(store: &Store, caller: &SystemPrincipal, page: &Page) ->
     store.list_invitations_by_user(caller, &uid, page).await?;
     let due = store.list_due_erasures(caller, samples::time(), 10).await;
     due.map(|_| ())
+}
+
+async fn ask_about_conversations(
+    store: &Store,
+    caller: &SystemPrincipal,
+    org_id: &OrgId,
+    page: &Page,
+) -> Result<(), Error> {
+    let (session, uid) = (samples::session(), Uid::parse("u1").unwrap());
+    let agent_id = &session.agent_id;
+    store.list_sessions(org_id, agent_id, &uid, page).await?;
+    store.list_messages(&session, 1, 10).await?;
+    store.list_message_removals(&session, 10).await?;
+    let execution_id = samples::execution().id;
+    store.list_drafts(org_id, &execution_id, 10).await?;
+    store.list_draft_removals(org_id, &execution_id, 10).await?;
+    store.list_llm_routes(org_id, 10).await?;
+    store.list_session_removals(org_id, agent_id, 10).await?;
+    let removals = store.list_session_removals_of_user(caller, &uid, 10).await;
+    removals.map(|_| ())
+}
+
+async fn ask_for_memories(
+    store: &Store,
+    caller: &SystemPrincipal,
+    org_id: &OrgId,
+    page: &Page,
+) -> Result<(), Error> {
+    let (memory, uid) = (samples::memory(), Uid::parse("u1").unwrap());
+    let agent_id = &memory.agent_id;
+    let search = MemorySearch {
+        subject_uid: Some(uid.clone()),
+        embedding_model: memory.embedding_model.clone(),
+        vector: vec![0.0; Vector::INDEXED_DIMENSION as usize].into(),
+        max_distance: 1.0,
+    };
+    store.list_memories(org_id, agent_id, page).await?;
+    store
+        .find_nearest_memories(org_id, agent_id, &search, 8)
+        .await?;
+    store
+        .list_oldest_memory_removals(org_id, agent_id, 0)
+        .await?;
+    store.list_memory_removals(org_id, agent_id, 10).await?;
+    store.list_memories_of_user(caller, &uid, page).await?;
+    let removals = store.list_memory_removals_of_user(caller, &uid, 10).await;
+    removals.map(|_| ())
 }
 
 async fn ask_about_members(

@@ -11,5 +11,6 @@ mod document_db;
 mod e2e;
 mod faults;
 mod indexes;
+mod memories;
 mod models;
 mod rules;

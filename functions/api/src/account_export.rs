@@ -5,10 +5,10 @@ use serde::Serialize;
 use serde_json::json;
 use shared::{
     audit::{Entry, Trail},
-    ids::{IntegrationId, RecordId, TriggerId, Uid, WorkflowId},
+    ids::{AgentId, IntegrationId, RecordId, TriggerId, Uid, WorkflowId},
     models::{
         AuditAction, AuditLog, Integration, IntegrationService, IntegrationStatus, Invitation,
-        Organization, Principal, Role, Timestamp, Trigger, User,
+        Memory, Organization, Principal, Role, Timestamp, Trigger, User,
     },
     store::{Page, Store, Versioned, audit_logs::Naming},
 };
@@ -71,6 +71,15 @@ pub(crate) enum Kept {
         /// When it was started.
         created_at: Timestamp,
     },
+    /// What an agent remembers of the user alone.
+    Memory {
+        /// The agent.
+        agent_id: AgentId,
+        /// What it remembers.
+        text: String,
+        /// When it was learnt.
+        created_at: Timestamp,
+    },
 }
 
 /// Where the walk through a user's data goes on.
@@ -80,6 +89,7 @@ enum Next {
     Integrations(Page),
     Invitations(Page),
     Triggers(Page),
+    Memories(Page),
     End,
 }
 
@@ -127,7 +137,12 @@ impl Next {
             }
             Self::Triggers(page) => {
                 let listing = store.list_triggers_by_user(&CALLER, uid, &page).await?;
-                let next = goes_on(listing.next, Self::Triggers, |_| Self::End);
+                let next = goes_on(listing.next, Self::Triggers, Self::Memories);
+                (kept(listing.items), next)
+            }
+            Self::Memories(page) => {
+                let listing = store.list_memories_of_user(&CALLER, uid, &page).await?;
+                let next = goes_on(listing.next, Self::Memories, |_| Self::End);
                 (kept(listing.items), next)
             }
             Self::End => return Ok(None),
@@ -201,6 +216,16 @@ impl From<Trigger> for Kept {
             id: trigger.id,
             workflow_id: trigger.workflow_id,
             created_at: trigger.created_at,
+        }
+    }
+}
+
+impl From<Memory> for Kept {
+    fn from(memory: Memory) -> Self {
+        Self::Memory {
+            agent_id: memory.agent_id,
+            text: memory.text,
+            created_at: memory.created_at,
         }
     }
 }

@@ -13,6 +13,9 @@ use crate::{
     idempotency::{Done, Once},
 };
 
+/// Documents below an agent that are read and deleted at once; a message may hold 256 kB.
+const DELETE_BATCH: u32 = 100;
+
 /// The caller's agent, as it was read.
 pub(crate) async fn find(
     store: &Store,
@@ -21,6 +24,19 @@ pub(crate) async fn find(
 ) -> Result<Versioned<Agent>, Error> {
     let agent = store.find_agent(&principal.org_id, id).await?;
     agent.ok_or(Error::NotFound("agent"))
+}
+
+/// The caller's agent, if it is one that answers.
+pub(crate) async fn find_at_work(
+    store: &Store,
+    principal: &Principal,
+    id: &AgentId,
+) -> Result<Agent, Error> {
+    let agent = find(store, principal, id).await?.value;
+    if agent.status == AgentStatus::Active && agent.deploy_state == DeployState::Deployed {
+        return Ok(agent);
+    }
+    Err(Error::Precondition("the agent is not deployed and active"))
 }
 
 /// Creates the agent, counts it against the quota and records it, in one commit.
@@ -163,9 +179,45 @@ async fn retire(
     Ok(writes)
 }
 
+/// Deletes the agent with what it remembers and with its conversations. They go first, and once more
+/// after it: a turn that ends meanwhile may have added to them. A repeat of a deletion that was cut
+/// off removes what is left, although the agent is not there any more.
+pub(crate) async fn delete(
+    store: &Store,
+    trail: &Trail,
+    principal: &Principal,
+    id: &AgentId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    delete_below(store, principal, id).await?;
+    delete_itself(store, trail, principal, id, now).await?;
+    delete_below(store, principal, id).await
+}
+
+async fn delete_below(store: &Store, principal: &Principal, id: &AgentId) -> Result<(), Error> {
+    let org_id = &principal.org_id;
+    loop {
+        let memories = store.list_memory_removals(org_id, id, DELETE_BATCH).await?;
+        let rest = DELETE_BATCH - u32::try_from(memories.len()).unwrap_or(DELETE_BATCH);
+        let conversation = match rest {
+            0 => Vec::new(),
+            _ => store.list_session_removals(org_id, id, rest).await?,
+        };
+        let removals = [memories, conversation].concat();
+        if removals.is_empty() {
+            return Ok(());
+        }
+        match store.commit(removals).await {
+            // A turn has ended in a conversation that was to go.
+            Err(error) if !error.is_lost_race() => return Err(error.into()),
+            _ => {}
+        }
+    }
+}
+
 /// Deletes the agent, gives its place in the quota back, has its container removed and records it,
 /// in one commit.
-pub(crate) async fn delete(
+async fn delete_itself(
     store: &Store,
     trail: &Trail,
     principal: &Principal,

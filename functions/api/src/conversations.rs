@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::{
     audit::{Entry, Trail},
-    ids::{AgentId, ExecutionId, RecordId, WorkflowId},
+    ids::{AgentId, ExecutionId, RecordId},
     models::{
-        AgentStatus, AuditAction, ChatMessage, DeployState, ExecutionStatus, Principal, Session,
-        StartOptions, Timestamp, Trigger, TriggerType,
+        AuditAction, ChatMessage, ExecutionStatus, Principal, Session, StartOptions, Timestamp,
+        Trigger, TriggerType,
     },
     store::{self, Listing, Page, Store, Versioned, commit_contended},
 };
@@ -55,7 +55,7 @@ pub(crate) async fn say(
     }
     let new_id = &RecordId::generate();
     once.commit(store, || async move {
-        require_at_work(store, principal, message.agent_id).await?;
+        agents::find_at_work(store, principal, message.agent_id).await?;
         let mut writes = Vec::new();
         let session_id = match message.session_id {
             Some(id) => find(store, principal, message.agent_id, id).await?.value.id,
@@ -65,7 +65,7 @@ pub(crate) async fn say(
                 session.id
             }
         };
-        let trigger = trigger(principal, once, message, &session_id, now)?;
+        let trigger = trigger(principal, once, message, &session_id, now);
         writes.push(store::triggers::create(&trigger)?);
         let taken = Taken {
             session_id,
@@ -182,14 +182,6 @@ async fn find_taken(
     }))
 }
 
-async fn require_at_work(store: &Store, principal: &Principal, id: &AgentId) -> Result<(), Error> {
-    let agent = agents::find(store, principal, id).await?.value;
-    if agent.status == AgentStatus::Active && agent.deploy_state == DeployState::Deployed {
-        return Ok(());
-    }
-    Err(Error::Precondition("the agent is not deployed and active"))
-}
-
 fn new_session(
     principal: &Principal,
     agent_id: &AgentId,
@@ -214,9 +206,8 @@ fn trigger(
     message: &Message<'_>,
     session_id: &RecordId,
     now: Timestamp,
-) -> Result<Trigger, Error> {
-    let workflow_id = WorkflowId::parse(message.agent_id.as_str());
-    let workflow_id = workflow_id.map_err(|_| Error::NotFound("agent"))?;
+) -> Trigger {
+    let workflow_id = Session::workflow_of(&principal.org_id, message.agent_id);
     let payload = json!({
         "agentId": message.agent_id,
         "sessionId": session_id,
@@ -230,5 +221,5 @@ fn trigger(
         payload: payload.into(),
         options: StartOptions::default(),
     };
-    Ok(draft.into_trigger(once, now))
+    draft.into_trigger(once, now)
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use shared::{
     actions,
     audit::{self, Entry, Trail},
+    auth::{Action, is_allowed},
     connectors::google::oauth::GoogleOAuth,
     crypto::{MacKey, message},
     ids::{IntegrationId, OrgId, Uid},
@@ -35,7 +36,7 @@ pub(crate) use self::{
     keys::{Keys, connect, reconnect},
     removal::{Disconnected, disconnect},
 };
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 
 /// What integrations are made and seen with.
 #[derive(Clone)]
@@ -131,6 +132,18 @@ pub(crate) async fn view(
 
 /// What an id is answered that is nobody's, or another organization's.
 const NO_SUCH: Error = Error::NotFound("integration");
+
+/// Whose models an organization's prompts go to is not for everybody to say.
+fn require_right(principal: &Principal, service: IntegrationService) -> Result<(), Error> {
+    let is_of_models = matches!(
+        service,
+        IntegrationService::Openai | IntegrationService::Anthropic | IntegrationService::Gemini
+    );
+    if !is_of_models || is_allowed(principal.role, Action::EditLlmRoutes) {
+        return Ok(());
+    }
+    Err(Refusal::Denied("keys of models are for admins").into())
+}
 
 /// The writes that keep the connection with who has made it.
 async fn keep(

@@ -21,12 +21,14 @@ mod integrations;
 mod invitations;
 mod llm_routes;
 mod members;
+mod memories;
 mod organization;
 mod page;
 mod presence;
 mod rerun;
 mod routes;
 mod run_picture;
+mod speech;
 mod start;
 mod stored_bodies;
 mod trigger_declaration;
@@ -44,7 +46,7 @@ use shared::{
     http::{Authenticator, ClientError, EdgeConfig, client, edge},
     identity::{Accounts, IdentityToolkit},
     invitation::Tokens,
-    llm::{SharedOrgKeys, router::Timeouts},
+    llm::{SharedOrgKeys, providers::Speakers, router::Timeouts},
     models::{SystemPrincipal, Timestamp},
     quota::MeteredLlm,
     storage::{Bucket, BucketConfig},
@@ -101,6 +103,7 @@ impl AppState {
         let accounts = IdentityToolkit::new(client()?, project_id, emulator_host);
         let accounts = Arc::new(accounts);
         let artifacts = config.artifacts.as_ref().map(BucketConfig::bucket);
+        let speakers = config.providers.speakers(client()?)?;
         let vault = config.vault.take();
         let vault = vault.map(|vault| {
             let vault = vault.vault(store.clone(), &client()?, clock.clone())?;
@@ -111,7 +114,7 @@ impl AppState {
         let llm = llm(&config, keys, &store, &clock)?;
         let state = Self::with_ports(config, store, verifier, accounts, clock);
         let state = state.with_artifacts(artifacts).with_vault(vault);
-        Ok(state.with_llm(llm))
+        Ok(state.with_llm(llm).with_speakers(speakers))
     }
 
     /// The state with what connects outside services, if credentials have a key.
@@ -124,6 +127,13 @@ impl AppState {
     /// The state with the models that can be asked, if there are any.
     #[must_use]
     pub fn with_llm(self, llm: Option<MeteredLlm>) -> Self {
+        Self { llm, ..self }
+    }
+
+    /// The state with those who can speak.
+    #[must_use]
+    pub fn with_speakers(self, speakers: Speakers) -> Self {
+        let llm = self.llm.map(|llm| llm.with_speakers(speakers));
         Self { llm, ..self }
     }
 
@@ -230,15 +240,23 @@ impl FromRef<AppState> for Authenticator {
 pub fn router(state: AppState) -> Router {
     let edge_config = state.edge.clone();
     let api = Router::new().nest(routes::PREFIX, routes::routes());
-    let hooks = edge(routes::hooks().with_state(state.clone()), &hook_edge());
-    let models = edge(
-        routes::models().with_state(state.clone()),
-        &model_edge(&edge_config),
-    );
+    let below = |base| routes::below(base).with_state(state.clone());
+    let hooks = edge(below(routes::HOOKS), &hook_edge());
+    let models = edge(below(routes::LLM), &model_edge(&edge_config));
+    let speech = edge(below(routes::SPEECH), &speech_edge(&edge_config));
     // Added last: what the edge does for pages is not done here.
     edge(api.with_state(state), &edge_config)
         .nest_service(&format!("{}{}", routes::PREFIX, routes::HOOKS), hooks)
         .nest_service(&format!("{}{}", routes::PREFIX, routes::LLM), models)
+        .nest_service(&format!("{}{}", routes::PREFIX, routes::SPEECH), speech)
+}
+
+/// A long text takes most of a minute to be spoken.
+fn speech_edge(pages: &EdgeConfig) -> EdgeConfig {
+    EdgeConfig {
+        timeout: MeteredLlm::LONGEST_SPEECH + BOOKING_TIME,
+        ..pages.clone()
+    }
 }
 
 /// Models take longer than anything else, and are shown images.

@@ -18,11 +18,13 @@ mod invitations;
 mod lines;
 mod llm;
 mod members;
+mod memories;
 mod nodes;
 mod optional_json;
 mod organization;
 mod patch;
 mod pictures;
+mod speech;
 mod stored_bodies;
 mod stream;
 mod webhooks;
@@ -37,6 +39,7 @@ use shared::auth::Action;
 
 use crate::AppState;
 
+pub(crate) use speech::PATH as SPEECH;
 pub(crate) use webhooks::MAX_BODY_BYTES as MAX_HOOK_BODY_BYTES;
 
 /// Where all routes begin.
@@ -69,6 +72,9 @@ pub const ROUTES: &[&[Route]] = &[
     INVITATIONS,
     AGENTS,
     agent_life::ROUTES,
+    conversations::ROUTES,
+    speech::ROUTES,
+    memories::ROUTES,
     WORKFLOWS,
     EXECUTIONS,
     APPROVALS,
@@ -190,30 +196,6 @@ const AGENTS: &[Route] = &[
         "/agents/{id}/heartbeat",
         Action::BeatAgent,
         || post(agents::beat_agent),
-    ),
-    route(
-        Method::POST,
-        "/agents/{id}/messages",
-        Action::TalkToAgents,
-        || post(conversations::create_message),
-    ),
-    route(
-        Method::GET,
-        "/agents/{id}/sessions",
-        Action::TalkToAgents,
-        || get(conversations::list_sessions),
-    ),
-    route(
-        Method::GET,
-        "/agents/{id}/sessions/{sessionId}/messages",
-        Action::TalkToAgents,
-        || get(conversations::list_messages),
-    ),
-    route(
-        Method::DELETE,
-        "/agents/{id}/sessions/{sessionId}",
-        Action::TalkToAgents,
-        || delete(conversations::delete_session),
     ),
 ];
 
@@ -361,28 +343,24 @@ const APPROVALS: &[Route] = &[
     ),
 ];
 
-/// The router of all routes but those below [`HOOKS`] and [`LLM`], below [`PREFIX`].
+/// The router of all routes but those below [`HOOKS`], [`LLM`] and [`SPEECH`], below [`PREFIX`].
 pub(crate) fn routes() -> Router<AppState> {
     let routes = ROUTES.iter().copied().flatten().chain(PUBLIC_ROUTES);
-    let routes = routes.filter(|route| ![HOOKS, LLM].iter().any(|base| route.is_below(base)));
+    let apart = [HOOKS, LLM, SPEECH];
+    let routes = routes.filter(|route| !apart.iter().any(|base| route.is_below(base)));
     routes.fold(Router::new(), |router, route| {
         router.route(route.path, (route.handler)())
     })
 }
 
-/// The router of the routes to models, below [`PREFIX`] and [`LLM`].
-pub(crate) fn models() -> Router<AppState> {
-    llm::ROUTES.iter().fold(Router::new(), |router, route| {
-        let path = route.path.trim_start_matches(LLM);
-        router.route(path, (route.handler)())
-    })
-}
-
-/// The router of the routes that servers call, below [`PREFIX`] and [`HOOKS`].
-pub(crate) fn hooks() -> Router<AppState> {
-    let hooks = PUBLIC_ROUTES.iter().filter(|route| route.is_below(HOOKS));
-    hooks.fold(Router::new(), |router, route| {
-        let path = route.path.trim_start_matches(HOOKS);
+/// The router of the routes below [`PREFIX`] and `base`, which is one of [`HOOKS`], [`LLM`] and
+/// [`SPEECH`].
+pub(crate) fn below(base: &str) -> Router<AppState> {
+    let routes = ROUTES.iter().copied().flatten().chain(PUBLIC_ROUTES);
+    let routes = routes.filter(|route| route.is_below(base));
+    routes.fold(Router::new(), |router, route| {
+        let path = route.path.trim_start_matches(base);
+        let path = if path.is_empty() { "/" } else { path };
         router.route(path, (route.handler)())
     })
 }

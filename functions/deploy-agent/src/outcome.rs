@@ -13,7 +13,7 @@ use crate::{
     CALLER,
     deploy::{activate, entry, settle},
     orchestrator::revision,
-    provision::{Error, Held},
+    provision::{Attempt, Error, Held},
 };
 
 /// After this time no request that was sent before a removal can make a service any more, in
@@ -29,9 +29,29 @@ pub(crate) async fn keep_ready(held: &Held<'_>, place: &AgentRuntime) -> Result<
     is_kept.then_some(()).ok_or(Error::Pending)
 }
 
-/// Keeps that the agent's service cannot become ready and has to go.
-pub(crate) async fn keep_failed(held: &Held<'_>, failure: &str) -> Result<(), Error> {
-    commit_contended(&held.state.store, || failed(held, failure)).await
+/// Keeps that Cloud Run has taken what it was asked for.
+pub(crate) async fn keep_taken(held: &Held<'_>, attempt: &Attempt) -> Result<(), Error> {
+    commit_contended(&held.state.store, || async {
+        let Some((mut service, _)) = provisioning(held).await? else {
+            return Ok((Vec::new(), ()));
+        };
+        if service.value.begun_at != attempt.begun_at {
+            return Ok((Vec::new(), ()));
+        }
+        service.value.taken_at = Some(held.state.now());
+        Ok((vec![agent_services::replace(&service)?], ()))
+    })
+    .await
+}
+
+/// Keeps that the agent's service cannot become ready and has to go, unless it was asked to be
+/// something else meanwhile.
+pub(crate) async fn keep_failed(
+    held: &Held<'_>,
+    attempt: &Attempt,
+    failure: &str,
+) -> Result<(), Error> {
+    commit_contended(&held.state.store, || failed(held, attempt, failure)).await
 }
 
 /// Keeps that nobody needs the service.
@@ -77,12 +97,16 @@ async fn ready(held: &Held<'_>, place: &AgentRuntime) -> Built<bool> {
     Ok((writes, true))
 }
 
-async fn failed(held: &Held<'_>, failure: &str) -> Built<()> {
+async fn failed(held: &Held<'_>, attempt: &Attempt, failure: &str) -> Built<()> {
     let now = held.state.now();
     let mut writes = release_agent_slot(&held.state.store, held.org_id).await?;
     let Some((mut service, Some(mut agent))) = provisioning(held).await? else {
         return Ok((Vec::new(), ()));
     };
+    let is_other = service.value.begun_at != attempt.begun_at;
+    if is_other || revision(&agent.value) != attempt.revision {
+        return Ok((Vec::new(), ()));
+    }
     agent.value.deploy_state = DeployState::Failed;
     agent.value.status = AgentStatus::Paused;
     agent.value.runtime = None;

@@ -12,7 +12,7 @@ use shared::{
 
 use crate::{
     AppState,
-    orchestrator::{self, Orchestrator, Progress},
+    orchestrator::{self, Orchestrator, Progress, revision},
     outcome,
 };
 
@@ -56,6 +56,14 @@ impl Transient for Error {
             Self::Store(error) => error.is_transient(),
         }
     }
+}
+
+/// What an agent's service was asked to be.
+pub(crate) struct Attempt {
+    /// The agent's configuration.
+    pub(crate) revision: String,
+    /// [`AgentService::begun_at`].
+    pub(crate) begun_at: Timestamp,
 }
 
 /// Work on a service that nobody else touches until its time is over.
@@ -166,17 +174,30 @@ async fn provision(held: &Held<'_>, service: &AgentService) -> Result<(), Error>
         outcome::keep_abandoned(held).await?;
         return Err(Error::Pending);
     };
-    let progress = held.containers.ensure(&agent.value, now).await;
-    let is_late = now > service.begun_at.plus_seconds(LIMIT_SECS);
-    let failure = match progress {
+    let attempt = Attempt {
+        revision: revision(&agent.value),
+        begun_at: service.begun_at,
+    };
+    let is_late = |since: Timestamp| now > since.plus_seconds(LIMIT_SECS);
+    let failure = match held.containers.ensure(&agent.value, now).await {
         Ok(Progress::Ready(place)) => return outcome::keep_ready(held, &place).await,
         Ok(Progress::Failed(failure)) => failure,
-        Ok(Progress::Pending) if !is_late => return Err(Error::Pending),
-        Err(error) if error.is_transient() && !is_late => return Err(error.into()),
-        Ok(Progress::Pending) => "the container did not become ready in time".to_owned(),
+        Ok(Progress::Pending) => match service.taken_at {
+            None => {
+                outcome::keep_taken(held, &attempt).await?;
+                return Err(Error::Pending);
+            }
+            Some(taken_at) if !is_late(taken_at) => return Err(Error::Pending),
+            Some(_) => "the container did not become ready in time".to_owned(),
+        },
+        // An agent that runs goes on as it is while Cloud Run cannot be reached.
+        Err(error) if error.is_transient() => match agent.value.runtime {
+            None if is_late(service.begun_at) => error.to_string(),
+            _ => return Err(error.into()),
+        },
         Err(error) => error.to_string(),
     };
-    outcome::keep_failed(held, &failure).await?;
+    outcome::keep_failed(held, &attempt, &failure).await?;
     Err(Error::Pending)
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use shared::{
     actions,
     ids::AgentId,
+    llm::speech::Voice,
     models::{Agent, MemoryDepth, Personality, VoiceConfig},
 };
 
@@ -78,6 +79,8 @@ impl DeployRequest {
             };
             report.iter().map(problem).collect::<Vec<_>>()
         })?;
+        let voice = request.config.as_ref();
+        require_voice(voice.and_then(|config| config.voice_config.as_ref()))?;
         Ok(request)
     }
 
@@ -118,6 +121,16 @@ fn require_objects(data: &Value) -> Result<(), Vec<Problem>> {
         Err(vec![Problem {
             field: field.to_owned(),
             message: "must be an object".to_owned(),
+        }])
+    })
+}
+
+fn require_voice(config: Option<&VoiceConfig>) -> Result<(), Vec<Problem>> {
+    let unspeakable = config.and_then(|config| Voice::of(config).err());
+    unspeakable.map_or(Ok(()), |error| {
+        Err(vec![Problem {
+            field: format!("config.{}", error.field()),
+            message: error.to_string(),
         }])
     })
 }
@@ -215,6 +228,19 @@ mod tests {
             (with(json!({ "runtime": "vm" })), "config.runtime"),
         ];
         for (data, field) in table {
+            assert_eq!(wrong_field(data), field);
+        }
+    }
+
+    #[test]
+    fn a_voice_has_to_be_known_and_to_take_what_is_asked_of_it() {
+        for (model, pitch, field) in [
+            ("ada", 0, "config.voiceConfig.model"),
+            ("alloy", 2, "config.voiceConfig.pitch"),
+        ] {
+            let voice = json!({ "model": model, "speed": 1, "pitch": pitch });
+            let config = json!({ "voiceConfig": voice });
+            let data = json!({ "agentId": "a1", "config": config });
             assert_eq!(wrong_field(data), field);
         }
     }

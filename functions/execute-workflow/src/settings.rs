@@ -10,6 +10,9 @@ use shared::{
 pub struct Settings {
     /// Model of nodes and agents that name none.
     pub default_model: String,
+    /// `EMBEDDING_MODEL`: makes the vectors that agents find their memories by. What was kept with
+    /// another model is not found.
+    pub embedding_model: String,
     /// `LEASE_SECS`: a worker that says nothing for so long has lost its execution, in seconds.
     pub lease_secs: i64,
     /// `MAX_GRAPH_NODES`: nodes of a workflow, and four edges for each.
@@ -24,6 +27,7 @@ impl Settings {
     pub fn new(default_model: String) -> Self {
         Self {
             default_model,
+            embedding_model: "text-embedding-3-small".to_owned(),
             lease_secs: 60,
             graph_limits: GraphLimits::DEFAULT,
             max_steps: 1_000,
@@ -43,6 +47,7 @@ impl Settings {
             1..=100_000,
         )?;
         Ok(Self {
+            embedding_model: env.parsed("EMBEDDING_MODEL", defaults.embedding_model.clone())?,
             lease_secs: within(env, "LEASE_SECS", defaults.lease_secs, 1..=300)?,
             graph_limits: GraphLimits {
                 nodes,

@@ -57,6 +57,10 @@ actions! {
     DeleteAgent: EDITORS;
     /// Talk with agents, and see and delete one's own conversations.
     TalkToAgents: EDITORS;
+    /// See and take out what agents remember beyond a conversation.
+    ReadMemories: EDITORS;
+    /// Delete what agents remember.
+    DeleteMemories: EDITORS;
     /// See workflows.
     ReadWorkflows: MEMBERS;
     /// Make or change a workflow.
@@ -127,6 +131,8 @@ mod tests {
         (Action::DeployAgent, [true, true, false]),
         (Action::DeleteAgent, [true, true, false]),
         (Action::TalkToAgents, [true, true, false]),
+        (Action::ReadMemories, [true, true, false]),
+        (Action::DeleteMemories, [true, true, false]),
         (Action::ReadWorkflows, [true, true, true]),
         (Action::EditWorkflow, [true, true, false]),
         (Action::DeleteWorkflow, [true, true, false]),

@@ -210,6 +210,8 @@ pub mod can {
         DeployAgent,
         DeleteAgent,
         TalkToAgents,
+        ReadMemories,
+        DeleteMemories,
         ReadWorkflows,
         EditWorkflow,
         DeleteWorkflow,

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
-use crate::ids::{AgentId, OrgId, RecordId, Uid};
+use crate::ids::{AgentId, OrgId};
 
 /// `agents/{id}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -242,21 +242,4 @@ pub struct LastError {
     pub message: String,
     /// When it happened.
     pub at: Timestamp,
-}
-
-/// `agents/{id}/memories/{id}`: something an agent remembers for long.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Memory {
-    /// Equal to the document id.
-    pub id: RecordId,
-    /// The organization of the agent.
-    pub org_id: OrgId,
-    /// The user it is about, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject_uid: Option<Uid>,
-    /// What is remembered.
-    pub text: String,
-    /// When it was learnt.
-    pub created_at: Timestamp,
 }

@@ -19,8 +19,11 @@ pub struct AgentService {
     /// Whether the agent begins to work once its service is ready.
     #[serde(default)]
     pub activates: bool,
-    /// When the service was asked for; it must be ready within some time.
+    /// When the service was asked for.
     pub begun_at: Timestamp,
+    /// When Cloud Run first took what it was asked for; it must be ready within some time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<Timestamp>,
     /// Not before this time: whoever takes the work moves it on, so that nobody else does it
     /// meanwhile. Absent when there is nothing to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,6 +85,7 @@ impl AgentService {
             state: AgentServiceState::Provisioning,
             activates: false,
             begun_at: now,
+            taken_at: None,
             due_at: Some(now),
         }
     }
@@ -92,6 +96,7 @@ impl AgentService {
         self.state = AgentServiceState::Provisioning;
         self.activates = activates;
         self.begun_at = now;
+        self.taken_at = None;
     }
 
     /// Has the service be deleted. Whoever is at it notices.

@@ -49,6 +49,10 @@ pub enum AuditAction {
     AgentDelete,
     /// A conversation with an agent was deleted.
     SessionDelete,
+    /// What an agent remembers was taken out as a whole.
+    MemoryExport,
+    /// Something that an agent remembered was deleted.
+    MemoryDelete,
     /// A workflow was made.
     WorkflowCreate,
     /// A workflow was changed through the API; what clients save past it is not recorded.
@@ -107,6 +111,8 @@ impl AuditAction {
             Self::AgentArchive => "AGENT_ARCHIVE",
             Self::AgentDelete => "AGENT_DELETE",
             Self::SessionDelete => "SESSION_DELETE",
+            Self::MemoryExport => "MEMORY_EXPORT",
+            Self::MemoryDelete => "MEMORY_DELETE",
             Self::WorkflowCreate => "WORKFLOW_CREATE",
             Self::WorkflowUpdate => "WORKFLOW_UPDATE",
             Self::DeleteWorkflow => "DELETE_WORKFLOW",

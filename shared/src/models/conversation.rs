@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
-use crate::ids::{AgentId, ExecutionId, OrgId, RecordId, Uid};
+use crate::ids::{AgentId, ExecutionId, OrgId, RecordId, Uid, WorkflowId};
 
 /// `agents/{id}/sessions/{id}`: one conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +69,13 @@ pub enum ChatRole {
 }
 
 impl Session {
+    /// The workflow that nobody draws, of which all messages to an agent are runs. No client can choose
+    /// its id.
+    #[must_use]
+    pub fn workflow_of(org_id: &OrgId, agent_id: &AgentId) -> WorkflowId {
+        WorkflowId::derive(&["conversation", org_id.as_str(), agent_id.as_str()])
+    }
+
     /// The conversation that a workflow's nodes call by this name.
     #[must_use]
     pub fn named(org_id: &OrgId, agent_id: &AgentId, name: &str) -> RecordId {

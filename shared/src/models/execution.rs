@@ -367,21 +367,6 @@ pub struct LogLine {
     pub org_id: OrgId,
 }
 
-/// `executions/{id}/drafts/{nodeId#iteration}`: what a model has said so far, while it goes on. It is
-/// for those who watch, and good for nothing else: the journal has the whole answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Draft {
-    /// The node that asks.
-    pub node_id: String,
-    /// As in [`Step::iteration`].
-    pub iteration: String,
-    /// The answer so far.
-    pub text: String,
-    /// The organization of the execution.
-    pub org_id: OrgId,
-}
-
 /// How important a log line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::Vector;
 use crate::ids::{IntegrationId, RecordId, Uid};
 
 /// Where a chunk's text comes from.
@@ -32,7 +33,7 @@ pub struct KnowledgeChunk {
     /// The text.
     pub text: String,
     /// The vector.
-    pub embedding: Vec<f64>,
+    pub embedding: Vector,
     /// The model that made the vector.
     pub embedding_model: String,
     /// Revision of the source.

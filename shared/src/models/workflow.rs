@@ -174,7 +174,7 @@ pub enum TriggerType {
     Workflow,
     /// A person repeats a part of a run.
     Rerun,
-    /// A person talks with an agent. The workflow's id is then the agent's.
+    /// A person talks with an agent. The workflow is then [`super::Session::workflow_of`] the agent.
     Message,
 }
 

@@ -2,6 +2,7 @@ mod attempts;
 mod dropped;
 mod meter;
 mod open;
+mod speech;
 mod stream;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -30,12 +31,13 @@ use crate::{
         ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, ProviderName, Providers,
         SharedOrgKeys, Usage,
         price::{self, Price},
+        providers::Speakers,
         router::Candidate,
     },
-    models::{SystemPrincipal, Timestamp, UsageEntry, UsageState, Use},
+    models::{Timestamp, UsageEntry, UsageState, Use},
     retry::Policy,
     store::{
-        self, Store,
+        Store,
         organizations::{day_of, period_of},
     },
 };
@@ -91,12 +93,14 @@ pub struct MeteredLlm {
     clock: SharedClock,
     /// Calls that were dropped before they were booked, to be booked by whoever calls next.
     dropped: Arc<Dropped>,
+    speakers: Speakers,
 }
 
 /// A call that may be made, and its price.
 struct Admitted {
     admission: Admission,
-    price: Price,
+    /// None for what costs all that was reserved for it.
+    price: Option<Price>,
 }
 
 impl MeteredLlm {
@@ -131,6 +135,7 @@ impl MeteredLlm {
             store,
             clock,
             dropped: Arc::default(),
+            speakers: Speakers::default(),
         }
     }
 
@@ -212,12 +217,29 @@ impl MeteredLlm {
     /// # Errors
     /// Returns [`Error::UnknownModel`] and [`Error::Store`].
     pub async fn ceiling(&self, call: &Call) -> Result<Use, Error> {
+        self.price_at_most(call, &Usage::ceiling(&call.request))
+            .await
+    }
+
+    /// The most that a call for embeddings can use, with whichever candidate it is.
+    ///
+    /// # Errors
+    /// Returns [`Error::UnknownModel`] and [`Error::Store`].
+    pub async fn embedding_ceiling(&self, call: &Call<EmbeddingRequest>) -> Result<Use, Error> {
+        self.price_at_most(call, &Usage::embedding_ceiling(&call.request))
+            .await
+    }
+
+    async fn price_at_most<R: Request>(
+        &self,
+        call: &Call<R>,
+        ceiling: &Usage,
+    ) -> Result<Use, Error> {
         let (way, now) = (self.way(call).await?, self.clock.now().into());
-        let ceiling = Usage::ceiling(&call.request);
         let mut cost_micro_usd = 0;
         for candidate in way.route.candidates() {
             let price = find_price(candidate, now)?;
-            cost_micro_usd = price.cost_micro_usd(&ceiling).max(cost_micro_usd);
+            cost_micro_usd = price.cost_micro_usd(ceiling).max(cost_micro_usd);
         }
         Ok(Use {
             tokens: ceiling.total(),
@@ -236,25 +258,6 @@ impl MeteredLlm {
     ) -> Result<BTreeMap<String, Option<ProviderName>>, Error> {
         let now = self.clock.now().into();
         self.routing.models(&self.store, org_id, now).await
-    }
-
-    /// Clears up what dead callers have left in at most `limit` organizations, and counts what is
-    /// not counted; tells how many it looked at. One that fails is logged and left for the next
-    /// time.
-    ///
-    /// # Errors
-    /// Returns the database's error when the organizations cannot be listed.
-    pub async fn sweep(&self, caller: &SystemPrincipal, limit: u32) -> Result<usize, store::Error> {
-        self.book_dropped().await;
-        let now = self.clock.now().into();
-        let due = self.store.list_due_token_quotas(caller, now, limit).await?;
-        for org_id in &due {
-            if let Err(error) = self.admissions.sweep(org_id).await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(org.id = %org_id, error, "usage left for the next sweep");
-            }
-        }
-        Ok(due.len())
     }
 
     /// Where a call goes, for as long as it takes.
@@ -313,36 +316,50 @@ impl MeteredLlm {
         let price = attempt.price(now)?;
         self.switches.check(&call.org_id).await?;
         let entry = UsageEntry {
-            id: entry_id(&call.org_id, request.idempotency_key()),
-            org_id: call.org_id.clone(),
-            agent_id: call.agent_id.clone(),
-            workflow_id: call.workflow_id.clone(),
-            execution_id: call.execution_id.clone(),
-            model: request.model().to_owned(),
-            input_tokens: ceiling.input_tokens,
-            output_tokens: ceiling.output_tokens,
             cost_micro_usd: price.cost_micro_usd(ceiling),
-            state: UsageState::Reserved,
-            is_estimated: false,
-            raised_to: None,
             is_stream,
-            hold: None,
-            period: period_of(now),
-            day: day_of(now),
-            created_at: now,
+            ..call.entry(request.model(), request.idempotency_key(), ceiling, now)
         };
         let admission = match attempt.is_paid {
             true => Admission::paid(entry),
             false => self.admissions.reserve(&entry).await?,
         };
+        let price = Some(price);
         Ok(Admitted { admission, price })
     }
 }
 
 impl Admitted {
     fn book(&self, usage: &Usage) -> UsageEntry {
-        let cost = self.price.cost_micro_usd(usage);
+        let reserved = self.admission.entry().cost_micro_usd;
+        let price = self.price.as_ref();
+        let cost = price.map_or(reserved, |price| price.cost_micro_usd(usage));
         self.admission.book(usage, cost)
+    }
+}
+
+impl<R> Call<R> {
+    /// What is reserved for the call, whose cost is not told yet.
+    fn entry(&self, model: &str, key: &str, most: &Usage, now: Timestamp) -> UsageEntry {
+        UsageEntry {
+            id: entry_id(&self.org_id, key),
+            org_id: self.org_id.clone(),
+            agent_id: self.agent_id.clone(),
+            workflow_id: self.workflow_id.clone(),
+            execution_id: self.execution_id.clone(),
+            model: model.to_owned(),
+            input_tokens: most.input_tokens,
+            output_tokens: most.output_tokens,
+            cost_micro_usd: 0,
+            state: UsageState::Reserved,
+            is_estimated: false,
+            raised_to: None,
+            is_stream: false,
+            hold: None,
+            period: period_of(now),
+            day: day_of(now),
+            created_at: now,
+        }
     }
 }
 
@@ -353,6 +370,17 @@ impl Answer {
         if self.is_cached {
             return Use::default();
         }
+        Use {
+            tokens: self.response.usage.total(),
+            cost_micro_usd: self.cost_micro_usd,
+        }
+    }
+}
+
+impl Answer<EmbeddingResponse> {
+    /// What the call has used.
+    #[must_use]
+    pub fn used(&self) -> Use {
         Use {
             tokens: self.response.usage.total(),
             cost_micro_usd: self.cost_micro_usd,

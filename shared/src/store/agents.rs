@@ -62,6 +62,15 @@ pub fn beat(id: &AgentId, now: Timestamp) -> Result<Write, Error> {
     super::merge(path(id), &presence, Precondition::Exists)
 }
 
+/// Changes nothing, but has the commit fail when the agent is not there any more.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn require(id: &AgentId, org_id: &OrgId) -> Result<Write, Error> {
+    let field = BTreeMap::from([("orgId", org_id)]);
+    super::merge(path(id), &field, Precondition::Exists)
+}
+
 /// Deletes the agent, if nobody changed it meanwhile.
 #[must_use]
 pub fn delete(agent: &Versioned<Agent>) -> Write {

@@ -114,6 +114,10 @@ impl DocumentDb for DatabaseClock {
         self.db.query(query).await
     }
 
+    async fn count(&self, query: &Query) -> Result<usize, Error> {
+        self.db.count(query).await
+    }
+
     async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error> {
         let sent = Instant::now();
         let committed_at = self.db.commit(writes).await?;

@@ -3,9 +3,12 @@
 use std::{collections::HashMap, fmt};
 
 use async_trait::async_trait;
-pub use gcloud_sdk::google::firestore::v1::{ArrayValue, Value, value::ValueType};
+pub use gcloud_sdk::google::firestore::v1::{ArrayValue, MapValue, Value, value::ValueType};
 
-use crate::{models::Timestamp, retry::Transient};
+use crate::{
+    models::{Timestamp, Vector},
+    retry::Transient,
+};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -192,6 +195,17 @@ pub enum Order {
     Descending(&'static str),
 }
 
+/// What a search is for: vectors that point where another one does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nearest {
+    /// The field with the vectors; those of another length are left out.
+    pub field: &'static str,
+    /// What they are compared with.
+    pub vector: Vector,
+    /// Those that are farther are left out: one minus the cosine of the angle, from 0 to 2.
+    pub max_distance: f64,
+}
+
 /// A question to one collection, or to all of one name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
@@ -208,6 +222,8 @@ pub struct Query {
     pub after: Option<(Option<Value>, String)>,
     /// At most so many documents.
     pub limit: u32,
+    /// Only what is near, nearest first, in place of the order; there is no position then.
+    pub nearest: Option<Nearest>,
 }
 
 impl Query {
@@ -222,6 +238,7 @@ impl Query {
             order: Order::ById,
             after: None,
             limit,
+            nearest: None,
         }
     }
 
@@ -249,6 +266,14 @@ impl Query {
             comparison,
             value,
         });
+        self
+    }
+
+    /// Searches among what the conditions leave, which Firestore does for at most 1,000 documents.
+    /// It needs an index of the fields of all conditions and of the vectors.
+    #[must_use]
+    pub fn nearest(mut self, nearest: Nearest) -> Self {
+        self.nearest = Some(nearest);
         self
     }
 
@@ -302,6 +327,12 @@ pub trait DocumentDb: Send + Sync {
     /// Reads the documents that match.
     async fn query(&self, query: &Query) -> Result<Vec<Document>, Error>;
 
+    /// How many documents match, up to the query's limit. One that knows how leaves them where they
+    /// are.
+    async fn count(&self, query: &Query) -> Result<usize, Error> {
+        Ok(self.query(query).await?.len())
+    }
+
     /// Applies all writes, or none when a precondition does not hold.
     async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error>;
 }
@@ -312,6 +343,23 @@ pub fn value(value_type: ValueType) -> Value {
     Value {
         value_type: Some(value_type),
     }
+}
+
+/// A vector as Firestore keeps it: a map that says of itself what it is
+/// (<https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#value>).
+#[must_use]
+pub fn to_wire_vector(vector: &Vector) -> Value {
+    let numbers = vector.as_slice().iter().copied().map(f64::from);
+    let values = numbers.map(|number| value(ValueType::DoubleValue(number)));
+    let array = ValueType::ArrayValue(ArrayValue {
+        values: values.collect(),
+    });
+    let kind = ValueType::StringValue("__vector__".to_owned());
+    let fields = [("__type__", kind), ("value", array)];
+    let fields = fields.map(|(name, field)| (name.to_owned(), value(field)));
+    value(ValueType::MapValue(MapValue {
+        fields: fields.into(),
+    }))
 }
 
 /// An instant as a protobuf timestamp.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     ids::{ExecutionId, OrgId, WorkflowId},
     models::{
-        Budget, Draft, Execution, ExecutionError, ExecutionStatus, JsonText, Lease, LogLine, Step,
+        Budget, Execution, ExecutionError, ExecutionStatus, JsonText, Lease, LogLine, Step,
         StepPage, SystemPrincipal, Timestamp, TriggerType,
     },
 };
@@ -213,32 +213,6 @@ impl Store {
         let lines: Vec<Versioned<LogLine>> = self.list(&query).await?;
         Ok(lines.into_iter().map(|line| line.value).collect())
     }
-
-    /// The answers that models are giving in the organization's execution.
-    ///
-    /// # Errors
-    /// Returns the database's error.
-    pub async fn list_drafts(
-        &self,
-        org_id: &OrgId,
-        id: &ExecutionId,
-        limit: u32,
-    ) -> Result<Vec<Draft>, Error> {
-        self.list_readable(&drafts_of(org_id, id, limit)).await
-    }
-
-    /// The writes that delete at most `limit` answers under way; none when all are gone.
-    ///
-    /// # Errors
-    /// Returns the database's error.
-    pub async fn list_draft_removals(
-        &self,
-        org_id: &OrgId,
-        id: &ExecutionId,
-        limit: u32,
-    ) -> Result<Vec<Write>, Error> {
-        self.list_removals(&drafts_of(org_id, id, limit)).await
-    }
 }
 
 impl ExecutionFilter {
@@ -380,21 +354,6 @@ pub fn delete_log_line(id: &ExecutionId, seq: i64) -> Write {
     super::delete(path(id).child("logs", &log_id(seq)), Precondition::None)
 }
 
-/// Keeps what a model has said so far.
-///
-/// # Errors
-/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
-pub fn set_draft(id: &ExecutionId, draft: &Draft) -> Result<Write, Error> {
-    let path = draft_path(id, &draft.node_id, &draft.iteration);
-    super::write(path, draft, Precondition::None)
-}
-
-/// Deletes what a model has said so far: the journal has its whole answer, or will have another.
-#[must_use]
-pub fn delete_draft(id: &ExecutionId, node_id: &str, iteration: &str) -> Write {
-    super::delete(draft_path(id, node_id, iteration), Precondition::None)
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Progress<'a> {
@@ -418,17 +377,8 @@ impl Progress<'_> {
         ["finishedAt", "output", "error", "resumeAt", "waitingSince"];
 }
 
-fn path(id: &ExecutionId) -> DocumentPath {
+pub(super) fn path(id: &ExecutionId) -> DocumentPath {
     DocumentPath::new("executions", id.as_str())
-}
-
-fn drafts_of(org_id: &OrgId, id: &ExecutionId, limit: u32) -> Query {
-    let query = Query::new(path(id).collection("drafts"), limit);
-    query.filter("orgId", Comparison::Equal, org_id.as_str())
-}
-
-fn draft_path(id: &ExecutionId, node_id: &str, iteration: &str) -> DocumentPath {
-    path(id).child("drafts", &Step::name_of(node_id, iteration))
 }
 
 fn step_path(id: &ExecutionId, step: &Step) -> DocumentPath {

@@ -1,10 +1,12 @@
 //! The document database on Cloud Firestore: the only file that talks to it.
 
+mod request;
+
 use async_trait::async_trait;
 use firestore::{FirestoreDb, FirestoreDbOptions, errors::FirestoreError};
 use futures::TryStreamExt;
 use gcloud_sdk::{
-    google::firestore::v1::{self as wire, structured_query as sq},
+    google::firestore::v1 as wire,
     google_cloud_auth::{
         credentials::{CacheableResource, Credentials, CredentialsProvider, EntityTag},
         errors::CredentialsError,
@@ -17,8 +19,8 @@ use tokio::sync::OnceCell;
 use super::{
     codec::document_from_wire,
     document_db::{
-        Comparison, Document, DocumentDb, DocumentPath, Error, Operation, Order, Precondition,
-        Query, Write, from_wire_time, to_wire_time, value,
+        Document, DocumentDb, DocumentPath, Error, Operation, Precondition, Query, ValueType,
+        Write, from_wire_time, to_wire_time, value,
     },
 };
 use crate::{
@@ -98,7 +100,7 @@ impl Firestore {
 
     async fn query_once(&self, query: &Query) -> Result<Vec<Document>, Error> {
         let db = self.client().await?;
-        let request = run_query_request(db, query);
+        let request = request::run_query(db.get_documents_path(), query);
         let stream = db
             .client()
             .get()
@@ -114,6 +116,27 @@ impl Firestore {
             .into_iter()
             .filter_map(|item| document_from_wire(item.document?))
             .collect())
+    }
+
+    async fn count_once(&self, query: &Query) -> Result<usize, Error> {
+        let db = self.client().await?;
+        let stream = db
+            .client()
+            .get()
+            .run_aggregation_query(request::count(db.get_documents_path(), query))
+            .await
+            .map_err(from_read_status)?;
+        let responses: Vec<_> = stream
+            .into_inner()
+            .try_collect()
+            .await
+            .map_err(from_read_status)?;
+        let mut results = responses.into_iter().filter_map(|item| item.result);
+        let count = results.find_map(|result| result.aggregate_fields.into_values().next());
+        match count.and_then(|count| count.value_type) {
+            Some(ValueType::IntegerValue(count)) => Ok(usize::try_from(count).unwrap_or_default()),
+            _ => Err(Error::Unavailable("the database has told no count".into())),
+        }
     }
 }
 
@@ -133,6 +156,10 @@ impl DocumentDb for Firestore {
 
     async fn query(&self, query: &Query) -> Result<Vec<Document>, Error> {
         retry(Policy::REMOTE_CALL, || self.query_once(query)).await
+    }
+
+    async fn count(&self, query: &Query) -> Result<usize, Error> {
+        retry(Policy::REMOTE_CALL, || self.count_once(query)).await
     }
 
     /// One `Commit` without a transaction: preconditions make it safe, and it is one round trip.
@@ -211,96 +238,6 @@ fn to_wire_precondition(precondition: Precondition) -> Option<wire::Precondition
     Some(wire::Precondition {
         condition_type: Some(condition_type),
     })
-}
-
-fn run_query_request(db: &FirestoreDb, query: &Query) -> wire::RunQueryRequest {
-    let (parent, collection_id) = match query.collection.rsplit_once('/') {
-        Some((parent, id)) => (format!("{}/{parent}", db.get_documents_path()), id),
-        None => (db.get_documents_path().clone(), query.collection.as_str()),
-    };
-    let structured = wire::StructuredQuery {
-        from: vec![sq::CollectionSelector {
-            collection_id: collection_id.to_owned(),
-            all_descendants: query.is_group,
-        }],
-        r#where: to_wire_filter(query),
-        order_by: to_wire_order(query.order),
-        start_at: to_wire_cursor(db, query),
-        limit: Some(i32::try_from(query.limit).unwrap_or(i32::MAX)),
-        ..Default::default()
-    };
-    wire::RunQueryRequest {
-        parent,
-        query_type: Some(wire::run_query_request::QueryType::StructuredQuery(
-            structured,
-        )),
-        ..Default::default()
-    }
-}
-
-fn to_wire_filter(query: &Query) -> Option<sq::Filter> {
-    use sq::{composite_filter, field_filter, filter::FilterType};
-    let field_filters = query.filters.iter().map(|filter| {
-        let op = match filter.comparison {
-            Comparison::Equal => field_filter::Operator::Equal,
-            Comparison::LessOrEqual => field_filter::Operator::LessThanOrEqual,
-            Comparison::GreaterOrEqual => field_filter::Operator::GreaterThanOrEqual,
-            Comparison::In => field_filter::Operator::In,
-        };
-        let field_filter = sq::FieldFilter {
-            field: Some(field_reference(filter.field)),
-            op: op.into(),
-            value: Some(filter.value.clone()),
-        };
-        sq::Filter {
-            filter_type: Some(FilterType::FieldFilter(field_filter)),
-        }
-    });
-    let filters: Vec<_> = field_filters.collect();
-    let op = composite_filter::Operator::And.into();
-    let all = FilterType::CompositeFilter(sq::CompositeFilter { op, filters });
-    (!query.filters.is_empty()).then_some(sq::Filter {
-        filter_type: Some(all),
-    })
-}
-
-fn to_wire_order(order: Order) -> Vec<sq::Order> {
-    let by = |field: &str, direction: sq::Direction| sq::Order {
-        field: Some(field_reference(field)),
-        direction: direction.into(),
-    };
-    match order {
-        Order::ById => vec![by("__name__", sq::Direction::Ascending)],
-        Order::Ascending(field) => vec![
-            by(field, sq::Direction::Ascending),
-            by("__name__", sq::Direction::Ascending),
-        ],
-        Order::Descending(field) => vec![
-            by(field, sq::Direction::Descending),
-            by("__name__", sq::Direction::Descending),
-        ],
-    }
-}
-
-fn to_wire_cursor(db: &FirestoreDb, query: &Query) -> Option<wire::Cursor> {
-    let (field, id) = query.after.as_ref()?;
-    let documents = db.get_documents_path();
-    let path = match query.is_group {
-        true => format!("{documents}/{id}"),
-        false => format!("{documents}/{}/{id}", query.collection),
-    };
-    let reference = value(wire::value::ValueType::ReferenceValue(path));
-    let values = field.iter().cloned().chain([reference]).collect();
-    Some(wire::Cursor {
-        values,
-        before: false,
-    })
-}
-
-fn field_reference(field: &str) -> sq::FieldReference {
-    sq::FieldReference {
-        field_path: field.to_owned(),
-    }
 }
 
 /// A read has no precondition to fail: this is a missing index, which the status names.

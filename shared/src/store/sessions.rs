@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     ids::{AgentId, OrgId, RecordId, Uid},
-    models::{ChatMessage, Session},
+    models::{ChatMessage, Session, SystemPrincipal},
 };
 
 impl Store {
@@ -75,6 +75,50 @@ impl Store {
         let org_id = session.org_id.as_str();
         self.list_removals(&query.filter("orgId", Comparison::Equal, org_id))
             .await
+    }
+
+    /// The writes that delete one of the conversations with the organization's agent, its messages
+    /// first, at most `limit`; none when all are gone.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_session_removals(
+        &self,
+        org_id: &OrgId,
+        agent_id: &AgentId,
+        limit: u32,
+    ) -> Result<Vec<Write>, Error> {
+        self.first_removals(&sessions_of(org_id, agent_id, 1), limit)
+            .await
+    }
+
+    /// The same for the user's conversations with agents of all organizations.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_session_removals_of_user(
+        &self,
+        _caller: &SystemPrincipal,
+        uid: &Uid,
+        limit: u32,
+    ) -> Result<Vec<Write>, Error> {
+        let query = Query::group("sessions", 1);
+        self.first_removals(&query.filter("uid", Comparison::Equal, uid.as_str()), limit)
+            .await
+    }
+
+    /// A turn that ends meanwhile changes the conversation, so that no message of it is left alone.
+    async fn first_removals(&self, sessions: &Query, limit: u32) -> Result<Vec<Write>, Error> {
+        let Some(session) = self.db.query(sessions).await?.into_iter().next() else {
+            return Ok(Vec::new());
+        };
+        let messages = Query::new(session.path.collection("messages"), limit);
+        let mut removals = self.list_removals(&messages).await?;
+        if removals.len() < limit as usize {
+            let unchanged = Precondition::Version(session.version);
+            removals.push(super::delete(session.path, unchanged));
+        }
+        Ok(removals)
     }
 }
 

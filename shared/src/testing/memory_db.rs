@@ -4,6 +4,7 @@
 mod documents;
 mod faults;
 mod matching;
+mod nearness;
 mod ordering;
 
 use std::sync::{Arc, Mutex};

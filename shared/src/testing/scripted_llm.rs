@@ -1,10 +1,12 @@
 use std::{collections::VecDeque, sync::Mutex};
 
 use async_trait::async_trait;
+use sha2::{Digest, Sha256};
 
 use super::lock;
 use crate::llm::{
-    ChatRequest, ChatResponse, Error, FinishReason, Message, Provider, ToolCall, Usage,
+    ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, Error, FinishReason, Message,
+    Provider, ToolCall, Usage,
 };
 
 type Script = dyn Fn(&ChatRequest) -> Result<Said, Error> + Send + Sync;
@@ -49,6 +51,8 @@ pub struct ScriptedLlm {
     script: Box<Script>,
     uses_all: bool,
     requests: Mutex<Vec<ChatRequest>>,
+    /// The texts that were embedded, of a model that can.
+    embedded: Option<Mutex<Vec<String>>>,
 }
 
 impl ScriptedLlm {
@@ -69,7 +73,26 @@ impl ScriptedLlm {
             script: Box::new(script),
             uses_all: false,
             requests: Mutex::default(),
+            embedded: None,
         }
+    }
+
+    /// The same for a model that can embed: texts are near to each other that share words.
+    #[must_use]
+    pub fn embedding(self) -> Self {
+        Self {
+            embedded: Some(Mutex::default()),
+            ..self
+        }
+    }
+
+    /// The texts that were embedded so far, oldest first.
+    #[must_use]
+    pub fn embedded(&self) -> Vec<String> {
+        let embedded = self.embedded.as_ref();
+        embedded
+            .map(|texts| lock(texts).clone())
+            .unwrap_or_default()
     }
 
     /// A model that always says the same.
@@ -139,6 +162,41 @@ impl Provider for ScriptedLlm {
             usage,
         })
     }
+
+    async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingResponse, Error> {
+        let Some(embedded) = &self.embedded else {
+            let code = "no_embeddings".to_owned();
+            return Err(Error::InvalidRequest { code });
+        };
+        lock(embedded).extend(request.inputs.iter().cloned());
+        tokio::task::yield_now().await;
+        let vectors = request.inputs.iter();
+        let dimensions = request.dimensions.unwrap_or(1_536) as usize;
+        Ok(EmbeddingResponse {
+            vectors: vectors.map(|text| bag_of_words(text, dimensions)).collect(),
+            model: request.model.clone(),
+            usage: Usage {
+                input_tokens: request.inputs.iter().map(|text| count_words(text)).sum(),
+                ..Usage::default()
+            },
+        })
+    }
+}
+
+/// A text as a vector: each word adds one at the place of its hash. Texts without words in common
+/// have a cosine of zero, but for words that meet at one place.
+#[must_use]
+pub fn bag_of_words(text: &str, dimensions: usize) -> Vec<f32> {
+    let mut vector = vec![0.0; dimensions];
+    let text = text.to_lowercase();
+    let words = text.split(|letter: char| !letter.is_alphanumeric());
+    for word in words.filter(|word| !word.is_empty()) {
+        let hash = Sha256::digest(word);
+        let place = u64::from_le_bytes(std::array::from_fn(|index| hash[index]));
+        let place = usize::try_from(place % dimensions as u64).unwrap_or_default();
+        vector[place] += 1.0;
+    }
+    vector
 }
 
 fn count_words(text: &str) -> i64 {

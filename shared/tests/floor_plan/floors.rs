@@ -69,6 +69,7 @@ const VENDORS: &[(&str, &[&str])] = &[
             "shared/src/store/codec.rs",
             "shared/src/store/document_db.rs",
             "shared/src/store/firestore.rs",
+            "shared/src/store/firestore/request.rs",
         ],
     ),
     (

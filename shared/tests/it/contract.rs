@@ -14,6 +14,7 @@ const SENDGRID: &str = include_str!("../contracts/sendgrid.json");
 const STRIPE: &str = include_str!("../contracts/stripe.json");
 const STRIPE_FIXTURES: &str = include_str!("../contracts/stripe-fixtures.json");
 const STRIPE_REQUESTS: &str = include_str!("../contracts/stripe-requests.json");
+const TEXT_TO_SPEECH: &str = include_str!("../contracts/texttospeech.json");
 const TWILIO: &str = include_str!("../contracts/twilio.json");
 
 /// Gemini's messages too: Google publishes no other description of them.
@@ -67,6 +68,10 @@ pub(crate) fn stripe_fixture(name: &str) -> Value {
 pub(crate) fn stripe_requests() -> Vec<Value> {
     let requests: Value = serde_json::from_str(STRIPE_REQUESTS).unwrap();
     requests["vectors"].as_array().unwrap().clone()
+}
+
+pub(crate) fn check_text_to_speech(definition: &str, instance: &Value) -> Result<(), String> {
+    check(TEXT_TO_SPEECH, definition, instance)
 }
 
 pub(crate) fn check_twilio(definition: &str, instance: &Value) -> Result<(), String> {

@@ -157,6 +157,27 @@ async fn what_the_user_connected_sent_and_started_is_erased() {
 }
 
 #[tokio::test]
+async fn what_agents_remember_of_the_user_and_talked_about_with_it_is_erased() {
+    let fixture = Fixture::new().await;
+    let of = |uid: &str| json!({ "subjectUid": uid, "uid": uid, "orgId": "o1" });
+    let at = |agent: &str, path: &str| DocumentPath::new(&format!("agents/{agent}/{path}"), "d1");
+    let mut writes = Vec::new();
+    for (agent, uid) in [("a1", "u1"), ("a2", "u1"), ("a3", "u2"), ("a4", "")] {
+        writes.push(raw(&at(agent, "memories"), &of(uid)));
+        let session = at(agent, "sessions");
+        writes.push(raw(&session, &of(uid)));
+        let messages = (0..50).map(|seq| session.child("messages", &format!("{seq:010}")));
+        writes.extend(messages.map(|message| raw(&message, &json!({ "orgId": "o1" }))));
+    }
+    fixture.keep(writes).await;
+    fixture.finish(0).await.unwrap();
+    for (agent, left) in [("a1", 0), ("a2", 0), ("a3", 52), ("a4", 52)] {
+        let documents = fixture.db.documents(&format!("agents/{agent}/"));
+        assert_eq!(documents.len(), left, "{agent}");
+    }
+}
+
+#[tokio::test]
 async fn an_erasure_is_not_done_while_requests_may_be_under_way() {
     let fixture = Fixture::new().await;
     assert_eq!(fixture.finish(0).await.unwrap(), ErasureState::Pending);

@@ -14,4 +14,5 @@ mod responses;
 mod retrying;
 pub(crate) mod server;
 mod set;
+mod speech;
 mod vertex;

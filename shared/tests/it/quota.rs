@@ -8,6 +8,7 @@ mod metered;
 mod routes;
 mod routing;
 mod script;
+mod speech;
 mod stats;
 mod streams;
 mod unknown;

@@ -305,6 +305,45 @@ async fn models_fit_the_contract() {
     assert_fits("ListModelsResponse", &body);
 }
 
+#[tokio::test]
+async fn speech_is_silence_whose_length_depends_on_the_text_and_the_speed() {
+    let openai = start().await;
+    let body = |text: &str, speed: f64| json!({ "model": "tts-1", "voice": "alloy", "input": text, "speed": speed });
+    for (text, speed, frames) in [("x", 1.0, 3), ("Hello", 1.0, 14), ("Hello", 0.5, 27)] {
+        let response = post(&openai, "audio/speech", &body(text, speed)).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "audio/mpeg");
+        let audio = response.bytes().await.expect("audio");
+        assert_eq!(audio.len(), frames * 24);
+        for frame in audio.chunks(24) {
+            assert_eq!(frame[..4], [0xff, 0xf3, 0x14, 0xc0]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn speech_that_openai_would_refuse_is_refused() {
+    let openai = start().await;
+    let body = json!({ "model": "tts-1", "voice": "alloy", "input": "Hello" });
+    for (field, value, param) in [
+        ("pitch", json!(1), "pitch"),
+        ("speed", json!(4.5), "speed"),
+        ("input", json!("x".repeat(4_097)), "input"),
+        ("response_format", json!("ogg"), "response_format"),
+    ] {
+        let mut body = body.clone();
+        body[field] = value;
+        let response = post(&openai, "audio/speech", &body).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{field}");
+        let answer: Value = response.json().await.expect("JSON");
+        assert_fits("ErrorResponse", &answer);
+        assert_eq!(answer["error"]["param"], param);
+    }
+    let body = json!({ "model": "tts-1", "voice": "alloy" });
+    let response = post(&openai, "audio/speech", &body).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+}
+
 async fn embed(openai: &OpenAi, body: &Value) -> Value {
     let response = post(openai, "embeddings", body).await;
     assert_eq!(response.status(), StatusCode::OK);

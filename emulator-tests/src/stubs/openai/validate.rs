@@ -50,6 +50,16 @@ pub(super) fn embedding(
     }
 }
 
+pub(super) fn speech(body: &Value, fields: &[String], schema: &Validator) -> Result<(), ApiError> {
+    check_fields(body, fields)?;
+    for param in ["input", "voice"] {
+        if body.get(param).is_none() {
+            return Err(missing(param));
+        }
+    }
+    check_schema(body, schema)
+}
+
 /// The body is an object with a model and without fields that OpenAI does not know.
 fn check_fields(body: &Value, fields: &[String]) -> Result<(), ApiError> {
     let object = body.as_object().ok_or_else(ApiError::unreadable)?;

@@ -4,5 +4,6 @@ mod merges;
 mod preconditions;
 mod queries;
 mod races;
+mod searches;
 
-pub(super) use self::{merges::*, preconditions::*, queries::*, races::*};
+pub(super) use self::{merges::*, preconditions::*, queries::*, races::*, searches::*};

@@ -1,7 +1,8 @@
 //! Talking with an agent, from the client's request to the model and back.
 
 use emulator_tests::chat::Chat;
-use serde_json::Value;
+use reqwest::{Method, header::CONTENT_TYPE};
+use serde_json::{Value, json};
 
 use super::start;
 
@@ -33,6 +34,27 @@ async fn an_agent_answers_and_remembers() {
     assert_eq!(
         kept,
         ["My name is Grace.", &first, "What is my name?", &second]
+    );
+    harness.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_speaks() {
+    let harness = start().await;
+    let chat = Chat::begin(harness.endpoints()).await.unwrap();
+    let path = format!("/agents/{}/speech", chat.agent_id());
+    let body = json!({ "text": "Hello" });
+    let request = chat.client().request(Method::POST, &path).json(&body);
+    let answer = request.send().await.unwrap().error_for_status().unwrap();
+    assert_eq!(answer.headers()[CONTENT_TYPE], "audio/mpeg");
+    let audio = answer.bytes().await.unwrap();
+    assert_eq!(audio[..2], [0xff, 0xf3], "frames of MPEG audio");
+    let asked = harness.llm().unwrap().requests();
+    let asked = asked.iter().find(|asked| asked.path == "/v1/audio/speech");
+    let asked = &asked.unwrap().body;
+    assert_eq!(
+        (&asked["voice"], &asked["input"]),
+        (&json!("alloy"), &json!("Hello"))
     );
     harness.stop().await;
 }

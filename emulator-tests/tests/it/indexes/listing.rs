@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde_json::Value;
-use shared::store::document_db::{Comparison, Order, Query};
+use shared::store::document_db::{Comparison, Nearest, Order, Query};
 
 /// What a query asks, as far as indexes are concerned.
 pub(super) struct Listing {
@@ -16,6 +16,8 @@ pub(super) struct Listing {
     ranges: Vec<String>,
     /// Fields and whether the largest come first.
     order: Vec<(String, bool)>,
+    /// The field with the vectors that are searched, and how long they are.
+    searched: Option<(String, usize)>,
 }
 
 /// An index, as the file and as queries tell it: `agents: orgId ASCENDING, status ASCENDING`.
@@ -58,13 +60,21 @@ impl Listing {
             contained: Vec::new(),
             ranges: with(|comparison| !is_equality(comparison)),
             order,
+            searched: query.nearest.as_ref().map(|nearest| {
+                let dimension = nearest.vector.as_slice().len();
+                (nearest.field.to_owned(), dimension)
+            }),
         }
     }
 
     /// The indexes that serve it. Equal fields alone are served by merging indexes of single
     /// fields (<https://firebase.google.com/docs/firestore/query-data/index-overview>).
     pub(super) fn needs(&self) -> Vec<Need> {
-        let order = self.order();
+        let mut order = self.order();
+        let searched = self.searched.iter();
+        order.extend(
+            searched.map(|(name, dimension)| (name.clone(), format!("vector of {dimension}"))),
+        );
         let sorted = |name: &String| (name.clone(), "ASCENDING".to_owned());
         let equal: Vec<_> = self.equal.iter().map(sorted).collect();
         if order.is_empty() && self.contained.is_empty() {
@@ -150,6 +160,7 @@ fn of_client(query: &ClientQuery) -> Listing {
         contained: Vec::new(),
         ranges: Vec::new(),
         order: Vec::new(),
+        searched: None,
     };
     for (field, operator, _) in &query.conditions {
         let fields = match operator.as_str() {
@@ -210,6 +221,22 @@ fn an_order_needs_an_index_of_all_fields() {
 fn a_range_is_an_order() {
     let query = Query::new("things", 1).filter("y", Comparison::GreaterOrEqual, "1");
     assert_eq!(described(&query, false), ["things: y ASCENDING"]);
+}
+
+#[test]
+fn a_search_needs_an_index_of_all_fields_and_the_vector() {
+    let query = Query::new("a/b/things", 1)
+        .filter("x", Comparison::Equal, "1")
+        .filter("y", Comparison::In, vec!["1", "2"])
+        .nearest(Nearest {
+            field: "v",
+            vector: vec![0.0; 3].into(),
+            max_distance: 1.0,
+        });
+    assert_eq!(
+        described(&query, false),
+        ["things: x ASCENDING, y ASCENDING, v vector of 3"]
+    );
 }
 
 #[test]

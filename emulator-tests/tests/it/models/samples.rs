@@ -187,7 +187,7 @@ pub(crate) fn knowledge_chunk() -> KnowledgeChunk {
         integration_id: IntegrationId::parse("i1").unwrap(),
         owner_uid: uid(),
         text: "The engine weaves.".to_owned(),
-        embedding: vec![0.25, -1.0, 0.0],
+        embedding: vec![0.25, -1.0, 0.0].into(),
         embedding_model: "text-embedding-3-small".to_owned(),
         revision: "7".to_owned(),
         content_hash: "00ff".to_owned(),
@@ -262,8 +262,13 @@ pub(crate) fn memory() -> Memory {
     Memory {
         id: record_id(),
         org_id: org_id(),
+        agent_id: AgentId::parse("a1").unwrap(),
         subject_uid: Some(uid()),
         text: "Likes tea.".to_owned(),
+        source: Some(execution().id),
+        embedding: vec![0.25, -1.0, 0.0].into(),
+        embedding_model: "text-embedding-3-small".to_owned(),
+        dimension: 3,
         created_at: time(),
     }
 }

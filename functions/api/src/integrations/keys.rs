@@ -8,7 +8,7 @@ use shared::{
     vault::{self, Connecting},
 };
 
-use super::{Hub, IntegrationSummary, NO_SUCH, keep};
+use super::{Hub, IntegrationSummary, NO_SUCH, keep, require_right};
 use crate::{
     error::{Error, Problem},
     idempotency::{Done, Once},
@@ -35,6 +35,7 @@ pub(crate) async fn connect(
     keys: &Keys,
     now: Timestamp,
 ) -> Result<Done<IntegrationSummary>, Error> {
+    require_right(principal, service)?;
     if let Some(done) = once.replay(&hub.store).await? {
         return Ok(done);
     }
@@ -64,6 +65,7 @@ pub(crate) async fn reconnect(
     let found = hub.store.find_integration(&principal.org_id, id).await?;
     let integration = found.ok_or(NO_SUCH)?.value;
     let service = integration.service;
+    require_right(principal, service)?;
     let vault = hub.vault()?;
     let credentials = keys.credentials(service)?;
     let connecting = connecting(principal, service);

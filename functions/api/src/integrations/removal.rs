@@ -8,7 +8,7 @@ use shared::{
     vault,
 };
 
-use super::{Hub, NO_SUCH, metadata};
+use super::{Hub, NO_SUCH, metadata, require_right};
 use crate::error::Error;
 
 /// What became of an integration that was disconnected.
@@ -29,6 +29,9 @@ pub(crate) async fn disconnect(
     now: Timestamp,
 ) -> Result<Disconnected, Error> {
     let (org_id, vault) = (&principal.org_id, hub.vault()?);
+    if let Some(found) = hub.store.find_integration(org_id, id).await? {
+        require_right(principal, found.value.service)?;
+    }
     let cleared = vault.clear(org_id, id).await;
     let cleared = &cleared.map_err(|error| match error {
         vault::Error::NotConnected => NO_SUCH,

@@ -6,6 +6,7 @@ use shared::{
     actions,
     http::{Allowed, ApiError, Json, Path, Query, can, object},
     ids::{AgentId, OrgId},
+    llm::speech::{Unspeakable, Voice},
     models::{
         Agent, AgentKind, AgentStatus, DeployState, Industry, LastError, MemoryDepth, Personality,
         Presence, Timestamp, VoiceConfig,
@@ -112,6 +113,7 @@ pub(super) async fn create_agent(
     IdempotencyKey(key): IdempotencyKey,
     Json(request): Json<CreateAgentRequest>,
 ) -> Result<Response, ApiError> {
+    require_voice(Some(&request.voice_config))?;
     let (principal, now) = (&caller.0, state.now());
     let once = Once::new(CREATE_AGENT, principal, key.as_deref(), &request, now)?;
     let agent = request.into_agent(&principal.org_id, &state.default_model, now);
@@ -161,6 +163,7 @@ pub(super) async fn update_agent(
     Path(id): Path<AgentId>,
     Json(request): Json<UpdateAgentRequest>,
 ) -> Result<Body<Agent>, ApiError> {
+    require_voice(request.voice_config.as_ref())?;
     let change = |agent: &mut Agent| request.apply(agent);
     let agent = agents::update(
         &state.store,
@@ -267,4 +270,12 @@ fn default_voice() -> VoiceConfig {
 
 fn default_memory() -> MemoryDepth {
     MemoryDepth::Session
+}
+
+/// Clients that write the document can ask for more than a voice takes; it is then refused where it
+/// is to speak.
+fn require_voice(config: Option<&VoiceConfig>) -> Result<(), ApiError> {
+    let unspeakable = config.and_then(|config| Voice::of(config).err());
+    let refused = |error: Unspeakable| ApiError::invalid_field(error.field(), error.to_string());
+    unspeakable.map_or(Ok(()), |error| Err(refused(error)))
 }

@@ -1,19 +1,26 @@
 //! Talking with agents.
 
-use axum::{Json as Body, extract::State, response::Response};
+use axum::{
+    Json as Body,
+    extract::State,
+    response::Response,
+    routing::{delete, get, post},
+};
 use garde::Validate;
-use http::{HeaderMap, StatusCode, header::ACCEPT, request::Parts};
+use http::{HeaderMap, Method, StatusCode, header::ACCEPT, request::Parts};
 use serde::{Deserialize, Serialize};
 use shared::{
+    auth::Action,
     http::{Allowed, ApiError, Json, Path, Query, can},
     ids::{AgentId, ExecutionId, RecordId},
     models::{ChatMessage, ChatRole, Session, Timestamp},
 };
 
 use super::{
+    Route,
     answer::{ListResponse, made},
     idempotency_key::IdempotencyKey,
-    stream,
+    route, stream,
 };
 use crate::{
     AppState,
@@ -21,6 +28,34 @@ use crate::{
     idempotency::Once,
     page,
 };
+
+/// The routes of conversations.
+pub(super) const ROUTES: &[Route] = &[
+    route(
+        Method::POST,
+        "/agents/{id}/messages",
+        Action::TalkToAgents,
+        || post(create_message),
+    ),
+    route(
+        Method::GET,
+        "/agents/{id}/sessions",
+        Action::TalkToAgents,
+        || get(list_sessions),
+    ),
+    route(
+        Method::GET,
+        "/agents/{id}/sessions/{sessionId}/messages",
+        Action::TalkToAgents,
+        || get(list_messages),
+    ),
+    route(
+        Method::DELETE,
+        "/agents/{id}/sessions/{sessionId}",
+        Action::TalkToAgents,
+        || delete(delete_session),
+    ),
+];
 
 const SAY: &str = "agents.messages";
 

@@ -109,6 +109,8 @@ async fn an_export_has_all_that_is_kept_about_the_user_and_nothing_about_others(
         seeds::workflow("w1"),
         seeds::invitation("guest", "o1"),
         invitations::create(&sent).unwrap(),
+        seeds::memory_of("user"),
+        seeds::memory("a1", "others"),
     ]);
     writes.extend(seeds::integration("int2", "admin"));
     app.store.commit(writes).await.unwrap();
@@ -128,6 +130,7 @@ async fn an_export_has_all_that_is_kept_about_the_user_and_nothing_about_others(
         "integration",
         "invitation",
         "trigger",
+        "memory",
         "end",
     ];
     assert_eq!(kinds, expected);
@@ -146,7 +149,8 @@ async fn an_export_has_all_that_is_kept_about_the_user_and_nothing_about_others(
         json!({ "id": "friend", "role": "admin", "expiresAt": "2026-11-23T12:01:00Z" });
     assert_eq!(lines[5]["invitation"], invitation);
     assert_eq!(lines[6]["trigger"]["workflowId"], "w1");
-    for secret in ["admin@", "guest", "friend@", "sealed", "int2"] {
+    assert_eq!(lines[7]["memory"]["text"], "Remembers own.");
+    for secret in ["admin@", "guest", "friend@", "sealed", "int2", "others"] {
         assert!(!text.contains(secret), "{secret}: {text}");
     }
 }

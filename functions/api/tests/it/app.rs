@@ -19,13 +19,13 @@ use shared::{
     connectors::{Connector, Connectors, google::oauth::GoogleOAuth},
     crypto::{Envelope, LocalKeys},
     ids::{OrgId, Uid},
-    llm::{Providers, SharedOrgKeys, SharedProvider},
+    llm::{Providers, SharedOrgKeys, SharedProvider, providers::Speakers},
     models::{AuditAction, AuditLog, IntegrationService, Role, SubscriptionTier, Trigger, User},
     quota::{MeteredLlm, Routing},
     store::Store,
     testing::{
         FakeGoogle, FakeService, FixedClock, MemoryBucket, MemoryDb, RecordingAccounts,
-        ScriptedLlm, TestVerifier, claims, memory_store, provider_of_all,
+        ScriptedLlm, ScriptedSpeaker, TestVerifier, claims, memory_store, provider_of_all,
     },
     vault::Vault,
 };
@@ -48,6 +48,7 @@ pub(crate) struct TestApp {
     pub(crate) accounts: Arc<RecordingAccounts>,
     pub(crate) bucket: Arc<MemoryBucket>,
     pub(crate) service: Arc<FakeService>,
+    pub(crate) speaker: Arc<ScriptedSpeaker>,
 }
 
 pub(crate) struct Answer {
@@ -143,7 +144,9 @@ impl TestApp {
         };
         let llm = providers.map(routed);
         let state = state.with_artifacts(Some(bucket.clone())).with_llm(llm);
+        let speaker = Arc::new(ScriptedSpeaker::new());
         let state = state.with_vault(Some(vault));
+        let state = state.with_speakers(speaker.everywhere());
         let app = Self {
             router: router(state.clone()),
             state,
@@ -154,9 +157,16 @@ impl TestApp {
             accounts,
             bucket,
             service,
+            speaker,
         };
         app.seed().await;
         app
+    }
+
+    /// The same application with others who speak.
+    pub(crate) fn replace_speakers(&mut self, speakers: Speakers) {
+        self.state = self.state.clone().with_speakers(speakers);
+        self.router = router(self.state.clone());
     }
 
     async fn seed(&self) {

@@ -4,8 +4,8 @@ use http::{Method, header::ACCEPT};
 use serde_json::{Value, json};
 use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId},
-    models::{ChatMessage, ChatRole, Draft, ExecutionStatus, JsonText, TriggerType},
-    store::{Versioned, executions, sessions},
+    models::{ChatMessage, ChatRole, Draft, ExecutionStatus, JsonText, Session, TriggerType},
+    store::{Versioned, drafts, executions, sessions},
 };
 
 use crate::{
@@ -41,7 +41,9 @@ async fn a_message_begins_a_conversation_and_a_run() {
     assert_eq!(session(&app, id).await.value.uid.unwrap().as_str(), "user");
     let trigger = app.trigger_of(&answer).await;
     assert_eq!(trigger.kind, TriggerType::Message);
-    assert_eq!(trigger.workflow_id.as_str(), "working");
+    let agent_id = AgentId::parse("working").unwrap();
+    let workflow_id = Session::workflow_of(&org_id(), &agent_id);
+    assert_eq!(trigger.workflow_id, workflow_id);
     assert_eq!(trigger.source.uid.unwrap().as_str(), "user");
     let said = json!({ "agentId": "working", "sessionId": id, "text": "Hello" });
     assert_eq!(trigger.payload.0, said);
@@ -174,7 +176,7 @@ async fn draft(app: &TestApp, id: &ExecutionId, text: &str) {
         text: text.to_owned(),
         org_id: org_id(),
     };
-    let write = executions::set_draft(id, &draft).unwrap();
+    let write = drafts::set(id, &draft).unwrap();
     app.store.commit(vec![write]).await.unwrap();
 }
 

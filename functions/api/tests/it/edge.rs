@@ -13,7 +13,7 @@ use crate::{
 
 pub(crate) async fn call(app: &TestApp, route: &Route, token: &str, path: &str) -> Answer {
     // The caller's own conversation.
-    let path = path.replace("{sessionId}", token);
+    let path = path.replace("/sessions/admin", &format!("/sessions/{token}"));
     let request = request(route.method.clone(), &path, token);
     let request = match &route.body {
         Some(body) => json_body(request, body),

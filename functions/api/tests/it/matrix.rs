@@ -166,6 +166,7 @@ fn is_unrecorded(route: &Route) -> bool {
         "GET /me/export",
         "GET /audit",
         "GET /audit/export",
+        "GET /agents/{id}/memories/export",
         "GET /workflows/{id}/webhooks",
         "GET /integrations/{id}",
     ];
@@ -174,6 +175,7 @@ fn is_unrecorded(route: &Route) -> bool {
         "POST /workflows/trigger/{id}",
         "POST /agents/{id}/heartbeat",
         "POST /agents/{id}/messages",
+        "POST /agents/{id}/speech",
         "POST /llm/chat/completions",
         "POST /llm/embeddings",
     ];

@@ -6,7 +6,7 @@ use shared::{
         Agent, AgentKind, AgentRuntime, AgentStatus, Approval, ApprovalStatus, Budget, Candidate,
         DeployState, Execution, ExecutionStatus, ExecutionTrigger, Industry, Integration,
         IntegrationService, IntegrationStatus, Invitation, Lease, Limits, LlmRoute, LogKind,
-        LogLevel, LogLine, MemoryDepth, Organization, Personality, Presence, ProviderName,
+        LogLevel, LogLine, Memory, MemoryDepth, Organization, Personality, Presence, ProviderName,
         RenewalLease, Role, Route, Session, StartOptions, Step, StepIntent, StepResult, StepStatus,
         StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry,
         UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
@@ -14,8 +14,8 @@ use shared::{
     store::{
         Write, agents, approvals,
         document_db::{Operation, Precondition, ValueType, value},
-        executions, integrations, invitations, llm_routes, organizations, sessions, triggers,
-        usage_ledger, users, workflows,
+        executions, integrations, invitations, llm_routes, memories, organizations, sessions,
+        triggers, usage_ledger, users, workflows,
     },
 };
 
@@ -191,6 +191,47 @@ pub(crate) fn session(agent_id: &str, uid: &str) -> Write {
         updated_at: now(),
     };
     sessions::create(&session).unwrap()
+}
+
+/// Something that the agent remembers of user `u1` alone.
+pub(crate) fn memory(agent_id: &str, id: &str) -> Write {
+    memory_of_age(agent_id, id, 0)
+}
+
+/// The same, kept so many seconds ago.
+pub(crate) fn memory_of_age(agent_id: &str, id: &str, age: i64) -> Write {
+    let memory = memory_model(agent_id, id);
+    let created_at = memory.created_at.plus_seconds(-age);
+    memories::create(&Memory {
+        created_at,
+        ..memory
+    })
+    .unwrap()
+}
+
+/// Something that agent `a1` remembers of this user alone.
+pub(crate) fn memory_of(uid: &str) -> Write {
+    let subject_uid = Some(Uid::parse(uid).unwrap());
+    memories::create(&Memory {
+        subject_uid,
+        ..memory_model("a1", "own")
+    })
+    .unwrap()
+}
+
+fn memory_model(agent_id: &str, id: &str) -> Memory {
+    Memory {
+        id: RecordId::parse(id).unwrap(),
+        org_id: OrgId::parse("o1").unwrap(),
+        agent_id: AgentId::parse(agent_id).unwrap(),
+        subject_uid: Some(Uid::parse("u1").unwrap()),
+        text: format!("Remembers {id}."),
+        source: None,
+        embedding: vec![1.0, 0.0].into(),
+        embedding_model: "text-embedding-3-small".to_owned(),
+        dimension: 2,
+        created_at: now(),
+    }
 }
 
 pub(crate) fn nodes() -> Value {

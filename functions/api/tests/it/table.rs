@@ -14,8 +14,8 @@ use crate::{
 /// A route with a request that `admin` may make.
 pub(crate) struct Route {
     pub(crate) method: Method,
-    /// With `{id}` for the id of something in `o1`, and perhaps the node of `seeds::stored_step`, or
-    /// the caller's own conversation.
+    /// With `{id}` for the id of something in `o1`, and perhaps the node of `seeds::stored_step`,
+    /// the caller's own conversation, or the memory `r1`.
     path: &'static str,
     id: &'static str,
     query: &'static str,
@@ -88,6 +88,7 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/analytics/usage", ""),
     ]
     .into_iter()
+    .chain(memory_routes())
     .chain(conversation_routes())
     .chain(steering_routes())
     .chain(views())
@@ -96,9 +97,25 @@ pub(crate) fn routes() -> Vec<Route> {
     .collect()
 }
 
+fn memory_routes() -> [Route; 4] {
+    [
+        get("/agents/{id}/memories", "a1"),
+        get("/agents/{id}/memories/export", "a1"),
+        without_body(Method::DELETE, "/agents/{id}/memories", "a1", 200),
+        delete("/agents/{id}/memories/{memoryId}", "a1"),
+    ]
+}
+
 fn conversation_routes() -> Vec<Route> {
     let message = json!({ "text": "Hello" });
     vec![
+        write(
+            Method::POST,
+            "/agents/{id}/speech",
+            "working",
+            message.clone(),
+            200,
+        ),
         write(
             Method::POST,
             "/agents/{id}/messages",
@@ -219,6 +236,8 @@ impl Route {
 
     pub(crate) fn path_with(&self, id: &str) -> String {
         let path = self.path.replace("{id}", id).replace("{nodeId}", "work");
+        let path = path.replace("{sessionId}", "admin");
+        let path = path.replace("{memoryId}", "r1");
         let path = path.replace("{alias}", ALIAS);
         format!("{path}{}", self.query)
     }
@@ -245,6 +264,7 @@ pub(crate) async fn seeded_app() -> TestApp {
         let id = |id: &str| format!("{prefix}{id}");
         let mut writes = vec![
             seeds::agent(&id("a1")),
+            seeds::memory(&id("a1"), "r1"),
             seeds::deployed_agent(&id("working"), AgentStatus::Active),
             seeds::deployed_agent(&id("resting"), AgentStatus::Paused),
             seeds::workflow(&id("w1")),

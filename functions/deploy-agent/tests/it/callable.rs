@@ -78,7 +78,7 @@ async fn the_configuration_is_kept_with_the_deployment() {
         "memoryDepth": "long_term",
         "tools": ["google.gmail.search"],
         "personality": { "empathy": 1, "confidence": 0, "style": "warm" },
-        "voiceConfig": { "model": "verse", "speed": 2, "pitch": -1 },
+        "voiceConfig": { "model": "en-US-Neural2-A", "speed": 2, "pitch": -1 },
         "runtime": "registered",
     });
     let answer = app
@@ -91,7 +91,7 @@ async fn the_configuration_is_kept_with_the_deployment() {
     assert_eq!(agent.memory_depth, MemoryDepth::LongTerm);
     assert_eq!(agent.tools, ["google.gmail.search"]);
     assert_eq!(agent.personality.style, "warm");
-    assert_eq!(agent.voice_config.model, "verse");
+    assert_eq!(agent.voice_config.model, "en-US-Neural2-A");
 }
 
 #[tokio::test]

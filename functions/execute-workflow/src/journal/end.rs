@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::{
-    actions,
+    actions::{self, Action, Effect},
     graph::NodeKind,
     ids::{RecordId, TriggerId},
     models::{
@@ -143,8 +143,10 @@ impl Journal {
     fn has_asked(&self) -> bool {
         let mut unended = self.steps().filter(|step| step.result.is_none());
         unended.any(|step| {
-            let action = actions::find(&step.kind);
-            step.kind == NodeKind::Approval.as_str() || action.is_some_and(|it| it.asks_first)
+            let asks = |action: &Action| {
+                action.asks_first || step.is_move() && action.effect != Effect::Read
+            };
+            step.kind == NodeKind::Approval.as_str() || actions::find(&step.kind).is_some_and(asks)
         })
     }
 

@@ -25,6 +25,9 @@ use crate::AppState;
 /// no time; seconds are seen.
 const SEARCH_LAG: Duration = Duration::from_secs(30);
 
+/// What an agent has asked for is not done any more after a week: the conversation has gone on.
+const LEAVE_SECS: u32 = 7 * 24 * 60 * 60;
+
 /// An action with its expressions resolved.
 struct ActionCall {
     action: &'static Action,
@@ -50,7 +53,10 @@ pub(super) fn prepare_for_agent(action: &'static Action, input: Value) -> Prepar
         input,
         is_asked,
     };
-    let approvers = Approvers::one_admin(true);
+    let approvers = Approvers {
+        expires_after_secs: Some(LEAVE_SECS),
+        ..Approvers::one_admin(true)
+    };
     call.prepare(is_asked.then_some(&approvers))
 }
 

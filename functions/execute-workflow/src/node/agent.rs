@@ -6,6 +6,7 @@
 mod authority;
 mod closing;
 mod history;
+mod memory;
 mod model;
 mod opening;
 mod prompt;
@@ -109,8 +110,9 @@ impl Turn {
     fn go(&self, ended: &mut Ended<'_>) -> Result<Outcome, Halt> {
         let opened = ended.take(|| self.opening())?;
         let opening: Opening = parse(opened)?;
+        let recalled = self.recall(&opening, ended)?;
         let digest = self.digest(&opening, ended)?;
-        let mut messages = opening.messages(digest.as_ref(), &self.prompt);
+        let mut messages = opening.messages(recalled, digest.as_ref(), &self.prompt);
         let mut done = Vec::new();
         let answered = match self.converse(&opening, &mut messages, &mut done, ended) {
             Err(halt @ Halt::Move(_)) => return Err(halt),
@@ -140,6 +142,16 @@ impl Turn {
             output["isCut"] = json!(true);
         }
         output
+    }
+
+    /// What the agent remembers that is near to the prompt. The turn goes on without what cannot be
+    /// had.
+    fn recall(&self, opening: &Opening, ended: &mut Ended<'_>) -> Result<Option<Message>, Halt> {
+        if !opening.remembers {
+            return Ok(None);
+        }
+        let recall = || memory::recall(&self.agent_id, &self.prompt);
+        Ok(memory::to_message(ended.take_any(recall)?))
     }
 
     /// The earlier part of a conversation that has become too long, in short. A model that has none
@@ -173,8 +185,9 @@ impl Turn {
                 question.into_move(format!("{} thinks", opening.name))
             })?;
             let answer: Answer = parse(answered)?;
+            let answer = answer.checked().map_err(Halt::Failed)?;
             if answer.tool_calls.is_empty() {
-                return answer.checked().map_err(Halt::Failed);
+                return Ok(answer);
             }
             messages.push(answer.to_message());
             for (number, call) in answer.tool_calls.iter().enumerate() {

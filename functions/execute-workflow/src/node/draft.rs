@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shared::{models::Draft, store::executions};
+use shared::{models::Draft, store::drafts};
 
 use super::Call;
 use crate::{AppState, redaction::redact};
@@ -32,7 +32,8 @@ impl<'a> Drafting<'a> {
         }
     }
 
-    /// Adds a piece, and shows what has come so far if it is time.
+    /// Adds a piece, and shows what has come so far if it is time. The last word is held back: it may
+    /// be the beginning of a secret.
     pub(super) async fn add(&mut self, piece: &str) {
         self.text.push_str(piece);
         let now = self.state.clock.now();
@@ -54,7 +55,7 @@ impl<'a> Drafting<'a> {
             iteration,
             ..
         } = self.call;
-        let delete = executions::delete_draft(&execution.id, node_id, iteration);
+        let delete = drafts::delete(&execution.id, node_id, iteration);
         if let Err(error) = self.state.store.commit(vec![delete]).await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(execution.id = %execution.id, error, "a draft stays");
@@ -66,11 +67,11 @@ impl<'a> Drafting<'a> {
         let draft = Draft {
             node_id: self.call.node_id.clone(),
             iteration: self.call.iteration.clone(),
-            text: redact(&self.text),
+            text: redact(whole_words(&self.text)),
             org_id: execution.org_id.clone(),
         };
         let kept = async {
-            let write = executions::set_draft(&execution.id, &draft)?;
+            let write = drafts::set(&execution.id, &draft)?;
             self.state.store.commit(vec![write]).await
         };
         if let Err(error) = kept.await {
@@ -78,4 +79,10 @@ impl<'a> Drafting<'a> {
             tracing::warn!(execution.id = %execution.id, error, "a draft is not shown");
         }
     }
+}
+
+/// The text up to its last word.
+fn whole_words(text: &str) -> &str {
+    text.rfind(char::is_whitespace)
+        .map_or("", |end| &text[..end])
 }

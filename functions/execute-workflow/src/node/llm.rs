@@ -6,7 +6,8 @@ use shared::{
     graph::LlmData,
     ids::{AgentId, fingerprint},
     inputs::Bindings,
-    llm::{ChatRequest, Delta, Message, OutputFormat, Pieces},
+    llm::{ChatRequest, Delta, EmbeddingRequest, Message, OutputFormat, Pieces},
+    models::{Use, Vector},
     quota::{self, Answer},
     retry::Transient,
 };
@@ -123,35 +124,84 @@ pub(super) async fn ask_aloud(
     let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
     let mut stream = state.llm.stream(&metered).await.map_err(to_stop)?;
     let (mut pieces, mut draft) = (Pieces::default(), Drafting::of(state, call));
-    while let Some(delta) = stream.next().await {
-        let delta = delta.map_err(to_stop)?;
+    let response = loop {
+        let delta = match stream.next().await {
+            Some(Ok(delta)) => delta,
+            Some(Err(error)) => break Err(to_stop(error)),
+            None => break Err(Failure::transient("unavailable", "the answer broke off").into()),
+        };
         if let Delta::Text(text) = &delta {
             draft.add(text).await;
         }
         if let Some(response) = pieces.add(delta) {
-            draft.end().await;
-            let answer = Answer {
-                response,
-                cost_micro_usd: stream.cost_micro_usd(),
-                is_cached: false,
-            };
-            held.end(answer.used());
-            return Ok(answer);
+            break Ok(response);
+        }
+    };
+    draft.end().await;
+    let answer = Answer {
+        response: response?,
+        cost_micro_usd: stream.cost_micro_usd(),
+        is_cached: false,
+    };
+    held.end(answer.used());
+    Ok(answer)
+}
+
+/// Where a text is in the space of the embedding model.
+pub(super) struct Placed {
+    pub(super) vector: Vector,
+    pub(super) used: Use,
+}
+
+/// Places a text on behalf of an agent, within what the run may use.
+pub(super) async fn embed(
+    state: &AppState,
+    call: &Call,
+    agent_id: &AgentId,
+    text: String,
+) -> Result<Placed, Stop> {
+    let request = EmbeddingRequest {
+        model: state.settings.embedding_model.clone(),
+        inputs: vec![text],
+        dimensions: Some(Vector::INDEXED_DIMENSION),
+        idempotency_key: call.idempotency_key.clone(),
+    };
+    let metered = to_metered(call, Some(agent_id), request);
+    let ceiling = state.llm.embedding_ceiling(&metered);
+    let ceiling = ceiling.await.map_err(to_stop)?;
+    let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
+    let answer = state.llm.embed(&metered).await.map_err(to_stop)?;
+    let used = answer.used();
+    held.end(used);
+    let mut vectors = answer.response.vectors.into_iter();
+    match vectors.next() {
+        Some(vector) if vector.len() == Vector::INDEXED_DIMENSION as usize => Ok(Placed {
+            vector: vector.into(),
+            used,
+        }),
+        _ => {
+            let message = "the embedding model makes no vectors of the length that is indexed";
+            let failure = Failure::permanent("failed_precondition", message);
+            Err(failure.having_used(used.tokens, used.cost_micro_usd).into())
         }
     }
-    Err(Failure::transient("unavailable", "the answer broke off").into())
 }
 
 fn metered(call: &Call, agent_id: Option<&AgentId>, request: ChatRequest) -> quota::Call {
+    let request = ChatRequest {
+        idempotency_key: call.idempotency_key.clone(),
+        ..request
+    };
+    to_metered(call, agent_id, request)
+}
+
+fn to_metered<R>(call: &Call, agent_id: Option<&AgentId>, request: R) -> quota::Call<R> {
     quota::Call {
         org_id: call.execution.org_id.clone(),
         agent_id: agent_id.cloned(),
         workflow_id: Some(call.execution.workflow_id.clone()),
         execution_id: Some(call.execution.id.clone()),
-        request: ChatRequest {
-            idempotency_key: call.idempotency_key.clone(),
-            ..request
-        },
+        request,
     }
 }
 
@@ -160,7 +210,7 @@ fn parse_answer(text: &str) -> Result<Value, Failure> {
         .map_err(|_| Failure::permanent("failed_precondition", "the model's answer is not JSON"))
 }
 
-fn to_stop(error: quota::Error) -> Stop {
+pub(super) fn to_stop(error: quota::Error) -> Stop {
     let (is_transient, retry_after) = (error.is_transient(), error.retry_after());
     let may_have_happened = matches!(&error, quota::Error::Llm(error) if !error.is_unused());
     let (code, message) = match error {

@@ -1,6 +1,6 @@
 //! Giving a node its turn: skip it, end it at once, let it wait, or carry out its side effect.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use serde_json::Value;
@@ -37,6 +37,9 @@ pub(super) struct Beginning<'b> {
     /// What the log calls it.
     pub(super) title: &'b str,
 }
+
+/// What begins has so long at least: what a turn of an agent has come to is kept after the run's time.
+const LEAST_TIME: Duration = Duration::from_secs(5);
 
 /// What the journal says of a node that has its turn.
 pub(super) enum Past {
@@ -240,7 +243,7 @@ impl<'a> Run<'a> {
             at_most_once: node.policy.at_most_once,
             allowance: Arc::clone(&self.allowance),
         };
-        let timeout = timeout_of(node).min(self.time_left());
+        let timeout = timeout_of(node).min(self.time_left().max(LEAST_TIME));
         let node = node.clone();
         Some(perform(self.state, place, node, effect, call, timeout).boxed())
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use shared::{
+    actions::{self, Effect},
     graph::Node,
     models::{ExecutionError, LogKind, LogLevel, Step, StepResult, StepStatus},
 };
@@ -20,6 +21,9 @@ use crate::{
     journal::StepKey,
     node::{Failure, Move, Next, Outcome, Prepared, Repeat, Turn},
 };
+
+/// The kind of the last move.
+const CLOSING: &str = "agent.closing";
 
 /// How the kinds of those moves begin that are no tools.
 const OWN: &str = "agent.";
@@ -48,9 +52,11 @@ impl<'a> Run<'a> {
             let iteration = Step::move_of(iteration, number);
             let node = &node_of(node, &next);
             let past = self.past(node, &iteration);
-            if matches!(past, Past::None) {
-                self.check_budget(node)?;
-            }
+            // What was done is kept, whatever the run has used.
+            let is_over = match past {
+                Past::None if next.kind != CLOSING => self.check_budget(node).err(),
+                _ => None,
+            };
             let beginning = Beginning {
                 place,
                 node,
@@ -59,6 +65,7 @@ impl<'a> Run<'a> {
                 title: &next.title,
             };
             let failure = match next.prepared {
+                _ if let Some(error) = &is_over => error.into(),
                 _ if matches!(past, Past::Begun) && node.policy.at_most_once => {
                     Failure::of_the_only_attempt()
                 }
@@ -125,12 +132,15 @@ impl<'a> Run<'a> {
             self.journal
                 .log(Some(node_id), level, kind, thought.clone());
         }
-        let status = failure
-            .as_ref()
-            .map_or(StepStatus::Succeeded, |failure| status_of(node, failure));
+        let what = self.journal.step(key).map(|step| step.kind.clone());
+        let what = what.unwrap_or_default();
+        let is_once = actions::find(&what).is_some_and(|it| it.effect == Effect::Once);
+        let status = match &failure {
+            None => StepStatus::Succeeded,
+            Some(failure) if is_once && failure.may_have_happened => StepStatus::Unknown,
+            Some(failure) => status_of(node, failure),
+        };
         let error = failure.map(|failure| {
-            let what = self.journal.step(key).map(|step| step.kind.clone());
-            let what = what.unwrap_or_default();
             let message = format!("{what} failed: {}", failure.message);
             let (level, kind) = (LogLevel::Warn, LogKind::NodeFinished);
             self.journal.log(Some(node_id), level, kind, message);

@@ -67,10 +67,10 @@ impl Blueprint {
         let (nodes, edges) = (conversation::nodes(), conversation::edges());
         let drawing = Ok(Drawing { nodes, edges });
         let now = Timestamp::from(state.clock.now());
-        let id = AgentId::parse(trigger.workflow_id.as_str());
+        let id = trigger.payload.0["agentId"].as_str().map(AgentId::parse);
         let agent = match &id {
-            Ok(id) => state.store.find_agent(&trigger.org_id, id).await?,
-            Err(_) => None,
+            Some(Ok(id)) => state.store.find_agent(&trigger.org_id, id).await?,
+            _ => None,
         };
         let name = agent.map(|agent| agent.value.name).unwrap_or_default();
         Ok(Self::new(state, trigger, name, drawing, now))

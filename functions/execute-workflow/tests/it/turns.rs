@@ -2,6 +2,7 @@
 
 mod conversations;
 mod injections;
+mod memories;
 mod tools;
 
 use std::sync::Arc;
@@ -86,7 +87,7 @@ fn message(id: &str, text: &str) -> Trigger {
     let payload = json!({ "agentId": "a1", "sessionId": "s1", "text": text });
     Trigger {
         id: id.parse().unwrap(),
-        workflow_id: "a1".parse().unwrap(),
+        workflow_id: Session::workflow_of(&org_id(), &agent_id()),
         kind: TriggerType::Message,
         source: TriggerSource {
             function: "api".to_owned(),

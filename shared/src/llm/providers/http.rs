@@ -18,6 +18,11 @@ use crate::{
 /// Answers above this many bytes are not read on: a hundred vectors of 3,072 numbers take 6 MB.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
+/// Audio above this many bytes is not read on: Cloud Run answers 32 MiB at most, and 4,096 characters
+/// take 5 MB at OpenAI, four times that at the slowest
+/// (<https://docs.cloud.google.com/run/quotas#request_limits>).
+const MAX_AUDIO_BYTES: usize = 30 * 1024 * 1024;
+
 /// Error bodies above this many bytes are not read.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 
@@ -86,6 +91,15 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Response, Error> {
 pub(super) async fn read_json<T: DeserializeOwned>(response: Response) -> Result<T, Error> {
     let body = read_body(response, MAX_ANSWER_BYTES).await?;
     parse(&body)
+}
+
+/// The whole answer, as it is.
+pub(super) async fn read_audio(response: Response) -> Result<Vec<u8>, Error> {
+    let body = read_body(response, MAX_AUDIO_BYTES).await?;
+    if body.is_empty() {
+        return Err(malformed("the answer has no audio"));
+    }
+    Ok(body)
 }
 
 /// What a refusal says, if it says it in JSON.

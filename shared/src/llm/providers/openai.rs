@@ -6,6 +6,7 @@ mod refusal;
 mod request;
 mod response;
 mod responses;
+mod speech;
 mod stream;
 
 use std::time::Duration;

@@ -30,7 +30,7 @@ pub struct Providers {
 /// Where the providers are, and their keys.
 #[derive(Clone)]
 pub struct ProvidersConfig {
-    env: Env,
+    pub(super) env: Env,
 }
 
 impl ProvidersConfig {

@@ -1,6 +1,9 @@
 use std::cmp::Ordering;
 
-use super::ordering::{compare, is_same_type};
+use super::{
+    nearness,
+    ordering::{compare, is_same_type},
+};
 use crate::store::document_db::{
     Comparison, Document, Error, Fields, Filter, Order, Query, Value, ValueType,
 };
@@ -16,6 +19,10 @@ struct Position<'a> {
 #[error("a range needs an order by field: Firestore would order by its field after the id")]
 struct RangeById;
 
+#[derive(Debug, thiserror::Error)]
+#[error("a search is for 1 to 1,000 documents, and does not go on after one")]
+struct InvalidSearch;
+
 /// The documents that a query asks for, in its order.
 pub(super) fn select<'a>(
     documents: impl Iterator<Item = &'a Document>,
@@ -25,6 +32,10 @@ pub(super) fn select<'a>(
         |filter: &Filter| !matches!(filter.comparison, Comparison::Equal | Comparison::In);
     if query.order == Order::ById && query.filters.iter().any(is_range) {
         return Err(Error::Rejected(Box::new(RangeById)));
+    }
+    let is_searchable = query.after.is_none() && (1..=1_000).contains(&query.limit);
+    if query.nearest.is_some() && !is_searchable {
+        return Err(Error::Rejected(Box::new(InvalidSearch)));
     }
     let mut found: Vec<(Position<'_>, &Document)> = documents
         .filter(|document| {
@@ -37,9 +48,12 @@ pub(super) fn select<'a>(
         .filter(|(position, _)| follows(position, query))
         .collect();
     found.sort_by(|(left, _), (right, _)| in_order(query.order, left, right));
-    found.truncate(query.limit as usize);
-    let selected = found.into_iter().map(|(_, document)| document.clone());
-    Ok(selected.collect())
+    let mut selected: Vec<&Document> = found.into_iter().map(|(_, document)| document).collect();
+    if let Some(nearest) = &query.nearest {
+        selected = nearness::search(selected, nearest);
+    }
+    selected.truncate(query.limit as usize);
+    Ok(selected.into_iter().cloned().collect())
 }
 
 /// A document without the field, or with a value of another type, never matches.
@@ -100,7 +114,7 @@ fn in_order(order: Order, left: &Position<'_>, right: &Position<'_>) -> Ordering
     }
 }
 
-fn find<'a>(fields: &'a Fields, path: &str) -> Option<&'a Value> {
+pub(super) fn find<'a>(fields: &'a Fields, path: &str) -> Option<&'a Value> {
     let Some((parent, rest)) = path.split_once('.') else {
         return fields.get(path);
     };

@@ -36,7 +36,7 @@ impl Effect for Authorized {
         match checked.await {
             Ok(()) => self.effect.perform(state, call).await,
             // Nothing was done: what may be done once only needs no unknown end.
-            Err(Stop::Database(error)) if call.at_most_once => {
+            Err(Stop::Database(error)) if call.at_most_once && !self.asks_for_leave() => {
                 Err(Failure::transient("unavailable", error.to_string()).into())
             }
             Err(stop) => Err(stop),

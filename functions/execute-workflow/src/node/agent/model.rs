@@ -120,14 +120,17 @@ impl Question {
 impl Answer {
     /// The answer, if it is one.
     pub(super) fn checked(self) -> Result<Self, Failure> {
-        let (code, message) = match (self.is_withheld, self.text.is_empty(), self.is_cut) {
-            (true, _, _) => (
+        let (code, message) = if self.is_withheld {
+            (
                 "failed_precondition",
                 "the provider has kept the answer back",
-            ),
-            (_, true, true) => ("limit_exceeded", "the answer does not fit into `maxTokens`"),
-            (_, true, false) => ("failed_precondition", "the model has said nothing"),
-            (_, false, _) => return Ok(self),
+            )
+        } else if self.is_cut && (self.text.is_empty() || !self.tool_calls.is_empty()) {
+            ("limit_exceeded", "the answer does not fit into `maxTokens`")
+        } else if self.text.is_empty() && self.tool_calls.is_empty() {
+            ("failed_precondition", "the model has said nothing")
+        } else {
+            return Ok(self);
         };
         Err(Failure::permanent(code, message))
     }

@@ -13,7 +13,7 @@ use shared::{
 use super::{
     Call, Effect, Failure, Outcome, Stop,
     history::{self, Digest, History},
-    prompt, tools,
+    memory, prompt, tools,
 };
 use crate::AppState;
 
@@ -29,6 +29,9 @@ pub(super) struct Opening {
     pub(super) tools: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) session: Option<OpenSession>,
+    /// Whether it remembers beyond the conversation.
+    #[serde(default)]
+    pub(super) remembers: bool,
     history: History,
 }
 
@@ -70,6 +73,7 @@ impl Effect for Open {
             model,
             system: prompt::compile(&agent),
             tools: tools::granted(&agent),
+            remembers: memory::remembers(state, &agent).await?,
             name: agent.name,
             session: session.map(|session| OpenSession {
                 agent_id: session.agent_id,
@@ -116,8 +120,14 @@ impl Open {
 
 impl Opening {
     /// The conversation up to the prompt, as a model is told it.
-    pub(super) fn messages(&self, digest: Option<&Digest>, prompt: &str) -> Vec<Message> {
+    pub(super) fn messages(
+        &self,
+        recalled: Option<Message>,
+        digest: Option<&Digest>,
+        prompt: &str,
+    ) -> Vec<Message> {
         let mut messages = vec![Message::system(self.system.clone())];
+        messages.extend(recalled);
         messages.extend(self.history.messages(digest));
         messages.push(Message::user(prompt));
         messages
@@ -128,7 +138,7 @@ impl Opening {
         ChatRequest {
             model: self.model.clone(),
             messages,
-            tools: tools::offered(&self.tools),
+            tools: tools::offered(self),
             max_output_tokens,
             ..ChatRequest::default()
         }

@@ -12,7 +12,8 @@ use shared::{
 };
 
 use super::{
-    Failure, Move, Prepared, Repeat, authority::Authorized, model::ToolCall, opening::Opening,
+    Failure, Move, Prepared, Repeat, authority::Authorized, memory, model::ToolCall,
+    opening::Opening,
 };
 use crate::node::action;
 
@@ -31,22 +32,25 @@ pub(super) fn granted(agent: &Agent) -> Vec<String> {
     known.cloned().collect()
 }
 
-/// The granted actions as a model is told them.
-pub(super) fn offered(granted: &[String]) -> Vec<Tool> {
-    let granted = granted.iter().filter_map(|name| actions::find(name));
-    granted
-        .map(|action| Tool {
-            name: tool_name(action),
-            description: action.description.to_owned(),
-            parameters: action.input_schema(),
-            strict: false,
-        })
-        .collect()
+/// What a turn may use, as a model is told it.
+pub(super) fn offered(opening: &Opening) -> Vec<Tool> {
+    let granted = opening.tools.iter().filter_map(|name| actions::find(name));
+    let granted = granted.map(|action| Tool {
+        name: tool_name(action),
+        description: action.description.to_owned(),
+        parameters: action.input_schema(),
+        strict: false,
+    });
+    let memory = opening.remembers.then(memory::tool);
+    granted.chain(memory).collect()
 }
 
 /// What the model wants done, as a move. What it may not do is a move that fails at once, so that
 /// the journal tells that it was asked for.
 pub(super) fn to_move(opening: &Opening, agent_id: &AgentId, call: &ToolCall) -> Move {
+    if opening.remembers && call.name == memory::SAVE {
+        return memory::save(&opening.name, agent_id, call);
+    }
     let Some(action) = find(&opening.tools, &call.name) else {
         let message = "the agent has no such tool";
         return Move {
@@ -151,6 +155,7 @@ mod tests {
     fn tools_have_names_that_models_take_and_that_are_distinct() {
         let names: HashSet<_> = actions::all().map(tool_name).collect();
         assert_eq!(names.len(), actions::all().count());
+        assert!(!names.contains(memory::SAVE));
         for name in names {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
             assert!(name.len() <= 64 && name.bytes().all(is_plain), "{name}");
