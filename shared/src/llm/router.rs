@@ -103,11 +103,8 @@ impl Attempts {
             if self.foreign.contains(&candidate.provider) {
                 return Some(self.turn_of(candidate, None));
             }
-            let entered = self.router.enter(&candidate);
-            match entered {
-                Ok(entry) => {
-                    return Some(self.turn_of(candidate, Some(entry)));
-                }
+            match self.router.enter(&candidate) {
+                Ok(entry) => return Some(self.turn_of(candidate, Some(entry))),
                 Err(until) => {
                     let first = self.closed_until.map_or(until, |first| first.min(until));
                     self.closed_until = Some(first);

@@ -159,8 +159,9 @@ pub(super) fn dated_at(entry: &UsageEntry, at: Timestamp) -> UsageEntry {
     }
 }
 
-/// Counts what an attempt has `used` of what is `booked` for its call; false when its caller was taken for dead
-/// before, so that its tokens may be another's by now. What is of another month counts in that.
+/// Counts what an attempt has `used` of what is `booked` for its call; false when its caller was
+/// taken for dead before, so that its tokens may be another's by now. What is of another month counts
+/// in that.
 ///
 /// The reservation ends, unless an estimate leaves other attempts something to book: they can add no
 /// more than what is left of it.

@@ -37,9 +37,9 @@ use crate::{
         providers::Speakers,
         router::Candidate,
     },
-    models::{SystemPrincipal, Timestamp, UsageEntry, Use},
+    models::{Timestamp, UsageEntry, Use},
     retry::Policy,
-    store::{self, Store, organizations::day_of},
+    store::{Store, organizations::day_of},
 };
 
 /// No call lasts longer, so that it is settled well before its reservation expires.
@@ -232,25 +232,6 @@ impl MeteredLlm {
     ) -> Result<BTreeMap<String, Option<ProviderName>>, Error> {
         let now = self.clock.now().into();
         self.routing.models(&self.store, org_id, now).await
-    }
-
-    /// Clears up what dead callers have left in at most `limit` organizations, and counts what is
-    /// not counted; tells how many it looked at. One that fails is logged and left for the next
-    /// time.
-    ///
-    /// # Errors
-    /// Returns the database's error when the organizations cannot be listed.
-    pub async fn sweep(&self, caller: &SystemPrincipal, limit: u32) -> Result<usize, store::Error> {
-        self.book_dropped().await;
-        let now = self.clock.now().into();
-        let due = self.store.list_due_token_quotas(caller, now, limit).await?;
-        for org_id in &due {
-            if let Err(error) = self.admissions.sweep(org_id).await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(org.id = %org_id, error, "usage left for the next sweep");
-            }
-        }
-        Ok(due.len())
     }
 
     /// Where a call goes, for as long as it takes.

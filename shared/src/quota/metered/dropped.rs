@@ -23,7 +23,9 @@ use super::{
 };
 use crate::{
     llm::ChatStream,
+    models::SystemPrincipal,
     quota::{Error, routing::Way},
+    store,
 };
 
 /// How long after its caller has gone a stream is read on, so that the provider tells what was
@@ -121,6 +123,25 @@ impl MeteredLlm {
         if timeout(AT_THE_END, booking).await.is_err() {
             tracing::warn!("calls left to the sweeper");
         }
+    }
+
+    /// Clears up what dead callers have left in at most `limit` organizations, and counts what is
+    /// not counted; tells how many it looked at. One that fails is logged and left for the next
+    /// time.
+    ///
+    /// # Errors
+    /// Returns the database's error when the organizations cannot be listed.
+    pub async fn sweep(&self, caller: &SystemPrincipal, limit: u32) -> Result<usize, store::Error> {
+        self.book_dropped().await;
+        let now = self.clock.now().into();
+        let due = self.store.list_due_token_quotas(caller, now, limit).await?;
+        for org_id in &due {
+            if let Err(error) = self.admissions.sweep(org_id).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(org.id = %org_id, error, "usage left for the next sweep");
+            }
+        }
+        Ok(due.len())
     }
 
     /// Does `work`, such as to serve, and books the calls whose callers go away meanwhile as soon as
