@@ -5,7 +5,7 @@ use shared::{
     egress::EgressConfig,
     email::SendGridConfig,
     invitation::AppUrl,
-    llm::{OpenAiConfig, ProvidersConfig, default_model},
+    llm::{ProvidersConfig, default_model},
     queue::QueueConfig,
     quota::AdmissionConfig,
     storage::BucketConfig,
@@ -27,8 +27,6 @@ pub struct Config {
     pub app_url: AppUrl,
     /// Which models can be asked.
     pub providers: ProvidersConfig,
-    /// Who makes models from examples, with `OPENAI_API_KEY`, if anybody does.
-    pub tuner: Option<OpenAiConfig>,
     /// How calls of the model are admitted.
     pub admission: AdmissionConfig,
     /// Where the sweeper hands in e-mails that are still to be sent.
@@ -62,7 +60,6 @@ impl Config {
             app_url: AppUrl::load(env)?,
             settings: Settings::load(env, default_model(env)?)?,
             providers: ProvidersConfig::new(env),
-            tuner: OpenAiConfig::load_optional(env)?,
             admission: AdmissionConfig::load(env)?,
             sendgrid: SendGridConfig::load(env)?,
             queue: QueueConfig::load(env)?,

@@ -29,7 +29,7 @@ use shared::{
     http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
     identity::{Accounts, IdentityToolkit},
     invitation::{Links, Tokens},
-    llm::{OpenAi, SharedOrgKeys, SharedTuner},
+    llm::{SharedOrgKeys, SharedTuner},
     models::SystemPrincipal,
     outbox::Dispatcher,
     queue::{CloudTasks, SharedQueue},
@@ -107,11 +107,7 @@ impl AppState {
             actions: actions(vault.as_ref()),
             artifacts: config.artifacts.map(|artifacts| artifacts.bucket()),
         };
-        let tuner = config.tuner.map(|tuner| {
-            let tuner = OpenAi::new(tuner, client()?);
-            Ok::<_, StartError>(Arc::new(tuner) as SharedTuner)
-        });
-        let tuner = tuner.transpose()?;
+        let tuner = config.providers.tuner(client()?)?;
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
         Ok(
             Self::with_ports(store, ports, config.settings, clock, callers, shutdown)

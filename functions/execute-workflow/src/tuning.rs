@@ -9,7 +9,7 @@ mod end;
 use futures::future::join_all;
 use shared::{
     audit,
-    llm::{self, JobState, SharedTuner, TuningJob, TuningOrder},
+    llm::{Error as LlmError, JobState, SharedTuner, TuningJob, TuningOrder},
     models::{Agent, Timestamp, Tuning, TuningState},
     quota,
     retry::Transient,
@@ -44,7 +44,7 @@ enum Error {
     Superseded,
     /// The provider did not do what was asked.
     #[error("the provider did not do what was asked")]
-    Provider(#[from] llm::Error),
+    Provider(#[from] LlmError),
     /// It cannot be booked.
     #[error("the tuning cannot be booked")]
     Quota(#[from] quota::Error),
@@ -291,7 +291,7 @@ fn after(job: &TuningJob) -> Step {
 
 /// What is refused for good ends the tuning; anything else is tried again, and a job that may be
 /// there all the same is looked for first.
-fn refused(error: llm::Error) -> Result<Step, Error> {
+fn refused(error: LlmError) -> Result<Step, Error> {
     if error.is_transient() || !error.is_unused() {
         return Err(error.into());
     }

@@ -115,7 +115,7 @@ const VENDORS: &[(&str, &[&str])] = &[
 const CALLERS: [&str; 3] = ["llm", "quota", "testing"];
 
 /// What all others may name of `shared::llm`: questions, answers and prices, but nobody to ask.
-const LLM_DATA: [&str; 32] = [
+const LLM_DATA: [&str; 36] = [
     "ChatRequest",
     "ChatResponse",
     "Delta",
@@ -142,6 +142,11 @@ const LLM_DATA: [&str; 32] = [
     "Usage",
     "default_model",
     "price",
+    // A tuning is admitted when it is asked for (`quota::reserve_training`); a tuner answers nothing.
+    "JobState",
+    "SharedTuner",
+    "TuningJob",
+    "TuningOrder",
     // Whoever starts a service hands them on unopened.
     "providers::Speakers",
     "router",

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{self, Env},
-    llm::SharedProvider,
+    llm::{SharedProvider, SharedTuner},
     service_identity::ServiceIdentity,
 };
 
@@ -46,6 +46,15 @@ impl ProvidersConfig {
     /// Returns the first variable that is invalid or not allowed here.
     pub fn providers(&self, client: Client) -> Result<Providers, config::Error> {
         Providers::load(&self.env, client, Arc::new(ServiceIdentity::new()))
+    }
+
+    /// Who makes models of an organization's own, if there is an `OPENAI_API_KEY`.
+    ///
+    /// # Errors
+    /// Returns the first variable that is invalid.
+    pub fn tuner(&self, client: Client) -> Result<Option<SharedTuner>, config::Error> {
+        let config = OpenAiConfig::load_optional(&self.env)?;
+        Ok(config.map(|config| Arc::new(OpenAi::new(config, client)) as SharedTuner))
     }
 }
 
