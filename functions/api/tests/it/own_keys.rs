@@ -49,7 +49,9 @@ async fn app_and_openai(with_ours: bool, own: ResponseTemplate) -> (TestApp, Moc
 async fn connect(app: &TestApp) {
     app.service.accept(KEY, &seeds::account(None));
     let request = json!({ "service": "openai", "key": KEY });
-    let made = app.post("user", "/integrations", &request).await;
+    let refused = app.post("user", "/integrations", &request).await;
+    assert_eq!(refused.refusal(), (403, "permission_denied"));
+    let made = app.post("admin", "/integrations", &request).await;
     assert_eq!(made.status, 201, "{}", made.body);
 }
 
