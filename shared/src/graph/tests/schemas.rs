@@ -15,7 +15,8 @@ fn complete() -> Vec<(NodeKind, Value)> {
     let kinds = [
         json!({ "fields": { "city": "string" }, "settings": { "limits": limits, "concurrency": 2,
             "debounceSecs": 3, "errorWorkflowId": "w-1" } }),
-        json!({ "agentId": "a", "prompt": "${trigger.text}", "maxTokens": 10 }),
+        json!({ "agentId": "a", "prompt": "${trigger.text}", "session": "${trigger.from}",
+            "maxTokens": 10 }),
         json!({ "model": "m", "system": "s", "prompt": "p", "temperature": 1.5, "maxTokens": 5,
             "json": true }),
         json!({ "method": "POST", "url": "https://example.com/${trigger.x}", "headers": { "x": "a" },
