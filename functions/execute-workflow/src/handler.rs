@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::{Json, extract::State};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -9,6 +11,7 @@ use shared::{
     retry::Transient,
     store,
 };
+use tokio::time::timeout;
 
 use crate::{
     AppState, CALLER,
@@ -101,8 +104,9 @@ pub(crate) async fn handle_schedule(
 }
 
 /// Handles the minute's tick of the sweeper: goes on with due executions, with deletions of accounts,
-/// with the count of what models were used and with models in the making, none of which stops another. It has a route of its
-/// own, because it may take as long as they do, and schedules must not wait for it.
+/// with the count of what models were used and with models in the making, none of which stops
+/// another. It has a route of its own, because it may take as long as they do, and schedules must
+/// not wait for it.
 pub(crate) async fn handle_sweep(
     _: ServiceCaller,
     State(state): State<AppState>,
@@ -111,7 +115,7 @@ pub(crate) async fn handle_sweep(
         sweep::resume_due_executions(&state),
         sweep::handle_missed_wakeups(&state),
         sweep::finish_erasures(&state),
-        sweep::clear_usage(&state),
+        clear_usage(&state),
         tuning::advance_due(&state),
     );
     let (resumed, woken, erased) = (resumed?, woken?, erased?);
@@ -122,6 +126,18 @@ pub(crate) async fn handle_sweep(
         "cleared": cleared?,
         "tuned": tuned?,
     })))
+}
+
+/// The count of usage gets so much of a tick, so that it never holds the next one up.
+const COUNTING: Duration = Duration::from_secs(20);
+
+/// Counts what models were used, or leaves it to the next tick.
+async fn clear_usage(state: &AppState) -> Result<usize, store::Error> {
+    let cleared = timeout(COUNTING, sweep::clear_usage(state)).await;
+    cleared.unwrap_or_else(|_| {
+        tracing::warn!("the count of usage is left to the next tick");
+        Ok(0)
+    })
 }
 
 /// What an event is about.
