@@ -129,7 +129,7 @@ pub(crate) async fn handle_sweep(
 }
 
 /// The count of usage gets so much of a tick, so that it never holds the next one up.
-const COUNTING: Duration = Duration::from_secs(20);
+const COUNTING: Duration = Duration::from_secs(10);
 
 /// Counts what models were used, or leaves it to the next tick.
 async fn clear_usage(state: &AppState) -> Result<usize, store::Error> {
