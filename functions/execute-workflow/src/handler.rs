@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use axum::{Json, extract::State};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -11,7 +9,6 @@ use shared::{
     retry::Transient,
     store,
 };
-use tokio::time::timeout;
 
 use crate::{
     AppState, CALLER,
@@ -40,6 +37,7 @@ pub(crate) async fn handle_document_written(
     RawBody(body): RawBody,
 ) -> Result<StatusCode, ApiError> {
     let event = CloudEvent::parse(&headers, body)?;
+    state.calibrate().await?;
     let failure = match parse(&event) {
         Ok(Subject::Nothing) => return Ok(StatusCode::NO_CONTENT),
         Ok(Subject::Wakeup(wakeup)) => return wake_up(&state, &wakeup).await,
@@ -73,6 +71,7 @@ pub(crate) async fn handle_continue(
     }
     match serde_json::from_slice::<Continuation>(&body) {
         Ok(task) => {
+            state.calibrate().await?;
             let advance = run::advance(&state, &task.org_id, &task.execution_id, true).await?;
             return acknowledge(advance);
         }
@@ -91,6 +90,7 @@ pub(crate) async fn handle_schedule(
     State(state): State<AppState>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
+    state.calibrate().await?;
     let due_at = headers
         .get(SCHEDULE_TIME)
         .and_then(|value| value.to_str().ok()?.parse().ok());
@@ -111,11 +111,12 @@ pub(crate) async fn handle_sweep(
     _: ServiceCaller,
     State(state): State<AppState>,
 ) -> Result<Json<Value>, ApiError> {
+    state.calibrate().await?;
     let (resumed, woken, erased, cleared, tuned) = futures::join!(
         sweep::resume_due_executions(&state),
         sweep::handle_missed_wakeups(&state),
         sweep::finish_erasures(&state),
-        clear_usage(&state),
+        sweep::clear_usage(&state),
         tuning::advance_due(&state),
     );
     let (resumed, woken, erased) = (resumed?, woken?, erased?);
@@ -126,18 +127,6 @@ pub(crate) async fn handle_sweep(
         "cleared": cleared?,
         "tuned": tuned?,
     })))
-}
-
-/// The count of usage gets so much of a tick, so that it never holds the next one up.
-const COUNTING: Duration = Duration::from_secs(10);
-
-/// Counts what models were used, or leaves it to the next tick.
-async fn clear_usage(state: &AppState) -> Result<usize, store::Error> {
-    let cleared = timeout(COUNTING, sweep::clear_usage(state)).await;
-    cleared.unwrap_or_else(|_| {
-        tracing::warn!("the count of usage is left to the next tick");
-        Ok(0)
-    })
 }
 
 /// What an event is about.

@@ -144,7 +144,8 @@ impl AppState {
         }
     }
 
-    /// Makes sure that the clock agrees with those of other workers.
+    /// Makes sure that the clock agrees with those of other workers. Every handler does so before it
+    /// looks at it: a lease taken by a clock that is ahead outlives its worker by as much.
     async fn calibrate(&self) -> Result<(), store::Error> {
         match &self.database_clock {
             Some(clock) => clock.calibrate().await,

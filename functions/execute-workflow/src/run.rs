@@ -66,7 +66,6 @@ pub(crate) async fn advance(
     id: &ExecutionId,
     woke: bool,
 ) -> Result<Advance, Error> {
-    state.calibrate().await?;
     for _ in 0..MAX_CLAIMS {
         match Journal::claim(state, org_id, id, woke).await {
             Ok(Claim::Held(journal)) => {

@@ -10,6 +10,7 @@ use execute_workflow::{AppState, Ports, Settings, router};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use shared::{
+    clock::SharedClock,
     egress::{Egress, EgressConfig},
     events::{DOCUMENT_WRITTEN, Document, encode_written},
     http::ServiceCallers,
@@ -23,7 +24,7 @@ use shared::{
     shutdown::Shutdown,
     storage::Bucket,
     store::{
-        Store, Versioned, approvals,
+        DatabaseClock, Store, Versioned, approvals,
         document_db::{Document as StoredDocument, DocumentDb, Operation},
         organizations, triggers, wakeups, workflows,
     },
@@ -53,6 +54,8 @@ pub(crate) struct Outside {
     pub(crate) actions: Arc<RecordingActions>,
     pub(crate) artifacts: Option<Arc<dyn Bucket>>,
     pub(crate) tuner: Option<SharedTuner>,
+    /// Whether the function's clock is set by its database.
+    pub(crate) is_set_by_database: bool,
 }
 
 impl Default for Outside {
@@ -62,6 +65,7 @@ impl Default for Outside {
             actions: Arc::new(RecordingActions::doing_all()),
             artifacts: None,
             tuner: None,
+            is_set_by_database: false,
         }
     }
 }
@@ -124,9 +128,18 @@ impl App {
         .unwrap();
         let accounts = Arc::new(RecordingAccounts::new());
         let (queue, shutdown) = (Arc::new(RecordingQueue::new()), Shutdown::new());
-        let function_store = faulty.map_or_else(|| db.store(), Store::new);
+        let function_db = faulty.unwrap_or_else(|| db.clone());
+        let database_clock = DatabaseClock::new(function_db.clone(), clock.shared());
+        let database_clock = outside.is_set_by_database.then(|| Arc::new(database_clock));
+        let (function_store, function_clock) = match &database_clock {
+            Some(database) => (
+                Store::new(database.clone()),
+                database.clone() as SharedClock,
+            ),
+            None => (Store::new(function_db), clock.shared()),
+        };
         let ports = Ports {
-            llm: metered_llm(provider, function_store.clone(), clock.shared()),
+            llm: metered_llm(provider, function_store.clone(), function_clock.clone()),
             mailer: Arc::new(RecordingMailer::new()),
             links: invitation_links(),
             trail: trail(&store),
@@ -141,10 +154,14 @@ impl App {
             function_store,
             ports,
             settings,
-            clock.shared(),
+            function_clock,
             callers,
             shutdown.clone(),
         );
+        let state = match database_clock {
+            Some(database_clock) => state.with_database_clock(database_clock),
+            None => state,
+        };
         Self {
             router: router(state.with_tuner(outside.tuner)),
             clock,

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -10,7 +10,8 @@ use shared::{
 };
 
 use crate::app::{
-    App, edge, event_headers, execution_id, node, org_id, trigger, trigger_document, trigger_event,
+    App, NOW, Outside, edge, event_headers, execution_id, node, org_id, trigger, trigger_document,
+    trigger_event,
 };
 
 async fn app() -> (App, Arc<ScriptedLlm>) {
@@ -37,6 +38,26 @@ async fn a_repeated_event_runs_nothing_again() {
     }
     assert_eq!(llm.requests().len(), 1);
     assert_eq!(app.execution().await.status, ExecutionStatus::Succeeded);
+}
+
+/// A lease by the clock of a worker that is ahead would outlive it.
+#[tokio::test]
+async fn a_worker_whose_first_request_is_an_event_goes_by_the_database_s_clock() {
+    let app = App::reaching(Outside {
+        is_set_by_database: true,
+        ..Outside::default()
+    })
+    .await;
+    app.clock.advance(Duration::from_secs(120));
+    app.save(json!([node("start", "trigger", json!({}))]), json!([]))
+        .await;
+    let execution = app.run(json!({})).await;
+    let by_the_database = NOW.parse::<jiff::Timestamp>().unwrap();
+    let ahead = execution
+        .started_at
+        .instant()
+        .duration_since(by_the_database);
+    assert!(ahead.as_secs() < 60, "{ahead:?}");
 }
 
 #[tokio::test]
