@@ -1,5 +1,6 @@
 //! Fakes by behaviour, for tests only (feature `testing`).
 
+mod deaths;
 pub mod discovery;
 mod edge;
 mod fake_cloud_run;

@@ -33,7 +33,7 @@ pub(crate) async fn find_at_work(
     id: &AgentId,
 ) -> Result<Agent, Error> {
     let agent = find(store, principal, id).await?.value;
-    if agent.status == AgentStatus::Active && agent.deploy_state == DeployState::Deployed {
+    if agent.is_at_work() {
         return Ok(agent);
     }
     Err(Error::Precondition("the agent is not deployed and active"))

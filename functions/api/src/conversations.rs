@@ -16,7 +16,7 @@ use crate::{
     agents,
     error::{Error, Refusal},
     idempotency::{Done, Once},
-    start::Draft,
+    start::{Draft, find_repeated},
 };
 
 /// Messages that are deleted in one commit.
@@ -60,7 +60,8 @@ pub(crate) async fn say(
         let session_id = match message.session_id {
             Some(id) => find(store, principal, message.agent_id, id).await?.value.id,
             None => {
-                let session = new_session(principal, message.agent_id, new_id, now);
+                let (org_id, uid) = (&principal.org_id, Some(&principal.uid));
+                let session = Session::new(new_id.clone(), org_id, message.agent_id, uid, now);
                 writes.push(store::sessions::create(&session)?);
                 session.id
             }
@@ -184,23 +185,21 @@ async fn find_taken(
     once: &Once,
     message: &Message<'_>,
 ) -> Result<Option<Done<Taken>>, Error> {
-    let Some(id) = once.trigger_id() else {
+    let is_same = |trigger: &Trigger| {
+        let said = &trigger.payload.0;
+        said["agentId"] == message.agent_id.as_str()
+            && said["text"] == message.text
+            && message
+                .session_id
+                .is_none_or(|id| said["sessionId"] == id.as_str())
+    };
+    let Some(trigger) = find_repeated(store, &principal.org_id, once, is_same).await? else {
         return Ok(None);
     };
-    let Some(trigger) = store.find_trigger(&principal.org_id, id).await? else {
-        return Ok(None);
-    };
-    let said = &trigger.payload.0;
-    let session_id = said["sessionId"].as_str().map(RecordId::parse);
+    let session_id = trigger.payload.0["sessionId"].as_str().map(RecordId::parse);
     let Some(Ok(session_id)) = session_id else {
         return Err(Refusal::KEY_REUSED.into());
     };
-    let is_same = said["agentId"] == message.agent_id.as_str()
-        && said["text"] == message.text
-        && message.session_id.is_none_or(|id| *id == session_id);
-    if !is_same {
-        return Err(Refusal::KEY_REUSED.into());
-    }
     Ok(Some(Done {
         value: Taken {
             session_id,
@@ -209,25 +208,6 @@ async fn find_taken(
         },
         is_replay: true,
     }))
-}
-
-fn new_session(
-    principal: &Principal,
-    agent_id: &AgentId,
-    id: &RecordId,
-    now: Timestamp,
-) -> Session {
-    Session {
-        id: id.clone(),
-        org_id: principal.org_id.clone(),
-        agent_id: agent_id.clone(),
-        uid: Some(principal.uid.clone()),
-        last_seq: 0,
-        summary: None,
-        approved_for_training: None,
-        created_at: now,
-        updated_at: now,
-    }
 }
 
 fn trigger(

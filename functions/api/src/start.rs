@@ -127,27 +127,36 @@ pub(crate) async fn start(
     .await
 }
 
-/// What an earlier request under the same key has started, if that is the same: its trigger stays
-/// when the kept answer is gone.
+/// What an earlier request under the same key has started, if that is the same.
 pub(crate) async fn find_started(
     store: &Store,
     org_id: &OrgId,
     once: &Once,
     is_same: impl FnOnce(&Trigger) -> bool,
 ) -> Result<Option<Done<Started>>, Error> {
-    let Some(id) = once.trigger_id() else {
-        return Ok(None);
-    };
-    let Some(trigger) = store.find_trigger(org_id, id).await? else {
-        return Ok(None);
-    };
-    if !is_same(&trigger) {
-        return Err(Refusal::KEY_REUSED.into());
-    }
-    Ok(Some(Done {
+    let trigger = find_repeated(store, org_id, once, is_same).await?;
+    Ok(trigger.map(|trigger| Done {
         value: Started::by(&trigger),
         is_replay: true,
     }))
+}
+
+/// The trigger that an earlier request under the same key has written, if that is the same: it stays
+/// when the kept answer is gone.
+pub(crate) async fn find_repeated(
+    store: &Store,
+    org_id: &OrgId,
+    once: &Once,
+    is_same: impl FnOnce(&Trigger) -> bool,
+) -> Result<Option<Trigger>, Error> {
+    let Some(id) = once.trigger_id() else {
+        return Ok(None);
+    };
+    let found = store.find_trigger(org_id, id).await?;
+    if found.as_ref().is_some_and(|trigger| !is_same(trigger)) {
+        return Err(Refusal::KEY_REUSED.into());
+    }
+    Ok(found)
 }
 
 fn options(mocks: &BTreeMap<String, Mock>) -> Result<StartOptions, Error> {

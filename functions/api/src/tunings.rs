@@ -5,9 +5,7 @@ use shared::{
     audit::{Entry, Trail},
     ids::{AgentId, RecordId},
     llm::price,
-    models::{
-        Agent, AgentStatus, AuditAction, DeployState, Principal, Timestamp, Tuning, TuningState,
-    },
+    models::{Agent, AgentStatus, AuditAction, Principal, Timestamp, Tuning, TuningState},
     quota::{self, MAX_TUNED_MODELS},
     store::{
         Listing, Page, Store, Versioned, agents as agent_writes, commit_contended,
@@ -148,7 +146,7 @@ async fn require_plan(store: &Store, principal: &Principal) -> Result<(), Error>
 }
 
 fn require_at_work(agent: &Agent) -> Result<(), Error> {
-    if agent.status == AgentStatus::Active && agent.deploy_state == DeployState::Deployed {
+    if agent.is_at_work() {
         return Ok(());
     }
     Err(Refusal::Transition("only a deployed agent that is active can be trained").into())

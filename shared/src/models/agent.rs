@@ -50,6 +50,14 @@ pub struct Agent {
     pub updated_at: Timestamp,
 }
 
+impl Agent {
+    /// Whether it answers: it is deployed, and neither paused nor being trained.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        self.status == AgentStatus::Active && self.deploy_state == DeployState::Deployed
+    }
+}
+
 /// Where an agent comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -72,6 +72,28 @@ pub enum ChatRole {
 }
 
 impl Session {
+    /// A conversation in which nothing was said yet; a workflow's own without a `uid`.
+    #[must_use]
+    pub fn new(
+        id: RecordId,
+        org_id: &OrgId,
+        agent_id: &AgentId,
+        uid: Option<&Uid>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            org_id: org_id.clone(),
+            agent_id: agent_id.clone(),
+            uid: uid.cloned(),
+            last_seq: 0,
+            summary: None,
+            approved_for_training: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// The workflow that nobody draws, of which all messages to an agent are runs. No client can choose
     /// its id.
     #[must_use]

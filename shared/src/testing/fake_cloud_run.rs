@@ -15,6 +15,7 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use url::Url;
 
 use super::{
+    deaths::Deaths,
     discovery::{Call, Discovery, RawRequest, Route},
     lock,
 };
@@ -32,8 +33,7 @@ pub struct FakeCloudRun {
 struct Shared {
     discovery: Discovery,
     state: Mutex<CloudRun>,
-    /// Requests whose caller is to die.
-    fatal: Semaphore,
+    deaths: Deaths,
     /// Lets creations on that are held up.
     gate: Semaphore,
     /// Creations that were held up and are done.
@@ -49,8 +49,6 @@ struct CloudRun {
     slowness: usize,
     never_ready: bool,
     failure: Option<StatusCode>,
-    /// The number of the request at which the caller dies, and whether it is carried out.
-    death: Option<(usize, bool)>,
     holds_creations: bool,
     changes: u64,
 }
@@ -82,7 +80,7 @@ impl FakeCloudRun {
         let shared = Arc::new(Shared {
             discovery: Discovery::cloud_run(),
             state: Mutex::default(),
-            fatal: Semaphore::new(0),
+            deaths: Deaths::default(),
             gate: Semaphore::new(0),
             done: Semaphore::new(0),
         });
@@ -149,14 +147,12 @@ impl FakeCloudRun {
     /// Has the caller of the request of that number, counted from 0 and from now, get no answer;
     /// what it asks for is done all the same, or not. [`Self::death`] tells when.
     pub fn kill_at(&self, request: usize, is_carried_out: bool) {
-        self.state().death = Some((request, is_carried_out));
+        self.shared.deaths.plan(request, is_carried_out);
     }
 
     /// Ends when a caller is to die.
     pub async fn death(&self) {
-        if let Ok(permit) = self.shared.fatal.acquire().await {
-            permit.forget();
-        }
+        self.shared.deaths.wait().await;
     }
 
     /// Has requests that make services be carried out only after [`Self::release`].
@@ -179,18 +175,10 @@ impl FakeCloudRun {
 }
 
 impl CloudRun {
-    fn handle(&mut self, route: &Route<'_>, call: &Call) -> Fate {
+    fn handle(&mut self, death: Option<bool>, route: &Route<'_>, call: &Call) -> Fate {
         let method = route.method.id();
         let method = method.strip_prefix(PREFIX).unwrap_or(method);
         self.calls.push(method.to_owned());
-        let death = self.death.as_mut().and_then(|(left, is_carried_out)| {
-            let is_now = *left == 0;
-            *left = left.saturating_sub(1);
-            is_now.then_some(*is_carried_out)
-        });
-        if death.is_some() {
-            self.death = None;
-        }
         if death == Some(false) {
             return Fate::Fatal;
         }
@@ -350,16 +338,14 @@ async fn answer(
         Ok(call) => call,
         Err(problems) => return refuse_problem(format!("{}: {problems:?}", route.method.id())),
     };
-    let mut fate = lock(&shared.state).handle(&route, &call);
+    let death = shared.deaths.count();
+    let mut fate = lock(&shared.state).handle(death, &route, &call);
     if matches!(fate, Fate::Held) {
         fate = carry_out_later(&shared, call.clone()).await;
     }
     let (status, body) = match fate {
         Fate::Answered(status, body) => (status, body),
-        Fate::Fatal | Fate::Held => {
-            shared.fatal.add_permits(1);
-            return std::future::pending().await;
-        }
+        Fate::Fatal | Fate::Held => return shared.deaths.strike().await,
     };
     let problems = match status.is_success() {
         true => route.method.check_response(&body),

@@ -8,9 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::net::TcpListener;
 
-use super::lock;
+use super::{deaths::Deaths, lock};
 
 /// OpenAI's published description; source and licence are in it.
 const CONTRACT: &str = include_str!("../../tests/contracts/openai-tuning.json");
@@ -25,8 +25,7 @@ pub struct FakeOpenAi {
 
 struct Shared {
     state: Mutex<Vendor>,
-    /// Requests whose caller is to die.
-    fatal: Semaphore,
+    deaths: Deaths,
 }
 
 #[derive(Default)]
@@ -37,8 +36,6 @@ struct Vendor {
     calls: Vec<String>,
     problems: Vec<String>,
     failure: Option<StatusCode>,
-    /// The number of the request at which the caller dies, and whether it is carried out.
-    death: Option<(usize, bool)>,
 }
 
 impl FakeOpenAi {
@@ -53,7 +50,7 @@ impl FakeOpenAi {
         let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
             state: Mutex::default(),
-            fatal: Semaphore::new(0),
+            deaths: Deaths::default(),
         });
         let router = Router::new()
             .fallback(answer)
@@ -111,14 +108,12 @@ impl FakeOpenAi {
     /// Has the caller of the request of that number, counted from 0 and from now, get no answer;
     /// what it asks for is done all the same, or not. [`Self::death`] tells when.
     pub fn kill_at(&self, request: usize, is_carried_out: bool) {
-        self.state().death = Some((request, is_carried_out));
+        self.shared.deaths.plan(request, is_carried_out);
     }
 
     /// Ends when a caller is to die.
     pub async fn death(&self) {
-        if let Ok(permit) = self.shared.fatal.acquire().await {
-            permit.forget();
-        }
+        self.shared.deaths.wait().await;
     }
 
     fn state(&self) -> MutexGuard<'_, Vendor> {
@@ -127,17 +122,14 @@ impl FakeOpenAi {
 }
 
 impl Vendor {
-    /// The answer; none for a caller that dies.
-    fn take(&mut self, method: &Method, uri: &Uri, body: &Body) -> Option<(StatusCode, Value)> {
+    /// The answer; none for a caller that dies, before or after this is carried out.
+    fn take(
+        &mut self,
+        death: Option<bool>,
+        (method, uri): (&Method, &Uri),
+        body: &Body,
+    ) -> Option<(StatusCode, Value)> {
         self.calls.push(format!("{method} {}", uri.path()));
-        let death = self.death.as_mut().and_then(|(left, is_carried_out)| {
-            let is_now = *left == 0;
-            *left = left.saturating_sub(1);
-            is_now.then_some(*is_carried_out)
-        });
-        if death.is_some() {
-            self.death = None;
-        }
         if death == Some(false) {
             return None;
         }
@@ -311,12 +303,10 @@ async fn answer(
         media_type: media_type.unwrap_or_default().to_owned(),
         bytes,
     };
-    let answer = lock(&shared.state).take(&method, &uri, &body);
+    let death = shared.deaths.count();
+    let answer = lock(&shared.state).take(death, (&method, &uri), &body);
     match answer {
         Some((status, body)) => (status, Json(body)).into_response(),
-        None => {
-            shared.fatal.add_permits(1);
-            std::future::pending().await
-        }
+        None => shared.deaths.strike().await,
     }
 }

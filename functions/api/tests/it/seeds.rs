@@ -184,17 +184,10 @@ pub(crate) fn session(agent_id: &str, uid: &str) -> Write {
 }
 
 pub(crate) fn session_of(agent_id: &str, id: &str, uid: &str) -> Session {
-    Session {
-        id: RecordId::parse(id).unwrap(),
-        org_id: OrgId::parse("o1").unwrap(),
-        agent_id: AgentId::parse(agent_id).unwrap(),
-        uid: Some(Uid::parse(uid).unwrap()),
-        last_seq: 0,
-        summary: None,
-        approved_for_training: None,
-        created_at: now(),
-        updated_at: now(),
-    }
+    let (id, uid) = (RecordId::parse(id).unwrap(), Uid::parse(uid).unwrap());
+    let org_id = OrgId::parse("o1").unwrap();
+    let agent_id = AgentId::parse(agent_id).unwrap();
+    Session::new(id, &org_id, &agent_id, Some(&uid), now())
 }
 
 /// The same, which the user has approved for training.

@@ -65,16 +65,11 @@ fn tuning_model() -> Tuning {
 
 /// An approved conversation in which the agent answers once.
 async fn talk(app: &App, id: &str) {
+    let (session_id, uid) = (RecordId::parse(id).unwrap(), Uid::parse("u1").unwrap());
     let session = Session {
-        id: RecordId::parse(id).unwrap(),
-        org_id: org_id(),
-        agent_id: agent_id(),
-        uid: Some(Uid::parse("u1").unwrap()),
         last_seq: 2,
-        summary: None,
         approved_for_training: Some(now()),
-        created_at: now(),
-        updated_at: now(),
+        ..Session::new(session_id, &org_id(), &agent_id(), Some(&uid), now())
     };
     let mut writes = vec![sessions::create(&session).unwrap()];
     for (seq, role) in [(1, ChatRole::User), (2, ChatRole::Assistant)] {

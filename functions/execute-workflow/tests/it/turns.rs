@@ -54,17 +54,7 @@ pub(crate) async fn app(
         tools: grants.iter().map(|&name| name.to_owned()).collect(),
         ..agent()
     };
-    let session = Session {
-        id: session_id(),
-        org_id: org_id(),
-        agent_id: agent_id(),
-        uid: Some(uid()),
-        last_seq: 0,
-        summary: None,
-        approved_for_training: None,
-        created_at: now(),
-        updated_at: now(),
-    };
+    let session = Session::new(session_id(), &org_id(), &agent_id(), Some(&uid()), now());
     let writes = vec![
         agents::create(&agent).unwrap(),
         sessions::create(&session).unwrap(),

@@ -94,17 +94,8 @@ impl Closing {
 
     /// The first turn of a workflow's own conversation.
     fn begin(&self, call: &Call, now: Timestamp) -> Result<Vec<Write>, Error> {
-        let mut session = Session {
-            id: self.session.id.clone(),
-            org_id: call.execution.org_id.clone(),
-            agent_id: self.session.agent_id.clone(),
-            uid: None,
-            last_seq: 0,
-            summary: None,
-            approved_for_training: None,
-            created_at: now,
-            updated_at: now,
-        };
+        let (org_id, OpenSession { agent_id, id, .. }) = (&call.execution.org_id, &self.session);
+        let mut session = Session::new(id.clone(), org_id, agent_id, None, now);
         let mut writes = self.messages(&mut session, call, now)?;
         writes.push(sessions::create(&session)?);
         Ok(writes)

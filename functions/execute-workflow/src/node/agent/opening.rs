@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use shared::{
     ids::{AgentId, OrgId, RecordId, fingerprint},
     llm::{ChatRequest, Message},
-    models::{Agent, AgentStatus, DeployState, Session, Timestamp, TriggerType},
+    models::{Agent, Session, Timestamp, TriggerType},
     store::{Error, agents},
 };
 
@@ -104,17 +104,10 @@ impl Open {
         match state.store.find_session(org_id, agent_id, &id).await? {
             Some(found) => Ok(Some(found.value)),
             None if is_persons => Err(missing().into()),
-            None => Ok(Some(Session {
-                id,
-                org_id: org_id.clone(),
-                agent_id: agent_id.clone(),
-                uid: None,
-                last_seq: 0,
-                summary: None,
-                approved_for_training: None,
-                created_at: state.clock.now().into(),
-                updated_at: state.clock.now().into(),
-            })),
+            None => {
+                let now = state.clock.now().into();
+                Ok(Some(Session::new(id, org_id, agent_id, None, now)))
+            }
         }
     }
 }
@@ -171,7 +164,7 @@ pub(super) async fn find_at_work(
     let found = state.store.find_agent(org_id, id).await?;
     let agent = found.ok_or_else(|| Failure::permanent("not_found", "no such agent"))?;
     let agent = agent.value;
-    if agent.status != AgentStatus::Active || agent.deploy_state != DeployState::Deployed {
+    if !agent.is_at_work() {
         let message = format!("the agent {id} is not deployed and active");
         return Err(Failure::permanent("failed_precondition", message).into());
     }
