@@ -11,7 +11,10 @@ use tokio::time::Instant;
 
 use crate::{
     actions::{Action, Effect},
-    connectors,
+    connectors::{
+        self,
+        google::sync::{Api, Reading},
+    },
     ids::IntegrationId,
     models::IntegrationService,
     retry::{Policy, Transient, retry},
@@ -67,22 +70,41 @@ impl Rate {
         }
     }
 
+    /// The rate of a call of the sync.
+    pub(super) fn of_reading<R: Reading>() -> Self {
+        let (api, units_per_minute) = match R::API {
+            Api::Gmail => GMAIL,
+            Api::Drive => DRIVE,
+        };
+        Self {
+            api,
+            units_per_minute,
+            cost: R::UNITS,
+        }
+    }
+
     fn duration(self, units: u32) -> Duration {
         Duration::from_secs(60) * units / self.units_per_minute
     }
 }
 
-/// Gmail: 15,000 units a minute for a user
-/// (<https://developers.google.com/workspace/gmail/api/reference/quota>). Sheets: 60 requests a
-/// minute for a user (<https://developers.google.com/workspace/sheets/api/limits>). The rates of the
-/// others are ours, well below what is published.
+/// 15,000 units a minute for a user
+/// (<https://developers.google.com/workspace/gmail/api/reference/quota>).
+const GMAIL: (&str, u32) = ("gmail", 15_000);
+
+/// Ours: 20 calls of the sync a second, or 5 of actions, well below what is published.
+const DRIVE: (&str, u32) = ("drive", 1_200);
+
+/// Sheets: 60 requests a minute for a user
+/// (<https://developers.google.com/workspace/sheets/api/limits>). The rate of Calendar is ours, well
+/// below what is published.
 fn google(action: &str) -> Rate {
-    let (api, units_per_minute, cost) = match action {
-        "google.gmail.send" => ("gmail", 15_000, 100),
-        _ if action.starts_with("google.gmail.") => ("gmail", 15_000, 5),
-        _ if action.starts_with("google.sheets.") => ("sheets", 60, 1),
-        _ if action.starts_with("google.calendar.") => ("calendar", 300, 1),
-        _ => ("drive", 300, 1),
+    let ((api, units_per_minute), cost) = match action {
+        "google.gmail.send" => (GMAIL, 100),
+        _ if action.starts_with("google.gmail.") => (GMAIL, 5),
+        _ if action.starts_with("google.sheets.") => (("sheets", 60), 1),
+        _ if action.starts_with("google.calendar.") => (("calendar", 300), 1),
+        _ => (DRIVE, 4),
     };
     Rate {
         api,
