@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod actions;
+pub mod arrivals;
 pub mod audit;
 pub mod auth;
 pub mod clock;
@@ -38,5 +39,6 @@ pub mod stripe;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod topic;
 pub mod training;
 pub mod vault;

@@ -102,7 +102,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 57;
+const STORE_QUERIES: usize = 60;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -177,8 +177,15 @@ async fn ask_for_integrations(
     let document = samples::knowledge_document();
     store.list_knowledge_removals(org_id, &id, 10).await?;
     store
-        .list_chunk_removals(org_id, &document.id, &[], 10)
+        .list_chunks_of_document(org_id, &document.id, page)
         .await?;
+    store
+        .list_documents_of_integration(org_id, &id, 10)
+        .await?;
+    store
+        .list_integrations_of_mailbox(caller, "00ff", 10)
+        .await?;
+    store.list_active_workflows_of(org_id, page).await?;
     let kind = document.source.kind;
     let documents = store
         .list_knowledge_documents(org_id, &id, kind, page)

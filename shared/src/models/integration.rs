@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Sealed, Timestamp};
+use super::{Sealed, SyncProgresses, Timestamp};
 use crate::ids::{IntegrationId, OrgId, Uid};
 
 /// An outside service that an organization can connect.
@@ -141,4 +141,7 @@ pub struct SyncStatus {
     /// Whether everybody in the organization finds what is synced.
     #[serde(default)]
     pub shares_knowledge: bool,
+    /// How far the syncs have come. Changes of the integration itself leave it as it is.
+    #[serde(default)]
+    pub sync: SyncProgresses,
 }

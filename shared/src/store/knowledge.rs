@@ -1,5 +1,7 @@
 //! `organizations/{id}/knowledge`, `knowledge_documents`, and what is counted of them.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{
@@ -53,23 +55,35 @@ impl Store {
         self.strict_page_by_id(query, page).await
     }
 
-    /// The writes that delete the chunks of a document but for those that are `kept`, at most
-    /// `limit`.
+    /// What was synced through the organization's integration, at most `limit`.
     ///
     /// # Errors
-    /// Returns the database's error.
-    pub async fn list_chunk_removals(
+    /// Returns the database's error, also for one that cannot be read.
+    pub async fn list_documents_of_integration(
+        &self,
+        org_id: &OrgId,
+        integration_id: &IntegrationId,
+        limit: u32,
+    ) -> Result<Vec<Versioned<KnowledgeDocument>>, Error> {
+        let query = Query::new(documents(org_id), limit);
+        let id = integration_id.as_str();
+        let query = query.filter("integrationId", Comparison::Equal, id);
+        self.list(&query).await
+    }
+
+    /// All chunks of a document, by id, those of other texts and models as well.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for one that cannot be read.
+    pub async fn list_chunks_of_document(
         &self,
         org_id: &OrgId,
         document_id: &RecordId,
-        kept: &[RecordId],
-        limit: u32,
-    ) -> Result<Vec<Write>, Error> {
-        let query = Query::new(chunks(org_id), limit);
+        page: &Page,
+    ) -> Result<Listing<Versioned<KnowledgeChunk>>, Error> {
+        let query = Query::new(chunks(org_id), page.limit);
         let query = query.filter("documentId", Comparison::Equal, document_id.as_str());
-        let mut removals = self.list_removals(&query).await?;
-        removals.retain(|write| !kept.iter().any(|id| id.as_str() == write.path.id()));
-        Ok(removals)
+        self.strict_page_by_id(query, page).await
     }
 
     /// The writes that delete what was synced through the organization's integration, at most
@@ -107,6 +121,27 @@ impl Store {
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn set_chunk(org_id: &OrgId, chunk: &KnowledgeChunk) -> Result<Write, Error> {
     super::write(chunk_path(org_id, &chunk.id), chunk, Precondition::None)
+}
+
+/// Deletes a chunk, if there is one.
+#[must_use]
+pub fn delete_chunk(org_id: &OrgId, id: &RecordId) -> Write {
+    super::delete(chunk_path(org_id, id), Precondition::None)
+}
+
+/// Changes who may find a chunk.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn share_chunk(
+    org_id: &OrgId,
+    chunk: &Versioned<KnowledgeChunk>,
+    principals: &[String],
+    terms: &[String],
+) -> Result<Write, Error> {
+    let fields = BTreeMap::from([("principals", principals), ("terms", terms)]);
+    let unchanged = Precondition::Version(chunk.version);
+    super::merge(chunk_path(org_id, &chunk.value.id), &fields, unchanged)
 }
 
 /// Changes what is told of a chunk's source.
@@ -152,6 +187,11 @@ pub fn set_use(
 ) -> Result<Write, Error> {
     let precondition = version.map_or(Precondition::Absent, Precondition::Version);
     super::write(use_path(org_id), used, precondition)
+}
+
+/// Whether this is where an organization's index is counted.
+pub(super) fn is_use(path: &DocumentPath) -> bool {
+    path.as_str().ends_with("/quota/knowledge")
 }
 
 fn chunks(org_id: &OrgId) -> String {

@@ -4,7 +4,7 @@ use crate::{
     ids::{IntegrationId, OrgId},
     models::{Integration, IntegrationStatus},
     retry::{Policy, retry},
-    store::{self, Write, commit_contended, integrations},
+    store::{self, Write, commit_contended, integrations, knowledge},
 };
 
 /// The cause of an integration that is being disconnected: nobody works with it any more.
@@ -52,10 +52,39 @@ impl Vault {
             }
             self.store.commit(writes).await?;
         }
+        while self.forget_documents(org_id, id).await? {}
         Ok(Cleared {
             integration,
             is_revoked,
         })
+    }
+
+    /// Removes what is known of a batch of mails and files, and what they count against the plan;
+    /// tells whether there was any.
+    async fn forget_documents(
+        &self,
+        org_id: &OrgId,
+        id: &IntegrationId,
+    ) -> Result<bool, store::Error> {
+        commit_contended(&self.store, || async move {
+            let store = &self.store;
+            let found = store.list_documents_of_integration(org_id, id, BATCH);
+            let found = found.await?;
+            let mut writes: Vec<Write> = found
+                .iter()
+                .map(|document| knowledge::delete_document(org_id, document))
+                .collect();
+            let used = store.find_knowledge_use(org_id).await?;
+            if let Some(mut used) = used.filter(|_| !found.is_empty()) {
+                for document in &found {
+                    used.value.documents -= 1;
+                    used.value.bytes -= document.value.bytes;
+                }
+                writes.push(knowledge::set_use(org_id, &used.value, Some(used.version))?);
+            }
+            Ok((writes, !found.is_empty()))
+        })
+        .await
     }
 
     /// The writes that delete a cleared integration, for a commit that also records who has done

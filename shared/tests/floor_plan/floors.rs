@@ -15,6 +15,8 @@ const FLOORS: &[(&str, &str)] = &[
     ("models", "ids"),
     ("inputs", ""),
     ("graph", "ids models inputs actions"),
+    // Not on the page: the API checks what the sync asks of mails.
+    ("arrivals", "inputs"),
     ("store", "ids models clock config retry"),
     ("llm", "ids models clock config retry service_identity"),
     ("crypto", "clock config retry"),
@@ -27,6 +29,8 @@ const FLOORS: &[(&str, &str)] = &[
     // it, Google's among them.
     ("actions", "models"),
     ("connectors", "ids clock config models retry actions"),
+    // Not on the page: where work is fanned out.
+    ("topic", "config retry"),
     ("stripe", "ids clock config retry"),
     ("email", "ids clock config retry"),
     ("vector", "ids clock config retry"),
@@ -94,6 +98,7 @@ const VENDORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("google_cloud_kms_v1", &["shared/src/crypto/cloud_kms.rs"]),
+    ("google_cloud_pubsub", &["shared/src/topic/pub_sub.rs"]),
     (
         "google_cloud_storage",
         &["shared/src/storage/cloud_storage.rs"],

@@ -216,6 +216,7 @@ pub(crate) fn knowledge_document() -> KnowledgeDocument {
         bytes: 1_200,
         embedding_model: "text-embedding-3-small".to_owned(),
         principals: vec!["user:u1".to_owned()],
+        is_partial: true,
         updated_at: time(),
     }
 }
@@ -634,6 +635,10 @@ pub(crate) fn sync_status() -> SyncStatus {
         last_sync: Some(time()),
         granted_scopes: vec!["openid".to_owned()],
         shares_knowledge: true,
+        sync: SyncProgresses {
+            gmail: Some(SyncProgress::from(&sync_state())),
+            drive: None,
+        },
     }
 }
 
@@ -651,6 +656,8 @@ pub(crate) fn sync_state() -> SyncState {
         failures: 2,
         retry_at: Some(time()),
         error_cause: Some("rate_limited".to_owned()),
+        is_incomplete: true,
+        principal: Some("user:u1".to_owned()),
         address_hash: Some("00ff".to_owned()),
         watched_until: Some(time()),
         ..SyncState::new(org_id())
