@@ -27,7 +27,7 @@ struct InvalidSearch;
 pub(super) fn select<'a>(
     documents: impl Iterator<Item = &'a Document>,
     query: &Query,
-) -> Result<Vec<Document>, Error> {
+) -> Result<Vec<&'a Document>, Error> {
     let is_range = |filter: &Filter| {
         let comparison = filter.comparison;
         matches!(
@@ -58,7 +58,7 @@ pub(super) fn select<'a>(
         selected = nearness::search(selected, nearest);
     }
     selected.truncate(query.limit as usize);
-    Ok(selected.into_iter().cloned().collect())
+    Ok(selected)
 }
 
 /// A document without the field, or with a value of another type, never matches.
