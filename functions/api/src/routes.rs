@@ -28,6 +28,7 @@ mod pictures;
 mod speech;
 mod stored_bodies;
 mod stream;
+mod syncs;
 mod tunings;
 mod webhooks;
 mod workflows;
@@ -83,6 +84,7 @@ pub const ROUTES: &[&[Route]] = &[
     EXECUTIONS,
     APPROVALS,
     integrations::ROUTES,
+    syncs::ROUTES,
     llm::ROUTES,
     audit::ROUTES,
 ];
