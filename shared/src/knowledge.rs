@@ -1,7 +1,7 @@
 //! Retrieval: finds in an organization's index what a query asks for, by meaning and by words.
 //!
 //! Two lists are made: the chunks whose vectors are near to the query's, and those that share its
-//! rarest words. [`fusion`] makes one of them. Both are asked for by organization and principal, and
+//! rarest words. Their fusion is the answer. Both are asked for by organization and principal, and
 //! what is found is held to them once more.
 
 mod fusion;

@@ -2,6 +2,7 @@
 
 mod conversations;
 mod injections;
+mod knowledge;
 mod memories;
 mod tools;
 
@@ -39,7 +40,7 @@ fn uid() -> Uid {
     Uid::parse("u1").unwrap()
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     NOW.parse::<jiff::Timestamp>().unwrap().into()
 }
 
