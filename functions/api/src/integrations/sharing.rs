@@ -47,7 +47,10 @@ pub(crate) async fn share(
     {
         // The next tick does the same, only later.
         let error = &error as &dyn std::error::Error;
-        tracing::warn!(error, "a sync after sharing was changed is left to the next tick");
+        tracing::warn!(
+            error,
+            "a sync after sharing was changed is left to the next tick"
+        );
     }
     Ok(summary)
 }

@@ -80,7 +80,9 @@ fn watch(
 }
 
 /// The answer, which a client that was cut off asks for again.
-pub(super) fn respond(events: impl Stream<Item = Result<Event, axum::Error>> + Send + 'static) -> Response {
+pub(super) fn respond(
+    events: impl Stream<Item = Result<Event, axum::Error>> + Send + 'static,
+) -> Response {
     let keep_alive = KeepAlive::new().interval(HEARTBEAT);
     Sse::new(events).keep_alive(keep_alive).into_response()
 }

@@ -127,9 +127,8 @@ pub(super) async fn stream_sync(
         id,
         version: seen.or(query.last_event_id),
     };
-    let may_watch = move || {
-        may_watch::<can::ReadIntegrations>(state.clone(), parts.clone(), caller.0.clone())
-    };
+    let may_watch =
+        move || may_watch::<can::ReadIntegrations>(state.clone(), parts.clone(), caller.0.clone());
     let reports = until_failure(integrations::watch(watched, may_watch));
     Ok(respond(reports.map(|(version, report)| {
         Event::default()
