@@ -53,6 +53,8 @@ const FLOORS: &[(&str, &str)] = &[
     ("erasure", "0-1 store audit identity outbox vault"),
     // Not on the page: an alert is a row of the outbox.
     ("quota", "0-1 store email llm outbox"),
+    // Not on the page: what the API, workflows and agents find is found in one way.
+    ("knowledge", "0-1 store llm quota"),
     ("events", "ids models"),
     ("http", "*"),
     ("testing", "*"),

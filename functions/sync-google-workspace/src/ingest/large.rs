@@ -1,7 +1,7 @@
 //! What does not fit into one commit. The document says so until the last of them.
 
 use shared::{
-    models::{KnowledgeDocument, Trigger},
+    models::KnowledgeDocument,
     ids::{RecordId, fingerprint},
     store::{Page, Versioned, Write, knowledge},
 };
@@ -25,10 +25,7 @@ pub(super) enum Large {
     /// A text, or one in place of a large one.
     Text(Text),
     /// A document goes.
-    Removal {
-        was: Versioned<KnowledgeDocument>,
-        triggers: Vec<Trigger>,
-    },
+    Removal(Versioned<KnowledgeDocument>),
     /// Another name.
     Labels {
         was: Versioned<KnowledgeDocument>,
@@ -39,10 +36,7 @@ pub(super) enum Large {
 impl Large {
     pub(super) async fn carry_out(self, leg: &mut Leg<'_>) -> Result<(), Stop> {
         match self {
-            Self::Removal { was, triggers } => {
-                leg.commit_any(vec![Change::starting(triggers)], |_| ()).await?;
-                remove(leg, was).await
-            }
+            Self::Removal(was) => remove(leg, was).await,
             Self::Labels { was, document } => {
                 for ids in chunk_ids(leg, &document).chunks(BATCH as usize) {
                     let writes = relabelled(leg, &document, ids)?;

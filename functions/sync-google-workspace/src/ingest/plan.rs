@@ -1,12 +1,13 @@
 use sha2::{Digest, Sha256};
 use shared::{
+    knowledge::keyed_terms,
     models::{KnowledgeChunk, KnowledgeDocument, Trigger, Vector},
     ids::RecordId,
     store::{self, Versioned, Write, knowledge},
 };
 
 use super::{Described, Looked, Now, large::Large};
-use crate::{change::Change, leg::Leg, terms::keyed_terms, text};
+use crate::{change::Change, leg::Leg, text};
 
 /// Texts that one call embeds at most.
 pub(super) const MAX_TEXTS: usize = 96;
@@ -43,12 +44,9 @@ pub(super) fn plan(leg: &Leg<'_>, looked: Looked) -> Result<Work, store::Error> 
             Change::starting(triggers)
         }
         (Now::Gone, Some(was)) if is_large(&was.value) => {
-            return Ok(Work::Large(Box::new(Large::Removal { was, triggers })));
+            return Ok(Work::Large(Box::new(Large::Removal(was))));
         }
-        (Now::Gone, Some(was)) => Change {
-            triggers,
-            ..removal(leg, &was)
-        },
+        (Now::Gone, Some(was)) => removal(leg, &was),
         (Now::Relabelled(described), Some(was)) => return relabel(leg, was, described, triggers),
         (Now::There(described, text), was) => {
             return write(leg, was, described, text.as_deref(), triggers);
