@@ -26,6 +26,14 @@ pub(crate) struct Looked {
     pub(crate) triggers: Vec<Trigger>,
 }
 
+impl Looked {
+    /// What starts nothing.
+    pub(crate) fn at(was: Option<Versioned<KnowledgeDocument>>, now: Now) -> Self {
+        let triggers = Vec::new();
+        Self { was, now, triggers }
+    }
+}
+
 /// What a mail or file is.
 #[derive(Debug)]
 pub(crate) enum Now {

@@ -8,7 +8,7 @@ use shared::{
         Integration, IntegrationStatus, KnowledgeKind, Lease, ORGANIZATION, SyncState, Timestamp,
         user_principal,
     },
-    quota::tiers::Plan,
+    quota::Plan,
     store::{self, Versioned, Write, commit_contended, integrations, triggers},
     vault::{self, SyncAccount},
 };
@@ -143,6 +143,11 @@ impl<'a> Leg<'a> {
             self.commit(Vec::new(), |_| ()).await?;
         }
         Ok(())
+    }
+
+    /// Whether something was left out for want of room, and there is some now.
+    pub(crate) async fn is_to_look_at_all_again(&self) -> Result<bool, Stop> {
+        Ok(self.state.is_incomplete && Room::now(self).await?.is_ample())
     }
 
     /// Asks Google, for a limited time.

@@ -1,10 +1,8 @@
 //! Looks at mails or files again, several at once.
 
-use futures::{
-    StreamExt,
-    future::BoxFuture,
-    stream,
-};
+use std::future::Future;
+
+use futures::{FutureExt, StreamExt, stream};
 use shared::models::SyncState;
 
 use crate::{
@@ -19,33 +17,30 @@ const BATCH: usize = 32;
 /// How many of them at once.
 const AT_ONCE: usize = 8;
 
+/// Something to look at again.
+pub(crate) trait Look: Sync {
+    /// What it is now.
+    fn look(&self, leg: &Leg<'_>) -> impl Future<Output = Result<Looked, Stop>> + Send;
+}
+
 /// Looks at all `items` and brings the index to what they are. `update` tells what becomes of the
 /// state with a batch, after which so many are left: it is kept in the commit that ends the batch.
 /// What comes before the first that cannot be looked at is kept.
-pub(crate) async fn look_at_all<'i, T: Sync>(
+pub(crate) async fn look_at_all<T: Look>(
     leg: &mut Leg<'_>,
-    items: &'i [T],
-    look: impl for<'l> Fn(&'l Leg<'_>, &'i T) -> BoxFuture<'l, Result<Looked, Stop>>,
+    items: &[T],
     update: impl Fn(&mut SyncState, usize),
-) -> Result<(), Stop>
-where
-    'i: ,
-{
-    let batches = items.chunks(BATCH);
+) -> Result<(), Stop> {
     let mut left = items.len();
-    for batch in batches {
+    for batch in items.chunks(BATCH) {
         leg.keep().await?;
-        let (looked, stop) = look_at(leg, batch, &look).await;
-        match stop {
-            Some(stop) => {
-                ingest(leg, looked, |_| ()).await?;
-                return Err(stop);
-            }
-            None => {
-                left -= batch.len();
-                ingest(leg, looked, |state| update(state, left)).await?;
-            }
+        let (looked, stop) = look_at(leg, batch).await;
+        if let Some(stop) = stop {
+            ingest(leg, looked, |_| ()).await?;
+            return Err(stop);
         }
+        left -= batch.len();
+        ingest(leg, looked, |state| update(state, left)).await?;
     }
     if items.is_empty() && !leg.is_spent {
         leg.commit_any(Vec::new(), |state| update(state, 0)).await?;
@@ -53,12 +48,9 @@ where
     Ok(())
 }
 
-async fn look_at<'i, T: Sync>(
-    leg: &Leg<'_>,
-    batch: &'i [T],
-    look: &impl for<'l> Fn(&'l Leg<'_>, &'i T) -> BoxFuture<'l, Result<Looked, Stop>>,
-) -> (Vec<Looked>, Option<Stop>) {
-    let mut looks = stream::iter(batch.iter().map(|item| look(leg, item))).buffered(AT_ONCE);
+async fn look_at<T: Look>(leg: &Leg<'_>, batch: &[T]) -> (Vec<Looked>, Option<Stop>) {
+    let looks: Vec<_> = batch.iter().map(|item| item.look(leg).boxed()).collect();
+    let mut looks = stream::iter(looks).buffered(AT_ONCE);
     let mut all = Vec::new();
     while let Some(looked) = looks.next().await {
         match looked {

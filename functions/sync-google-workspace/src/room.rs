@@ -3,7 +3,7 @@
 use shared::{
     ids::OrgId,
     models::KnowledgeUse,
-    quota::tiers::Plan,
+    quota::Plan,
     store::{self, Versioned, Write, knowledge},
 };
 
