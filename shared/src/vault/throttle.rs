@@ -178,7 +178,10 @@ impl Transient for TooEarly {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions;
+    use crate::{
+        actions,
+        connectors::google::sync::{Files, OneMail},
+    };
 
     fn id(text: &str) -> IntegrationId {
         IntegrationId::parse(text).unwrap()
@@ -194,6 +197,18 @@ mod tests {
         assert_eq!((send.units_per_minute, send.cost), (15_000, 100));
         assert_eq!(rate("google.gmail.search").cost, 5);
         assert_ne!(rate("google.sheets.read").api, send.api);
+    }
+
+    #[test]
+    fn the_sync_draws_on_what_the_actions_have() {
+        let mail = Rate::of_reading::<OneMail<'_>>();
+        assert_eq!(mail, rate("google.gmail.get"));
+        let (sync, action) = (Rate::of_reading::<Files<'_>>(), rate("google.drive.list"));
+        assert_eq!(
+            (sync.api, sync.units_per_minute),
+            (action.api, action.units_per_minute)
+        );
+        assert_eq!((sync.cost, action.cost), (1, 4));
     }
 
     #[tokio::test(start_paused = true)]
