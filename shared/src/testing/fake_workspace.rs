@@ -57,6 +57,8 @@ pub struct WorkspaceCall {
     pub token: String,
     /// What was asked.
     pub call: Call,
+    /// How it failed, unless it was carried out.
+    pub fault: Option<Fault>,
 }
 
 struct Shared {

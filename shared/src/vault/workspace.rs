@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{Error, Vault, renew::Usable, throttle::Rate};
+use super::{Error, NoVault, Vault, renew::Usable, throttle::Rate};
 use crate::{
     actions,
     connectors::{
@@ -177,6 +177,60 @@ impl Workspace for Vault {
             max_bytes: limit,
         };
         self.read(account, &content).await
+    }
+}
+
+#[async_trait]
+impl Workspace for NoVault {
+    async fn mailbox(&self, _: &SyncAccount) -> Result<Mailbox, Error> {
+        Err(Error::NotConnected)
+    }
+
+    async fn list_mail(&self, _: &SyncAccount, _: Option<&str>) -> Result<MailPage, Error> {
+        Err(Error::NotConnected)
+    }
+
+    async fn list_mail_changes(
+        &self,
+        _: &SyncAccount,
+        _: &str,
+        _: Option<&str>,
+    ) -> Result<Since<MailChanges>, Error> {
+        Err(Error::NotConnected)
+    }
+
+    async fn find_mail(&self, _: &SyncAccount, _: &str) -> Result<Option<RawMail>, Error> {
+        Err(Error::NotConnected)
+    }
+
+    async fn watch_mailbox(&self, _: &SyncAccount, _: &str) -> Result<MailWatch, Error> {
+        Err(Error::NotConnected)
+    }
+
+    async fn drive_position(&self, _: &SyncAccount) -> Result<String, Error> {
+        Err(Error::NotConnected)
+    }
+
+    async fn list_files(&self, _: &SyncAccount, _: Option<&str>) -> Result<FilePage, Error> {
+        Err(Error::NotConnected)
+    }
+
+    async fn list_file_changes(
+        &self,
+        _: &SyncAccount,
+        _: &str,
+    ) -> Result<Since<FileChanges>, Error> {
+        Err(Error::NotConnected)
+    }
+
+    async fn read_file(
+        &self,
+        _: &SyncAccount,
+        _: &DriveFile,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        Err(Error::NotConnected)
     }
 }
 

@@ -76,28 +76,34 @@ impl Shared {
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
             .unwrap_or_default();
+        let admitted = self.admit(&route, token);
         lock(&self.state).calls.push(WorkspaceCall {
             method: id.to_owned(),
             token: token.to_owned(),
             call: call.clone(),
+            fault: admitted.as_ref().err().copied(),
         });
-        let Some(account) = self.service.account_of(token) else {
-            return Err(Fault::Unauthorized);
-        };
-        let account_id = account.id.unwrap_or_default();
-        if let Some(fault) = lock(&self.state).next_fault(&account_id) {
-            return Err(fault);
-        }
-        let scopes: Vec<&str> = account.scopes.iter().map(String::as_str).collect();
-        if !route.method.allows(&scopes) {
-            return Err(Fault::MissingScope);
-        }
-        let done = lock(&self.state).perform(id, &account_id, &call);
+        let done = lock(&self.state).perform(id, &admitted?, &call);
         Ok(match done {
             Some(Ok(answer)) => self.check(&route, answer),
             Some(Err(refusal)) => refusal.into_response(),
             None => self.complain(501, format!("{id}: not here")),
         })
+    }
+
+    /// The id of the account that a token is of, if it may make the call and nothing is wrong today.
+    fn admit(&self, route: &Route<'_>, token: &str) -> Result<String, Fault> {
+        let account = self.service.account_of(token);
+        let account = account.ok_or(Fault::Unauthorized)?;
+        let account_id = account.id.unwrap_or_default();
+        if let Some(fault) = lock(&self.state).next_fault(&account_id) {
+            return Err(fault);
+        }
+        let scopes: Vec<&str> = account.scopes.iter().map(String::as_str).collect();
+        match route.method.allows(&scopes) {
+            true => Ok(account_id),
+            false => Err(Fault::MissingScope),
+        }
     }
 
     fn check(&self, route: &Route<'_>, answer: Answer) -> Response {
