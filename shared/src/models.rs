@@ -18,7 +18,6 @@ mod organization;
 mod principal;
 mod sealed;
 mod stored_body;
-mod sync_due;
 mod timestamp;
 mod token_quota;
 mod tuning;
@@ -62,7 +61,6 @@ pub use organization::{
 pub use principal::{Principal, Role, SystemPrincipal};
 pub use sealed::Sealed;
 pub use stored_body::StoredBody;
-pub use sync_due::SyncDue;
 pub use timestamp::Timestamp;
 pub use token_quota::{BudgetLease, Hold, LeaseSum, LlmSwitch, Reservation, TokenQuota, Use};
 pub use tuning::{TunedModel, Tuning, TuningState};

@@ -1,16 +1,14 @@
 //! How far the syncs of an account have come, and having it synced at once.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use shared::{
     ids::{IntegrationId, fingerprint},
     models::{
-        IntegrationService, IntegrationStatus, KnowledgeKind, Principal, SyncCounts, SyncDue,
-        SyncState, SyncStatus, Timestamp,
+        IntegrationService, IntegrationStatus, KnowledgeKind, Principal, SyncCounts, SyncState,
+        SyncStatus, Timestamp,
     },
     store::Store,
-    topic::{Message, Topic},
+    topic::{SyncDue, Topic},
 };
 
 use super::{Hub, NO_SUCH, consent::require_workspace};
@@ -137,14 +135,8 @@ pub(super) async fn publish(
         integration_id: id.clone(),
         org_id: principal.org_id.clone(),
     };
-    let message = Message {
-        data: serde_json::to_vec(&due)?,
-        attributes: BTreeMap::from([("kind".to_owned(), SyncDue::KIND.to_owned())]),
-    };
-    topic
-        .publish(vec![message])
-        .await
-        .map_err(Dependency::Topic)?;
+    let published = topic.publish(vec![due.message()?]).await;
+    published.map_err(Dependency::Topic)?;
     Ok(())
 }
 
