@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use anyhow::Result;
 use emulator_tests::{
     Harness, HarnessOptions,
     client::{Client, http_client, send},
@@ -27,6 +28,16 @@ async fn start() -> Harness {
         ..HarnessOptions::default()
     };
     Harness::start(options).await.unwrap()
+}
+
+/// What comes of something that is not to hang.
+async fn in_time<T>(future: impl Future<Output = Result<T>>) -> T {
+    let done = tokio::time::timeout(PATIENCE, future).await;
+    done.expect("it takes too long").unwrap()
+}
+
+async fn open(harness: &Harness) -> Desk {
+    in_time(Desk::open(harness, &mut |_| ())).await
 }
 
 /// The titles of what a search finds, best first.
@@ -75,7 +86,7 @@ async fn kept(harness: &Harness, client: &Client) -> Vec<String> {
 #[tokio::test]
 async fn a_mail_is_answered_from_what_was_synced_until_the_account_is_disconnected() {
     let harness = start().await;
-    let desk = Desk::open(&harness, &mut |_| ()).await.unwrap();
+    let desk = open(&harness).await;
     let client = desk.client();
     assert!(has(
         &found(client, "days of holiday").await,
@@ -84,7 +95,7 @@ async fn a_mail_is_answered_from_what_was_synced_until_the_account_is_disconnect
     assert_eq!(found(client, "\"LTT-2041\"").await, ["Order LTT-2041"]);
 
     let mail_id = desk.deliver(QUESTION).await.unwrap();
-    let execution = desk.follow(&mut |_| ()).await.unwrap();
+    let execution = in_time(desk.follow(&mut |_| ())).await;
     let output = &execution["output"];
     assert_eq!(output["to"], QUESTION.from, "{output}");
     let answer = output["answer"].as_str().unwrap();
@@ -122,7 +133,7 @@ async fn a_mail_is_answered_from_what_was_synced_until_the_account_is_disconnect
 #[tokio::test]
 async fn files_are_found_as_they_are_now() {
     let harness = start().await;
-    let desk = Desk::open(&harness, &mut |_| ()).await.unwrap();
+    let desk = open(&harness).await;
     let client = desk.client();
     let account = harness.google().unwrap().account();
     let id = account.create_file("Menu", "text/plain", "Scones with clotted cream");
