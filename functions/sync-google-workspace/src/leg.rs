@@ -12,7 +12,7 @@ use shared::{
     store::{self, Versioned, Write, commit_contended, integrations, triggers},
     vault::{self, SyncAccount},
 };
-use tokio::time::{Duration, Instant, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::{
     AppState,
@@ -26,9 +26,6 @@ const LEASE_SECS: i64 = 60;
 
 /// How much of the lease a batch begins with at least, in seconds.
 const LEAST_SECS: i64 = 30;
-
-/// No call of Google or of a model takes longer.
-const CALL_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// A sync that this worker has to itself.
 pub(crate) struct Leg<'a> {
@@ -155,7 +152,13 @@ impl<'a> Leg<'a> {
         &self,
         call: impl Future<Output = Result<T, vault::Error>>,
     ) -> Result<T, Stop> {
-        Ok(in_time(call).await??)
+        Ok(self.in_time(call).await??)
+    }
+
+    /// The outcome of a call, if it comes in time.
+    pub(crate) async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, Failure> {
+        let done = timeout(self.app.settings.call_timeout, call).await;
+        done.map_err(|_| Failure::TIMED_OUT)
     }
 
     /// Applies changes, and keeps what `update` makes of the state with them.
@@ -261,12 +264,6 @@ impl<'a> Leg<'a> {
         };
         self.commit(Vec::new(), end).await
     }
-}
-
-/// The outcome of a call, if it comes in time.
-pub(crate) async fn in_time<T>(call: impl Future<Output = T>) -> Result<T, Failure> {
-    let done = timeout(CALL_TIMEOUT, call).await;
-    done.map_err(|_| Failure::TIMED_OUT)
 }
 
 fn is_free(state: &SyncState, now: Timestamp) -> bool {

@@ -9,6 +9,8 @@ pub struct Settings {
     pub embedding_model: String,
     /// `SYNC_BUDGET_SECS`: after so much time a message goes on with another one.
     pub budget: Duration,
+    /// No call of Google or of a model takes longer.
+    pub call_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -16,6 +18,7 @@ impl Default for Settings {
         Self {
             embedding_model: "text-embedding-3-small".to_owned(),
             budget: Duration::from_secs(300),
+            call_timeout: Duration::from_secs(45),
         }
     }
 }
@@ -35,8 +38,9 @@ impl Settings {
             });
         }
         Ok(Self {
-            embedding_model: env.parsed("EMBEDDING_MODEL", defaults.embedding_model)?,
+            embedding_model: env.parsed("EMBEDDING_MODEL", defaults.embedding_model.clone())?,
             budget: Duration::from_secs(budget_secs),
+            ..defaults
         })
     }
 }

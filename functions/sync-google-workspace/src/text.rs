@@ -12,7 +12,7 @@ mod pdf;
 mod quotes;
 
 pub use chunk::{Chunks, MAX_CHUNKS, chunk};
-pub use document::{Kind, read_document};
+pub use document::{Kind, is_read, read_document};
 pub use mail::{AttachmentText, MailText, read_mail};
 
 /// The largest file that is read, in bytes.

@@ -9,7 +9,7 @@ use shared::{
 use super::plan::{MAX_TEXT_BYTES, MAX_TEXTS, Text, chunk_ids, removal};
 use crate::{
     change::Change,
-    leg::{Leg, in_time},
+    leg::Leg,
     room::Room,
     stop::{Failure, Stop},
 };
@@ -190,7 +190,7 @@ pub(super) async fn embed(leg: &Leg<'_>, key: &str, inputs: Vec<String>) -> Resu
             execution_id: None,
             request,
         };
-        let answer = in_time(leg.app.llm.embed(&call)).await??;
+        let answer = leg.in_time(leg.app.llm.embed(&call)).await??;
         let vectors = answer.response.vectors;
         let length = Vector::INDEXED_DIMENSION as usize;
         let is_whole = vectors.len() == inputs.len() && vectors.iter().all(|vector| vector.len() == length);

@@ -27,6 +27,10 @@ pub struct Chunks {
 /// has none.
 #[must_use]
 pub fn chunk(text: &str) -> Chunks {
+    chunk_up_to(MAX_CHUNKS, text.trim())
+}
+
+fn chunk_up_to(limit: usize, text: &str) -> Chunks {
     let mut chunks = Chunks::default();
     let Ok(config) = config() else {
         return chunks;
@@ -45,7 +49,7 @@ pub fn chunk(text: &str) -> Chunks {
             next = start + offset;
         }
         for (_, piece) in pieces {
-            chunks.push(piece);
+            chunks.push(piece, limit);
         }
         start = max(next, start + 1);
     }
@@ -53,8 +57,8 @@ pub fn chunk(text: &str) -> Chunks {
 }
 
 impl Chunks {
-    fn push(&mut self, piece: &str) {
-        if self.texts.len() < MAX_CHUNKS {
+    fn push(&mut self, piece: &str, limit: usize) {
+        if self.texts.len() < limit {
             self.texts.push(piece.to_owned());
         } else {
             self.left_out += 1;

@@ -90,6 +90,12 @@ impl Kind {
     }
 }
 
+/// Whether a reader knows files of this name and type.
+#[must_use]
+pub fn is_read(name: &str, mime_type: &str) -> bool {
+    Kind::of(name, mime_type).is_some()
+}
+
 /// The text of a file.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ const MAX_STREAM_BYTES: usize = 8 << 20;
 /// How deep drawings may lie in each other.
 const MAX_DEPTH: usize = 5;
 /// What a drawing counts at least, in bytes, so that empty ones end as well.
-const DRAWING_BYTES: usize = 1_024;
+const DRAWING_BYTES: usize = 8 << 10;
 
 type Fonts<'a> = BTreeMap<Vec<u8>, Font<'a>>;
 
@@ -34,6 +34,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<String, Unreadable> {
     };
     let document = Document::load_mem_with_options(bytes, options).map_err(|e| unreadable(&e))?;
     let pages = document.get_pages();
+    if pages.is_empty() {
+        return Err(Unreadable::Damaged { kind });
+    }
     if pages.len() > MAX_PAGES {
         return Err(Unreadable::TooManyParts {
             kind,

@@ -210,7 +210,8 @@ fn broken_boundaries_lose_no_text() {
         "--b\n\nWords.\n--b",
     ] {
         let raw = format!("From: x\nContent-Type: multipart/mixed; boundary=b\n\n{body}");
-        assert!(read(&raw).text.starts_with("Words."), "{body}");
+        let mail = read(&raw);
+        assert!(mail.text.starts_with("Words."), "{body}: {mail:?}");
     }
 }
 

@@ -15,8 +15,9 @@ pub(in crate::text) fn workbook(rows: &str, strings: &str) -> Vec<u8> {
     let styles =
         r#"<styleSheet><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>"#;
     let sheet = format!("<worksheet><sheetData>{rows}</sheetData></worksheet>");
-    let strings = format!("<sst>{strings}</sst>");
+    let strings = format!("{BOMB}<sst>{strings}</sst>");
     package(&[
+        ("_rels/.rels", root.as_bytes()),
         ("xl/workbook.xml", workbook.as_bytes()),
         ("xl/_rels/workbook.xml.rels", relations.as_bytes()),
         ("xl/styles.xml", styles.as_bytes()),
@@ -96,12 +97,13 @@ fn entities_that_a_file_defines_are_not_expanded() {
     let file = package(&[("word/document.xml", body.as_bytes())]);
     assert_eq!(read_words(&file).as_deref(), Ok("xy<"));
 
-    let bomb = workbook("", "").len();
-    assert!(bomb > 0);
+    // `calamine` refuses the reference; what matters is that it does not follow it.
     let rows = r#"<row r="1"><c r="A1" t="s"><v>0</v></c></row>"#;
-    let strings = "<si><t>x&b;y</t></si>";
-    let text = read_sheets(&workbook(rows, strings));
-    assert!(text.is_err() || !text.unwrap().contains("lol"));
+    let text = read_sheets(&workbook(rows, "<si><t>x&b;y</t></si>"));
+    assert!(
+        text.as_ref().map_or(true, |text| !text.contains("lol")),
+        "{text:?}"
+    );
 }
 
 #[test]

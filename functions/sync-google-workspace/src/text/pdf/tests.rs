@@ -132,7 +132,11 @@ fn pages_in_a_circle_and_deep_arrays_end() {
 
 #[test]
 fn composite_fonts_are_read_through_their_map() {
-    let map = b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap
+    let map = b"/CIDInit /ProcSet findresource begin
+12 dict begin
+begincmap
+/CMapName /Adobe-Identity-UCS def
+/CMapType 2 def
 1 begincodespacerange
 <0000> <FFFF>
 endcodespacerange
@@ -140,7 +144,10 @@ endcodespacerange
 <0001> <6F22>
 <0002> <00660069>
 endbfchar
-endcmap";
+endcmap
+CMapName currentdict /CMap defineresource pop
+end
+end";
     let file = pdf(&[
         b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),

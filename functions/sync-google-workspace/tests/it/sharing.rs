@@ -1,0 +1,51 @@
+use shared::{
+    models::{ORGANIZATION, user_principal},
+    store::integrations,
+};
+
+use crate::world::World;
+
+async fn share(world: &World, shares: bool) {
+    let found = world.app.store.find_integration(&world.org_id, &world.id);
+    let mut integration = found.await.unwrap().unwrap();
+    integration.value.shares_knowledge = shares;
+    let writes = integrations::replace(&integration).unwrap();
+    world.app.store.commit(writes.into()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_shared_is_found_by_all_and_by_its_owner_alone_after() {
+    let world = World::new().await;
+    world.user.create_document("Plan", "Build the engine.");
+    world.user.deliver("Grace <grace@example.com>", "Order 7", "It is late.");
+    world.sync_well().await;
+    let owner = user_principal(&world.integration().await.owner_uid);
+    for (shares, principal) in [(true, ORGANIZATION), (false, owner.as_str())] {
+        share(&world, shares).await;
+        world.sync_well().await;
+        for chunk in world.chunks() {
+            assert_eq!(chunk.principals, [principal]);
+            let terms = chunk.terms.iter();
+            assert!(!chunk.terms.is_empty());
+            assert_eq!(terms.filter(|term| !term.starts_with(principal)).count(), 0);
+        }
+        for document in world.documents().values() {
+            assert_eq!(document.principals, [principal]);
+        }
+    }
+    assert_eq!(world.app.llm.embedded().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_disconnected_leaves_nothing_behind() {
+    let world = World::new().await;
+    world.user.create_document("Plan", "Build the engine.");
+    world.sync_well().await;
+    let cleared = world.vault.clear(&world.org_id, &world.id).await.unwrap();
+    let removal = world.vault.removal(&cleared).await.unwrap();
+    world.app.store.commit(removal).await.unwrap();
+    assert_eq!((world.chunks().len(), world.documents().len()), (0, 0));
+    assert_eq!((world.used().documents, world.used().bytes), (0, 0));
+    assert_eq!(world.sync().await, 204);
+    assert_eq!(world.app.db.documents("integrations/"), []);
+}
