@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use axum::{
-    extract::{Form, Query, State},
+    extract::{Query, State},
     http::StatusCode,
     response::{Html, IntoResponse, Redirect, Response},
 };
@@ -13,7 +13,7 @@ use shared::{
     ids::random_token,
     testing::{GOOGLE_CLIENT, UserConsent},
 };
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::{ACCOUNT_ID, ACCOUNT_LABEL, LocalGoogleState, Shared};
 
@@ -80,9 +80,6 @@ pub(super) struct Asked {
     code_challenge_method: String,
 }
 
-/// What the user decides: a pair for each scope that is ticked, and the button.
-type Decided = Vec<(String, String)>;
-
 pub(super) async fn ask(State(state): Shared, Query(asked): Query<Asked>) -> Response {
     let scopes = match state.scopes(&asked) {
         Ok(scopes) => scopes,
@@ -106,17 +103,18 @@ pub(super) async fn ask(State(state): Shared, Query(asked): Query<Asked>) -> Res
 pub(super) async fn decide(
     State(state): Shared,
     Query(asked): Query<Asked>,
-    Form(decided): Form<Decided>,
+    form: String,
 ) -> Response {
-    let (scopes, back) = match (state.scopes(&asked), Url::parse(&asked.redirect_uri)) {
+    let (scopes, mut back) = match (state.scopes(&asked), Url::parse(&asked.redirect_uri)) {
         (Ok(scopes), Ok(back)) => (scopes, back),
         (Err(refused), _) => return refused.into_response(),
         (_, Err(error)) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     };
+    // A pair for each scope that is ticked, and the button.
+    let decided: Vec<_> = form_urlencoded::parse(form.as_bytes()).collect();
     let has = |name: &str, value: &str| decided.iter().any(|(n, v)| n == name && v == value);
     let ticked = scopes.into_iter().filter(|(asked, ..)| has("scope", asked));
     let granted: Vec<&str> = ticked.map(|(_, granted, _)| granted).collect();
-    let mut back = back;
     let mut query = back.query_pairs_mut();
     query.append_pair("state", &asked.state);
     match has("decision", "allow") {
