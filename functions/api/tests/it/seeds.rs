@@ -163,7 +163,7 @@ pub(crate) fn agent_model(id: &str) -> Agent {
 
 /// The same document, of another organization.
 pub(crate) fn of_organization(org_id: &str, mut write: Write) -> Write {
-    if let Operation::Replace(fields) = &mut write.operation
+    if let Operation::Replace(fields) | Operation::Merge { fields, .. } = &mut write.operation
         && let Some(field) = fields.get_mut("orgId")
     {
         *field = value(ValueType::StringValue(org_id.to_owned()));

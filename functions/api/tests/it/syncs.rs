@@ -252,7 +252,7 @@ async fn sharing_is_kept_recorded_and_synced_at_once() {
 async fn sharing_what_is_shared_changes_nothing() {
     let app = app().await;
     share(&app, "user", true).await;
-    app.topic.take();
+    assert_eq!(app.topic.take(), [due()]);
     let (records, version) = (
         app.records(&org_id()).len(),
         integration(&app).await.version,
