@@ -166,7 +166,7 @@ impl Journal {
 
 /// Has a part of the run find out that the run is over.
 fn wake_orphan(execution: &Execution, step: &Step, now: Timestamp) -> Result<Write, store::Error> {
-    let child = start::child_id(&execution.id, &step.node_id, &step.iteration);
+    let child = start::child_id(execution, &step.node_id, &step.iteration);
     wakeups::set(&Wakeup {
         id: RecordId::derive(&["orphaned", child.as_str()]),
         org_id: execution.org_id.clone(),
@@ -182,7 +182,8 @@ fn error_trigger(execution: &Execution, now: Timestamp) -> Option<Trigger> {
     if execution.trigger.kind == TriggerType::OnExecutionFailed {
         return None;
     }
-    let id = TriggerId::derive(&["onExecutionFailed", execution.id.as_str()]);
+    let incarnation = execution.incarnation();
+    let id = TriggerId::derive(&["onExecutionFailed", execution.id.as_str(), &incarnation]);
     Some(Trigger {
         dedupe_key: id.to_string(),
         id,
