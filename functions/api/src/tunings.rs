@@ -6,7 +6,7 @@ use shared::{
     ids::{AgentId, RecordId},
     llm::price,
     models::{Agent, AgentStatus, AuditAction, Principal, Timestamp, Tuning, TuningState},
-    quota::{self, MAX_TUNED_MODELS},
+    quota::{self, MAX_TUNED_MODELS, MeteredLlm},
     store::{
         Listing, Page, Store, Versioned, agents as agent_writes, commit_contended,
         organizations::day_of, tunings,
@@ -51,7 +51,7 @@ pub(crate) async fn export(
 /// Begins a tuning: reserves what it may cost, takes the agent out of work and records it, in one
 /// commit. The sweeper does the rest.
 pub(crate) async fn start(
-    store: &Store,
+    (store, llm): (&Store, Option<&MeteredLlm>),
     trail: &Trail,
     principal: &Principal,
     once: &Once,
@@ -65,6 +65,9 @@ pub(crate) async fn start(
         if price::tunable(order.base_model, &day_of(now)).is_none() {
             let problem = Problem::new("baseModel", "is no model that can be tuned");
             return Err(Error::Invalid(vec![problem]));
+        }
+        if let Some(llm) = llm {
+            llm.require_on(&principal.org_id).await?;
         }
         require_at_work(&agent.value)?;
         require_room(store, principal).await?;

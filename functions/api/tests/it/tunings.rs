@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId},
     models::{
-        AgentStatus, ChatMessage, ChatRole, Limits, SubscriptionTier, TunedModel, Tuning,
+        AgentStatus, ChatMessage, ChatRole, Limits, LlmSwitch, SubscriptionTier, TunedModel, Tuning,
         TuningState, UsageEntry, UsageState,
     },
-    store::{decode, organizations, sessions, tunings},
+    store::{decode, organizations, platform::set_llm_switch, sessions, tunings},
 };
 
 use crate::{
@@ -241,6 +241,17 @@ async fn a_tuning_that_does_not_fit_into_the_month_is_refused() {
     set_tier(&app, SubscriptionTier::Enterprise, limits).await;
     let answer = app.post("admin", TUNINGS, &order()).await;
     assert_eq!(answer.refusal(), (429, "resource_exhausted"));
+    assert_eq!(agent_status(&app).await, AgentStatus::Active);
+    assert!(entries(&app).is_empty());
+}
+
+#[tokio::test]
+async fn a_tuning_is_refused_while_models_are_switched_off() {
+    let app = approved(10).await;
+    let write = set_llm_switch(LlmSwitch { is_off: true }).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+    let answer = app.post("admin", TUNINGS, &order()).await;
+    assert_eq!(answer.refusal(), (400, "failed_precondition"));
     assert_eq!(agent_status(&app).await, AgentStatus::Active);
     assert!(entries(&app).is_empty());
 }

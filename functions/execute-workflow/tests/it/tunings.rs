@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use axum::body::Body;
+use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use shared::{
     config::Env,
@@ -10,13 +11,16 @@ use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId, Uid},
     llm::{OpenAi, OpenAiConfig},
     models::{
-        Agent, AgentStatus, AuditAction, AuditLog, ChatMessage, ChatRole, Session, Timestamp,
-        Tuning, TuningState, UsageEntry, UsageState,
+        Agent, AgentStatus, AuditAction, AuditLog, ChatMessage, ChatRole, LlmSwitch, Session,
+        Timestamp, Tuning, TuningState, UsageEntry, UsageState,
     },
     quota::reserve_training,
-    store::{agents, commit_contended, decode, sessions, tunings},
+    store::{
+        agents, commit_contended, decode, organizations, platform::set_llm_switch, sessions, tunings,
+    },
     testing::FakeOpenAi,
 };
+use tower::ServiceExt;
 
 use crate::{
     agents::agent,
@@ -121,6 +125,12 @@ async fn asked() -> (App, FakeOpenAi) {
 async fn tick(app: &App) {
     let answer = app.post("/sweep", Vec::new(), Vec::new()).await;
     assert_eq!(answer, StatusCode::OK);
+}
+
+async fn tick_without_tuner(app: &App) {
+    let request = Request::post("/sweep").body(Body::empty()).unwrap();
+    let answer = app.without_tuner().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
 }
 
 async fn tuning(app: &App) -> Tuning {
@@ -290,6 +300,50 @@ async fn a_provider_that_is_down_is_asked_again_later() {
     assert_eq!(fake.jobs().len(), 1);
 }
 
+/// Switches model calls off or on, for all or for the organization.
+async fn switch(app: &App, is_for_all: bool, is_off: bool) {
+    let write = match is_for_all {
+        true => set_llm_switch(LlmSwitch { is_off }),
+        false => {
+            let found = app.store.find_token_quota(&org_id()).await.unwrap();
+            let mut quota = found.unwrap();
+            quota.value.is_blocked = is_off;
+            organizations::set_token_quota(&org_id(), &quota.value, Some(quota.version))
+        }
+    };
+    app.store.commit(vec![write.unwrap()]).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_asked_for_while_a_switch_is_off() {
+    for is_for_all in [false, true] {
+        for is_uploaded in [false, true] {
+            let (app, fake) = asked().await;
+            if is_uploaded {
+                fake.fail_all(Some(StatusCode::SERVICE_UNAVAILABLE));
+                tick(&app).await;
+                fake.fail_all(None);
+                change(&app, |tuning| {
+                    tuning.state = TuningState::Running;
+                    tuning.file_id = Some("file-0".to_owned());
+                })
+                .await;
+            }
+            switch(&app, is_for_all, true).await;
+            app.advance(1_000);
+            tick(&app).await;
+            let what = format!("{is_for_all} {is_uploaded}");
+            assert!(!tuning(&app).await.state.is_final(), "{what}");
+            assert_eq!((fake.files().len(), fake.jobs().len()), (0, 0), "{what}");
+            switch(&app, is_for_all, false).await;
+            change(&app, |tuning| tuning.state = TuningState::Uploading).await;
+            app.advance(300);
+            tick(&app).await;
+            assert_eq!((fake.files().len(), fake.jobs().len()), (1, 1), "{what}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_the_provider_refuses_fails_and_costs_nothing() {
     let (app, fake) = asked().await;
@@ -354,6 +408,64 @@ async fn a_tuning_whose_agent_is_deleted_stops_wherever_it_is() {
         assert_eq!(fake.jobs().len(), ticks);
         assert_eq!(booked(&app).0, UsageState::Released);
     }
+}
+
+#[tokio::test]
+async fn a_job_is_waited_for_while_no_provider_is_configured() {
+    let (app, fake) = asked().await;
+    tick(&app).await;
+    succeed(&fake);
+    app.advance(60);
+    tick_without_tuner(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Running);
+    assert_eq!(booked(&app).0, UsageState::Reserved);
+    app.advance(300);
+    tick(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Succeeded);
+}
+
+#[tokio::test]
+async fn what_nobody_was_asked_for_fails_while_no_provider_is_configured() {
+    let (app, _) = asked().await;
+    tick_without_tuner(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Failed);
+    assert_eq!(booked(&app), (UsageState::Released, 0, 0));
+}
+
+#[tokio::test]
+async fn an_end_that_is_seen_after_a_week_counts() {
+    let (app, fake) = asked().await;
+    tick(&app).await;
+    succeed(&fake);
+    app.advance(7 * 24 * 3_600 + 1);
+    tick(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Succeeded);
+    assert_eq!(booked(&app), (UsageState::Settled, 1_000, 5_000));
+}
+
+#[tokio::test]
+async fn what_was_never_handed_over_costs_nothing_after_a_week() {
+    let (app, fake) = asked().await;
+    fake.fail_all(Some(StatusCode::SERVICE_UNAVAILABLE));
+    tick(&app).await;
+    app.advance(7 * 24 * 3_600 + 1);
+    tick(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Failed);
+    assert_eq!(booked(&app), (UsageState::Released, 0, 0));
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_tell_is_asked_for_another_day() {
+    let (app, fake) = asked().await;
+    tick(&app).await;
+    fake.fail_all(Some(StatusCode::SERVICE_UNAVAILABLE));
+    app.advance(7 * 24 * 3_600 + 1);
+    tick(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Running);
+    app.advance(24 * 3_600);
+    tick(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Failed);
+    assert_eq!(booked(&app), (UsageState::Settled, 6_000, 30_000));
 }
 
 #[tokio::test]
