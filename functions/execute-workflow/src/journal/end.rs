@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::{
-    actions::{self, Action, Effect},
+    actions,
     graph::NodeKind,
     ids::{RecordId, TriggerId},
     models::{
@@ -125,7 +125,7 @@ impl Journal {
         let mut writes = runs::writes_at_end(&self.store, execution, now).await?;
         let has_succeeded = execution.status == ExecutionStatus::Succeeded;
         if has_succeeded && self.has_asked() {
-            writes.extend(runs::withdraw_approvals(&self.store, execution).await?);
+            writes.extend(runs::withdraw(&self.store, execution).await?);
         }
         for step in self.unended(NodeKind::Workflow) {
             writes.push(wake_orphan(execution, step, now)?);
@@ -139,14 +139,13 @@ impl Journal {
         Ok(writes)
     }
 
-    /// Whether people may have been asked what nobody wants to know any more.
+    /// Whether people or models may have been asked what nobody wants to know any more.
     fn has_asked(&self) -> bool {
         let mut unended = self.steps().filter(|step| step.result.is_none());
         unended.any(|step| {
-            let asks = |action: &Action| {
-                action.asks_first || step.is_move() && action.effect != Effect::Read
-            };
-            step.kind == NodeKind::Approval.as_str() || actions::find(&step.kind).is_some_and(asks)
+            step.is_move()
+                || step.kind == NodeKind::Approval.as_str()
+                || actions::find(&step.kind).is_some_and(|action| action.asks_first)
         })
     }
 
