@@ -11,12 +11,14 @@ use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId, Uid},
     llm::{OpenAi, OpenAiConfig},
     models::{
-        Agent, AgentStatus, AuditAction, AuditLog, ChatMessage, ChatRole, LlmSwitch, Session,
+        Agent, AgentStatus, AuditAction, AuditLog, ChatMessage, ChatRole, LlmSwitch, Role, Session,
         Timestamp, Tuning, TuningState, UsageEntry, UsageState,
     },
+    prompt,
     quota::reserve_training,
     store::{
-        agents, commit_contended, decode, organizations, platform::set_llm_switch, sessions, tunings,
+        agents, commit_contended, decode, organizations, platform::set_llm_switch, sessions,
+        tunings, users,
     },
     testing::FakeOpenAi,
 };
@@ -25,11 +27,12 @@ use tower::ServiceExt;
 use crate::{
     agents::agent,
     app::{App, NOW, Outside},
+    turns::member,
 };
 
 const BASE: &str = "gpt-4.1-mini-2025-04-14";
 const TUNED: &str = "ft:gpt-4.1-mini-2025-04-14:org:ix:1";
-const MAX_BYTES: i64 = 2_000;
+const MAX_BYTES: i64 = 20_000;
 const EPOCHS: i64 = 3;
 
 fn now() -> Timestamp {
@@ -54,7 +57,7 @@ fn tuning_model() -> Tuning {
         state: TuningState::Queued,
         examples: 10,
         max_bytes: MAX_BYTES,
-        cost_micro_usd: 30_000,
+        cost_micro_usd: 300_000,
         trained_tokens: None,
         file_id: None,
         job_id: None,
@@ -82,6 +85,8 @@ async fn talk(app: &App, id: &str) {
             org_id: org_id(),
             role,
             content: format!("{id} said {seq}"),
+            done: Vec::new(),
+            failure: None,
             turn: "t".to_owned(),
             execution_id: ExecutionId::parse("e1").unwrap(),
             created_at: now(),
@@ -117,6 +122,7 @@ async fn asked() -> (App, FakeOpenAi) {
     let tuning = tuning_model();
     let (mut writes, _) = reserve_training(&app.store, &tuning, now()).await.unwrap();
     writes.push(agents::create(&agent).unwrap());
+    writes.push(users::create(&member(Role::User)).unwrap());
     writes.push(tunings::create(&tuning).unwrap());
     app.store.commit(writes).await.unwrap();
     (app, fake)
@@ -154,6 +160,12 @@ async fn change(app: &App, change: impl Fn(&mut Tuning)) {
 async fn agent_status(app: &App) -> AgentStatus {
     let found = app.store.find_agent(&org_id(), &agent_id()).await;
     found.unwrap().unwrap().value.status
+}
+
+/// When the sweeper is to come to the organization's quota.
+async fn sweep_at(app: &App) -> Option<Timestamp> {
+    let quota = app.store.find_token_quota(&org_id()).await.unwrap();
+    quota.unwrap().value.sweep_at
 }
 
 /// State, tokens and cost of the only entry in the ledger.
@@ -206,15 +218,17 @@ async fn a_model_is_made_registered_and_paid_for() {
     let running = tuning(&app).await;
     assert_eq!(running.state, TuningState::Running);
     assert_eq!(running.job_id.as_deref(), Some("ftjob-1"));
-    assert_eq!(booked(&app), (UsageState::Reserved, 6_000, 30_000));
+    assert_eq!(booked(&app), (UsageState::Reserved, 60_000, 300_000));
     let files = fake.files();
     let lines: Vec<Value> = files[0]
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let line = |role, content| json!({ "role": role, "content": content });
+    let line = |role, content: &str| json!({ "role": role, "content": content });
+    let agent = app.store.find_agent(&org_id(), &agent_id()).await;
+    let told = prompt::compile(&agent.unwrap().unwrap().value);
     let first = json!({ "messages": [
-        line("system", "Be brief."),
+        line("system", &told),
         line("user", "s0 said 1"),
         line("assistant", "s0 said 2"),
     ] });
@@ -236,6 +250,7 @@ async fn a_model_is_made_registered_and_paid_for() {
     assert_eq!(done.due_at, None);
     assert_eq!(booked(&app), (UsageState::Settled, 1_000, 5_000));
     assert_eq!(counted(&app).await, (1_000, 0));
+    assert_eq!(sweep_at(&app).await, None);
     assert_eq!(agent_status(&app).await, AgentStatus::Active);
     let models = app.store.list_tuned_models(&org_id(), 10).await.unwrap();
     let names: Vec<_> = models
@@ -279,6 +294,36 @@ async fn a_worker_that_dies_at_any_request_leaves_one_job_that_is_paid_once() {
             assert_eq!(ends(&app).len(), 1, "{what}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_job_of_another_key_is_not_taken_for_ours() {
+    let (app, fake) = asked().await;
+    tick(&app).await;
+    fake.change_jobs(&json!({ "metadata": { "infinity_x_tuning": "another" } }));
+    fake.ignore_filters();
+    change(&app, |tuning| tuning.job_id = None).await;
+    app.advance(300);
+    tick(&app).await;
+    let tuning = tuning(&app).await;
+    assert_eq!((tuning.state, tuning.job_id), (TuningState::Running, None));
+    assert_eq!(fake.jobs().len(), 1);
+}
+
+#[tokio::test]
+async fn a_sweep_that_is_due_for_nothing_is_put_right() {
+    let (app, fake) = asked().await;
+    tick(&app).await;
+    succeed(&fake);
+    app.advance(60);
+    tick(&app).await;
+    let found = app.store.find_token_quota(&org_id()).await.unwrap();
+    let mut quota = found.unwrap();
+    quota.value.sweep_at = Some(now());
+    let stale = organizations::set_token_quota(&org_id(), &quota.value, Some(quota.version));
+    app.store.commit(vec![stale.unwrap()]).await.unwrap();
+    tick(&app).await;
+    assert_eq!(sweep_at(&app).await, None);
 }
 
 #[tokio::test]
@@ -404,7 +449,8 @@ async fn a_tuning_whose_agent_is_deleted_stops_wherever_it_is() {
         app.store.commit(vec![delete]).await.unwrap();
         app.advance(60);
         tick(&app).await;
-        assert_eq!(tuning(&app).await.state, TuningState::Cancelled, "{ticks}");
+        assert_eq!(ends(&app), ["cancelled"], "{ticks}");
+        assert_eq!(app.db.documents("agents/a1/tunings"), [], "{ticks}");
         assert_eq!(fake.jobs().len(), ticks);
         assert_eq!(booked(&app).0, UsageState::Released);
     }
@@ -465,7 +511,7 @@ async fn a_provider_that_does_not_tell_is_asked_for_another_day() {
     app.advance(24 * 3_600);
     tick(&app).await;
     assert_eq!(tuning(&app).await.state, TuningState::Failed);
-    assert_eq!(booked(&app), (UsageState::Settled, 6_000, 30_000));
+    assert_eq!(booked(&app), (UsageState::Settled, 60_000, 300_000));
 }
 
 #[tokio::test]
@@ -481,6 +527,6 @@ async fn what_does_not_end_within_a_week_is_given_up_and_paid() {
             .is_some_and(|error| error.code == "deadline_exceeded")
     );
     assert_eq!(fake.jobs()[0]["status"], "cancelled");
-    assert_eq!(booked(&app), (UsageState::Settled, 6_000, 30_000));
+    assert_eq!(booked(&app), (UsageState::Settled, 60_000, 300_000));
     assert_eq!(agent_status(&app).await, AgentStatus::Active);
 }
