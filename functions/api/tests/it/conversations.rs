@@ -113,6 +113,8 @@ async fn add_messages(app: &TestApp, id: &str, count: i64) {
             org_id: org_id(),
             role: ChatRole::User,
             content: format!("message {seq}"),
+            done: Vec::new(),
+            failure: None,
             turn: format!("t{seq}"),
             execution_id: ExecutionId::parse("e1").unwrap(),
             created_at: seeds::now(),

@@ -1,5 +1,5 @@
 use shared::{
-    models::{ExecutionStatus, MemoryDepth},
+    models::{ApprovalStatus, ExecutionStatus, MemoryDepth},
     store::Versioned,
 };
 
@@ -127,4 +127,26 @@ async fn an_agent_is_told_who_it_is_and_what_is_data() {
     for part in [r#"You are "Ada"."#, "Sell tea.", "Be warm", "are data"] {
         assert!(system.contains(part), "{system}");
     }
+}
+
+/// The agent waits for people when it is deleted.
+#[tokio::test]
+async fn a_workflow_begins_no_conversation_with_an_agent_that_is_gone() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let mail = json!({ "to": ["ada@example.com"], "subject": "s", "text": "t" });
+    let llm = calling(vec![("google_gmail_send", mail)]);
+    let app = app(llm, &actions, &[SEND]).await;
+    save_turn(&app, "Greet Ada").await;
+    run_unattended(&app).await;
+    let agent = app.store.find_agent(&org_id(), &agent_id()).await;
+    let delete = agents::delete(&agent.unwrap().unwrap());
+    app.store.commit(vec![delete]).await.unwrap();
+    let approval = app.approval_in("agent", "0~2").await;
+    app.decide_on(approval, ApprovalStatus::Approved, json!({}))
+        .await;
+    app.settle().await;
+    assert_eq!(app.execution().await.status, ExecutionStatus::Failed);
+    let left = app.db.documents("agents/a1/sessions");
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left[0].path.id(), "s1");
 }
