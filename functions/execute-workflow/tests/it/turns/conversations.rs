@@ -1,10 +1,10 @@
 use shared::{
-    models::{ApprovalStatus, ExecutionStatus, MemoryDepth},
-    store::Versioned,
+    models::{ApprovalStatus, Draft, ExecutionStatus, MemoryDepth},
+    store::{Versioned, drafts},
 };
 
 use super::*;
-use crate::app::{edge, node};
+use crate::app::{edge, execution_id, node};
 
 /// A model that repeats what it was asked, and sums up with the word `digest`.
 fn echoing() -> Arc<ScriptedLlm> {
@@ -149,4 +149,39 @@ async fn a_workflow_begins_no_conversation_with_an_agent_that_is_gone() {
     let left = app.db.documents("agents/a1/sessions");
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(left[0].path.id(), "s1");
+}
+
+/// What an attempt that was cut off has left.
+async fn leave_draft(app: &App, iteration: &str) {
+    let draft = Draft {
+        node_id: "agent".to_owned(),
+        iteration: iteration.to_owned(),
+        text: "Half an".to_owned(),
+        org_id: org_id(),
+    };
+    let write = drafts::set(&execution_id(), &draft).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_draft_outlives_neither_its_answer_nor_its_run() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let search = || {
+        Ok(Said::calling(
+            "google_gmail_search",
+            &json!({ "query": "x" }),
+        ))
+    };
+    let answering = calling(vec![("google_gmail_search", json!({ "query": "x" }))]);
+    let failing = Arc::new(ScriptedLlm::acting(move |_| search()));
+    for (llm, iteration, expected) in [
+        // Its answer is a call of a tool, which shows nothing.
+        (answering, "0~1", ExecutionStatus::Succeeded),
+        (failing, "0~99", ExecutionStatus::Failed),
+    ] {
+        let app = app(llm, &actions, &[SEARCH]).await;
+        leave_draft(&app, iteration).await;
+        assert_eq!(say(&app, "Look").await.status, expected);
+        assert_eq!(app.db.documents("executions/t1/drafts"), []);
+    }
 }
