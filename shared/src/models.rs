@@ -43,10 +43,13 @@ pub use execution::{
     LogKind, LogLevel, LogLine, Step, StepIntent, StepPage, StepResult, StepStatus,
 };
 pub use integration::{
-    Integration, IntegrationService, IntegrationStatus, RenewalLease, SyncCursor, SyncStatus,
+    Integration, IntegrationService, IntegrationStatus, RenewalLease, SyncStatus,
 };
 pub use json_text::JsonText;
-pub use knowledge::{KnowledgeChunk, KnowledgeSource};
+pub use knowledge::{
+    KnowledgeChunk, KnowledgeDocument, KnowledgeKind, KnowledgeSource, KnowledgeUse, ORGANIZATION,
+    SyncCounts, SyncState, user_principal,
+};
 pub use llm_route::{
     CacheSettings, CachedAnswer, Candidate, FailureClass, LlmRoute, ProviderName, Route, RouteStep,
     Timeouts, Weighted,

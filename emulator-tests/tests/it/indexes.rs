@@ -102,7 +102,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 55;
+const STORE_QUERIES: usize = 57;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -174,8 +174,16 @@ async fn ask_for_integrations(
         .await?;
     store.list_integration_statuses(org_id, page).await?;
     store.list_sync_cursor_removals(&id, 10).await?;
-    let chunks = store.list_knowledge_removals(org_id, &id, 10).await;
-    chunks.map(|_| ())
+    let document = samples::knowledge_document();
+    store.list_knowledge_removals(org_id, &id, 10).await?;
+    store
+        .list_chunk_removals(org_id, &document.id, &[], 10)
+        .await?;
+    let kind = document.source.kind;
+    let documents = store
+        .list_knowledge_documents(org_id, &id, kind, page)
+        .await;
+    documents.map(|_| ())
 }
 
 async fn ask_for_executions(store: &Store, org_id: &OrgId, page: &Page) -> Result<(), Error> {

@@ -84,6 +84,8 @@ round_trips! {
     Integration "integrations/i1" samples::integration();
     Invitation "organizations/o1/invitations/r1" samples::invitation();
     KnowledgeChunk "organizations/o1/knowledge/r1" samples::knowledge_chunk();
+    KnowledgeDocument "organizations/o1/knowledge_documents/r1" samples::knowledge_document();
+    KnowledgeUse "organizations/o1/quota/knowledge" samples::knowledge_use();
     LlmRoute "organizations/o1/llm_routes/fast" samples::llm_route();
     LlmSwitch "platform/llm" samples::llm_switch();
     LogLine "executions/e1/logs/0000000001" samples::log_line();
@@ -100,7 +102,7 @@ round_trips! {
     StepPage "executions/e1/steps/@1-1" samples::step_page();
     StripeCustomer "stripe_customers/cus_1" samples::stripe_customer();
     StripeEvent "stripe_events/r1" samples::stripe_event();
-    SyncCursor "integrations/i1/sync/gmail" samples::sync_cursor();
+    SyncState "integrations/i1/sync/gmail" samples::sync_state();
     SyncStatus "integration_status/i1" samples::sync_status();
     TokenQuota "organizations/o1/quota/tokens" samples::token_quota();
     Trigger "triggers/t1" samples::trigger();

@@ -64,6 +64,7 @@ impl TestApp {
             last_sync: None,
             granted_scopes: Vec::new(),
             renewal: RenewalLease::default(),
+            shares_knowledge: false,
         };
         self.store
             .commit(integrations::create(&integration).unwrap().into())

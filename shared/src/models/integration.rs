@@ -85,6 +85,9 @@ pub struct Integration {
     /// Who may renew the credentials.
     #[serde(default)]
     pub renewal: RenewalLease,
+    /// Whether everybody in the organization finds what is synced, not only who connected it.
+    #[serde(default)]
+    pub shares_knowledge: bool,
 }
 
 /// A lease on the renewal of credentials, for any number of processes.
@@ -135,16 +138,7 @@ pub struct SyncStatus {
     /// OAuth scopes that the user granted.
     #[serde(default)]
     pub granted_scopes: Vec<String>,
-}
-
-/// `integrations/{id}/sync/{gmail|drive}`: where the next sync goes on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SyncCursor {
-    /// The organization that connected the integration.
-    pub org_id: OrgId,
-    /// Gmail `historyId` or Drive page token; opaque.
-    pub cursor: String,
-    /// When it was reached.
-    pub updated_at: Timestamp,
+    /// Whether everybody in the organization finds what is synced.
+    #[serde(default)]
+    pub shares_knowledge: bool,
 }

@@ -1,14 +1,27 @@
 use serde::{Deserialize, Serialize};
 
-use super::Vector;
-use crate::ids::{IntegrationId, RecordId, Uid};
+use super::{Lease, Timestamp, Vector};
+use crate::ids::{IntegrationId, OrgId, RecordId, Uid};
 
-/// Where a chunk's text comes from.
+/// Who may find a chunk: everybody in the organization.
+pub const ORGANIZATION: &str = "organization";
+
+/// What knowledge is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KnowledgeKind {
+    /// A message of Gmail.
+    Gmail,
+    /// A file of Drive.
+    Drive,
+}
+
+/// Where a text comes from, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KnowledgeSource {
-    /// `gmail` or `drive`.
-    pub kind: String,
+    /// What it is.
+    pub kind: KnowledgeKind,
     /// The message's or file's id at the provider.
     pub id: String,
     /// Subject or file name.
@@ -16,14 +29,22 @@ pub struct KnowledgeSource {
     /// A link for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// When the message was received, or the file last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<Timestamp>,
 }
 
 /// `organizations/{id}/knowledge/{chunkId}`: a piece of text with its vector.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KnowledgeChunk {
-    /// Hash of source, revision and ordinal, equal to the document id.
+    /// Derived from the document, its text, the ordinal and the embedding model; equal to the
+    /// document id.
     pub id: RecordId,
+    /// The document that it is a piece of.
+    pub document_id: RecordId,
+    /// Which piece it is, from 0.
+    pub ordinal: u32,
     /// Where the text comes from.
     pub source: KnowledgeSource,
     /// The integration it was synced through.
@@ -32,14 +53,180 @@ pub struct KnowledgeChunk {
     pub owner_uid: Uid,
     /// The text.
     pub text: String,
-    /// The vector.
+    /// What it is found by, for each of its principals: see `knowledge::keyed_terms`.
+    pub terms: Vec<String>,
+    /// Where the text is in the space of `embedding_model`.
     pub embedding: Vector,
-    /// The model that made the vector.
+    /// The model that made the vector; those of other models cannot be compared with it.
     pub embedding_model: String,
+    /// Length of the vector.
+    pub dimension: u32,
     /// Revision of the source.
     pub revision: String,
     /// SHA-256 of the text.
     pub content_hash: String,
+    /// Who may find it: [`ORGANIZATION`], or [`user_principal`].
+    pub principals: Vec<String>,
+}
+
+/// `organizations/{id}/knowledge_documents/{documentId}`: a mail or file whose text can be found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KnowledgeDocument {
+    /// Derived from integration, kind and the provider's id; equal to the document id.
+    pub id: RecordId,
+    /// The integration it was synced through.
+    pub integration_id: IntegrationId,
+    /// The user that connected it.
+    pub owner_uid: Uid,
+    /// Where the text comes from.
+    pub source: KnowledgeSource,
+    /// Revision of the source: the text is not fetched again while it is the same.
+    pub revision: String,
+    /// SHA-256 of the text: it is not embedded again while it is the same.
+    pub content_hash: String,
+    /// The pieces that the text was cut into.
+    pub chunks: u32,
+    /// Length of the text in bytes, which counts against the plan.
+    pub bytes: i64,
+    /// The model that made the vectors.
+    pub embedding_model: String,
     /// Who may find it.
     pub principals: Vec<String>,
+    /// When it was last written.
+    pub updated_at: Timestamp,
+}
+
+/// `organizations/{id}/quota/knowledge`: what an organization keeps in its index.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KnowledgeUse {
+    /// Mails and files.
+    pub documents: i64,
+    /// Bytes of their texts.
+    pub bytes: i64,
+    /// The model whose vectors are searched; none before the first text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding_model: Option<String>,
+    /// The model that all texts are being embedded with anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_model: Option<String>,
+    /// The last document that has vectors of `next_model`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reindexed_to: Option<String>,
+}
+
+/// `integrations/{id}/sync/{gmail|drive}`: how far a sync has come, and who is at it.
+///
+/// Every commit of a sync replaces it under its version: a worker that has lost the lease changes
+/// nothing any more, and the cursor advances in the commit that holds the texts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncState {
+    /// The organization that connected the integration.
+    pub org_id: OrgId,
+    /// Who is at it.
+    #[serde(default)]
+    pub lease: Lease,
+    /// Gmail `historyId` or Drive page token; opaque. None before the first full look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// When the cursor was last known to be current.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synced_at: Option<Timestamp>,
+    /// What has been done.
+    #[serde(default)]
+    pub counts: SyncCounts,
+    /// How often in a row it has failed.
+    #[serde(default)]
+    pub failures: u32,
+    /// Not before this time again, after a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+    /// Why it failed: a code such as `rate_limited`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_cause: Option<String>,
+    /// Which mailbox the provider tells changes of: a keyed hash of its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_hash: Option<String>,
+    /// Until when the provider tells of changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched_until: Option<Timestamp>,
+}
+
+/// What a sync has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SyncCounts {
+    /// Mails or files that are in the index.
+    pub documents: i64,
+    /// Texts written since the integration was connected.
+    pub written: i64,
+    /// Texts removed.
+    pub removed: i64,
+    /// What was left out: not readable, or over a limit.
+    pub skipped: i64,
+    /// Of the full look under way, so many are still to be looked at.
+    pub pending: i64,
+}
+
+impl SyncState {
+    /// A sync that has not begun.
+    #[must_use]
+    pub fn new(org_id: OrgId) -> Self {
+        Self {
+            org_id,
+            lease: Lease::default(),
+            cursor: None,
+            synced_at: None,
+            counts: SyncCounts::default(),
+            failures: 0,
+            retry_at: None,
+            error_cause: None,
+            address_hash: None,
+            watched_until: None,
+        }
+    }
+}
+
+impl KnowledgeKind {
+    /// The stored name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gmail => "gmail",
+            Self::Drive => "drive",
+        }
+    }
+}
+
+impl KnowledgeDocument {
+    /// The id of a message or file.
+    #[must_use]
+    pub fn id_of(integration_id: &IntegrationId, kind: KnowledgeKind, source_id: &str) -> RecordId {
+        RecordId::derive(&[
+            "knowledge",
+            integration_id.as_str(),
+            kind.as_str(),
+            source_id,
+        ])
+    }
+
+    /// The id of one of its pieces: the same text under the same model has the same.
+    #[must_use]
+    pub fn chunk_id(&self, ordinal: u32) -> RecordId {
+        let ordinal = ordinal.to_string();
+        RecordId::derive(&[
+            self.id.as_str(),
+            &self.content_hash,
+            &ordinal,
+            &self.embedding_model,
+        ])
+    }
+}
+
+/// Who may find a chunk: one user.
+#[must_use]
+pub fn user_principal(uid: &Uid) -> String {
+    format!("user:{}", uid.as_str())
 }

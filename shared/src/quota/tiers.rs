@@ -26,6 +26,10 @@ pub struct Plan {
     pub memory_depth: MemoryDepth,
     /// Whether Google Workspace can be connected.
     pub workspace: bool,
+    /// Mails and files that may be kept in the index.
+    pub knowledge_documents: i64,
+    /// Bytes of their texts.
+    pub knowledge_bytes: i64,
     /// Whether Drive may be read beyond the files made by the app or picked by the user.
     pub drive_readonly: bool,
     /// Whether models may be tuned.
@@ -62,6 +66,8 @@ impl Plan {
             monthly_cost_micro_usd: Some(0),
             memory_depth: MemoryDepth::Session,
             workspace: false,
+            knowledge_documents: 0,
+            knowledge_bytes: 0,
             drive_readonly: false,
             fine_tuning: false,
         }

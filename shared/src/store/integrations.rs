@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     ids::{IntegrationId, OrgId, Uid},
-    models::{Integration, IntegrationService, SyncStatus, SystemPrincipal},
+    models::{
+        Integration, IntegrationService, KnowledgeKind, SyncState, SyncStatus, SystemPrincipal,
+        Timestamp,
+    },
 };
 
 const MIRROR: &str = "integration_status";
@@ -80,6 +83,21 @@ impl Store {
     ) -> Result<Vec<Write>, Error> {
         let query = Query::new(path(id).collection("sync"), limit);
         self.list_removals(&query).await
+    }
+
+    /// How far the sync of the organization's integration has come with one kind; another
+    /// organization's does not exist.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_sync_state(
+        &self,
+        org_id: &OrgId,
+        id: &IntegrationId,
+        kind: KnowledgeKind,
+    ) -> Result<Option<Versioned<SyncState>>, Error> {
+        let state: Option<Versioned<SyncState>> = self.load(&sync_path(id, kind)).await?;
+        Ok(state.filter(|state| state.value.org_id == *org_id))
     }
 
     /// Whether the organization has any integration, whatever its state.
@@ -171,6 +189,20 @@ pub fn delete_unchanged(integration: &Versioned<Integration>) -> [Write; 2] {
     ]
 }
 
+/// Sets how far a sync has come, if nobody changed it since `version`.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set_sync_state(
+    id: &IntegrationId,
+    kind: KnowledgeKind,
+    state: &SyncState,
+    version: Option<Timestamp>,
+) -> Result<Write, Error> {
+    let precondition = version.map_or(Precondition::Absent, Precondition::Version);
+    super::write(sync_path(id, kind), state, precondition)
+}
+
 /// The precondition of the integration itself guards it: both are written in one commit.
 fn mirror(integration: &Integration) -> Result<Write, Error> {
     let status = SyncStatus {
@@ -182,12 +214,17 @@ fn mirror(integration: &Integration) -> Result<Write, Error> {
         error_cause: integration.error_cause.clone(),
         last_sync: integration.last_sync,
         granted_scopes: integration.granted_scopes.clone(),
+        shares_knowledge: integration.shares_knowledge,
     };
     super::write(mirror_path(&integration.id), &status, Precondition::None)
 }
 
 fn mirror_path(id: &IntegrationId) -> DocumentPath {
     DocumentPath::new(MIRROR, id.as_str())
+}
+
+fn sync_path(id: &IntegrationId, kind: KnowledgeKind) -> DocumentPath {
+    path(id).child("sync", kind.as_str())
 }
 
 fn path(id: &IntegrationId) -> DocumentPath {
@@ -217,6 +254,7 @@ mod tests {
             last_sync: None,
             granted_scopes: vec!["openid".to_owned()],
             renewal: RenewalLease::default(),
+            shares_knowledge: false,
         };
         let [_, copy] = create(&integration).unwrap();
         assert_eq!(copy.path.as_str(), "integration_status/i1");
@@ -231,6 +269,7 @@ mod tests {
             "id",
             "orgId",
             "service",
+            "sharesKnowledge",
             "status",
         ];
         assert_eq!(names, expected);

@@ -1,12 +1,77 @@
-//! `organizations/{id}/knowledge`.
+//! `organizations/{id}/knowledge`, `knowledge_documents`, and what is counted of them.
+
+use serde::Serialize;
 
 use super::{
-    DocumentPath, Error, Store, Write,
-    document_db::{Comparison, Query},
+    DocumentPath, Error, Listing, Page, Store, Versioned, Write,
+    document_db::{Comparison, Precondition, Query},
 };
-use crate::ids::{IntegrationId, OrgId};
+use crate::{
+    ids::{IntegrationId, OrgId, RecordId},
+    models::{
+        KnowledgeChunk, KnowledgeDocument, KnowledgeKind, KnowledgeSource, KnowledgeUse, Timestamp,
+    },
+};
+
+/// What of a chunk changes when its document is renamed or shared: not the text, nor its vector.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChunkLabels<'a> {
+    /// Where the text comes from.
+    pub source: &'a KnowledgeSource,
+    /// Revision of the source.
+    pub revision: &'a str,
+}
 
 impl Store {
+    /// The document with this id in the organization's index.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_knowledge_document(
+        &self,
+        org_id: &OrgId,
+        id: &RecordId,
+    ) -> Result<Option<Versioned<KnowledgeDocument>>, Error> {
+        self.load(&document_path(org_id, id)).await
+    }
+
+    /// What of one kind was synced through the organization's integration, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for one that cannot be read.
+    pub async fn list_knowledge_documents(
+        &self,
+        org_id: &OrgId,
+        integration_id: &IntegrationId,
+        kind: KnowledgeKind,
+        page: &Page,
+    ) -> Result<Listing<Versioned<KnowledgeDocument>>, Error> {
+        let query = Query::new(documents(org_id), page.limit)
+            .filter("integrationId", Comparison::Equal, integration_id.as_str())
+            .filter("source.kind", Comparison::Equal, kind.as_str());
+        self.strict_page_by_id(query, page).await
+    }
+
+    /// The writes that delete the chunks of a document but for those that are `kept`, at most
+    /// `limit`.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_chunk_removals(
+        &self,
+        org_id: &OrgId,
+        document_id: &RecordId,
+        kept: &[RecordId],
+        limit: u32,
+    ) -> Result<Vec<Write>, Error> {
+        let query = Query::new(chunks(org_id), limit);
+        let query = query.filter("documentId", Comparison::Equal, document_id.as_str());
+        let mut removals = self.list_removals(&query).await?;
+        removals.retain(|write| !kept.iter().any(|id| id.as_str() == write.path.id()));
+        Ok(removals)
+    }
+
     /// The writes that delete what was synced through the organization's integration, at most
     /// `limit`.
     ///
@@ -18,10 +83,97 @@ impl Store {
         integration_id: &IntegrationId,
         limit: u32,
     ) -> Result<Vec<Write>, Error> {
-        let organization = DocumentPath::new("organizations", org_id.as_str());
-        let query = Query::new(organization.collection("knowledge"), limit);
+        let query = Query::new(chunks(org_id), limit);
         let id = integration_id.as_str();
         let query = query.filter("integrationId", Comparison::Equal, id);
         self.list_removals(&query).await
     }
+
+    /// What the organization keeps in its index; none before the first text.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_knowledge_use(
+        &self,
+        org_id: &OrgId,
+    ) -> Result<Option<Versioned<KnowledgeUse>>, Error> {
+        self.load(&use_path(org_id)).await
+    }
+}
+
+/// Writes a chunk; its id tells its text, so that a repeat changes nothing.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set_chunk(org_id: &OrgId, chunk: &KnowledgeChunk) -> Result<Write, Error> {
+    super::write(chunk_path(org_id, &chunk.id), chunk, Precondition::None)
+}
+
+/// Changes what is told of a chunk's source.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn relabel_chunk(
+    org_id: &OrgId,
+    id: &RecordId,
+    labels: &ChunkLabels<'_>,
+) -> Result<Write, Error> {
+    super::merge(chunk_path(org_id, id), labels, Precondition::Exists)
+}
+
+/// Sets a document, if nobody changed it since `version`.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set_document(
+    org_id: &OrgId,
+    document: &KnowledgeDocument,
+    version: Option<Timestamp>,
+) -> Result<Write, Error> {
+    let precondition = version.map_or(Precondition::Absent, Precondition::Version);
+    super::write(document_path(org_id, &document.id), document, precondition)
+}
+
+/// Deletes a document, if nobody changed it meanwhile.
+#[must_use]
+pub fn delete_document(org_id: &OrgId, document: &Versioned<KnowledgeDocument>) -> Write {
+    let path = document_path(org_id, &document.value.id);
+    super::delete(path, Precondition::Version(document.version))
+}
+
+/// Sets what the organization keeps, if nobody changed it since `version`.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set_use(
+    org_id: &OrgId,
+    used: &KnowledgeUse,
+    version: Option<Timestamp>,
+) -> Result<Write, Error> {
+    let precondition = version.map_or(Precondition::Absent, Precondition::Version);
+    super::write(use_path(org_id), used, precondition)
+}
+
+fn chunks(org_id: &OrgId) -> String {
+    organization(org_id).collection("knowledge")
+}
+
+fn documents(org_id: &OrgId) -> String {
+    organization(org_id).collection("knowledge_documents")
+}
+
+fn chunk_path(org_id: &OrgId, id: &RecordId) -> DocumentPath {
+    organization(org_id).child("knowledge", id.as_str())
+}
+
+fn document_path(org_id: &OrgId, id: &RecordId) -> DocumentPath {
+    organization(org_id).child("knowledge_documents", id.as_str())
+}
+
+fn use_path(org_id: &OrgId) -> DocumentPath {
+    organization(org_id).child("quota", "knowledge")
+}
+
+fn organization(org_id: &OrgId) -> DocumentPath {
+    DocumentPath::new("organizations", org_id.as_str())
 }

@@ -129,6 +129,7 @@ impl Vault {
         current.value = Integration {
             last_sync: before.last_sync,
             renewal: RenewalLease { fence, until: None },
+            shares_knowledge: false,
             ..new.clone()
         };
         Ok((integrations::replace(&current)?.into(), Some(before)))
@@ -186,6 +187,7 @@ impl Vault {
                 last_sync: None,
                 granted_scopes: account.scopes.clone(),
                 renewal: RenewalLease { fence, until: None },
+                shares_knowledge: false,
             },
         })
     }

@@ -52,6 +52,7 @@ fn integration() -> Integration {
         last_sync: None,
         granted_scopes: Vec::new(),
         renewal: RenewalLease::default(),
+        shares_knowledge: false,
     }
 }
 

@@ -175,23 +175,58 @@ pub(crate) fn member_count() -> MemberCount {
     }
 }
 
+fn knowledge_source() -> KnowledgeSource {
+    KnowledgeSource {
+        kind: KnowledgeKind::Gmail,
+        id: "m1".to_owned(),
+        title: "Notes".to_owned(),
+        link: Some("https://example.com/m1".to_owned()),
+        date: Some(time()),
+    }
+}
+
 pub(crate) fn knowledge_chunk() -> KnowledgeChunk {
     KnowledgeChunk {
         id: record_id(),
-        source: KnowledgeSource {
-            kind: "gmail".to_owned(),
-            id: "m1".to_owned(),
-            title: "Notes".to_owned(),
-            link: Some("https://example.com/m1".to_owned()),
-        },
+        document_id: record_id(),
+        ordinal: 2,
+        source: knowledge_source(),
         integration_id: IntegrationId::parse("i1").unwrap(),
         owner_uid: uid(),
         text: "The engine weaves.".to_owned(),
+        terms: vec!["user:u1 engine".to_owned()],
         embedding: vec![0.25, -1.0, 0.0].into(),
         embedding_model: "text-embedding-3-small".to_owned(),
+        dimension: 3,
         revision: "7".to_owned(),
         content_hash: "00ff".to_owned(),
         principals: vec!["user:u1".to_owned()],
+    }
+}
+
+pub(crate) fn knowledge_document() -> KnowledgeDocument {
+    KnowledgeDocument {
+        id: record_id(),
+        integration_id: IntegrationId::parse("i1").unwrap(),
+        owner_uid: uid(),
+        source: knowledge_source(),
+        revision: "7".to_owned(),
+        content_hash: "00ff".to_owned(),
+        chunks: 3,
+        bytes: 1_200,
+        embedding_model: "text-embedding-3-small".to_owned(),
+        principals: vec!["user:u1".to_owned()],
+        updated_at: time(),
+    }
+}
+
+pub(crate) fn knowledge_use() -> KnowledgeUse {
+    KnowledgeUse {
+        documents: 12,
+        bytes: 34_000,
+        embedding_model: Some("text-embedding-3-small".to_owned()),
+        next_model: Some("text-embedding-3-large".to_owned()),
+        reindexed_to: Some("d7".to_owned()),
     }
 }
 
@@ -584,6 +619,7 @@ pub(crate) fn integration() -> Integration {
             fence: 3,
             until: Some(time()),
         },
+        shares_knowledge: true,
     }
 }
 
@@ -597,14 +633,27 @@ pub(crate) fn sync_status() -> SyncStatus {
         error_cause: Some("none".to_owned()),
         last_sync: Some(time()),
         granted_scopes: vec!["openid".to_owned()],
+        shares_knowledge: true,
     }
 }
 
-pub(crate) fn sync_cursor() -> SyncCursor {
-    SyncCursor {
-        org_id: org_id(),
-        cursor: "123".to_owned(),
-        updated_at: time(),
+pub(crate) fn sync_state() -> SyncState {
+    SyncState {
+        cursor: Some("123".to_owned()),
+        synced_at: Some(time()),
+        counts: SyncCounts {
+            documents: 5,
+            written: 7,
+            removed: 2,
+            skipped: 1,
+            pending: 3,
+        },
+        failures: 2,
+        retry_at: Some(time()),
+        error_cause: Some("rate_limited".to_owned()),
+        address_hash: Some("00ff".to_owned()),
+        watched_until: Some(time()),
+        ..SyncState::new(org_id())
     }
 }
 

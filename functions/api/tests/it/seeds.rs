@@ -92,6 +92,7 @@ pub(crate) fn integration_model(id: &str, owner_uid: &str) -> Integration {
         last_sync: None,
         granted_scopes: Vec::new(),
         renewal: RenewalLease::default(),
+        shares_knowledge: false,
     }
 }
 

@@ -131,6 +131,7 @@ impl Scene {
             last_sync: None,
             granted_scopes: Vec::new(),
             renewal: RenewalLease::default(),
+            shares_knowledge: false,
         };
         let sealed = self.envelope.seal(b"a token", &record.sealed()[0].0).await;
         record.credentials = sealed.unwrap().into();

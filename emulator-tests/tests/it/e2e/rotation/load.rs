@@ -263,5 +263,6 @@ fn record(number: usize) -> Integration {
         last_sync: None,
         granted_scopes: Vec::new(),
         renewal: RenewalLease::default(),
+        shares_knowledge: false,
     }
 }

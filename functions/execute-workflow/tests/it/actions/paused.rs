@@ -35,6 +35,7 @@ pub(super) async fn integrate(
         last_sync: None,
         granted_scopes: Vec::new(),
         renewal: RenewalLease::default(),
+        shares_knowledge: false,
     };
     let writes = integrations::create(&integration).unwrap();
     app.store.commit(writes.into()).await.unwrap();
