@@ -7,6 +7,7 @@ mod fake_cloud_run;
 mod fake_google;
 mod fake_openai;
 mod fake_service;
+mod fake_workspace;
 mod fixed_clock;
 mod invitation_links;
 mod killed_after;
@@ -33,6 +34,9 @@ pub use fake_cloud_run::FakeCloudRun;
 pub use fake_google::{FakeGoogle, FakeGoogleOptions, GOOGLE_CLIENT, UserConsent};
 pub use fake_openai::FakeOpenAi;
 pub use fake_service::{FakeService, ServiceCall};
+pub use fake_workspace::{
+    FakeAccount, FakeWorkspace, Fault, GroundTruth, Seen, SentMail, Weather, WorkspaceCall,
+};
 pub use fixed_clock::FixedClock;
 pub use invitation_links::{APP_URL, invitation_links};
 pub use killed_after::{KilledAfter, killed_after};

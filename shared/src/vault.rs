@@ -13,6 +13,7 @@ mod perform;
 mod renew;
 mod sealed;
 mod throttle;
+mod workspace;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -24,6 +25,10 @@ pub use self::{
     disconnect::Cleared,
     error::Error,
     sealed::{SealedFields, SealedModel},
+    workspace::{
+        DriveFile, FileChange, FileChanges, FilePage, MailChanges, MailPage, MailTouch, MailWatch,
+        Mailbox, NextFiles, RawMail, Since, SyncAccount, Workspace,
+    },
 };
 use crate::{
     actions::Action,

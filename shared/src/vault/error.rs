@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use crate::{
+    actions::AnyOf,
     connectors::{self, google::oauth},
     crypto::EnvelopeError,
     retry::Transient,
@@ -49,6 +50,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The service misses a scope that it has told of before: which one it does not say.
+    pub(super) fn needs_consent(groups: &[AnyOf]) -> Self {
+        let scopes = groups.iter().filter_map(|group| group.first());
+        Self::NeedsConsent {
+            scopes: scopes.map(|&scope| scope.to_owned()).collect(),
+        }
+    }
+
     /// Whether what was asked may have happened all the same.
     #[must_use]
     pub fn may_have_happened(&self) -> bool {

@@ -28,3 +28,4 @@ mod support;
 mod sweeps;
 mod tokens;
 mod vault;
+mod workspace;
