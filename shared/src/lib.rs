@@ -20,6 +20,7 @@ pub mod identity;
 pub mod ids;
 pub mod inputs;
 pub mod invitation;
+pub mod knowledge;
 pub mod llm;
 pub mod members;
 pub mod models;

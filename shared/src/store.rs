@@ -139,6 +139,11 @@ impl Store {
         Ok(documents.iter().filter_map(readable).collect())
     }
 
+    async fn count(&self, query: &Query) -> Result<u32, Error> {
+        let count = self.db.count(query).await?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
     /// One page of a query by id, nothing left out; it goes on after the last path.
     async fn find_by_id<T: DeserializeOwned>(
         &self,

@@ -43,6 +43,7 @@ conformance! {
     a_range_in_the_order_of_ids_is_rejected
     a_search_finds_what_is_near_in_order
     a_search_goes_by_its_conditions_first
+    a_search_goes_by_what_an_array_contains
     a_search_is_bounded_and_has_no_position
     a_stale_version_is_a_conflict
     a_subcollection_is_a_collection_of_its_own
@@ -53,6 +54,7 @@ conformance! {
     documents_of_equal_fields_are_ordered_by_id
     filters_compare_within_one_type
     filters_for_one_of_several_values_keep_the_order
+    filters_look_into_arrays
     filters_must_all_hold
     increments_of_parallel_callers_all_count
     parallel_creators_make_one_document

@@ -11,6 +11,7 @@ mod document_db;
 mod e2e;
 mod faults;
 mod indexes;
+mod knowledge;
 mod memories;
 mod models;
 mod rules;

@@ -19,6 +19,7 @@ mod graph_check;
 mod idempotency;
 mod integrations;
 mod invitations;
+mod knowledge;
 mod llm_routes;
 mod members;
 mod memories;

@@ -15,6 +15,7 @@ mod executions;
 mod idempotency_key;
 mod integrations;
 mod invitations;
+mod knowledge;
 mod lines;
 mod llm;
 mod members;
@@ -76,6 +77,7 @@ pub const ROUTES: &[&[Route]] = &[
     conversations::ROUTES,
     speech::ROUTES,
     memories::ROUTES,
+    knowledge::ROUTES,
     tunings::ROUTES,
     WORKFLOWS,
     EXECUTIONS,

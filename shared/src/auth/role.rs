@@ -61,6 +61,8 @@ actions! {
     ReadMemories: EDITORS;
     /// Delete what agents remember.
     DeleteMemories: EDITORS;
+    /// Search what was synced: what everybody in the organization may find, and one's own.
+    SearchKnowledge: EDITORS;
     /// Take approved conversations out, and tune models with them.
     TrainAgents: ADMINS;
     /// See workflows.
@@ -135,6 +137,7 @@ mod tests {
         (Action::TalkToAgents, [true, true, false]),
         (Action::ReadMemories, [true, true, false]),
         (Action::DeleteMemories, [true, true, false]),
+        (Action::SearchKnowledge, [true, true, false]),
         (Action::TrainAgents, [true, false, false]),
         (Action::ReadWorkflows, [true, true, true]),
         (Action::EditWorkflow, [true, true, false]),

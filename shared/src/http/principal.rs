@@ -212,6 +212,7 @@ pub mod can {
         TalkToAgents,
         ReadMemories,
         DeleteMemories,
+        SearchKnowledge,
         TrainAgents,
         ReadWorkflows,
         EditWorkflow,

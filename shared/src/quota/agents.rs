@@ -88,9 +88,21 @@ pub async fn allows_memory(
     if depth == MemoryDepth::Session {
         return Ok(true);
     }
-    let organization = find_organization(store, org_id).await?;
-    let plan = Plan::for_organization(&organization.value);
+    let plan = find_plan(store, org_id).await?;
     Ok(plan.memory_depth == MemoryDepth::LongTerm)
+}
+
+/// Whether the organization's plan lets anybody search what was synced.
+///
+/// # Errors
+/// Returns [`Error::UnknownOrganization`], or the database's error.
+pub async fn allows_knowledge(store: &Store, org_id: &OrgId) -> Result<bool, Error> {
+    Ok(find_plan(store, org_id).await?.workspace)
+}
+
+async fn find_plan(store: &Store, org_id: &OrgId) -> Result<Plan, Error> {
+    let organization = find_organization(store, org_id).await?;
+    Ok(Plan::for_organization(&organization.value))
 }
 
 fn check(organization: &Versioned<Organization>, used: i64) -> Result<(), Error> {

@@ -170,6 +170,8 @@ pub enum Comparison {
     GreaterOrEqual,
     /// Equal to one of the values of an array.
     In,
+    /// An array with the value in it; a query has one such condition at most.
+    ArrayContains,
 }
 
 /// A condition on one field.

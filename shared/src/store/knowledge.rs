@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write,
-    document_db::{Comparison, Precondition, Query},
+    document_db::{Comparison, Nearest, Precondition, Query},
 };
 use crate::{
     ids::{IntegrationId, OrgId, RecordId},
     models::{
         KnowledgeChunk, KnowledgeDocument, KnowledgeKind, KnowledgeSource, KnowledgeUse, Timestamp,
+        Vector,
     },
 };
 
@@ -23,7 +24,92 @@ pub struct ChunkLabels<'a> {
     pub revision: &'a str,
 }
 
+/// What chunks are to be near to, and for whom.
+pub struct ChunkSearch<'a> {
+    /// Who may find them.
+    pub principal: &'a str,
+    /// The model that made the vector.
+    pub embedding_model: &'a str,
+    /// Only what was synced through this integration.
+    pub integration_id: Option<&'a IntegrationId>,
+    /// What they are to be near to.
+    pub vector: &'a Vector,
+    /// One minus the cosine, from 0 to 2.
+    pub max_distance: f64,
+}
+
 impl Store {
+    /// How many chunks of the organization the principal may find, counted up to `limit`.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn count_chunks(
+        &self,
+        org_id: &OrgId,
+        principal: &str,
+        limit: u32,
+    ) -> Result<u32, Error> {
+        let query = Query::new(chunks(org_id), limit);
+        let query = query.filter("principals", Comparison::ArrayContains, principal);
+        self.count(&query).await
+    }
+
+    /// How many chunks of the organization have a term for a principal, which
+    /// `knowledge::keyed_terms` makes one text of, counted up to `limit`.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn count_chunks_with_term(
+        &self,
+        org_id: &OrgId,
+        keyed_term: &str,
+        limit: u32,
+    ) -> Result<u32, Error> {
+        self.count(&with_term(org_id, keyed_term, limit)).await
+    }
+
+    /// Chunks of the organization that have a term for a principal, at most `limit`.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_chunks_with_term(
+        &self,
+        org_id: &OrgId,
+        keyed_term: &str,
+        limit: u32,
+    ) -> Result<Vec<KnowledgeChunk>, Error> {
+        self.list_readable(&with_term(org_id, keyed_term, limit))
+            .await
+    }
+
+    /// The chunks of the organization that are nearest to what is looked for, nearest first.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_nearest_chunks(
+        &self,
+        org_id: &OrgId,
+        search: &ChunkSearch<'_>,
+        limit: u32,
+    ) -> Result<Vec<KnowledgeChunk>, Error> {
+        let mut query = Query::new(chunks(org_id), limit).filter(
+            "embeddingModel",
+            Comparison::Equal,
+            search.embedding_model,
+        );
+        if let Some(id) = search.integration_id {
+            query = query.filter("integrationId", Comparison::Equal, id.as_str());
+        }
+        let query = query
+            .filter("principals", Comparison::ArrayContains, search.principal)
+            .nearest(Nearest {
+                field: "embedding",
+                vector: search.vector.clone(),
+                max_distance: search.max_distance,
+            });
+        self.list_readable(&query).await
+    }
+
     /// The document with this id in the organization's index.
     ///
     /// # Errors
@@ -152,6 +238,11 @@ pub fn set_use(
 ) -> Result<Write, Error> {
     let precondition = version.map_or(Precondition::Absent, Precondition::Version);
     super::write(use_path(org_id), used, precondition)
+}
+
+fn with_term(org_id: &OrgId, keyed_term: &str, limit: u32) -> Query {
+    let query = Query::new(chunks(org_id), limit);
+    query.filter("terms", Comparison::ArrayContains, keyed_term)
 }
 
 fn chunks(org_id: &OrgId) -> String {

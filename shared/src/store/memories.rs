@@ -102,10 +102,8 @@ impl Store {
         /// How many are removed at once: more than one only after many were added at once.
         const MOST: u32 = 100;
         let of_agent = |limit| memories_of(org_id, agent_id, limit);
-        let count = self.db.count(&of_agent(kept.saturating_add(MOST))).await?;
-        let excess = u32::try_from(count)
-            .unwrap_or(u32::MAX)
-            .saturating_sub(kept);
+        let count = self.count(&of_agent(kept.saturating_add(MOST))).await?;
+        let excess = count.saturating_sub(kept);
         if excess == 0 {
             return Ok(Vec::new());
         }

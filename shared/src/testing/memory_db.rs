@@ -95,6 +95,17 @@ impl MemoryDb {
     }
 }
 
+impl State {
+    fn select(&self, query: &Query) -> Result<Vec<&Document>, Error> {
+        if query.is_group {
+            let candidates = self.documents.in_group(&query.collection);
+            return matching::select(candidates, query);
+        }
+        let candidates = self.documents.in_collection(&query.collection);
+        matching::select(candidates, query)
+    }
+}
+
 /// Every call first lets other tasks run, as a network call would: otherwise parallel tasks would
 /// never come between another's read and its write.
 #[async_trait]
@@ -110,12 +121,16 @@ impl DocumentDb for MemoryDb {
         tokio::task::yield_now().await;
         let state = lock(&self.state);
         state.faults.check_read()?;
-        if query.is_group {
-            let candidates = state.documents.in_group(&query.collection);
-            return matching::select(candidates, query);
-        }
-        let candidates = state.documents.in_collection(&query.collection);
-        matching::select(candidates, query)
+        let selected = state.select(query)?;
+        Ok(selected.into_iter().cloned().collect())
+    }
+
+    /// Documents with vectors are large: none is copied.
+    async fn count(&self, query: &Query) -> Result<usize, Error> {
+        tokio::task::yield_now().await;
+        let state = lock(&self.state);
+        state.faults.check_read()?;
+        Ok(state.select(query)?.len())
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error> {

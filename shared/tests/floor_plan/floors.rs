@@ -14,7 +14,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("redaction", ""),
     ("models", "ids"),
     // Not on the page: what an agent is told is what its examples begin with, too.
-    ("prompt", "models"),
+    ("prompt", "models actions"),
     ("inputs", ""),
     ("graph", "ids models inputs actions"),
     ("store", "ids models clock config retry"),
@@ -51,6 +51,8 @@ const FLOORS: &[(&str, &str)] = &[
     ("erasure", "0-1 store audit identity outbox vault"),
     // Not on the page: an alert is a row of the outbox.
     ("quota", "0-1 store email llm outbox"),
+    // Not on the page: what the API, workflows and agents find is found in one way.
+    ("knowledge", "0-1 store llm quota"),
     ("events", "ids models"),
     ("http", "*"),
     ("testing", "*"),

@@ -7,8 +7,8 @@ use shared::{
     store::{
         Write,
         document_db::{
-            Document, DocumentDb, DocumentPath, Fields, Operation, Precondition, Query, Value,
-            ValueType, to_wire_time, value,
+            ArrayValue, Document, DocumentDb, DocumentPath, Fields, Operation, Precondition, Query,
+            Value, ValueType, to_wire_time, value,
         },
         firestore::Firestore,
     },
@@ -54,6 +54,11 @@ pub(super) fn double(number: f64) -> Value {
 
 pub(super) fn text(text: &str) -> Value {
     value(ValueType::StringValue(text.to_owned()))
+}
+
+pub(super) fn texts(texts: Vec<&str>) -> Value {
+    let values = texts.into_iter().map(text).collect();
+    value(ValueType::ArrayValue(ArrayValue { values }))
 }
 
 pub(super) fn time(micros: i64) -> Value {

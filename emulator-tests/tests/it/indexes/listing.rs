@@ -57,8 +57,8 @@ impl Listing {
             collection: name(&query.collection),
             is_group: query.is_group,
             equal: with(is_equality),
-            contained: Vec::new(),
-            ranges: with(|comparison| !is_equality(comparison)),
+            contained: with(|comparison| comparison == Comparison::ArrayContains),
+            ranges: with(is_range),
             order,
             searched: query.nearest.as_ref().map(|nearest| {
                 let dimension = nearest.vector.as_slice().len();
@@ -126,6 +126,13 @@ impl Listing {
 /// One of several values is looked up in the index of a single one.
 fn is_equality(comparison: Comparison) -> bool {
     matches!(comparison, Comparison::Equal | Comparison::In)
+}
+
+fn is_range(comparison: Comparison) -> bool {
+    matches!(
+        comparison,
+        Comparison::LessOrEqual | Comparison::GreaterOrEqual
+    )
 }
 
 /// The collection's name in its path.
@@ -236,6 +243,21 @@ fn a_search_needs_an_index_of_all_fields_and_the_vector() {
     assert_eq!(
         described(&query, false),
         ["things: x ASCENDING, y ASCENDING, v vector of 3"]
+    );
+}
+
+#[test]
+fn what_an_array_has_to_contain_is_in_the_index() {
+    let query = Query::new("a/b/things", 1).filter("tags", Comparison::ArrayContains, "1");
+    assert_eq!(described(&query, false), ["things: tags CONTAINS"]);
+    let query = query.filter("x", Comparison::Equal, "1").nearest(Nearest {
+        field: "v",
+        vector: vec![0.0; 3].into(),
+        max_distance: 1.0,
+    });
+    assert_eq!(
+        described(&query, false),
+        ["things: x ASCENDING, tags CONTAINS, v vector of 3"]
     );
 }
 

@@ -194,7 +194,7 @@ pub(crate) fn knowledge_chunk() -> KnowledgeChunk {
         integration_id: IntegrationId::parse("i1").unwrap(),
         owner_uid: uid(),
         text: "The engine weaves.".to_owned(),
-        terms: vec!["user:u1 engine".to_owned()],
+        terms: vec!["user:u1\nengine".to_owned()],
         embedding: vec![0.25, -1.0, 0.0].into(),
         embedding_model: "text-embedding-3-small".to_owned(),
         dimension: 3,

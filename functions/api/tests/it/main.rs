@@ -17,6 +17,7 @@ mod headers;
 mod idempotency;
 mod integrations;
 mod invitations;
+mod knowledge;
 mod listings;
 mod llm;
 mod llm_cache;

@@ -83,6 +83,7 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
     .into_iter()
     .chain(memory_routes())
+    .chain(knowledge_routes())
     .chain(llm_routes())
     .chain(conversation_routes())
     .chain(training_routes())
@@ -210,6 +211,12 @@ fn membership_routes() -> Vec<Route> {
         without_body(Method::POST, "/agents/{id}/resume", "resting", 200),
         without_body(Method::POST, "/agents/{id}/archive", "resting", 200),
     ]
+}
+
+/// `o1` has a tier without Google Workspace.
+fn knowledge_routes() -> [Route; 1] {
+    let query = json!({ "query": "tea" });
+    [write(Method::POST, "/knowledge/search", "", query, 400)]
 }
 
 /// `o1` has a tier without Google Workspace.

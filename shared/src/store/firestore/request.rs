@@ -82,6 +82,7 @@ fn to_wire_filter(query: &Query) -> Option<sq::Filter> {
             Comparison::LessOrEqual => field_filter::Operator::LessThanOrEqual,
             Comparison::GreaterOrEqual => field_filter::Operator::GreaterThanOrEqual,
             Comparison::In => field_filter::Operator::In,
+            Comparison::ArrayContains => field_filter::Operator::ArrayContains,
         };
         let field_filter = sq::FieldFilter {
             field: Some(field_reference(filter.field)),

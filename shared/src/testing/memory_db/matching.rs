@@ -27,9 +27,14 @@ struct InvalidSearch;
 pub(super) fn select<'a>(
     documents: impl Iterator<Item = &'a Document>,
     query: &Query,
-) -> Result<Vec<Document>, Error> {
-    let is_range =
-        |filter: &Filter| !matches!(filter.comparison, Comparison::Equal | Comparison::In);
+) -> Result<Vec<&'a Document>, Error> {
+    let is_range = |filter: &Filter| {
+        let comparison = filter.comparison;
+        matches!(
+            comparison,
+            Comparison::LessOrEqual | Comparison::GreaterOrEqual
+        )
+    };
     if query.order == Order::ById && query.filters.iter().any(is_range) {
         return Err(Error::Rejected(Box::new(RangeById)));
     }
@@ -53,7 +58,7 @@ pub(super) fn select<'a>(
         selected = nearness::search(selected, nearest);
     }
     selected.truncate(query.limit as usize);
-    Ok(selected.into_iter().cloned().collect())
+    Ok(selected)
 }
 
 /// A document without the field, or with a value of another type, never matches.
@@ -61,13 +66,24 @@ fn holds(filter: &Filter, fields: &Fields) -> bool {
     let Some(value) = find(fields, filter.field) else {
         return false;
     };
-    match (&filter.comparison, &filter.value.value_type) {
-        (Comparison::In, Some(ValueType::ArrayValue(wanted))) => {
-            let mut wanted = wanted.values.iter();
-            wanted.any(|wanted| compares(value, Comparison::Equal, wanted))
+    let is_equal = |one: &Value, other: &Value| compares(one, Comparison::Equal, other);
+    match filter.comparison {
+        Comparison::In => {
+            let mut wanted = items(&filter.value);
+            wanted.any(|wanted| is_equal(value, wanted))
         }
-        (comparison, _) => compares(value, *comparison, &filter.value),
+        Comparison::ArrayContains => items(value).any(|item| is_equal(item, &filter.value)),
+        comparison => compares(value, comparison, &filter.value),
     }
+}
+
+/// The items of an array; anything else has none.
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    let array = match &value.value_type {
+        Some(ValueType::ArrayValue(array)) => array.values.as_slice(),
+        _ => &[],
+    };
+    array.iter()
 }
 
 fn compares(value: &Value, comparison: Comparison, other: &Value) -> bool {
@@ -76,7 +92,7 @@ fn compares(value: &Value, comparison: Comparison, other: &Value) -> bool {
     }
     let ordering = compare(value, other);
     match comparison {
-        Comparison::Equal | Comparison::In => ordering.is_eq(),
+        Comparison::Equal | Comparison::In | Comparison::ArrayContains => ordering.is_eq(),
         Comparison::LessOrEqual => ordering.is_le(),
         Comparison::GreaterOrEqual => ordering.is_ge(),
     }

@@ -10,7 +10,7 @@ use shared::{
     },
 };
 
-use crate::document_db::support::{double, ids, int, path, put, replace, text, time};
+use crate::document_db::support::{double, ids, int, path, put, replace, text, texts, time};
 
 fn all() -> Query {
     Query::new("things", 100)
@@ -102,6 +102,27 @@ pub(crate) async fn filters_for_one_of_several_values_keep_the_order(db: &dyn Do
 }
 
 /// Firestore would order by the compared field after the id.
+pub(crate) async fn filters_look_into_arrays(db: &dyn DocumentDb) {
+    put(db, "both", [("v", texts(vec!["x", "y"]))]).await;
+    put(db, "one", [("v", texts(vec!["xy"]))]).await;
+    put(db, "twice", [("v", texts(vec!["y", "y"]))]).await;
+    put(db, "none", [("v", texts(vec![]))]).await;
+    put(db, "text", [("v", text("y"))]).await;
+    put(db, "absent", [("w", texts(vec!["y"]))]).await;
+    let of = |item| all().filter("v", Comparison::ArrayContains, item);
+    assert_eq!(ids(db, &of("y")).await, ["both", "twice"]);
+    assert_eq!(ids(db, &of("x")).await, ["both"]);
+    assert_eq!(ids(db, &of("z")).await, [""; 0]);
+    assert_eq!(db.count(&of("y")).await.unwrap(), 2);
+    let mut numbers = all();
+    numbers.filters.push(Filter {
+        field: "v",
+        comparison: Comparison::ArrayContains,
+        value: int(1),
+    });
+    assert_eq!(ids(db, &numbers).await, [""; 0]);
+}
+
 pub(crate) async fn a_range_in_the_order_of_ids_is_rejected(db: &dyn DocumentDb) {
     let query = filtered("v", Comparison::LessOrEqual, int(1)).order(Order::ById);
     let error = db.query(&query).await.unwrap_err();

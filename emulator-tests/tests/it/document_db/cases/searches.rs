@@ -3,7 +3,7 @@ use shared::store::document_db::{
     value,
 };
 
-use crate::document_db::support::{double, ids, put, text};
+use crate::document_db::support::{double, ids, put, text, texts};
 
 fn vector(numbers: &[f32]) -> Value {
     to_wire_vector(&numbers.to_vec().into())
@@ -60,6 +60,16 @@ pub(crate) async fn a_search_goes_by_its_conditions_first(db: &dyn DocumentDb) {
         .filter("kind", Comparison::In, vec!["x", "z"]);
     query.limit = 2;
     assert_eq!(ids(db, &query).await, ["a", "c"]);
+}
+
+pub(crate) async fn a_search_goes_by_what_an_array_contains(db: &dyn DocumentDb) {
+    for (id, tags) in [("a", vec!["x", "y"]), ("b", vec!["y"]), ("c", vec![])] {
+        let entries = [("tags", texts(tags)), ("v", vector(&[1.0, 1.0]))];
+        put(db, id, entries).await;
+    }
+    let of = |tag| near(&[1.0, 0.0], 2.0).filter("tags", Comparison::ArrayContains, tag);
+    assert_eq!(ids(db, &of("y")).await, ["a", "b"]);
+    assert_eq!(ids(db, &of("z")).await, [""; 0]);
 }
 
 pub(crate) async fn a_search_is_bounded_and_has_no_position(db: &dyn DocumentDb) {
