@@ -4,6 +4,7 @@ mod config;
 mod handler;
 mod message;
 mod receive;
+pub mod text;
 
 use std::sync::Arc;
 
