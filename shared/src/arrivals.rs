@@ -139,10 +139,16 @@ mod tests {
         for (asked, holds) in [
             (json!({}), true),
             (json!({ "from": "@EXAMPLE.com", "labels": "inbox" }), true),
-            (json!({ "from": "@example.com", "labels": "Label_7" }), false),
+            (
+                json!({ "from": "@example.com", "labels": "Label_7" }),
+                false,
+            ),
             (json!({ "cc": "ada" }), false),
             (json!({ "when": "trigger.subject.contains('Order')" }), true),
-            (json!({ "when": "trigger.subject.contains('order')" }), false),
+            (
+                json!({ "when": "trigger.subject.contains('order')" }),
+                false,
+            ),
             (json!({ "when": "trigger.nothing.contains('x')" }), false),
         ] {
             assert_eq!(conditions(asked.clone()).hold(&mail), holds, "{asked}");

@@ -179,9 +179,7 @@ async fn ask_for_integrations(
     store
         .list_chunks_of_document(org_id, &document.id, page)
         .await?;
-    store
-        .list_documents_of_integration(org_id, &id, 10)
-        .await?;
+    store.list_documents_of_integration(org_id, &id, 10).await?;
     store
         .list_integrations_of_mailbox(caller, "00ff", 10)
         .await?;

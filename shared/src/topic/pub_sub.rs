@@ -1,11 +1,7 @@
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use google_cloud_auth::credentials::anonymous;
-use google_cloud_pubsub::{
-    client::Publisher,
-    error::PublishError,
-    model,
-};
+use google_cloud_pubsub::{client::Publisher, error::PublishError, model};
 use tokio::sync::OnceCell;
 
 use super::{Error, Message, Topic, TopicConfig};

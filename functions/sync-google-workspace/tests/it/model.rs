@@ -55,9 +55,15 @@ struct Shown {
 
 #[tokio::test]
 async fn after_each_interval_the_index_is_what_the_account_shows() {
-    let seed = env::var("SYNC_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = env::var("SYNC_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     let first: u64 = seed.unwrap_or_else(rand::random);
-    let count = if seed.is_some() && env::var("SYNC_ONE").is_ok() { 1 } else { SEQUENCES };
+    let count = if seed.is_some() && env::var("SYNC_ONE").is_ok() {
+        1
+    } else {
+        SEQUENCES
+    };
     let sides = (0..SIDES.min(count)).map(|side| async move {
         let google = Google::start().await;
         let mut shown = Shown::default();
@@ -87,7 +93,9 @@ async fn sequence(google: &Google, seed: u64, shown: &mut Shown) {
     google.workspace.set_weather(Weather::default());
     let account_id = format!("sub-{seed}");
     let world = World::of(google.clone(), &account_id, Options::default()).await;
-    world.add_workflow("w1", json!({ "type": "onEmailReceived" })).await;
+    world
+        .add_workflow("w1", json!({ "type": "onEmailReceived" }))
+        .await;
     let mut steps = Steps::new(&world.user);
     steps.take(&mut random, 8);
     for interval in 0..INTERVALS {
@@ -116,7 +124,10 @@ async fn settle(world: &World, mood: Mood, random: &mut StdRng, seed: u64, shown
         world.advance(HOUR_SECS);
         let is_last = attempt > 8;
         if mood == Mood::Stormy && !is_last {
-            world.google.workspace.set_weather(storm(seed ^ attempt, random));
+            world
+                .google
+                .workspace
+                .set_weather(storm(seed ^ attempt, random));
             let outage = random.random_bool(0.1).then_some(Fault::Unavailable);
             world.user.set_outage(outage);
         } else {
@@ -204,7 +215,9 @@ fn indexed(world: &World) -> Pieces {
     chunks.sort_by_key(|chunk| chunk.ordinal);
     let documents = world.documents().into_iter();
     let pieces = documents.map(|(id, document)| {
-        let own = chunks.iter().filter(|chunk| chunk.document_id == document.id);
+        let own = chunks
+            .iter()
+            .filter(|chunk| chunk.document_id == document.id);
         let own = own.inspect(|chunk| assert_eq!(chunk.source, document.source));
         let texts = own.map(|chunk| chunk.text.clone()).collect();
         (id, (document.source.title, texts))
@@ -214,9 +227,9 @@ fn indexed(world: &World) -> Pieces {
 
 /// Pieces of documents whose text was not there before.
 fn new_texts(before: &Pieces, after: &Pieces) -> usize {
-    let new = after.iter().filter(|(id, (_, texts))| {
-        before.get(*id).is_none_or(|(_, before)| before != texts)
-    });
+    let new = after
+        .iter()
+        .filter(|(id, (_, texts))| before.get(*id).is_none_or(|(_, before)| before != texts));
     new.map(|(_, (_, texts))| texts.len()).sum()
 }
 
@@ -229,7 +242,10 @@ fn check_triggers(world: &World, steps: &Steps, of: &str) {
     let once: BTreeSet<&String> = started.iter().collect();
     assert_eq!(once.len(), started.len(), "{of}: a mail starts twice");
     for id in &once {
-        assert!(steps.delivered_later.contains(*id), "{of}: {id} was there at first");
+        assert!(
+            steps.delivered_later.contains(*id),
+            "{of}: {id} was there at first"
+        );
     }
     if steps.has_expired {
         return;
