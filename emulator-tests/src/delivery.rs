@@ -18,14 +18,28 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::emulators::sign_in::{SignIn, UserCreated};
+use crate::{
+    emulators::sign_in::{SignIn, UserCreated},
+    stubs::pub_sub::PubSub,
+};
 
 /// Deliveries under way at once.
 const MAX_PARALLEL: usize = 16;
 /// Cloud Scheduler ticks once a minute; locally nobody wants to wait so long.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Cloud Scheduler publishes a tick every 15 minutes.
+const SYNC_TICK: Duration = Duration::from_secs(2);
+
 type Listener = FirestoreListener<FirestoreDb, FirestoreMemListenStateStorage>;
+
+/// What events come from, beside the database.
+pub(crate) struct Sources {
+    /// Where users sign up, unless it is Google's emulator.
+    pub(crate) sign_in: Option<Arc<SignIn>>,
+    /// The topic of syncs, unless another one is named.
+    pub(crate) topic: Option<Arc<PubSub>>,
+}
 
 /// Deliveries that go on until they are stopped.
 pub(crate) struct Delivery {
@@ -70,7 +84,7 @@ impl Delivery {
         functions_url: String,
         project_id: String,
         firestore: &Firestore,
-        sign_in: Option<Arc<SignIn>>,
+        sources: Sources,
     ) -> Result<Self> {
         let tasks = Tasks::default();
         let parallel = Arc::new(Semaphore::new(MAX_PARALLEL));
@@ -81,7 +95,10 @@ impl Delivery {
             project_id,
             parallel,
         };
-        if let Some(sign_in) = sign_in {
+        if let Some(topic) = sources.topic {
+            tasks.spawn(tick_topic(topic));
+        }
+        if let Some(sign_in) = sources.sign_in {
             let created = sign_in.take_user_created();
             tasks.spawn(deliver_users(
                 sender.clone(),
@@ -152,6 +169,19 @@ impl Sender {
                 "ce-source",
                 format!("//{source}/projects/{}", self.project_id),
             )
+    }
+}
+
+/// The ticks of the sync's topic.
+async fn tick_topic(topic: Arc<PubSub>) {
+    let mut interval = tokio::time::interval(SYNC_TICK);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        // A tick that is not taken yet is enough.
+        if topic.counts().is_idle() {
+            topic.publish(&[("kind", "tick")], b"");
+        }
     }
 }
 

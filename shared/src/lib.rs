@@ -26,6 +26,7 @@ pub mod llm;
 pub mod members;
 pub mod models;
 pub mod outbox;
+pub mod prompt;
 pub mod provision;
 pub mod queue;
 pub mod quota;

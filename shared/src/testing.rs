@@ -43,7 +43,9 @@ pub use invitation_links::{APP_URL, invitation_links};
 pub use killed_after::{KilledAfter, killed_after};
 pub use memory_bucket::MemoryBucket;
 pub use memory_db::{MemoryDb, memory_store};
-pub use metered_llm::{metered_llm, provider_of, provider_of_all, provider_with_key, providers};
+pub use metered_llm::{
+    metered_llm, provider_of, provider_of_all, provider_with_key, providers, speaker_of,
+};
 pub use obedient_llm::ObedientLlm;
 pub use recording_accounts::{AccountCall, RecordingAccounts};
 pub use recording_actions::{ActionCall, RecordingActions};

@@ -55,6 +55,7 @@ use shared::{
     store::{Store, firestore::Firestore},
     vault::Vault,
 };
+use tokio::sync::Semaphore;
 
 pub use crate::{
     config::Config,
@@ -74,6 +75,9 @@ const LONGEST_ANSWER: Duration = Duration::from_millis(Timeouts::MAX_MS);
 /// What admission and booking may take around a model's answer.
 const BOOKING_TIME: Duration = Duration::from_secs(30);
 
+/// Texts that a process has spoken at once: an audio is held whole, and may have 30 MB.
+const MAX_SPEECHES: usize = 8;
+
 /// What the function works with.
 #[derive(Clone)]
 pub struct AppState {
@@ -87,6 +91,8 @@ pub struct AppState {
     default_model: String,
     hub: Hub,
     llm: Option<MeteredLlm>,
+    /// Places for texts that are being spoken.
+    speeches: Arc<Semaphore>,
     artifacts: Option<Arc<dyn Bucket>>,
     edge: EdgeConfig,
 }
@@ -113,10 +119,10 @@ impl AppState {
         });
         let vault = vault.transpose()?;
         let keys = vault.clone().map(|vault| Arc::new(vault) as SharedOrgKeys);
-        let llm = llm(&config, keys, &store, &clock)?;
+        let llm = llm(&config, keys, speakers, &store, &clock)?;
         let state = Self::with_ports(config, store, verifier, accounts, clock);
         let state = state.with_artifacts(artifacts).with_vault(vault);
-        Ok(state.with_llm(llm).with_speakers(speakers))
+        Ok(state.with_llm(llm))
     }
 
     /// The state with what connects outside services, if credentials have a key.
@@ -195,6 +201,7 @@ impl AppState {
             default_model: config.default_model,
             hub,
             llm: None,
+            speeches: Arc::new(Semaphore::new(MAX_SPEECHES)),
             artifacts: None,
             edge,
         }
@@ -216,20 +223,21 @@ pub enum StartError {
     Vault(#[from] shared::config::Error),
 }
 
-/// The models that can be asked, if there is a provider, or may be one.
+/// The models that can be asked, if there is a provider, or may be one, and the voices.
 fn llm(
     config: &Config,
     keys: Option<SharedOrgKeys>,
+    speakers: Speakers,
     store: &Store,
     clock: &SharedClock,
 ) -> Result<Option<MeteredLlm>, StartError> {
     let providers = config.providers.providers(client()?)?;
-    if providers.is_empty() && keys.is_none() {
+    if providers.is_empty() && keys.is_none() && speakers.is_empty() {
         return Ok(None);
     }
     let (store, clock) = (store.clone(), clock.clone());
     let llm = MeteredLlm::of(providers, keys, &config.admission, store, clock)?;
-    Ok(Some(llm))
+    Ok(Some(llm.with_speakers(speakers)))
 }
 
 impl FromRef<AppState> for Authenticator {

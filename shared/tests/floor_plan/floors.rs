@@ -13,6 +13,8 @@ const FLOORS: &[(&str, &str)] = &[
     // Not on the page: what looks like a secret is covered, in logs and in what models learn from.
     ("redaction", ""),
     ("models", "ids"),
+    // Not on the page: what an agent is told is what its examples begin with, too.
+    ("prompt", "models"),
     ("inputs", ""),
     ("graph", "ids models inputs actions"),
     // Not on the page: the API checks what the sync asks of mails.
@@ -45,7 +47,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("members", "0-1 store"),
     ("invitation", "0-1 store crypto audit members"),
     // Not on the page: the data set that the API shows and the sweeper hands to a provider.
-    ("training", "0-1 store redaction"),
+    ("training", "0-1 store prompt redaction"),
     // Not on the page: what the engine and the API both do when a run ends.
     ("runs", "0-1 store"),
     ("outbox", "0-1 store email invitation"),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use futures::stream::iter;
 use futures::{StreamExt, TryStreamExt};
+use jiff::{SignedDuration, tz::TimeZone};
 use secrecy::ExposeSecret;
 use shared::{
     clock::{Clock, SystemClock},
@@ -47,6 +48,8 @@ const DEADLY: u32 = 250;
 const STEPS: usize = 40;
 /// Longer than any reservation, and any lease that nobody prolongs.
 const LEASE_SECS: i64 = 1_801;
+/// A budget is of one UTC month: it is begun in the next one if less than this is left, in seconds.
+const MONTH_LEFT_SECS: i64 = 3 * 86_400;
 /// A call that no worker answers within so many tries never will be.
 const TRIES: usize = 400;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
@@ -243,7 +246,8 @@ impl Town {
         self.kills.load(Ordering::Relaxed)
     }
 
-    async fn found(&self, org_id: &OrgId) -> Result<()> {
+    async fn found(&mut self, org_id: &OrgId) -> Result<()> {
+        self.ahead_secs += until_month_has_room(self.ahead_secs)?;
         let now = Timestamp::from(SystemClock.now());
         let organization = Organization {
             subscription_tier: SubscriptionTier::Enterprise,
@@ -355,4 +359,14 @@ impl Town {
 
 fn tokens(entry: &UsageEntry) -> i64 {
     entry.amount().tokens
+}
+
+/// How long it is until the next month begins, if too little is left of the one in which the clocks
+/// are.
+fn until_month_has_room(ahead_secs: i64) -> Result<i64> {
+    let now = SystemClock.now() + SignedDuration::from_secs(ahead_secs);
+    let now = now.to_zoned(TimeZone::UTC);
+    let next_month = now.last_of_month()?.end_of_day()?.timestamp();
+    let left = next_month.as_second() - now.timestamp().as_second() + 1;
+    Ok(if left < MONTH_LEFT_SECS { left } else { 0 })
 }

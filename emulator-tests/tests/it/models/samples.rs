@@ -380,6 +380,8 @@ pub(crate) fn chat_message() -> ChatMessage {
         org_id: org_id(),
         role: ChatRole::User,
         content: "Hello".to_owned(),
+        done: vec!["google.gmail.send".to_owned()],
+        failure: Some("the model has said nothing".to_owned()),
         turn: "t1".to_owned(),
         execution_id: ExecutionId::parse("e1").unwrap(),
         created_at: time(),

@@ -76,6 +76,15 @@ pub(super) struct ApprovalResponse {
 struct ActionResponse {
     name: String,
     input: Value,
+    /// With whose account it is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<AccountResponse>,
+}
+
+/// An account of a connected service.
+#[derive(Serialize)]
+struct AccountResponse {
+    label: String,
 }
 
 pub(super) async fn list_approvals(
@@ -142,6 +151,9 @@ impl ApprovalResponse {
             action: approval.action.map(|action| ActionResponse {
                 name: action.name,
                 input: action.input.0,
+                account: action.account.map(|account| AccountResponse {
+                    label: account.label,
+                }),
             }),
             roles: approval.roles,
             status: approval.status,

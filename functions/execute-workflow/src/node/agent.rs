@@ -9,7 +9,6 @@ mod history;
 mod memory;
 mod model;
 mod opening;
-mod prompt;
 mod tools;
 
 use serde::de::DeserializeOwned;

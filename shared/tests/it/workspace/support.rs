@@ -131,8 +131,8 @@ impl World {
     }
 
     pub(super) async fn file(&self, id: &str) -> DriveFile {
-        let files = self.files().await.into_iter();
-        files.filter(|file| file.id == id).next_back().unwrap()
+        let mut files = self.files().await.into_iter();
+        files.find(|file| file.id == id).unwrap()
     }
 
     pub(super) async fn content(
@@ -187,8 +187,9 @@ pub(super) async fn connect(
 }
 
 pub(super) fn known<T>(since: Since<T>) -> T {
-    match since {
-        Since::Known(known) => known,
-        Since::Expired => panic!("the position is too old"),
-    }
+    let known = match since {
+        Since::Known(known) => Some(known),
+        Since::Expired => None,
+    };
+    known.unwrap()
 }

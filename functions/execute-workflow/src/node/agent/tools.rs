@@ -49,7 +49,7 @@ pub(super) fn offered(opening: &Opening) -> Vec<Tool> {
 /// the journal tells that it was asked for.
 pub(super) fn to_move(opening: &Opening, agent_id: &AgentId, call: &ToolCall) -> Move {
     if opening.remembers && call.name == memory::SAVE {
-        return memory::save(&opening.name, agent_id, call);
+        return memory::save(opening, agent_id, call);
     }
     let Some(action) = find(&opening.tools, &call.name) else {
         let message = "the agent has no such tool";

@@ -16,7 +16,7 @@ use shared::{
 use super::{COMMENT, app, comment};
 use crate::app::{App, org_id, trigger};
 
-pub(super) async fn integrate(
+pub(crate) async fn integrate(
     app: &App,
     id: &str,
     service: IntegrationService,
