@@ -93,14 +93,15 @@ impl Room {
             return Ok(None);
         }
         let mut used = self.used.clone();
-        let searched = || leg.models.first().cloned();
-        used.embedding_model = used.embedding_model.or_else(searched);
+        used.embedding_model = leg.models.first().cloned();
         let version = before.map(|before| before.version);
         knowledge::set_use(leg.org_id(), &used, version).map(Some)
     }
 }
 
+/// An index without a text may have any model.
 fn models(app: &AppState, used: Option<&KnowledgeUse>) -> Vec<String> {
+    let used = used.filter(|used| used.documents > 0);
     let searched = used.and_then(|used| used.embedding_model.clone());
     let next = used.and_then(|used| used.next_model.clone());
     let searched = searched.unwrap_or_else(|| app.settings.embedding_model.clone());

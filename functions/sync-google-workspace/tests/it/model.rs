@@ -28,7 +28,7 @@ const SEQUENCES: u64 = 504;
 const SIDES: u64 = 12;
 
 /// Intervals of a sequence.
-const INTERVALS: usize = 4;
+const INTERVALS: usize = 3;
 
 /// Longer than the longest pause after a failure.
 const HOUR_SECS: u64 = 3_700;
@@ -53,7 +53,11 @@ struct Shown {
     embedded: usize,
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the sides run on all threads that there are"
+)]
 async fn after_each_interval_the_index_is_what_the_account_shows() {
     let seed = env::var("SYNC_SEED")
         .ok()
@@ -64,15 +68,18 @@ async fn after_each_interval_the_index_is_what_the_account_shows() {
     } else {
         SEQUENCES
     };
-    let sides = (0..SIDES.min(count)).map(|side| async move {
-        let google = Google::start().await;
-        let mut shown = Shown::default();
-        for number in (side..count).step_by(SIDES as usize) {
-            sequence(&google, first.wrapping_add(number), &mut shown).await;
-        }
-        shown
+    let sides = (0..SIDES.min(count)).map(|side| {
+        tokio::spawn(async move {
+            let google = Google::start().await;
+            let mut shown = Shown::default();
+            for number in (side..count).step_by(SIDES as usize) {
+                Box::pin(sequence(&google, first.wrapping_add(number), &mut shown)).await;
+            }
+            shown
+        })
     });
-    let shown = join_all(sides).await;
+    let shown = join_all(sides).await.into_iter();
+    let shown: Vec<Shown> = shown.map(Result::unwrap).collect();
     let sum = |of: fn(&Shown) -> usize| shown.iter().map(of).sum::<usize>();
     let figures = [
         sum(|shown| shown.intervals),
@@ -135,8 +142,8 @@ async fn settle(world: &World, mood: Mood, random: &mut StdRng, seed: u64, shown
             world.user.set_outage(None);
         }
         shown.messages += 1;
-        if mood == Mood::Deadly && !is_last && random.random_bool(0.7) {
-            let polls = random.random_range(1..150);
+        if mood == Mood::Deadly && !is_last && random.random_bool(0.8) {
+            let polls = random.random_range(1..60);
             match random.random_bool(0.5) {
                 true => {
                     let killed = killed_after(polls, world.sync()).await;
