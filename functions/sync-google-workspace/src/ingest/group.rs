@@ -190,7 +190,7 @@ pub(super) async fn embed(leg: &Leg<'_>, key: &str, inputs: Vec<String>) -> Resu
             execution_id: None,
             request,
         };
-        let answer = leg.in_time(leg.app.llm.embed(&call)).await??;
+        let answer = leg.in_time(Box::pin(leg.app.llm.embed(&call))).await??;
         let vectors = answer.response.vectors;
         let length = Vector::INDEXED_DIMENSION as usize;
         let is_whole =

@@ -24,7 +24,7 @@ pub(super) enum Work {
     /// A commit.
     Change(Change),
     /// A text to place in the space of models first.
-    Text(Text),
+    Text(Box<Text>),
     /// Several commits.
     Large(Box<Large>),
 }
@@ -180,7 +180,7 @@ fn write(
     let replaces_large = text.was.as_ref().is_some_and(|was| is_large(&was.value));
     Ok(match replaces_large || text.is_large() {
         true => Work::Large(Box::new(Large::Text(text))),
-        false => Work::Text(text),
+        false => Work::Text(Box::new(text)),
     })
 }
 
