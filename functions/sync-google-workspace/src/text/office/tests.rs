@@ -12,6 +12,9 @@ pub(in crate::text) fn workbook(rows: &str, strings: &str) -> Vec<u8> {
     let relations = format!(
         r#"<Relationships><Relationship Id="r1" Type="{relation}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#
     );
+    let root = format!(
+        r#"<Relationships><Relationship Id="r1" Type="{relation}/officeDocument" Target="xl/workbook.xml"/></Relationships>"#
+    );
     let styles =
         r#"<styleSheet><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>"#;
     let sheet = format!("<worksheet><sheetData>{rows}</sheetData></worksheet>");
