@@ -59,9 +59,14 @@ impl Waiting {
         }
         let payload = payload(leg, mail, text);
         let is_wanted = |conditions: &[MailConditions]| {
-            conditions.iter().any(|conditions| conditions.hold(&payload))
+            conditions
+                .iter()
+                .any(|conditions| conditions.hold(&payload))
         };
-        let wanted = self.0.iter().filter(|(_, conditions)| is_wanted(conditions));
+        let wanted = self
+            .0
+            .iter()
+            .filter(|(_, conditions)| is_wanted(conditions));
         wanted
             .map(|(workflow_id, _)| trigger(leg, workflow_id, mail, &payload))
             .collect()

@@ -68,7 +68,9 @@ async fn follow(leg: &mut Leg<'_>, mut position: String) -> Result<bool, Stop> {
 /// whatever happens meanwhile has happened since.
 async fn look_at_drive(leg: &mut Leg<'_>) -> Result<(), Stop> {
     leg.keep().await?;
-    let position = leg.ask(leg.app.workspace.drive_position(&leg.account)).await?;
+    let position = leg
+        .ask(leg.app.workspace.drive_position(&leg.account))
+        .await?;
     let (files, is_cut) = list_files(leg).await?;
     let known = list_known(leg).await?;
     let there: HashSet<String> = files.iter().map(|file| file.id.clone()).collect();
@@ -89,7 +91,8 @@ async fn look_at_drive(leg: &mut Leg<'_>) -> Result<(), Stop> {
     // What goes makes room for what comes.
     let all: Vec<File> = gone.chain(changed).map(File).collect();
     leg.has_left_out = is_cut;
-    leg.commit_any(Vec::new(), |state| state.is_incomplete = is_cut).await?;
+    leg.commit_any(Vec::new(), |state| state.is_incomplete = is_cut)
+        .await?;
     look_at_all(leg, &all, |state, left| {
         state.counts.pending = i64::try_from(left).unwrap_or(i64::MAX);
         if left == 0 {
@@ -123,14 +126,18 @@ impl Look for File {
     async fn look(&self, leg: &Leg<'_>) -> Result<Looked, Stop> {
         let File(change) = self;
         let id = KnowledgeDocument::id_of(leg.integration_id(), leg.kind, &change.id);
-        let was = leg.app.store.find_knowledge_document(leg.org_id(), &id).await?;
+        let was = leg
+            .app
+            .store
+            .find_knowledge_document(leg.org_id(), &id)
+            .await?;
         let Some(file) = change.file.as_ref().filter(|file| !file.is_trashed) else {
             return Ok(Looked::at(was, Now::Gone));
         };
         let described = described(file);
-        let has_same_text = was.as_ref().is_some_and(|was| {
-            was.value.revision == described.revision && !was.value.is_partial
-        });
+        let has_same_text = was
+            .as_ref()
+            .is_some_and(|was| was.value.revision == described.revision && !was.value.is_partial);
         let now = match has_same_text {
             true => Now::Relabelled(described),
             false => Now::There(described, read(leg, file).await?),

@@ -114,7 +114,9 @@ async fn look_at_mailbox(leg: &mut Leg<'_>, waiting: &Waiting) -> Result<(), Sto
     // Nothing is new to who has not looked before.
     let since = leg.state.synced_at;
     let starts = since.map(|_| waiting).filter(|waiting| !waiting.is_empty());
-    let missing = ids.into_iter().filter(|id| known.get(id).is_none_or(String::is_empty));
+    let missing = ids
+        .into_iter()
+        .filter(|id| known.get(id).is_none_or(String::is_empty));
     let missing: Vec<_> = missing
         .map(|id| Mail {
             id,
@@ -124,7 +126,8 @@ async fn look_at_mailbox(leg: &mut Leg<'_>, waiting: &Waiting) -> Result<(), Sto
         .collect();
     let missing = within_room(leg, missing).await?;
     let has_left_out = leg.has_left_out;
-    leg.commit_any(Vec::new(), |state| state.is_incomplete = has_left_out).await?;
+    leg.commit_any(Vec::new(), |state| state.is_incomplete = has_left_out)
+        .await?;
     look_at_all(leg, &missing, |state, left| {
         state.counts.pending = i64::try_from(left).unwrap_or(i64::MAX);
         if left == 0 {
@@ -172,7 +175,11 @@ async fn within_room<'w>(
 impl Look for Mail<'_> {
     async fn look(&self, leg: &Leg<'_>) -> Result<Looked, Stop> {
         let id = KnowledgeDocument::id_of(leg.integration_id(), leg.kind, &self.id);
-        let was = leg.app.store.find_knowledge_document(leg.org_id(), &id).await?;
+        let was = leg
+            .app
+            .store
+            .find_knowledge_document(leg.org_id(), &id)
+            .await?;
         let found = leg.app.workspace.find_mail(&leg.account, &self.id);
         let mail = match leg.ask(refusable(found)).await? {
             Some(mail) => mail,
@@ -180,14 +187,16 @@ impl Look for Mail<'_> {
             None => return Ok(Looked::at(was, Now::Unknown)),
         };
         let is_shown = |mail: &RawMail| {
-            !["TRASH", "SPAM", "DRAFT"].iter().any(|label| has(mail, label))
+            !["TRASH", "SPAM", "DRAFT"]
+                .iter()
+                .any(|label| has(mail, label))
         };
         let Some(mail) = mail.filter(is_shown) else {
             return Ok(Looked::at(was, Now::Gone));
         };
-        let is_same = was.as_ref().is_some_and(|was| {
-            was.value.revision == REVISION && !was.value.is_partial
-        });
+        let is_same = was
+            .as_ref()
+            .is_some_and(|was| was.value.revision == REVISION && !was.value.is_partial);
         let is_new = self.since.is_none_or(|since| mail.received_at >= since);
         let starts = self.starts.filter(|waiting| is_new && !waiting.is_empty());
         if is_same && starts.is_none() {
@@ -226,7 +235,9 @@ pub(crate) async fn refusable<T>(
         Err(vault::Error::Service(
             connectors::Error::Rejected { .. }
             | connectors::Error::Malformed
-            | connectors::Error::Forbidden { needs_consent: false },
+            | connectors::Error::Forbidden {
+                needs_consent: false,
+            },
         )) => Ok(None),
         Err(error) => Err(error),
     }

@@ -77,7 +77,7 @@ pub(crate) async fn ingest(
                 if !group.has_room_for_text(&text) {
                     std::mem::take(&mut group).commit(leg, |_| ()).await?;
                 }
-                group.add_text(text);
+                group.add_text(*text);
             }
             Work::Large(large) => {
                 std::mem::take(&mut group).commit(leg, |_| ()).await?;

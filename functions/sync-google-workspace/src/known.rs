@@ -57,7 +57,12 @@ pub(crate) fn stamp(source: &KnowledgeSource, revision: &str) -> String {
 /// and by nobody else. No text is placed anew.
 pub(crate) async fn share(leg: &mut Leg<'_>) -> Result<(), Stop> {
     let principal = leg.principal.clone();
-    if leg.state.principal.as_ref().is_some_and(|before| *before != principal) {
+    if leg
+        .state
+        .principal
+        .as_ref()
+        .is_some_and(|before| *before != principal)
+    {
         let mut page = Page::first(PAGE);
         loop {
             let (found, next) = list(leg, &page).await?;
@@ -134,5 +139,7 @@ async fn list_chunks(
     page: &Page,
 ) -> Result<shared::store::Listing<Versioned<shared::models::KnowledgeChunk>>, Stop> {
     let store = &leg.app.store;
-    Ok(store.list_chunks_of_document(leg.org_id(), id, page).await?)
+    Ok(store
+        .list_chunks_of_document(leg.org_id(), id, page)
+        .await?)
 }

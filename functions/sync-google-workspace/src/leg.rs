@@ -66,9 +66,8 @@ impl<'a> Leg<'a> {
         let claimed = commit_contended(&app.store, || async move {
             let (org_id, id) = (start.org_id, start.integration_id);
             let found = app.store.find_integration(org_id, id).await?;
-            let works = |found: &Versioned<Integration>| {
-                found.value.status == IntegrationStatus::Connected
-            };
+            let works =
+                |found: &Versioned<Integration>| found.value.status == IntegrationStatus::Connected;
             let Some(integration) = found.filter(works) else {
                 return Ok((Vec::new(), None));
             };

@@ -112,7 +112,9 @@ impl AppState {
         let ports = Ports {
             workspace: workspace(vault),
             llm: MeteredLlm::of(providers, keys, admission, models, clock.clone())?,
-            topic: config.topic.map(|topic| Arc::new(PubSub::new(topic)) as SharedTopic),
+            topic: config
+                .topic
+                .map(|topic| Arc::new(PubSub::new(topic)) as SharedTopic),
             mail_push: config.mail_push.map(|(topic, mac)| MailPush {
                 topic,
                 key: mac.key(),

@@ -18,7 +18,10 @@ pub(crate) struct Room {
 
 impl Room {
     /// The models that vectors are made by: the one that is searched, and the one that will be.
-    pub(crate) async fn models(app: &AppState, org_id: &OrgId) -> Result<Vec<String>, store::Error> {
+    pub(crate) async fn models(
+        app: &AppState,
+        org_id: &OrgId,
+    ) -> Result<Vec<String>, store::Error> {
         let found = app.store.find_knowledge_use(org_id).await?;
         Ok(models(app, found.map(|found| found.value).as_ref()))
     }
@@ -56,8 +59,11 @@ impl Room {
     /// Takes room, if there is so much. What makes room always may.
     pub(crate) fn take(&mut self, documents: i64, bytes: i64) -> bool {
         let fits = |used: i64, more: i64, limit: i64| more <= 0 || used + more <= limit;
-        let is_allowed = fits(self.used.documents, documents, self.plan.knowledge_documents)
-            && fits(self.used.bytes, bytes, self.plan.knowledge_bytes);
+        let is_allowed = fits(
+            self.used.documents,
+            documents,
+            self.plan.knowledge_documents,
+        ) && fits(self.used.bytes, bytes, self.plan.knowledge_bytes);
         if is_allowed {
             self.used.documents += documents;
             self.used.bytes += bytes;
@@ -73,7 +79,8 @@ impl Room {
 
     /// Whether so much is free that it is worth a look at all that was left out.
     pub(crate) fn is_ample(&self) -> bool {
-        let is_ample = |used: i64, limit: i64| used < limit && used.saturating_mul(50) <= limit * 49;
+        let is_ample =
+            |used: i64, limit: i64| used < limit && used.saturating_mul(50) <= limit * 49;
         is_ample(self.used.documents, self.plan.knowledge_documents)
             && is_ample(self.used.bytes, self.plan.knowledge_bytes)
     }
@@ -86,14 +93,15 @@ impl Room {
             return Ok(None);
         }
         let mut used = self.used.clone();
-        let searched = || leg.models.first().cloned();
-        used.embedding_model = used.embedding_model.or_else(searched);
+        used.embedding_model = leg.models.first().cloned();
         let version = before.map(|before| before.version);
         knowledge::set_use(leg.org_id(), &used, version).map(Some)
     }
 }
 
+/// An index without a text may have any model.
 fn models(app: &AppState, used: Option<&KnowledgeUse>) -> Vec<String> {
+    let used = used.filter(|used| used.documents > 0);
     let searched = used.and_then(|used| used.embedding_model.clone());
     let next = used.and_then(|used| used.next_model.clone());
     let searched = searched.unwrap_or_else(|| app.settings.embedding_model.clone());

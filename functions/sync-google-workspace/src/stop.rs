@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use shared::{
-    connectors, models::Timestamp, quota,
+    connectors,
+    models::Timestamp,
+    quota,
     retry::{Policy, Transient, delay_after},
     store, vault,
 };

@@ -73,8 +73,14 @@ pub(crate) async fn tick(app: &AppState) -> Result<Ticked, Error> {
 }
 
 async fn due(app: &AppState, integrations: &[Integration]) -> Result<Vec<Due>, store::Error> {
-    let org_ids: BTreeSet<OrgId> = integrations.iter().map(|found| found.org_id.clone()).collect();
-    let read: Vec<_> = org_ids.into_iter().map(|id| allows(app, id).boxed()).collect();
+    let org_ids: BTreeSet<OrgId> = integrations
+        .iter()
+        .map(|found| found.org_id.clone())
+        .collect();
+    let read: Vec<_> = org_ids
+        .into_iter()
+        .map(|id| allows(app, id).boxed())
+        .collect();
     let mut read = stream::iter(read).buffer_unordered(AT_ONCE);
     let mut allowed = BTreeMap::new();
     while let Some(organization) = read.next().await {

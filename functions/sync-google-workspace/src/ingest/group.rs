@@ -98,20 +98,18 @@ impl Group {
         match embed_all(leg, &placeable).await {
             Ok(placed) => self.add_placed(leg, placeable, placed),
             Err(stop) => {
-                self.changes.extend(starts.into_iter().filter(|start| !start.is_empty()));
+                self.changes
+                    .extend(starts.into_iter().filter(|start| !start.is_empty()));
                 Err(stop)
             }
         }
     }
 
-    fn add_placed(
-        &mut self,
-        leg: &Leg<'_>,
-        texts: Vec<Text>,
-        placed: Placed,
-    ) -> Result<(), Stop> {
+    fn add_placed(&mut self, leg: &Leg<'_>, texts: Vec<Text>, placed: Placed) -> Result<(), Stop> {
         let models = placed.into_iter();
-        let mut models: Vec<_> = models.map(|(model, vectors)| (model, vectors.into_iter())).collect();
+        let mut models: Vec<_> = models
+            .map(|(model, vectors)| (model, vectors.into_iter()))
+            .collect();
         for text in texts {
             let mut writes = Vec::new();
             for (model, vectors) in &mut models {
@@ -136,7 +134,9 @@ impl Text {
         let (documents, bytes) = self.growth();
         let (org_id, was) = (leg.org_id(), self.was.as_ref());
         let new = chunk_ids(leg, &self.document);
-        let old = was.map(|was| chunk_ids(leg, &was.value)).unwrap_or_default();
+        let old = was
+            .map(|was| chunk_ids(leg, &was.value))
+            .unwrap_or_default();
         let old = old.iter().filter(|id| !new.contains(id));
         writes.extend(old.map(|id| knowledge::delete_chunk(org_id, id)));
         let version = was.map(|was| was.version);
@@ -190,14 +190,18 @@ pub(super) async fn embed(leg: &Leg<'_>, key: &str, inputs: Vec<String>) -> Resu
             execution_id: None,
             request,
         };
-        let answer = leg.in_time(leg.app.llm.embed(&call)).await??;
+        let answer = leg.in_time(Box::pin(leg.app.llm.embed(&call))).await??;
         let vectors = answer.response.vectors;
         let length = Vector::INDEXED_DIMENSION as usize;
-        let is_whole = vectors.len() == inputs.len() && vectors.iter().all(|vector| vector.len() == length);
+        let is_whole =
+            vectors.len() == inputs.len() && vectors.iter().all(|vector| vector.len() == length);
         if !is_whole {
             return Err(Failure::lasting("embedding_model").into());
         }
-        placed.push((model.clone(), vectors.into_iter().map(Vector::from).collect()));
+        placed.push((
+            model.clone(),
+            vectors.into_iter().map(Vector::from).collect(),
+        ));
     }
     Ok(placed)
 }

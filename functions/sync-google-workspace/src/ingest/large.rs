@@ -1,8 +1,8 @@
 //! What does not fit into one commit. The document says so until the last of them.
 
 use shared::{
-    models::KnowledgeDocument,
     ids::{RecordId, fingerprint},
+    models::KnowledgeDocument,
     store::{Page, Versioned, Write, knowledge},
 };
 
@@ -43,7 +43,11 @@ impl Large {
                     commit(leg, writes).await?;
                 }
                 let version = Some(was.version);
-                commit(leg, vec![knowledge::set_document(leg.org_id(), &document, version)?]).await
+                commit(
+                    leg,
+                    vec![knowledge::set_document(leg.org_id(), &document, version)?],
+                )
+                .await
             }
             Self::Text(text) => write(leg, text).await,
         }
@@ -57,7 +61,11 @@ async fn remove(leg: &mut Leg<'_>, was: Versioned<KnowledgeDocument>) -> Result<
             ..was.value.clone()
         };
         let version = Some(was.version);
-        commit(leg, vec![knowledge::set_document(leg.org_id(), &partial, version)?]).await?;
+        commit(
+            leg,
+            vec![knowledge::set_document(leg.org_id(), &partial, version)?],
+        )
+        .await?;
     }
     sweep(leg, &was.value.id, &[]).await?;
     let Some(found) = find(leg, &was.value.id).await? else {
@@ -111,7 +119,11 @@ async fn write(leg: &mut Leg<'_>, text: Text) -> Result<(), Stop> {
         commit(leg, writes).await?;
     }
     let ended = Change {
-        writes: vec![knowledge::set_document(leg.org_id(), &text.document, Some(begun.version))?],
+        writes: vec![knowledge::set_document(
+            leg.org_id(),
+            &text.document,
+            Some(begun.version),
+        )?],
         written: 1,
         ..Change::default()
     };
@@ -133,7 +145,11 @@ async fn place(leg: &mut Leg<'_>, text: &Text) -> Result<Vec<Vec<Write>>, Stop> 
         let inputs: Vec<String> = rest.take_while(fits).cloned().collect();
         let count = inputs.len().max(1);
         let number = first.to_string();
-        let key = [text.document.id.as_str(), &text.document.content_hash, &number];
+        let key = [
+            text.document.id.as_str(),
+            &text.document.content_hash,
+            &number,
+        ];
         for (model, vectors) in embed(leg, &fingerprint(&key), inputs).await? {
             parts.push(text.chunk_writes(leg, &model, first, vectors)?);
         }
@@ -159,11 +175,16 @@ async fn leave_out(leg: &mut Leg<'_>, text: Text) -> Result<(), Stop> {
 async fn sweep(leg: &mut Leg<'_>, id: &RecordId, kept: &[RecordId]) -> Result<(), Stop> {
     let mut page = Page::first(BATCH);
     loop {
-        let found = leg.app.store.list_chunks_of_document(leg.org_id(), id, &page);
+        let found = leg
+            .app
+            .store
+            .list_chunks_of_document(leg.org_id(), id, &page);
         let found = found.await?;
         let gone = found.items.iter().map(|chunk| &chunk.value.id);
         let gone = gone.filter(|id| !kept.contains(id));
-        let writes: Vec<Write> = gone.map(|id| knowledge::delete_chunk(leg.org_id(), id)).collect();
+        let writes: Vec<Write> = gone
+            .map(|id| knowledge::delete_chunk(leg.org_id(), id))
+            .collect();
         if !writes.is_empty() {
             commit(leg, writes).await?;
         }
@@ -174,11 +195,12 @@ async fn sweep(leg: &mut Leg<'_>, id: &RecordId, kept: &[RecordId]) -> Result<()
     }
 }
 
-async fn find(
-    leg: &Leg<'_>,
-    id: &RecordId,
-) -> Result<Option<Versioned<KnowledgeDocument>>, Stop> {
-    Ok(leg.app.store.find_knowledge_document(leg.org_id(), id).await?)
+async fn find(leg: &Leg<'_>, id: &RecordId) -> Result<Option<Versioned<KnowledgeDocument>>, Stop> {
+    Ok(leg
+        .app
+        .store
+        .find_knowledge_document(leg.org_id(), id)
+        .await?)
 }
 
 async fn commit(leg: &mut Leg<'_>, writes: Vec<Write>) -> Result<(), Stop> {

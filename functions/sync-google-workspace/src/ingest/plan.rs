@@ -1,8 +1,8 @@
 use sha2::{Digest, Sha256};
 use shared::{
+    ids::RecordId,
     knowledge::keyed_terms,
     models::{KnowledgeChunk, KnowledgeDocument, Trigger, Vector},
-    ids::RecordId,
     store::{self, Versioned, Write, knowledge},
 };
 
@@ -24,7 +24,7 @@ pub(super) enum Work {
     /// A commit.
     Change(Change),
     /// A text to place in the space of models first.
-    Text(Text),
+    Text(Box<Text>),
     /// Several commits.
     Large(Box<Large>),
 }
@@ -63,7 +63,9 @@ pub(super) fn is_large(document: &KnowledgeDocument) -> bool {
 /// Removes a document and its chunks.
 pub(super) fn removal(leg: &Leg<'_>, was: &Versioned<KnowledgeDocument>) -> Change {
     let chunks = chunk_ids(leg, &was.value);
-    let removed = chunks.iter().map(|id| knowledge::delete_chunk(leg.org_id(), id));
+    let removed = chunks
+        .iter()
+        .map(|id| knowledge::delete_chunk(leg.org_id(), id));
     let mut writes: Vec<Write> = removed.collect();
     writes.push(knowledge::delete_document(leg.org_id(), was));
     Change {
@@ -178,7 +180,7 @@ fn write(
     let replaces_large = text.was.as_ref().is_some_and(|was| is_large(&was.value));
     Ok(match replaces_large || text.is_large() {
         true => Work::Large(Box::new(Large::Text(text))),
-        false => Work::Text(text),
+        false => Work::Text(Box::new(text)),
     })
 }
 
@@ -196,7 +198,10 @@ impl Text {
     pub(super) fn growth(&self) -> (i64, i64) {
         let was = self.was.as_ref().map(|was| &was.value);
         let documents = i64::from(was.is_none());
-        (documents, self.document.bytes - was.map_or(0, |was| was.bytes))
+        (
+            documents,
+            self.document.bytes - was.map_or(0, |was| was.bytes),
+        )
     }
 
     /// The writes of some of its chunks with their vectors under a model.

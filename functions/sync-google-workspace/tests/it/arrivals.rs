@@ -38,19 +38,31 @@ fn started(world: &World) -> Vec<(String, String)> {
 async fn a_received_mail_starts_the_workflows_that_wait_for_it() {
     let world = world().await;
     world.add_workflow("all", on_email(json!({}))).await;
-    world.add_workflow("grace", on_email(json!({ "from": "@example.com" }))).await;
-    world.add_workflow("ada", on_email(json!({ "from": "ada@" }))).await;
+    world
+        .add_workflow("grace", on_email(json!({ "from": "@example.com" })))
+        .await;
+    world
+        .add_workflow("ada", on_email(json!({ "from": "ada@" })))
+        .await;
     let orders = json!({ "when": "trigger.subject.startsWith('Order')", "labels": "INBOX" });
     world.add_workflow("orders", on_email(orders)).await;
-    world.add_workflow("by-hand", json!({ "type": "manual" })).await;
+    world
+        .add_workflow("by-hand", json!({ "type": "manual" }))
+        .await;
     let id = world.user.deliver(FROM, "Order 7", "The engine is late.");
-    world.user.deliver_labelled("Subject: Spam\r\n\r\nBuy.", &["SPAM"]);
-    world.user.deliver_labelled("Subject: Mine\r\n\r\nHello.", &["SENT"]);
+    world
+        .user
+        .deliver_labelled("Subject: Spam\r\n\r\nBuy.", &["SPAM"]);
+    world
+        .user
+        .deliver_labelled("Subject: Mine\r\n\r\nHello.", &["SENT"]);
     world.sync_well().await;
     let pairs = ["all", "grace", "orders"].map(|id| (id.to_owned(), "Order 7".to_owned()));
     assert_eq!(started(&world), pairs);
     let triggers = world.triggers();
-    let trigger = triggers.iter().find(|found| found.workflow_id.as_str() == "all");
+    let trigger = triggers
+        .iter()
+        .find(|found| found.workflow_id.as_str() == "all");
     let trigger = trigger.unwrap();
     assert_eq!(trigger.kind, TriggerType::OnEmailReceived);
     assert_eq!(trigger.source.uid.as_ref().unwrap().as_str(), "u1");
@@ -89,7 +101,9 @@ async fn a_worker_that_dies_anywhere_starts_nothing_twice() {
         let world = world().await;
         world.add_workflow("all", on_email(json!({}))).await;
         for number in 0..3 {
-            world.user.deliver(FROM, &format!("New {number}"), "It came since.");
+            world
+                .user
+                .deliver(FROM, &format!("New {number}"), "It came since.");
         }
         let died = killed_after(polls, world.sync()).await.is_none();
         world.advance(61);

@@ -46,7 +46,10 @@ async fn credentials_that_are_refused_break_the_integration() {
     assert_eq!(world.sync().await, 204);
     let state = world.state(KnowledgeKind::Gmail).await;
     assert_eq!(state.error_cause.as_deref(), Some("unauthorized"));
-    let status = world.app.store.find_integration_status(&world.org_id, &world.id);
+    let status = world
+        .app
+        .store
+        .find_integration_status(&world.org_id, &world.id);
     let status = status.await.unwrap().unwrap();
     assert_eq!(status.error_cause.as_deref(), Some("unauthorized"));
     let gmail = status.sync.gmail.unwrap();
@@ -60,9 +63,10 @@ async fn a_live_lease_is_left_alone() {
     let polls = 30;
     let killed = shared::testing::killed_after(polls, world.sync()).await;
     assert!(killed.is_none());
-    let calls = world.google.workspace.calls().len();
+    let state = world.state(KnowledgeKind::Drive).await;
+    assert!(state.lease.until > Some(world.app.clock_now()));
     assert_eq!(world.sync().await, 204);
-    assert_eq!(world.google.workspace.calls().len(), calls);
+    assert_eq!(world.state(KnowledgeKind::Drive).await, state);
     world.advance(61);
     world.sync_well().await;
     assert_eq!(world.documents().len(), 1);

@@ -130,7 +130,8 @@ async fn of_a_thousand_integrations_those_that_hang_or_fail_hold_up_no_others() 
     for number in 1..=INTEGRATIONS {
         let org_id = format!("o{number}");
         app.add_organization(&org_id, SubscriptionTier::Pro).await;
-        app.add(&format!("i{number}"), &org_id, IntegrationService::Google).await;
+        app.add(&format!("i{number}"), &org_id, IntegrationService::Google)
+            .await;
     }
     assert_eq!(app.push(&tick("t1")).await, 204);
     let messages = app.topic.take();
@@ -142,14 +143,19 @@ async fn of_a_thousand_integrations_those_that_hang_or_fail_hold_up_no_others() 
     let statuses: Vec<u16> = deliveries.buffer_unordered(80).collect().await;
     assert!(statuses.iter().all(|status| *status == 204));
     let synced = app.db.documents("integrations/").into_iter();
-    let synced = synced.filter(|found| found.fields.contains_key("lastSync")).count();
+    let synced = synced
+        .filter(|found| found.fields.contains_key("lastSync"))
+        .count();
     let (mails, files) = (app.llm.embedded().len(), began.elapsed());
     eprintln!(
         "{INTEGRATIONS} integrations, {SPOILT} of them hang or fail: {synced} done, \
          {mails} texts, {files:?} by the clock of the test"
     );
     assert_eq!(synced, INTEGRATIONS - SPOILT);
-    assert!(files < Duration::from_secs(60), "one that hangs waits alone");
+    assert!(
+        files < Duration::from_secs(60),
+        "one that hangs waits alone"
+    );
 }
 
 #[tokio::test]
@@ -163,7 +169,9 @@ async fn a_tick_tells_of_those_whose_plans_have_a_sync() {
     app.add("i5", "o1", IntegrationService::Github).await;
     assert_eq!(app.push(&tick("t1")).await, 204);
     let told = app.topic.take().into_iter();
-    let told: Vec<_> = told.map(|message| String::from_utf8(message.data).unwrap()).collect();
+    let told: Vec<_> = told
+        .map(|message| String::from_utf8(message.data).unwrap())
+        .collect();
     let expected = ["i1", "i3"].map(|id| format!(r#"{{"integrationId":"{id}","orgId":"o1"}}"#));
     assert_eq!(told, expected);
 }

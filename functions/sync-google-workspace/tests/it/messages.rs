@@ -137,10 +137,13 @@ async fn what_is_no_push_is_refused_and_not_recorded() {
 async fn connected_google_integrations_are_listed_by_page() {
     let app = TestApp::new();
     let (google, connected) = (IntegrationService::Google, IntegrationStatus::Connected);
-    app.add_with("x1", "o1", IntegrationService::Github, connected).await;
-    app.add_with("x2", "o1", google, IntegrationStatus::Error).await;
+    app.add_with("x1", "o1", IntegrationService::Github, connected)
+        .await;
+    app.add_with("x2", "o1", google, IntegrationStatus::Error)
+        .await;
     for number in 0..5 {
-        app.add_with(&format!("i{number}"), "o1", google, connected).await;
+        app.add_with(&format!("i{number}"), "o1", google, connected)
+            .await;
     }
     let caller = shared::models::SystemPrincipal { function: "test" };
     let mut page = shared::store::Page {

@@ -17,7 +17,9 @@ async fn share(world: &World, shares: bool) {
 async fn what_is_shared_is_found_by_all_and_by_its_owner_alone_after() {
     let world = World::new().await;
     world.user.create_document("Plan", "Build the engine.");
-    world.user.deliver("Grace <grace@example.com>", "Order 7", "It is late.");
+    world
+        .user
+        .deliver("Grace <grace@example.com>", "Order 7", "It is late.");
     world.sync_well().await;
     let owner = user_principal(&world.integration().await.owner_uid);
     for (shares, principal) in [(true, ORGANIZATION), (false, owner.as_str())] {

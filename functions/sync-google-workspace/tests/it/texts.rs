@@ -22,7 +22,10 @@ async fn a_first_look_holds_all_mails_and_files() {
     assert_eq!(texts, ["Build the engine.", of_mail]);
     assert_eq!(world.used().documents, 2);
     assert!(world.integration().await.last_sync.is_some());
-    let status = world.app.store.find_integration_status(&world.org_id, &world.id);
+    let status = world
+        .app
+        .store
+        .find_integration_status(&world.org_id, &world.id);
     let sync = status.await.unwrap().unwrap().sync;
     assert_eq!(sync.gmail.unwrap().counts.documents, 1);
     assert_eq!(sync.drive.unwrap().counts.documents, 1);

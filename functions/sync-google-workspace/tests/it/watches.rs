@@ -23,8 +23,16 @@ async fn a_watched_mailbox_is_looked_at_when_gmail_tells_of_it() {
     let world = World::with(watching()).await;
     world.sync_well().await;
     assert_eq!(world.user.watched_topic().as_deref(), Some(MAIL_TOPIC));
-    assert!(world.state(KnowledgeKind::Gmail).await.watched_until.is_some());
-    world.user.deliver("Grace <grace@example.com>", "Order 7", "It is late.");
+    assert!(
+        world
+            .state(KnowledgeKind::Gmail)
+            .await
+            .watched_until
+            .is_some()
+    );
+    world
+        .user
+        .deliver("Grace <grace@example.com>", "Order 7", "It is late.");
     world.user.create_document("Plan", "Build the engine.");
     assert_eq!(world.app.push(&changed("nobody@example.com")).await, 204);
     assert_eq!(world.documents().len(), 0);

@@ -88,7 +88,9 @@ impl World {
         };
         let token = format!("access-{account_id}");
         google.service.accept(&token, &account);
-        google.google.grant(&format!("refresh-{account_id}"), &account);
+        google
+            .google
+            .grant(&format!("refresh-{account_id}"), &account);
         let world = Self {
             user: google.workspace.account(account_id),
             app,
