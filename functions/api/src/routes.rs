@@ -82,7 +82,7 @@ pub const ROUTES: &[&[Route]] = &[
     tunings::ROUTES,
     WORKFLOWS,
     EXECUTIONS,
-    APPROVALS,
+    approvals::ROUTES,
     integrations::ROUTES,
     syncs::ROUTES,
     llm::ROUTES,
@@ -328,24 +328,6 @@ const EXECUTIONS: &[Route] = &[
         "/executions/{id}/rerun",
         Action::TriggerWorkflow,
         || post(executions::rerun_execution),
-    ),
-];
-
-const APPROVALS: &[Route] = &[
-    route(Method::GET, "/approvals", Action::ReadApprovals, || {
-        get(approvals::list_approvals)
-    }),
-    route(
-        Method::GET,
-        "/approvals/{id}",
-        Action::ReadApprovals,
-        || get(approvals::get_approval),
-    ),
-    route(
-        Method::POST,
-        "/approvals/{id}/decisions",
-        Action::DecideApproval,
-        || post(approvals::decide_approval),
     ),
 ];
 
