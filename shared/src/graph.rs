@@ -41,9 +41,9 @@ pub use http_request::{check_url, parse_header_name, parse_url};
 pub use node::{Node, NodeKind};
 pub use node_data::{
     ActionData, AgentData, ApprovalData, ApproverRole, Approvers, ConditionData, FieldType,
-    HttpAuth, HttpBody, HttpData, HttpMethod, ItemError, LlmData, LoopData, MergeData, MergeMode,
-    NextPage, NodeData, OutputData, Pagination, ResponseExpression, ResponseFormat, SwitchCase,
-    SwitchData, TransformData, TriggerData, WaitData, WorkflowData,
+    HttpAuth, HttpBody, HttpData, HttpMethod, ItemError, KnowledgeData, LlmData, LoopData,
+    MergeData, MergeMode, NextPage, NodeData, OutputData, Pagination, ResponseExpression,
+    ResponseFormat, SwitchCase, SwitchData, TransformData, TriggerData, WaitData, WorkflowData,
 };
 pub use policy::{OnError, Policy, RetryPolicy};
 pub use problem::{Invalid, Problem};

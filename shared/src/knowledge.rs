@@ -1,7 +1,7 @@
 //! Retrieval: finds in an organization's index what a query asks for, by meaning and by words.
 //!
-//! Two lists are made: the chunks whose vectors are near to the query's, and those that share its
-//! rarest words. [`fusion`] makes one of them. Both are asked for by organization and principal, and
+//! Lists are made of the chunks whose vectors are near to the query's, of those that share its rarest
+//! words, and of those with the numbers in it as they are. Their fusion is the answer. Both are asked for by organization and principal, and
 //! what is found is held to them once more.
 
 mod fusion;
@@ -155,7 +155,8 @@ pub async fn find(
         keywords::find(store, &scope, &sought),
         meaning::find(store, &scope, &sought, vector),
     )?;
-    let fused = fusion::fuse([by_words, by_meaning], |chunk| chunk.id.clone());
+    let by_number = keywords::with_numbers(&scope, &sought, &by_words);
+    let fused = fusion::fuse([by_number, by_words, by_meaning], |chunk| chunk.id.clone());
     let limit = search.limit.min(MAX_HITS) as usize;
     let hits = fused.into_iter().take(limit);
     Ok(hits.map(|(chunk, score)| Hit::of(chunk, score)).collect())

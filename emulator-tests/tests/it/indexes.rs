@@ -101,7 +101,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 62;
+const STORE_QUERIES: usize = 66;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -109,6 +109,7 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     let page = Page::first(10);
     let execution_id = samples::execution().id;
     store.list_agents(&org_id, &page).await?;
+    store.list_agents_in_training(&org_id, 10).await?;
     store
         .list_due_agent_services(&caller, samples::time(), 10)
         .await?;

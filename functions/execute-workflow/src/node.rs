@@ -6,6 +6,7 @@ mod approval;
 mod condition;
 mod draft;
 mod http;
+mod knowledge;
 mod llm;
 mod loop_;
 mod merge;
@@ -148,6 +149,7 @@ pub(crate) fn prepare(
         NodeData::Approval(data) => approval::prepare(data, bindings),
         NodeData::Condition(data) => condition::prepare(data, bindings),
         NodeData::Http(data) => http::prepare(data, bindings),
+        NodeData::Knowledge(data) => knowledge::prepare(data, bindings),
         NodeData::Llm(data) => llm::prepare(data, bindings),
         NodeData::Loop(data) => loop_::prepare(data, bindings),
         NodeData::Merge(data) => Ok(merge::prepare(*data, before)),

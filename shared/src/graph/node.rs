@@ -27,6 +27,8 @@ pub enum NodeKind {
     Llm,
     /// Calls a URL.
     Http,
+    /// Searches what was synced.
+    Knowledge,
     /// Chooses one of two branches.
     Condition,
     /// Chooses one of several branches.
@@ -67,11 +69,12 @@ impl Node {
 
 impl NodeKind {
     /// The kinds that are no actions, as a canvas would list them.
-    const OWN: [Self; 13] = [
+    const OWN: [Self; 14] = [
         Self::Trigger,
         Self::Agent,
         Self::Llm,
         Self::Http,
+        Self::Knowledge,
         Self::Condition,
         Self::Switch,
         Self::Loop,
@@ -101,6 +104,7 @@ impl NodeKind {
             Self::Agent => "agent",
             Self::Llm => "llm",
             Self::Http => "http",
+            Self::Knowledge => "knowledge",
             Self::Condition => "condition",
             Self::Switch => "switch",
             Self::Loop => "loop",

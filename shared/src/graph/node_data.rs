@@ -5,6 +5,7 @@ mod approvers;
 mod condition;
 mod form;
 mod http;
+mod knowledge;
 mod llm;
 mod loop_;
 mod merge;
@@ -25,6 +26,7 @@ pub use http::{
     HttpAuth, HttpBody, HttpData, HttpMethod, NextPage, Pagination, ResponseExpression,
     ResponseFormat,
 };
+pub use knowledge::KnowledgeData;
 pub use llm::LlmData;
 pub use loop_::{ItemError, LoopData};
 pub use merge::{MergeData, MergeMode};
@@ -50,6 +52,8 @@ pub enum NodeData {
     Llm(LlmData),
     /// Calls a URL.
     Http(Box<HttpData>),
+    /// Searches what was synced.
+    Knowledge(KnowledgeData),
     /// Chooses one of two branches.
     Condition(ConditionData),
     /// Chooses one of several branches.
@@ -80,6 +84,7 @@ impl NodeData {
             NodeKind::Agent => AgentData::read(fields).map(Self::Agent),
             NodeKind::Llm => LlmData::read(fields).map(Self::Llm),
             NodeKind::Http => HttpData::read(fields).map(|data| Self::Http(Box::new(data))),
+            NodeKind::Knowledge => KnowledgeData::read(fields).map(Self::Knowledge),
             NodeKind::Condition => ConditionData::read(fields).map(Self::Condition),
             NodeKind::Switch => SwitchData::read(fields).map(Self::Switch),
             NodeKind::Loop => LoopData::read(fields).map(Self::Loop),
@@ -100,6 +105,7 @@ impl NodeData {
             NodeKind::Agent => AgentData::schema(),
             NodeKind::Llm => LlmData::schema(),
             NodeKind::Http => HttpData::schema(),
+            NodeKind::Knowledge => KnowledgeData::schema(),
             NodeKind::Condition => ConditionData::schema(),
             NodeKind::Switch => SwitchData::schema(),
             NodeKind::Loop => LoopData::schema(),
@@ -120,6 +126,7 @@ impl NodeData {
             Self::Agent(_) => NodeKind::Agent,
             Self::Llm(_) => NodeKind::Llm,
             Self::Http(_) => NodeKind::Http,
+            Self::Knowledge(_) => NodeKind::Knowledge,
             Self::Condition(_) => NodeKind::Condition,
             Self::Switch(_) => NodeKind::Switch,
             Self::Loop(_) => NodeKind::Loop,

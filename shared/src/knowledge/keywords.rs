@@ -65,6 +65,22 @@ pub(super) async fn find(
     Ok(rank(scored.collect()))
 }
 
+/// Those of the chunks that have all numbers of the query as they are.
+pub(super) fn with_numbers(
+    scope: &Scope<'_>,
+    sought: &Sought,
+    chunks: &[KnowledgeChunk],
+) -> Vec<KnowledgeChunk> {
+    if sought.wholes.is_empty() {
+        return Vec::new();
+    }
+    let has_all = |chunk: &&KnowledgeChunk| {
+        let mut wholes = sought.wholes.iter();
+        wholes.all(|whole| has(scope, chunk, whole))
+    };
+    chunks.iter().filter(has_all).cloned().collect()
+}
+
 async fn count_all(store: &Store, scope: &Scope<'_>) -> Result<u32, Error> {
     let principals = scope.principals.iter();
     let counts = principals.map(|principal| store.count_chunks(scope.org_id, principal, MAX_COUNT));
@@ -113,15 +129,13 @@ fn plan(scope: &Scope<'_>, sought: &Sought, terms: &[Term<'_>], total: u32) -> V
 }
 
 fn score(scope: &Scope<'_>, terms: &[Term<'_>], total: u32, chunk: &KnowledgeChunk) -> f64 {
-    let is_there = |term: &&Term<'_>| {
-        let mut keys = scope
-            .principals
-            .iter()
-            .map(|principal| key(principal, term.text));
-        keys.any(|key| chunk.terms.contains(&key))
-    };
-    let there = terms.iter().filter(is_there);
+    let there = terms.iter().filter(|term| has(scope, chunk, term.text));
     there.map(|term| term.weight(total)).sum()
+}
+
+fn has(scope: &Scope<'_>, chunk: &KnowledgeChunk, term: &str) -> bool {
+    let mut principals = scope.principals.iter();
+    principals.any(|principal| chunk.terms.contains(&key(principal, term)))
 }
 
 impl Term<'_> {

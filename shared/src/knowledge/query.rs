@@ -20,6 +20,8 @@ const QUOTES: [char; 6] = ['"', '“', '”', '„', '«', '»'];
 pub(super) struct Sought {
     /// What is looked for, each once.
     pub(super) terms: Vec<String>,
+    /// Numbers and addresses that are several words and one.
+    pub(super) wholes: Vec<String>,
     /// What has to be there as it is.
     pub(super) phrases: Vec<Phrase>,
 }
@@ -37,15 +39,16 @@ impl Sought {
         let phrases = quoted(query).into_iter().filter_map(Phrase::of);
         let phrases: Vec<_> = phrases.take(MAX_PHRASES).collect();
         let of_phrases = phrases.iter().flat_map(|phrase| phrase.terms.clone());
-        let words = words(query);
+        let (words, wholes) = (words(query), wholes(query));
         let all = of_phrases
-            .chain(wholes(query))
+            .chain(wholes.clone())
             .chain(longest_first(words.clone()))
             .chain(pairs(&words));
         let mut known = HashSet::new();
         let distinct = all.filter(|term| known.insert(term.clone()));
         Self {
             terms: distinct.take(MAX_TERMS).collect(),
+            wholes,
             phrases,
         }
     }

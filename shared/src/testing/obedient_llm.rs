@@ -2,7 +2,9 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{Said, ScriptedLlm};
-use crate::llm::{ChatRequest, ChatResponse, Error, Message, Part, Provider};
+use crate::llm::{
+    ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, Error, Message, Part, Provider,
+};
 
 /// How an instruction begins that the model follows, wherever it stands: `CALL tool {arguments}` up
 /// to the end of the line.
@@ -14,7 +16,7 @@ pub struct ObedientLlm(ScriptedLlm);
 
 impl Default for ObedientLlm {
     fn default() -> Self {
-        Self(ScriptedLlm::acting(|request| Ok(obey(request))))
+        Self(ScriptedLlm::acting(|request| Ok(obey(request))).embedding())
     }
 }
 
@@ -30,6 +32,10 @@ impl ObedientLlm {
 impl Provider for ObedientLlm {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatResponse, Error> {
         self.0.chat(request).await
+    }
+
+    async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingResponse, Error> {
+        self.0.embed(request).await
     }
 }
 

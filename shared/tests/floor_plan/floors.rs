@@ -14,7 +14,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("redaction", ""),
     ("models", "ids"),
     // Not on the page: what an agent is told is what its examples begin with, too.
-    ("prompt", "models"),
+    ("prompt", "models actions"),
     ("inputs", ""),
     ("graph", "ids models inputs actions"),
     // Not on the page: the API checks what the sync asks of mails.

@@ -185,7 +185,7 @@ async fn what_is_wrong_is_told_by_its_field() {
             "integrationId",
         ),
         (json!({ "query": "x", "principals": [] }), "principals"),
-        (json!({}), "query"),
+        (json!({}), "body"),
     ] {
         let answer = app.post("user", SEARCH, &body).await;
         assert_eq!(answer.refusal(), (400, "invalid_argument"), "{body}");

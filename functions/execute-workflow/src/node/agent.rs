@@ -6,6 +6,7 @@
 mod authority;
 mod closing;
 mod history;
+mod knowledge;
 mod memory;
 mod model;
 mod opening;
@@ -21,7 +22,9 @@ use shared::{
     models::StepResult,
 };
 
-use self::{closing::Closing, history::Digest, model::Answer, opening::Opening};
+use self::{
+    closing::Closing, history::Digest, knowledge::Citations, model::Answer, opening::Opening,
+};
 use super::{Call, Effect, Failure, Outcome, Prepared, Stop, llm};
 
 /// A model that calls tools is asked again so often at most in one turn.
@@ -68,6 +71,14 @@ pub(crate) enum Repeat {
     Never,
 }
 
+/// What a turn has come to beside what was said.
+#[derive(Default)]
+struct Course {
+    /// Actions that did more than read, or may have.
+    done: Vec<&'static str>,
+    citations: Citations,
+}
+
 /// Why a turn does not get on by itself.
 enum Halt {
     /// A move is to be made.
@@ -112,23 +123,27 @@ impl Turn {
         let recalled = self.recall(&opening, ended)?;
         let digest = self.digest(&opening, ended)?;
         let mut messages = opening.messages(recalled, digest.as_ref(), &self.prompt);
-        let mut done = Vec::new();
-        let answered = match self.converse(&opening, &mut messages, &mut done, ended) {
+        let mut course = Course::default();
+        let answered = match self.converse(&opening, &mut messages, &mut course, ended) {
             Err(halt @ Halt::Move(_)) => return Err(halt),
             Err(Halt::Failed(failure)) => Err(failure),
             Ok(answer) => Ok(answer),
         };
         if let Some(session) = &opening.session {
             let answer = answered.as_ref().map(|answer| answer.text.as_str());
-            let said = closing::Said::new(&self.prompt, answer, &done);
+            let said = closing::Said::new(&self.prompt, answer, &course.done);
             let closing = Closing::new(session, digest, said);
             ended.take(|| closing.into_move())?;
         }
         let answer = answered.map_err(Halt::Failed)?;
-        Ok(Outcome::of(self.output(&opening, &answer)))
+        Ok(Outcome::of(self.output(
+            &opening,
+            &answer,
+            &course.citations,
+        )))
     }
 
-    fn output(&self, opening: &Opening, answer: &Answer) -> Value {
+    fn output(&self, opening: &Opening, answer: &Answer, citations: &Citations) -> Value {
         let mut output = json!({
             "text": answer.text,
             "model": answer.model,
@@ -136,6 +151,9 @@ impl Turn {
         });
         if let Some(session) = &opening.session {
             output["sessionId"] = json!(session.id);
+        }
+        if knowledge::is_granted(opening) {
+            output["citations"] = citations.in_text(&answer.text).into();
         }
         if answer.is_cut {
             output["isCut"] = json!(true);
@@ -174,7 +192,7 @@ impl Turn {
         &self,
         opening: &Opening,
         messages: &mut Vec<Message>,
-        done: &mut Vec<&'static str>,
+        course: &mut Course,
         ended: &mut Ended<'_>,
     ) -> Result<Answer, Halt> {
         for _ in 0..MAX_QUESTIONS {
@@ -195,8 +213,11 @@ impl Turn {
                     continue;
                 }
                 let result = ended.take_any(|| tools::to_move(opening, &self.agent_id, call))?;
-                done.extend(tools::acted(opening, call, result));
-                messages.push(tools::to_message(call, result));
+                course.done.extend(tools::acted(opening, call, result));
+                messages.push(match tools::is_search(opening, call) {
+                    true => course.citations.tell(call, result),
+                    false => tools::to_message(call, result),
+                });
             }
         }
         let message = format!("the agent has not ended after {MAX_QUESTIONS} questions");

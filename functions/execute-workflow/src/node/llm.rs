@@ -153,8 +153,8 @@ pub(super) struct Placed {
     pub(super) used: Use,
 }
 
-/// Places a text on behalf of an agent, within what the run may use.
-pub(super) async fn embed(
+/// Places a text on behalf of an agent by the model that its memories are placed by.
+pub(super) async fn embed_memory(
     state: &AppState,
     call: &Call,
     agent_id: &AgentId,
@@ -166,7 +166,17 @@ pub(super) async fn embed(
         dimensions: Some(Vector::INDEXED_DIMENSION),
         idempotency_key: call.idempotency_key.clone(),
     };
-    let metered = to_metered(call, Some(agent_id), request);
+    embed(state, call, Some(agent_id), request).await
+}
+
+/// Places one text, within what the run may use.
+pub(super) async fn embed(
+    state: &AppState,
+    call: &Call,
+    agent_id: Option<&AgentId>,
+    request: EmbeddingRequest,
+) -> Result<Placed, Stop> {
+    let metered = to_metered(call, agent_id, request);
     let ceiling = state.llm.embedding_ceiling(&metered);
     let ceiling = ceiling.await.map_err(to_stop)?;
     let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;

@@ -16,6 +16,7 @@ mod events;
 mod failures;
 mod http;
 mod kills;
+mod knowledge;
 mod loops;
 mod offers;
 mod recovery;

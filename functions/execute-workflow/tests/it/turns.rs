@@ -2,6 +2,7 @@
 
 mod conversations;
 mod injections;
+mod knowledge;
 mod memories;
 mod tools;
 
@@ -40,7 +41,7 @@ fn uid() -> Uid {
     Uid::parse("u1").unwrap()
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     NOW.parse::<jiff::Timestamp>().unwrap().into()
 }
 

@@ -21,6 +21,7 @@ fn complete() -> Vec<(NodeKind, Value)> {
             "json": true }),
         json!({ "method": "POST", "url": "https://example.com/${trigger.x}", "headers": { "x": "a" },
             "query": { "q": ["${trigger.x}"] }, "body": { "a": 1 } }),
+        json!({ "query": "about ${trigger.x}", "limit": 5 }),
         json!({ "expression": "trigger.x == 1" }),
         json!({ "cases": [{ "handle": "a", "when": "trigger.x == 1" },
             { "handle": "b", "when": "trigger.x == 2" }] }),

@@ -205,7 +205,7 @@ impl Effect for Recall {
             return Ok(Outcome::of(json!({ "memories": [] })));
         }
         let subject_uid = subject(state, call, &self.agent_id).await?;
-        let placed = llm::embed(state, call, &self.agent_id, sought).await?;
+        let placed = llm::embed_memory(state, call, &self.agent_id, sought).await?;
         let search = MemorySearch {
             subject_uid,
             embedding_model: state.settings.embedding_model.clone(),
@@ -253,7 +253,7 @@ impl Effect for Save {
             return Ok(Outcome::of(output));
         }
         let subject_uid = subject(state, call, &self.agent_id).await?;
-        let placed = llm::embed(state, call, &self.agent_id, self.text.clone()).await?;
+        let placed = llm::embed_memory(state, call, &self.agent_id, self.text.clone()).await?;
         let memory = Memory {
             id,
             org_id: org_id.clone(),

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use shared::{
-    actions::{self, Action, Effect},
+    actions::{self, Action, Effect, KNOWLEDGE_SEARCH},
     ids::AgentId,
     llm::{Message, Tool},
     models::{Agent, StepResult},
 };
 
 use super::{
-    Failure, Move, Prepared, Repeat, authority::Authorized, memory, model::ToolCall,
+    Failure, Move, Prepared, Repeat, authority::Authorized, knowledge, memory, model::ToolCall,
     opening::Opening,
 };
 use crate::node::action;
@@ -28,7 +28,7 @@ pub(super) fn granted(agent: &Agent) -> Vec<String> {
     let names: BTreeSet<_> = agent.tools.iter().collect();
     let known = names
         .into_iter()
-        .filter(|name| actions::find(name).is_some());
+        .filter(|name| *name == KNOWLEDGE_SEARCH || actions::find(name).is_some());
     known.cloned().collect()
 }
 
@@ -41,8 +41,14 @@ pub(super) fn offered(opening: &Opening) -> Vec<Tool> {
         parameters: action.input_schema(),
         strict: false,
     });
+    let knowledge = knowledge::is_granted(opening).then(knowledge::tool);
     let memory = opening.remembers.then(memory::tool);
-    granted.chain(memory).collect()
+    granted.chain(knowledge).chain(memory).collect()
+}
+
+/// Whether the model wants to find what was synced, and may.
+pub(super) fn is_search(opening: &Opening, call: &ToolCall) -> bool {
+    call.name == knowledge::TOOL && knowledge::is_granted(opening)
 }
 
 /// What the model wants done, as a move. What it may not do is a move that fails at once, so that
@@ -50,6 +56,9 @@ pub(super) fn offered(opening: &Opening) -> Vec<Tool> {
 pub(super) fn to_move(opening: &Opening, agent_id: &AgentId, call: &ToolCall) -> Move {
     if opening.remembers && call.name == memory::SAVE {
         return memory::save(opening, agent_id, call);
+    }
+    if is_search(opening, call) {
+        return knowledge::search(&opening.name, agent_id, call);
     }
     let Some(action) = find(&opening.tools, &call.name) else {
         let message = "the agent has no such tool";
@@ -73,10 +82,21 @@ pub(super) fn to_move(opening: &Opening, agent_id: &AgentId, call: &ToolCall) ->
 
 /// What the model is told of a call's end. It is data from outside, whatever it says.
 pub(super) fn to_message(call: &ToolCall, result: &StepResult) -> Message {
-    let told = match &result.error {
-        Some(error) => json!({ "error": { "code": error.code, "message": error.message } }),
-        None => json!({ "data": result.output.0 }),
-    };
+    match &result.error {
+        Some(error) => {
+            let told = json!({ "error": { "code": error.code, "message": error.message } });
+            tell(call, &told)
+        }
+        None => to_data(call, &result.output.0),
+    }
+}
+
+/// What came of a call, as data.
+pub(super) fn to_data(call: &ToolCall, data: &Value) -> Message {
+    tell(call, &json!({ "data": data }))
+}
+
+fn tell(call: &ToolCall, told: &Value) -> Message {
     let mut told = told.to_string();
     if let Some((end, _)) = told.char_indices().nth(MAX_RESULT_CHARS) {
         told.truncate(end);
@@ -155,7 +175,7 @@ mod tests {
     fn tools_have_names_that_models_take_and_that_are_distinct() {
         let names: HashSet<_> = actions::all().map(tool_name).collect();
         assert_eq!(names.len(), actions::all().count());
-        assert!(!names.contains(memory::SAVE));
+        assert!(!names.contains(memory::SAVE) && !names.contains(knowledge::TOOL));
         for name in names {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
             assert!(name.len() <= 64 && name.bytes().all(is_plain), "{name}");
