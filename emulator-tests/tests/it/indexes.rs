@@ -101,7 +101,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 64;
+const STORE_QUERIES: usize = 66;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -185,6 +185,8 @@ async fn ask_for_integrations(
         .list_integrations_of_mailbox(caller, "00ff", 10)
         .await?;
     store.list_active_workflows_of(org_id, page).await?;
+    store.list_all_knowledge_documents(org_id, page).await?;
+    store.list_removals_of_model(org_id, "model", 10).await?;
     let kind = document.source.kind;
     let documents = store
         .list_knowledge_documents(org_id, &id, kind, page)

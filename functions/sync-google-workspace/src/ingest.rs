@@ -13,6 +13,10 @@ use self::{
     group::Group,
     plan::{Work, plan},
 };
+pub(crate) use self::{
+    group::embed_under,
+    plan::{MAX_TEXT_BYTES, MAX_TEXTS},
+};
 use crate::{leg::Leg, stop::Stop};
 
 /// A mail or file that was looked at again.

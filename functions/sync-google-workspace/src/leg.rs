@@ -12,14 +12,9 @@ use shared::{
     store::{self, Versioned, Write, commit_contended, integrations, triggers},
     vault::{self, SyncAccount},
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-use crate::{
-    AppState,
-    change::Change,
-    room::Room,
-    stop::{Failure, Stop},
-};
+use crate::{AppState, change::Change, room::Room, stop::Stop};
 
 /// A worker that says nothing for so long has lost the sync, in seconds.
 const LEASE_SECS: i64 = 60;
@@ -151,13 +146,7 @@ impl<'a> Leg<'a> {
         &self,
         call: impl Future<Output = Result<T, vault::Error>>,
     ) -> Result<T, Stop> {
-        Ok(self.in_time(call).await??)
-    }
-
-    /// The outcome of a call, if it comes in time.
-    pub(crate) async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, Failure> {
-        let done = timeout(self.app.settings.call_timeout, call).await;
-        done.map_err(|_| Failure::TIMED_OUT)
+        Ok(self.app.in_time(call).await??)
     }
 
     /// Applies changes, and keeps what `update` makes of the state with them.

@@ -12,6 +12,7 @@ mod leg;
 mod look;
 mod message;
 mod receive;
+mod reindex;
 mod room;
 mod settings;
 mod stop;
@@ -35,6 +36,9 @@ use shared::{
     vault::{NoVault, Vault, Workspace},
 };
 
+use tokio::time::timeout;
+
+use crate::stop::Failure;
 pub use crate::{config::Config, settings::Settings};
 
 /// Acts for itself when it looks across organizations.
@@ -167,6 +171,12 @@ impl AppState {
             Some(clock) => clock.calibrate().await,
             None => Ok(()),
         }
+    }
+
+    /// The outcome of a call, if it comes in time.
+    async fn in_time<T>(&self, call: impl Future<Output = T>) -> Result<T, Failure> {
+        let done = timeout(self.settings.call_timeout, call).await;
+        done.map_err(|_| Failure::TIMED_OUT)
     }
 
     fn now(&self) -> Timestamp {

@@ -12,6 +12,7 @@ use crate::{
     AppState, drive, gmail,
     leg::{Leg, Start},
     message::Due,
+    reindex::reindex,
     stop::{Failure, Stop},
 };
 
@@ -71,7 +72,8 @@ pub(crate) async fn sync(
     let legs = kinds.iter().map(|kind| Box::pin(run(start, *kind)));
     let ended = join_all(legs).await.into_iter();
     let ended: Vec<Ended> = ended.collect::<Result<_, _>>()?;
-    if ended.contains(&Ended::Unfinished) {
+    let is_reindexed = reindex(app, &due.org_id, start.deadline).await?;
+    if ended.contains(&Ended::Unfinished) || !is_reindexed {
         go_on_later(app, due).await;
     }
     if kinds == ALL && ended.iter().all(|ended| *ended == Ended::Done) {

@@ -89,7 +89,7 @@ pub struct KnowledgeDocument {
     pub chunks: u32,
     /// Length of the text in bytes, which counts against the plan.
     pub bytes: i64,
-    /// The model that made the vectors.
+    /// The model that made the vectors when the text was last written.
     pub embedding_model: String,
     /// Who may find it.
     pub principals: Vec<String>,
@@ -118,6 +118,9 @@ pub struct KnowledgeUse {
     /// The last document that has vectors of `next_model`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reindexed_to: Option<String>,
+    /// The model whose vectors are to be removed, since nobody searches them any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_model: Option<String>,
 }
 
 /// `integrations/{id}/sync/{gmail|drive}`: how far a sync has come, and who is at it.

@@ -141,6 +141,34 @@ impl Store {
         self.strict_page_by_id(query, page).await
     }
 
+    /// All documents of the organization's index, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for one that cannot be read.
+    pub async fn list_all_knowledge_documents(
+        &self,
+        org_id: &OrgId,
+        page: &Page,
+    ) -> Result<Listing<Versioned<KnowledgeDocument>>, Error> {
+        let query = Query::new(documents(org_id), page.limit);
+        self.strict_page_by_id(query, page).await
+    }
+
+    /// The writes that delete the organization's chunks with vectors of a model, at most `limit`.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_removals_of_model(
+        &self,
+        org_id: &OrgId,
+        embedding_model: &str,
+        limit: u32,
+    ) -> Result<Vec<Write>, Error> {
+        let query = Query::new(chunks(org_id), limit);
+        let query = query.filter("embeddingModel", Comparison::Equal, embedding_model);
+        self.list_removals(&query).await
+    }
+
     /// What was synced through the organization's integration, at most `limit`.
     ///
     /// # Errors
@@ -253,6 +281,23 @@ pub fn set_document(
 ) -> Result<Write, Error> {
     let precondition = version.map_or(Precondition::Absent, Precondition::Version);
     super::write(document_path(org_id, &document.id), document, precondition)
+}
+
+/// Changes nothing, but has the commit fail when the document was changed meanwhile.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn require_document(
+    org_id: &OrgId,
+    document: &Versioned<KnowledgeDocument>,
+) -> Result<Write, Error> {
+    let id = &document.value.id;
+    let unchanged = Precondition::Version(document.version);
+    super::merge(
+        document_path(org_id, id),
+        &BTreeMap::from([("id", id)]),
+        unchanged,
+    )
 }
 
 /// Deletes a document, if nobody changed it meanwhile.

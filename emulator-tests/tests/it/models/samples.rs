@@ -228,6 +228,7 @@ pub(crate) fn knowledge_use() -> KnowledgeUse {
         embedding_model: Some("text-embedding-3-small".to_owned()),
         next_model: Some("text-embedding-3-large".to_owned()),
         reindexed_to: Some("d7".to_owned()),
+        previous_model: Some("text-embedding-ada-002".to_owned()),
     }
 }
 

@@ -1,5 +1,5 @@
 use shared::{
-    ids::fingerprint,
+    ids::{OrgId, fingerprint},
     llm::EmbeddingRequest,
     models::{SyncState, Vector},
     quota::Call,
@@ -8,6 +8,7 @@ use shared::{
 
 use super::plan::{MAX_TEXT_BYTES, MAX_TEXTS, Text, chunk_ids, removal};
 use crate::{
+    AppState,
     change::Change,
     leg::Leg,
     room::Room,
@@ -168,40 +169,48 @@ async fn embed_all(leg: &Leg<'_>, texts: &[Text]) -> Result<Placed, Stop> {
     embed(leg, &key, inputs).await
 }
 
-/// The vectors of texts under each model. `key` is the same for the same texts, so that nobody pays
-/// twice for what a crash has lost.
+/// The vectors of texts under each model.
 pub(super) async fn embed(leg: &Leg<'_>, key: &str, inputs: Vec<String>) -> Result<Placed, Stop> {
     let mut placed = Vec::new();
     for model in &leg.models {
-        if inputs.is_empty() {
-            placed.push((model.clone(), Vec::new()));
-            continue;
-        }
-        let request = EmbeddingRequest {
-            model: model.clone(),
-            inputs: inputs.clone(),
-            dimensions: Some(Vector::INDEXED_DIMENSION),
-            idempotency_key: fingerprint(&["knowledge", key, model]),
-        };
-        let call = Call {
-            org_id: leg.org_id().clone(),
-            agent_id: None,
-            workflow_id: None,
-            execution_id: None,
-            request,
-        };
-        let answer = leg.in_time(Box::pin(leg.app.llm.embed(&call))).await??;
-        let vectors = answer.response.vectors;
-        let length = Vector::INDEXED_DIMENSION as usize;
-        let is_whole =
-            vectors.len() == inputs.len() && vectors.iter().all(|vector| vector.len() == length);
-        if !is_whole {
-            return Err(Failure::lasting("embedding_model").into());
-        }
-        placed.push((
-            model.clone(),
-            vectors.into_iter().map(Vector::from).collect(),
-        ));
+        let vectors = embed_under(leg.app, leg.org_id(), model, key, inputs.clone());
+        placed.push((model.clone(), vectors.await?));
     }
     Ok(placed)
+}
+
+/// The vectors of texts under a model. `key` is the same for the same texts, so that nobody pays
+/// twice for what a crash has lost.
+pub(crate) async fn embed_under(
+    app: &AppState,
+    org_id: &OrgId,
+    model: &str,
+    key: &str,
+    inputs: Vec<String>,
+) -> Result<Vec<Vector>, Stop> {
+    if inputs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let count = inputs.len();
+    let request = EmbeddingRequest {
+        model: model.to_owned(),
+        inputs,
+        dimensions: Some(Vector::INDEXED_DIMENSION),
+        idempotency_key: fingerprint(&["knowledge", key, model]),
+    };
+    let call = Call {
+        org_id: org_id.clone(),
+        agent_id: None,
+        workflow_id: None,
+        execution_id: None,
+        request,
+    };
+    let answer = app.in_time(Box::pin(app.llm.embed(&call))).await??;
+    let vectors = answer.response.vectors;
+    let length = Vector::INDEXED_DIMENSION as usize;
+    let are_whole = vectors.iter().all(|vector| vector.len() == length);
+    if vectors.len() != count || !are_whole {
+        return Err(Failure::lasting("embedding_model").into());
+    }
+    Ok(vectors.into_iter().map(Vector::from).collect())
 }

@@ -10,11 +10,11 @@ use super::{Described, Looked, Now, large::Large};
 use crate::{change::Change, leg::Leg, text};
 
 /// Texts that one call embeds at most.
-pub(super) const MAX_TEXTS: usize = 96;
+pub(crate) const MAX_TEXTS: usize = 96;
 
 /// Bytes of them at most: about 20,000 tokens. With their terms and vectors they are written in one
 /// commit, which may have 10 MiB (<https://firebase.google.com/docs/firestore/quotas>).
-pub(super) const MAX_TEXT_BYTES: usize = 60_000;
+pub(crate) const MAX_TEXT_BYTES: usize = 60_000;
 
 /// Chunks that go in the same commit at most, of which each model has one.
 pub(super) const MAX_REMOVED: u32 = 100;

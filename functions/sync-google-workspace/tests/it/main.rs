@@ -9,6 +9,7 @@ mod fan_out;
 mod limits;
 mod messages;
 mod model;
+mod reindexing;
 mod sharing;
 mod texts;
 mod watches;

@@ -28,7 +28,7 @@ const SEQUENCES: u64 = 504;
 const SIDES: u64 = 12;
 
 /// Intervals of a sequence.
-const INTERVALS: usize = 3;
+const INTERVALS: usize = 2;
 
 /// Messages after which an interval has to have come to its end; the last ones meet no trouble.
 const MESSAGES: u64 = 20;
@@ -107,7 +107,7 @@ async fn sequence(google: &Google, seed: u64, shown: &mut Shown) {
         .add_workflow("w1", json!({ "type": "onEmailReceived" }))
         .await;
     let mut steps = Steps::new(&world.user);
-    steps.take(&mut random, 8);
+    steps.take(&mut random, 6);
     for interval in 0..INTERVALS {
         let of = format!("SYNC_SEED={seed} SYNC_ONE=1, {mood:?}, interval {interval}");
         let before = indexed(&world);
