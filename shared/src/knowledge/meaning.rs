@@ -18,8 +18,8 @@ const MAX_DISTANCE: f64 = 0.85;
 /// Documents that are read at most.
 pub(super) const MAX_READS: usize = MAX_PRINCIPALS * MAX_NEAR as usize;
 
-/// The chunks that are near to the vector, nearest first. Principals are asked for one by one:
-/// Firestore tells of vector searches with one condition on an array only.
+/// The chunks that are near to the vector, nearest first. Principals are asked for one by one,
+/// so that no disjunction stands beside a vector search.
 pub(super) async fn find(
     store: &Store,
     scope: &Scope<'_>,
