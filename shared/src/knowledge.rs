@@ -1,8 +1,8 @@
 //! Retrieval: finds in an organization's index what a query asks for, by meaning and by words.
 //!
-//! Lists are made of the chunks whose vectors are near to the query's, of those that share its rarest
-//! words, and of those with the numbers in it as they are. Their fusion is the answer. Both are asked for by organization and principal, and
-//! what is found is held to them once more.
+//! What is found are chunks whose vectors are near to the query's, and chunks that share its rarest
+//! words. Both are asked for by organization and principal, and held to them once more; then both are
+//! told apart by meaning and words alike.
 
 mod fusion;
 mod keywords;
@@ -10,10 +10,17 @@ mod meaning;
 mod query;
 mod terms;
 
+use std::{collections::HashMap, mem};
+
 use futures::try_join;
 
-use self::query::Sought;
 pub use self::terms::{keyed_terms, terms};
+use self::{
+    fusion::{Signs, Spread},
+    keywords::ByWords,
+    meaning::cosine,
+    query::Sought,
+};
 use crate::{
     ids::{IntegrationId, OrgId, RecordId, Uid},
     llm::EmbeddingRequest,
@@ -153,13 +160,12 @@ pub async fn find(
     let sought = Sought::parse(&search.shortened());
     let (by_words, by_meaning) = try_join!(
         keywords::find(store, &scope, &sought),
-        meaning::find(store, &scope, &sought, vector),
+        meaning::find(store, &scope, &vector),
     )?;
-    let by_number = keywords::with_numbers(&scope, &sought, &by_words);
-    let fused = fusion::fuse([by_number, by_words, by_meaning], |chunk| chunk.id.clone());
+    let ranked = rank(&scope, &sought, &vector, by_words, by_meaning);
     let limit = search.limit.min(MAX_HITS) as usize;
-    let hits = fused.into_iter().take(limit);
-    Ok(hits.map(|(chunk, score)| Hit::of(chunk, score)).collect())
+    let hits = ranked.into_iter().take(limit);
+    Ok(hits.map(|(score, chunk)| Hit::of(chunk, score)).collect())
 }
 
 /// Places the query of a search, and finds.
@@ -221,11 +227,34 @@ impl Hit {
     }
 }
 
-/// Best first; what is equal in the order of ids, so that a repeat finds the same.
-fn rank(mut scored: Vec<(f64, KnowledgeChunk)>) -> Vec<KnowledgeChunk> {
+/// What may be seen of both lists and has the query's phrases, each once and best first; what is equal
+/// in the order of ids, so that a repeat finds the same.
+fn rank(
+    scope: &Scope<'_>,
+    sought: &Sought,
+    vector: &Vector,
+    mut by_words: ByWords<'_>,
+    by_meaning: Vec<KnowledgeChunk>,
+) -> Vec<(f64, KnowledgeChunk)> {
+    let near = by_meaning.iter();
+    let spread = Spread::of(near.map(|chunk| cosine(&chunk.embedding, vector)));
+    let found = mem::take(&mut by_words.chunks).into_iter();
+    let found = found.chain(by_meaning).filter(|chunk| {
+        scope.holds(chunk) && sought.is_met_by(&[&chunk.source.title, &chunk.text])
+    });
+    let found: HashMap<_, _> = found.map(|chunk| (chunk.id.clone(), chunk)).collect();
+    let scored = found.into_values().map(|chunk| {
+        let signs = Signs {
+            cosine: cosine(&chunk.embedding, vector),
+            words: by_words.share(scope, &chunk),
+            is_exact: by_words.is_exact(scope, sought, &chunk),
+        };
+        (fusion::score(spread, signs), chunk)
+    });
+    let mut scored: Vec<_> = scored.collect();
     scored.sort_by(|(left_score, left), (right_score, right)| {
         let by_score = right_score.total_cmp(left_score);
         by_score.then_with(|| left.id.as_str().cmp(right.id.as_str()))
     });
-    scored.into_iter().map(|(_, chunk)| chunk).collect()
+    scored
 }
