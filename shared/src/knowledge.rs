@@ -47,7 +47,8 @@ const MAX_PRINCIPALS: usize = 2;
 pub struct Search {
     /// For whom: see [`principals_of`].
     pub principals: Vec<String>,
-    /// Words, of which those in quotes must be found as they are.
+    /// Words. What has those in quotes as they are comes first, and nothing else where all of it is in
+    /// quotes.
     pub query: String,
     /// At most so many hits, up to [`MAX_HITS`].
     pub limit: u32,
@@ -227,7 +228,7 @@ impl Hit {
     }
 }
 
-/// What may be seen of both lists and has the query's phrases, each once and best first; what is equal
+/// What may be seen of both lists, and has the phrases if they are all of the query, each once and best first; what is equal
 /// in the order of ids, so that a repeat finds the same.
 fn rank(
     scope: &Scope<'_>,
@@ -240,7 +241,8 @@ fn rank(
     let spread = Spread::of(near.map(|chunk| cosine(&chunk.embedding, vector)));
     let found = mem::take(&mut by_words.chunks).into_iter();
     let found = found.chain(by_meaning).filter(|chunk| {
-        scope.holds(chunk) && sought.is_met_by(&[&chunk.source.title, &chunk.text])
+        let has_phrases = || sought.is_met_by(&[&chunk.source.title, &chunk.text]);
+        scope.holds(chunk) && (!sought.is_quotation() || has_phrases())
     });
     let found: HashMap<_, _> = found.map(|chunk| (chunk.id.clone(), chunk)).collect();
     let scored = found.into_values().map(|chunk| {

@@ -30,5 +30,5 @@ retrieval! {
     no_search_finds_what_is_foreign
     vectors_of_other_models_are_not_searched
     what_both_lists_have_comes_first
-    what_is_in_quotes_has_to_be_there
+    what_is_in_quotes_comes_first_and_alone_has_to_be_there
 }

@@ -82,7 +82,7 @@ impl ByWords<'_> {
         if all > 0.0 { there / all } else { 0.0 }
     }
 
-    /// Whether the chunk has all telling terms, or all numbers of the query as they are.
+    /// Whether the chunk has all telling terms, or all numbers or phrases of the query as they are.
     pub(super) fn is_exact(
         &self,
         scope: &Scope<'_>,
@@ -94,7 +94,9 @@ impl ByWords<'_> {
             !self.weights.is_empty() && weights.all(|(term, _)| has(scope, chunk, term));
         let mut wholes = sought.wholes.iter();
         let has_wholes = !sought.wholes.is_empty() && wholes.all(|whole| has(scope, chunk, whole));
-        has_terms || has_wholes
+        let has_phrases =
+            !sought.phrases.is_empty() && sought.is_met_by(&[&chunk.source.title, &chunk.text]);
+        has_terms || has_wholes || has_phrases
     }
 }
 
@@ -121,18 +123,28 @@ async fn count<'a>(
     try_join_all(terms).await
 }
 
-/// The rarest terms first, as long as there is room. What has a phrase has the rarest term of it.
+/// The rarest terms first, as long as there is room. What has a phrase has the rarest term of it, which
+/// is asked for before the others, or alone where the query is nothing but phrases.
 fn plan(scope: &Scope<'_>, sought: &Sought, terms: &[Term<'_>], total: u32) -> Vec<Ask> {
-    let mut asked: Vec<&Term<'_>> = terms.iter().filter(|term| term.is_telling(total)).collect();
-    asked.sort_by_key(|term| term.count());
-    let mut most = MAX_OF_TERM;
+    let mut telling: Vec<&Term<'_>> = terms.iter().filter(|term| term.is_telling(total)).collect();
+    telling.sort_by_key(|term| term.count());
+    let telling = telling.into_iter().map(|term| (term, MAX_OF_TERM));
     let of_phrases = sought.phrases.iter().flat_map(|phrase| &phrase.terms);
     let of_phrases = of_phrases.filter_map(|text| terms.iter().find(|term| term.text == text));
-    if let Some(rarest) = of_phrases.min_by_key(|term| term.count()) {
-        (asked, most) = (vec![rarest], MAX_COMPARED);
-    }
+    let rarest = of_phrases.min_by_key(|term| term.count());
+    let asked: Vec<_> = match (rarest, sought.is_quotation()) {
+        (Some(rarest), true) => vec![(rarest, MAX_COMPARED)],
+        (Some(rarest), false) => {
+            let others = telling.filter(|(term, _)| term.text != rarest.text);
+            [(rarest, MAX_COMPARED / 2)]
+                .into_iter()
+                .chain(others)
+                .collect()
+        }
+        (None, _) => telling.collect(),
+    };
     let (mut asks, mut left) = (Vec::new(), MAX_COMPARED);
-    for term in asked {
+    for (term, most) in asked {
         for (principal, count) in scope.principals.iter().zip(&term.counts) {
             let limit = most.min(*count).min(left);
             if limit > 0 {
@@ -212,13 +224,13 @@ mod tests {
             term("tea cup", [90, 0]),
             term("oolong", [1, 0]),
         ];
-        let query = r#"oolong "green tea cup""#;
-        assert_eq!(
-            asked(query, &terms, 1_000),
-            [("o green tea".to_owned(), 60)]
-        );
+        let alone = asked(r#""green tea cup""#, &terms, 1_000);
+        assert_eq!(alone, [("o green tea".to_owned(), 60)]);
+        let beside = asked(r#"oolong "green tea cup""#, &terms, 1_000);
+        let expected = [("o green tea", 30), ("o oolong", 1), ("o tea cup", 20)];
+        assert_eq!(beside, expected.map(|(key, limit)| (key.to_owned(), limit)));
         let missing = [term("green tea", [0, 0]), term("tea cup", [9, 0])];
-        assert_eq!(asked(query, &missing, 1_000), []);
+        assert_eq!(asked(r#""green tea cup""#, &missing, 1_000), []);
     }
 
     #[test]

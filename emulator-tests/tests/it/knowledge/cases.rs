@@ -41,7 +41,9 @@ pub(crate) async fn a_number_is_found_as_it_is(db: Arc<dyn DocumentDb>) {
     assert_eq!(found[0], wanted);
 }
 
-pub(crate) async fn what_is_in_quotes_has_to_be_there(db: Arc<dyn DocumentDb>) {
+pub(crate) async fn what_is_in_quotes_comes_first_and_alone_has_to_be_there(
+    db: Arc<dyn DocumentDb>,
+) {
     let store = Store::new(db);
     let chunks = [
         chunk(ORGANIZATION, "the annual report was late"),
@@ -64,10 +66,13 @@ pub(crate) async fn what_is_in_quotes_has_to_be_there(db: Arc<dyn DocumentDb>) {
             "the annual report was late"
         ]
     );
-    let both = search(None, r#"costs "annual report" "report them""#);
+    let both = search(None, r#""annual report" "report them""#);
     assert_eq!(texts(&store, &both).await, [&*found[0]]);
-    let none = search(None, r#"annual "report costs""#);
+    let none = search(None, r#""report costs""#);
     assert_eq!(texts(&store, &none).await, [""; 0]);
+    let beside = search(None, r#"late "report them" annual"#);
+    let beside = texts(&store, &beside).await;
+    assert_eq!((&beside[0], beside.len()), (&found[0], 5));
     assert_eq!(texts(&store, &search(None, "annual report")).await.len(), 5);
 }
 
