@@ -2,6 +2,7 @@
 
 mod config;
 mod pub_sub;
+mod sync_due;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 
 pub use config::{TopicConfig, topic_name};
 pub use pub_sub::PubSub;
+pub use sync_due::SyncDue;
 
 use crate::retry::Transient;
 

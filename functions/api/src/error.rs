@@ -1,4 +1,4 @@
-use shared::{audit, erasure, members, quota, retry::Transient, storage, store, vault};
+use shared::{audit, erasure, members, quota, retry::Transient, storage, store, topic, vault};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -62,6 +62,9 @@ pub(crate) enum Dependency {
     /// A connected service failed, or its credentials cannot be sealed or opened.
     #[error(transparent)]
     Vault(#[from] vault::Error),
+    /// The topic did not take a message.
+    #[error(transparent)]
+    Topic(#[from] topic::Error),
 }
 
 impl Transient for Dependency {
@@ -69,6 +72,7 @@ impl Transient for Dependency {
         match self {
             Self::Storage(error) => error.is_transient(),
             Self::Vault(error) => error.is_transient(),
+            Self::Topic(error) => error.is_transient(),
         }
     }
 }

@@ -24,6 +24,7 @@ mod llm_routes;
 mod members;
 mod memories;
 mod organization;
+mod pace;
 mod page;
 mod presence;
 mod rerun;
@@ -53,6 +54,7 @@ use shared::{
     quota::MeteredLlm,
     storage::{Bucket, BucketConfig},
     store::{Store, firestore::Firestore},
+    topic::{PubSub, SharedTopic},
     vault::Vault,
 };
 use tokio::sync::Semaphore;
@@ -112,6 +114,8 @@ impl AppState {
         let accounts = Arc::new(accounts);
         let artifacts = config.artifacts.as_ref().map(BucketConfig::bucket);
         let speakers = config.providers.speakers(client()?)?;
+        let topic = config.sync_topic.take();
+        let topic = topic.map(|topic| Arc::new(PubSub::new(topic)) as SharedTopic);
         let vault = config.vault.take();
         let vault = vault.map(|vault| {
             let vault = vault.vault(store.clone(), &client()?, clock.clone())?;
@@ -122,6 +126,7 @@ impl AppState {
         let llm = llm(&config, keys, speakers, &store, &clock)?;
         let state = Self::with_ports(config, store, verifier, accounts, clock);
         let state = state.with_artifacts(artifacts).with_vault(vault);
+        let state = state.with_sync_topic(topic);
         Ok(state.with_llm(llm))
     }
 
@@ -129,6 +134,13 @@ impl AppState {
     #[must_use]
     pub fn with_vault(mut self, vault: Option<Vault>) -> Self {
         self.hub.vault = vault;
+        self
+    }
+
+    /// The state with the topic that has integrations be synced, if there is one.
+    #[must_use]
+    pub fn with_sync_topic(mut self, topic: Option<SharedTopic>) -> Self {
+        self.hub.topic = topic;
         self
     }
 
@@ -187,6 +199,7 @@ impl AppState {
             store: store.clone(),
             trail: trail.clone(),
             vault: None,
+            topic: None,
             key: key.clone(),
             app_url: config.app_url,
         };

@@ -1,20 +1,12 @@
 //! What a message asks for.
 
-use std::collections::BTreeMap;
-
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
-use shared::{
-    ids::{IntegrationId, OrgId},
-    topic,
-};
+pub(crate) use shared::topic::SyncDue as Due;
 
 /// The attribute that tells what a message is about.
-pub(crate) const KIND: &str = "kind";
-
-/// What [`KIND`] is for one integration.
-const INTEGRATION: &str = "integration";
+pub(crate) const KIND: &str = Due::ATTRIBUTE;
 
 /// What a message asks for.
 #[derive(Clone, Debug)]
@@ -25,14 +17,6 @@ pub(crate) enum Message {
     Integration(Due),
     /// Gmail tells that a mailbox has changed; it sets no attribute.
     Mailbox(MailboxChange),
-}
-
-/// Which integration is due: `{"integrationId", "orgId"}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Due {
-    pub(crate) integration_id: IntegrationId,
-    pub(crate) org_id: OrgId,
 }
 
 /// Which mailbox has changed
@@ -60,23 +44,13 @@ impl Message {
     pub(crate) fn parse(kind: Option<&str>, data: &[u8]) -> Result<Self, Error> {
         match kind {
             Some("tick") => Ok(Self::Tick),
-            Some(INTEGRATION) => parse_due(data).map(Self::Integration).map_err(Error::Data),
+            Some(Due::KIND) => parse_due(data).map(Self::Integration).map_err(Error::Data),
             Some(_) => Err(Error::UnknownKind),
             None => match serde_json::from_slice(data) {
                 Ok(change) => Ok(Self::Mailbox(change)),
                 Err(_) => Err(Error::UnknownKind),
             },
         }
-    }
-}
-
-impl Due {
-    /// What asks for it.
-    pub(crate) fn message(&self) -> Result<topic::Message, serde_json::Error> {
-        Ok(topic::Message {
-            data: serde_json::to_vec(self)?,
-            attributes: BTreeMap::from([(KIND.to_owned(), INTEGRATION.to_owned())]),
-        })
     }
 }
 

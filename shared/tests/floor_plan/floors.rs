@@ -32,7 +32,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("actions", "models"),
     ("connectors", "ids clock config models retry actions"),
     // Not on the page: where work is fanned out.
-    ("topic", "config retry"),
+    ("topic", "ids config retry"),
     ("stripe", "ids clock config retry"),
     ("email", "ids clock config retry"),
     ("vector", "ids clock config retry"),

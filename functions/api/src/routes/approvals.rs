@@ -1,22 +1,47 @@
 use std::collections::BTreeMap;
 
-use axum::{Json as Body, extract::State};
+use axum::{
+    Json as Body,
+    extract::State,
+    routing::{get, post},
+};
 use garde::Validate;
+use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use shared::{
+    auth::Action,
     http::{Allowed, ApiError, Json, Path, Query, can},
     ids::{ExecutionId, RecordId, WorkflowId},
     models::{Approval, ApprovalStatus, Principal, Role, Timestamp},
     store::Listing,
 };
 
-use super::answer::ListResponse;
+use super::{Route, answer::ListResponse, route};
 use crate::{
     AppState,
     approvals::{self, Answer},
     page,
 };
+
+/// Where they are.
+pub(super) const ROUTES: &[Route] = &[
+    route(Method::GET, "/approvals", Action::ReadApprovals, || {
+        get(list_approvals)
+    }),
+    route(
+        Method::GET,
+        "/approvals/{id}",
+        Action::ReadApprovals,
+        || get(get_approval),
+    ),
+    route(
+        Method::POST,
+        "/approvals/{id}/decisions",
+        Action::DecideApproval,
+        || post(decide_approval),
+    ),
+];
 
 /// What somebody decides.
 #[derive(Deserialize, Validate)]

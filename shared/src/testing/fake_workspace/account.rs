@@ -220,6 +220,11 @@ impl FakeAccount {
         })
     }
 
+    /// Has the account's clock go on to a time, in seconds since 1970, unless it is past that.
+    pub fn pass_to(&self, second: i64) {
+        self.change(|account| account.happened = account.happened.max(second - BEGAN_AT));
+    }
+
     /// Has all of its calls fail, until it is told otherwise.
     pub fn set_outage(&self, outage: Option<Fault>) {
         self.change(|account| account.outage = outage);
