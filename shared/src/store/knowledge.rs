@@ -300,6 +300,25 @@ pub fn require_document(
     )
 }
 
+/// Has a document be changed at this time, if nobody changed it meanwhile: whoever else has read it
+/// loses the race.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn touch_document(
+    org_id: &OrgId,
+    document: &Versioned<KnowledgeDocument>,
+    now: Timestamp,
+) -> Result<Write, Error> {
+    let fields = BTreeMap::from([("updatedAt", now)]);
+    let unchanged = Precondition::Version(document.version);
+    super::merge(
+        document_path(org_id, &document.value.id),
+        &fields,
+        unchanged,
+    )
+}
+
 /// Deletes a document, if nobody changed it meanwhile.
 #[must_use]
 pub fn delete_document(org_id: &OrgId, document: &Versioned<KnowledgeDocument>) -> Write {

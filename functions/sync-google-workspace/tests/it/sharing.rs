@@ -1,6 +1,7 @@
 use shared::{
     models::{ORGANIZATION, user_principal},
     store::integrations,
+    testing::killed_after,
 };
 
 use crate::world::World;
@@ -36,6 +37,39 @@ async fn what_is_shared_is_found_by_all_and_by_its_owner_alone_after() {
         }
     }
     assert_eq!(world.app.llm.embedded().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_shared_any_more_is_closed_wherever_a_worker_dies() {
+    let world = World::new().await;
+    let long = |range: std::ops::Range<u32>| {
+        let words = range.map(|number| format!("word{number} "));
+        words.collect::<String>()
+    };
+    world
+        .user
+        .create_file("Long", "text/plain", long(0..20_000));
+    world.user.create_document("Plan", "Build the engine.");
+    world.sync_well().await;
+    let pieces = world.chunks().len();
+    assert!(pieces > 100, "{pieces}");
+    let owner = user_principal(&world.integration().await.owner_uid);
+    for polls in (1..).step_by(3) {
+        share(&world, true).await;
+        let died = killed_after(polls, world.sync()).await.is_none();
+        world.advance(61);
+        share(&world, false).await;
+        world.sync_well().await;
+        let open = world.chunks().into_iter();
+        let open = open.filter(|chunk| chunk.principals != [owner.as_str()]);
+        assert_eq!(open.count(), 0, "after {polls}");
+        for document in world.documents().values() {
+            assert_eq!(document.principals, [owner.as_str()], "after {polls}");
+        }
+        if !died {
+            return;
+        }
+    }
 }
 
 #[tokio::test]
