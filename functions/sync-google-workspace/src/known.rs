@@ -60,14 +60,20 @@ pub(crate) async fn share(leg: &mut Leg<'_>) -> Result<(), Stop> {
     if leg.state.principal.as_ref() == Some(&principal) {
         return Ok(());
     }
-    // Nobody's, until all are: whoever is interrupted begins anew, for whomever it is then.
-    leg.commit_any(Vec::new(), |state| state.principal = Some(String::new()))
-        .await?;
+    // Nobody knows which chunks are left of what was there before the state.
+    let is_whole = leg.state.principal.is_some();
+    if is_whole {
+        // Nobody's, until all are: whoever is interrupted begins anew, for whomever it is then.
+        leg.commit_any(Vec::new(), |state| state.principal = Some(String::new()))
+            .await?;
+    }
     let mut page = Page::first(PAGE);
     loop {
         let (found, next) = list(leg, &page).await?;
-        for document in found {
-            if document.value.principals != [principal.as_str()] {
+        for mut document in found {
+            let is_due = !is_whole && !document.value.is_partial;
+            document.value.is_partial |= is_due;
+            if is_due || document.value.principals != [principal.as_str()] {
                 leg.keep().await?;
                 share_document(leg, document).await?;
             }

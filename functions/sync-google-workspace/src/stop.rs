@@ -95,7 +95,9 @@ impl From<Failure> for Stop {
 impl From<vault::Error> for Stop {
     fn from(error: vault::Error) -> Self {
         let cause = match &error {
-            vault::Error::NotConnected | vault::Error::Ambiguous => "disconnected",
+            vault::Error::NotConnected
+            | vault::Error::Ambiguous
+            | vault::Error::Disconnecting => "disconnected",
             vault::Error::Broken | vault::Error::OtherAccount { .. } => "unauthorized",
             vault::Error::NeedsConsent { .. } => "needs_consent",
             vault::Error::Service(connectors::Error::Unauthorized) => "unauthorized",

@@ -90,6 +90,17 @@ pub struct Integration {
     pub shares_knowledge: bool,
 }
 
+impl Integration {
+    /// The cause of one that is being disconnected: nobody works with it any more, nor connects it.
+    pub const DISCONNECTING: &str = "disconnecting";
+
+    /// Whether somebody has begun to disconnect it.
+    #[must_use]
+    pub fn is_disconnecting(&self) -> bool {
+        self.error_cause.as_deref() == Some(Self::DISCONNECTING)
+    }
+}
+
 /// A lease on the renewal of credentials, for any number of processes.
 ///
 /// Whoever claims it or replaces the credentials raises the fence, and renewed credentials are kept

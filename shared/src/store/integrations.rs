@@ -165,6 +165,21 @@ impl Store {
         self.page_by_id(query, page).await
     }
 
+    /// Integrations of all organizations that somebody has begun to disconnect, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_disconnecting_integrations(
+        &self,
+        _caller: &SystemPrincipal,
+        page: &Page,
+    ) -> Result<Listing<Integration>, Error> {
+        let query = Query::new("integrations", page.limit);
+        let cause = Integration::DISCONNECTING;
+        let query = query.filter("errorCause", Comparison::Equal, cause);
+        self.page_by_id(query, page).await
+    }
+
     /// Integrations of all organizations that the user has connected, by id.
     ///
     /// # Errors

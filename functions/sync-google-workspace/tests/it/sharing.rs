@@ -85,3 +85,42 @@ async fn what_is_disconnected_leaves_nothing_behind() {
     assert_eq!(world.sync().await, 204);
     assert_eq!(world.app.db.documents("integrations/"), []);
 }
+
+#[tokio::test]
+async fn what_a_disconnection_has_left_goes_with_the_tick() {
+    let world = World::new().await;
+    for number in 0..120 {
+        let name = format!("Plan {number}");
+        world.user.create_document(&name, &format!("Build {name}."));
+    }
+    world.sync_well().await;
+    let clear = world.vault.clear(&world.org_id, &world.id);
+    assert!(killed_after(4, clear).await.is_none());
+    assert!(world.integration().await.is_disconnecting());
+    let left = (world.chunks().len(), world.documents().len());
+    assert!(left.1 > 0, "{left:?}");
+    assert_eq!(world.app.push(&crate::app::tick("t1")).await, 204);
+    assert_eq!((world.chunks().len(), world.documents().len()), (0, 0));
+    assert_eq!((world.used().documents, world.used().bytes), (0, 0));
+}
+
+#[tokio::test]
+async fn texts_from_before_the_state_are_written_anew() {
+    let world = World::new().await;
+    world.user.create_document("Plan", "Build the engine.");
+    world.sync_well().await;
+    let (index, prefix) = (world.chunks(), format!("integrations/{}/sync/", world.id));
+    let paths = world.app.db.documents(&prefix).into_iter();
+    let states = paths.map(|document| document.path);
+    let chunks = world.app.db.documents("organizations/o1/knowledge/");
+    let lost = states.chain(chunks.into_iter().map(|document| document.path));
+    let writes = lost.map(|path| shared::store::Write {
+        path,
+        operation: shared::store::document_db::Operation::Delete,
+        precondition: shared::store::document_db::Precondition::None,
+    });
+    world.app.store.commit(writes.collect()).await.unwrap();
+    world.sync_well().await;
+    assert_eq!(world.chunks(), index);
+    assert!(world.documents().values().all(|found| !found.is_partial));
+}
