@@ -1,10 +1,12 @@
 //! Retrieval: finds in an organization's index what a query asks for, by meaning and by words.
 //!
 //! Lists are made of the chunks whose vectors are near to the query's, of those that share its rarest
-//! words, and of those with the numbers in it as they are. Their fusion is the answer. Both are asked for by organization and principal, and
-//! what is found is held to them once more.
+//! words, and of those with the numbers in it as they are. Their fusion is the answer. Both are asked
+//! for by organization and principal, and what is found is held to them once more, and to what its
+//! integration is now.
 
 mod fusion;
+mod grants;
 mod keywords;
 mod meaning;
 mod query;
@@ -12,7 +14,7 @@ mod terms;
 
 use futures::try_join;
 
-use self::query::Sought;
+use self::{grants::Grants, query::Sought};
 pub use self::terms::{keyed_terms, terms};
 use crate::{
     ids::{IntegrationId, OrgId, RecordId, Uid},
@@ -29,8 +31,10 @@ pub const MAX_HITS: u32 = 20;
 /// Of a query, so many characters are looked for.
 pub const MAX_QUERY_CHARS: usize = 2_000;
 
-/// Documents that one search reads at most: the model, counts of terms and what either list finds.
-pub const MAX_READS: usize = 1 + keywords::MAX_READS + meaning::MAX_READS;
+/// Documents that one search reads at most: the model, counts of terms, what either list finds, and
+/// integrations.
+pub const MAX_READS: usize =
+    1 + keywords::MAX_READS + meaning::MAX_READS + grants::MAX_READS;
 
 /// Principals that one search is for at most: everybody, and a user.
 const MAX_PRINCIPALS: usize = 2;
@@ -157,8 +161,11 @@ pub async fn find(
     )?;
     let by_number = keywords::with_numbers(&scope, &sought, &by_words);
     let fused = fusion::fuse([by_number, by_words, by_meaning], |chunk| chunk.id.clone());
+    let grants = Grants::of(store, &scope, fused.iter().map(|(chunk, _)| chunk)).await?;
     let limit = search.limit.min(MAX_HITS) as usize;
-    let hits = fused.into_iter().take(limit);
+    let held = fused.into_iter();
+    let held = held.filter(|(chunk, _)| grants.hold(&scope, chunk));
+    let hits = held.take(limit);
     Ok(hits.map(|(chunk, score)| Hit::of(chunk, score)).collect())
 }
 
