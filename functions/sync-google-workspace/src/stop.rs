@@ -42,6 +42,9 @@ impl Failure {
     /// The organization's budget for models is used up.
     pub(crate) const SPENT: Self = Self::lasting("spend_limit");
 
+    /// Who connected the account is no member any more, or is locked out.
+    pub(crate) const OWNER_GONE: Self = Self::lasting("owner_gone");
+
     /// The plan has no sync.
     pub(crate) const PLAN: Self = Self::lasting("plan");
 

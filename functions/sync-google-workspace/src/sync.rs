@@ -112,6 +112,10 @@ async fn work(leg: &mut Leg<'_>) -> Result<(), Stop> {
     if !leg.plan.workspace {
         return Err(Failure::PLAN.into());
     }
+    let owner = leg.app.store.find_member(leg.org_id(), &leg.owner_uid);
+    if owner.await?.is_none_or(|owner| owner.value.disabled) {
+        return Err(Failure::OWNER_GONE.into());
+    }
     match leg.kind {
         KnowledgeKind::Gmail => Box::pin(gmail::sync(leg)).await?,
         KnowledgeKind::Drive => Box::pin(drive::sync(leg)).await?,
