@@ -15,7 +15,7 @@ mod terms;
 use futures::try_join;
 
 use self::{grants::Grants, query::Sought};
-pub use self::terms::{keyed_terms, terms};
+pub use self::terms::{keyed_terms, terms, titled_terms};
 use crate::{
     ids::{IntegrationId, OrgId, RecordId, Uid},
     llm::EmbeddingRequest,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use shared::{
     ids::{RecordId, fingerprint},
-    knowledge::keyed_terms,
+    knowledge::titled_terms,
     models::{KnowledgeDocument, KnowledgeSource},
     store::{Page, Versioned, knowledge},
 };
@@ -100,7 +100,8 @@ async fn share_document(
         let chunks = list_chunks(leg, &document.value.id, &page).await?;
         let write = |chunk| {
             let chunk: &Versioned<shared::models::KnowledgeChunk> = chunk;
-            let terms = keyed_terms(&principals, &chunk.value.text);
+            let title = &document.value.source.title;
+            let terms = titled_terms(&principals, title, &chunk.value.text);
             knowledge::share_chunk(leg.org_id(), chunk, &principals, &terms)
         };
         let mut writes = chunks

@@ -10,6 +10,9 @@ use shared::{
     store, vault,
 };
 
+/// The cause of a kind that the user has not granted.
+pub(crate) const NEEDS_CONSENT: &str = "needs_consent";
+
 /// Why a sync goes on no further.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Stop {
@@ -102,7 +105,7 @@ impl From<vault::Error> for Stop {
             | vault::Error::Ambiguous
             | vault::Error::Disconnecting => "disconnected",
             vault::Error::Broken | vault::Error::OtherAccount { .. } => "unauthorized",
-            vault::Error::NeedsConsent { .. } => "needs_consent",
+            vault::Error::NeedsConsent { .. } => NEEDS_CONSENT,
             vault::Error::Service(connectors::Error::Unauthorized) => "unauthorized",
             vault::Error::Service(connectors::Error::RateLimited { .. }) => "rate_limited",
             _ if error.is_transient() => "unavailable",

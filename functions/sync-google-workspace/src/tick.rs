@@ -113,8 +113,17 @@ async fn due(app: &AppState, integrations: &[Integration]) -> Result<Vec<Due>, s
     let mut read = stream::iter(read).buffer_unordered(AT_ONCE);
     let mut allowed = BTreeMap::new();
     while let Some(organization) = read.next().await {
-        let (org_id, allows) = organization?;
-        allowed.insert(org_id, allows);
+        match organization {
+            Ok((org_id, allows)) => {
+                allowed.insert(org_id, allows);
+            }
+            Err(error) if error.is_transient() => return Err(error),
+            // One that cannot be read must not hold up the others.
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "an organization cannot be read, and is not synced");
+            }
+        }
     }
     let is_due = |found: &&Integration| allowed.get(&found.org_id) == Some(&true);
     let due = integrations.iter().filter(is_due).map(|found| Due {

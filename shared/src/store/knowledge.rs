@@ -24,6 +24,9 @@ pub struct ChunkLabels<'a> {
     pub source: &'a KnowledgeSource,
     /// Revision of the source.
     pub revision: &'a str,
+    /// What it is found by, where that is not as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terms: Option<&'a [String]>,
 }
 
 /// What chunks are to be near to, and for whom.

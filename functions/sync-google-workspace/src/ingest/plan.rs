@@ -1,7 +1,7 @@
 use sha2::{Digest, Sha256};
 use shared::{
     ids::RecordId,
-    knowledge::keyed_terms,
+    knowledge::titled_terms,
     models::{KnowledgeChunk, KnowledgeDocument, Trigger, Vector},
     store::{self, Versioned, Write, knowledge},
 };
@@ -104,8 +104,12 @@ fn relabel(
         updated_at: leg.app.now(),
         ..document
     };
-    if document.chunks > MAX_REMOVED {
-        let large = Large::Labels { was, document };
+    if document.chunks > MAX_REMOVED || document.source.title != was.value.source.title {
+        let large = Large::Labels {
+            was,
+            document,
+            triggers,
+        };
         return Ok(Work::Large(Box::new(large)));
     }
     let ids = chunk_ids(leg, &document);
@@ -123,7 +127,7 @@ fn relabel(
 }
 
 /// The writes that tell chunks what is told of their document.
-pub(super) fn relabelled(
+fn relabelled(
     leg: &Leg<'_>,
     document: &KnowledgeDocument,
     ids: &[RecordId],
@@ -131,6 +135,7 @@ pub(super) fn relabelled(
     let labels = knowledge::ChunkLabels {
         source: &document.source,
         revision: &document.revision,
+        terms: None,
     };
     ids.iter()
         .map(|id| knowledge::relabel_chunk(leg.org_id(), id, &labels))
@@ -224,7 +229,7 @@ impl Text {
                 integration_id: document.integration_id.clone(),
                 owner_uid: document.owner_uid.clone(),
                 text: text.clone(),
-                terms: keyed_terms(&document.principals, text),
+                terms: titled_terms(&document.principals, &document.source.title, text),
                 embedding,
                 embedding_model: model.to_owned(),
                 dimension: Vector::INDEXED_DIMENSION,
