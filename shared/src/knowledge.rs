@@ -14,8 +14,8 @@ mod terms;
 
 use futures::try_join;
 
-use self::{grants::Grants, query::Sought};
 pub use self::terms::{keyed_terms, terms, titled_terms};
+use self::{grants::Grants, query::Sought};
 use crate::{
     ids::{IntegrationId, OrgId, RecordId, Uid},
     llm::EmbeddingRequest,
@@ -33,8 +33,7 @@ pub const MAX_QUERY_CHARS: usize = 2_000;
 
 /// Documents that one search reads at most: the model, counts of terms, what either list finds, and
 /// integrations.
-pub const MAX_READS: usize =
-    1 + keywords::MAX_READS + meaning::MAX_READS + grants::MAX_READS;
+pub const MAX_READS: usize = 1 + keywords::MAX_READS + meaning::MAX_READS + grants::MAX_READS;
 
 /// Principals that one search is for at most: everybody, and a user.
 const MAX_PRINCIPALS: usize = 2;

@@ -101,9 +101,9 @@ impl From<Failure> for Stop {
 impl From<vault::Error> for Stop {
     fn from(error: vault::Error) -> Self {
         let cause = match &error {
-            vault::Error::NotConnected
-            | vault::Error::Ambiguous
-            | vault::Error::Disconnecting => "disconnected",
+            vault::Error::NotConnected | vault::Error::Ambiguous | vault::Error::Disconnecting => {
+                "disconnected"
+            }
             vault::Error::Broken | vault::Error::OtherAccount { .. } => "unauthorized",
             vault::Error::NeedsConsent { .. } => NEEDS_CONSENT,
             vault::Error::Service(connectors::Error::Unauthorized) => "unauthorized",

@@ -88,6 +88,10 @@ pub struct Integration {
     /// Whether everybody in the organization finds what is synced, not only who connected it.
     #[serde(default)]
     pub shares_knowledge: bool,
+    /// Whether mail that comes starts workflows of the organization, which are shown it and act for
+    /// who has connected the account.
+    #[serde(default)]
+    pub allows_triggers: bool,
 }
 
 impl Integration {
@@ -152,6 +156,9 @@ pub struct SyncStatus {
     /// Whether everybody in the organization finds what is synced.
     #[serde(default)]
     pub shares_knowledge: bool,
+    /// Whether mail that comes starts workflows.
+    #[serde(default)]
+    pub allows_triggers: bool,
     /// How far the syncs have come. Changes of the integration itself leave it as it is.
     #[serde(default)]
     pub sync: SyncProgresses,

@@ -49,5 +49,6 @@ fn integration_of(org_id: &OrgId, chunk: &KnowledgeChunk) -> Integration {
         granted_scopes: Vec::new(),
         renewal: RenewalLease::default(),
         shares_knowledge: principal == ORGANIZATION,
+        allows_triggers: false,
     }
 }

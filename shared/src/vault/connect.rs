@@ -134,6 +134,7 @@ impl Vault {
             last_sync: before.last_sync,
             renewal: RenewalLease { fence, until: None },
             shares_knowledge: false,
+            allows_triggers: false,
             ..new.clone()
         };
         Ok((integrations::replace(&current)?.into(), Some(before)))
@@ -192,6 +193,7 @@ impl Vault {
                 granted_scopes: account.scopes.clone(),
                 renewal: RenewalLease { fence, until: None },
                 shares_knowledge: false,
+                allows_triggers: false,
             },
         })
     }

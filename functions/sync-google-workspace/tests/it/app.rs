@@ -145,6 +145,7 @@ impl TestApp {
             granted_scopes: Vec::new(),
             renewal: RenewalLease::default(),
             shares_knowledge: false,
+            allows_triggers: false,
         };
         self.store
             .commit(integrations::create(&integration).unwrap().into())

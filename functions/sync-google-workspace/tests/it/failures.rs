@@ -12,7 +12,9 @@ async fn nothing_is_read_for_who_is_no_member_any_more_or_is_locked_out() {
     for is_removed in [false, true] {
         let world = World::new().await;
         world.sync_well().await;
-        world.add_workflow("all", json!({ "type": "onEmailReceived" })).await;
+        world
+            .add_workflow("all", json!({ "type": "onEmailReceived" }))
+            .await;
         let found = world.app.store.find_user(&owner_of("o1")).await.unwrap();
         let mut owner = found.unwrap();
         owner.value.disabled = !is_removed;
@@ -21,7 +23,9 @@ async fn nothing_is_read_for_who_is_no_member_any_more_or_is_locked_out() {
             false => users::set_membership(&owner).unwrap(),
         };
         world.app.store.commit(vec![write]).await.unwrap();
-        world.user.deliver("Grace <grace@example.com>", "Order 7", "It is late.");
+        world
+            .user
+            .deliver("Grace <grace@example.com>", "Order 7", "It is late.");
         world.user.create_document("Plan", "Build the engine.");
         let calls = world.google.workspace.calls().len();
         assert_eq!(world.sync().await, 204);

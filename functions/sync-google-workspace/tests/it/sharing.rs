@@ -1,17 +1,13 @@
 use shared::{
     models::{ORGANIZATION, user_principal},
-    store::integrations,
     testing::killed_after,
 };
 
 use crate::world::World;
 
 async fn share(world: &World, shares: bool) {
-    let found = world.app.store.find_integration(&world.org_id, &world.id);
-    let mut integration = found.await.unwrap().unwrap();
-    integration.value.shares_knowledge = shares;
-    let writes = integrations::replace(&integration).unwrap();
-    world.app.store.commit(writes.into()).await.unwrap();
+    let change = world.change(|integration| integration.shares_knowledge = shares);
+    change.await;
 }
 
 #[tokio::test]
