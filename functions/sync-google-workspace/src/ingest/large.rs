@@ -164,7 +164,9 @@ async fn write(leg: &mut Leg<'_>, text: Text) -> Result<(), Stop> {
         written: 1,
         ..Change::default()
     };
-    leg.commit(vec![ended], |_| ()).await
+    let skipped = i64::from(text.is_cut);
+    leg.commit(vec![ended], |state| state.counts.skipped += skipped)
+        .await
 }
 
 /// The writes of all chunks, as many commits as that takes.

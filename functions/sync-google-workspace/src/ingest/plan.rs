@@ -34,6 +34,8 @@ pub(super) struct Text {
     pub(super) document: KnowledgeDocument,
     pub(super) was: Option<Versioned<KnowledgeDocument>>,
     pub(super) chunks: Vec<String>,
+    /// Whether its end was left out.
+    pub(super) is_cut: bool,
     pub(super) triggers: Vec<Trigger>,
 }
 
@@ -156,7 +158,10 @@ fn write(
         return relabel(leg, known.clone(), described, triggers);
     }
     let text = text.unwrap_or_default();
-    let chunks = text::chunk(text).texts;
+    let text::Chunks {
+        texts: chunks,
+        left_out,
+    } = text::chunk(text);
     if leg.is_spent && !chunks.is_empty() {
         return Ok(Work::Change(Change::starting(triggers)));
     }
@@ -180,6 +185,7 @@ fn write(
         document,
         was,
         chunks,
+        is_cut: left_out > 0,
         triggers,
     };
     let replaces_large = text.was.as_ref().is_some_and(|was| is_large(&was.value));
