@@ -47,7 +47,7 @@ pub(crate) async fn update(
         let entry = Entry::new(org_id, uid, AuditAction::IntegrationShare, metadata);
         let mut writes = Vec::from(integrations::replace(&found)?);
         writes.extend(hub.trail.append(entry, now).await?);
-        Ok((writes, (true, IntegrationSummary::from(&found.value))))
+        Ok::<_, Error>((writes, (true, IntegrationSummary::from(&found.value))))
     })
     .await?;
     if let Some(topic) = hub.topic.as_deref().filter(|_| is_changed)

@@ -1,6 +1,7 @@
 use shared::{
-    models::{ORGANIZATION, user_principal},
-    testing::killed_after,
+    knowledge::{self, Search, principals_of},
+    models::{Integration, ORGANIZATION, Vector, user_principal},
+    testing::{bag_of_words, killed_after},
 };
 
 use crate::world::World;
@@ -66,6 +67,38 @@ async fn what_is_not_shared_any_more_is_closed_wherever_a_worker_dies() {
             return;
         }
     }
+}
+
+/// How many pieces anybody in the organization finds.
+async fn found(world: &World) -> usize {
+    let search = Search {
+        principals: principals_of(None),
+        query: "engine".to_owned(),
+        limit: 10,
+        integration_id: None,
+    };
+    let vector = bag_of_words("engine", Vector::INDEXED_DIMENSION as usize).into();
+    let (store, model) = (&world.app.store, world.used().embedding_model.unwrap());
+    let hits = knowledge::find(store, &world.org_id, &search, &model, vector).await;
+    hits.unwrap().len()
+}
+
+#[tokio::test]
+async fn what_was_closed_is_not_found_before_the_next_sync() {
+    let world = World::new().await;
+    world.user.create_document("Plan", "Build the engine.");
+    share(&world, true).await;
+    world.sync_well().await;
+    assert_eq!(found(&world).await, 1);
+    share(&world, false).await;
+    assert_eq!(found(&world).await, 0);
+    share(&world, true).await;
+    assert_eq!(found(&world).await, 1);
+    let cause = Integration::DISCONNECTING.to_owned();
+    world
+        .change(|integration| integration.error_cause = Some(cause))
+        .await;
+    assert_eq!(found(&world).await, 0);
 }
 
 #[tokio::test]

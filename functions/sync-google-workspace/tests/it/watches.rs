@@ -50,7 +50,7 @@ async fn all_integrations_of_a_mailbox_are_told_side_by_side() {
     let (id, kind) = (IntegrationId::derive(&["gone"]), KnowledgeKind::Gmail);
     let write = integrations::set_sync_state(&id, kind, &state, None).unwrap();
     world.app.store.commit(vec![write]).await.unwrap();
-    world.app.topic.take();
+    assert_eq!(world.app.topic.take(), []);
     assert_eq!(world.app.push(&changed("ada@example.com")).await, 204);
     assert_eq!(world.app.topic.take().len(), 2);
 }
