@@ -108,7 +108,8 @@ pub(crate) async fn create_agent(client: &Client) -> Result<String> {
     Ok(text(&created, "id")?.to_owned())
 }
 
-async fn create_workflow(client: &Client, workflow: &Value) -> Result<String> {
+/// Saves a ReactFlow file's content as an active workflow.
+pub(crate) async fn create_workflow(client: &Client, workflow: &Value) -> Result<String> {
     // A ReactFlow export has more, such as `viewport`, which belongs to the canvas.
     let fields = ["name", "description", "nodes", "edges", "triggers"];
     let known = fields
@@ -135,7 +136,7 @@ fn with_agent(mut input: Value, agent_id: &str) -> Value {
 }
 
 /// Tells the log lines as they come, until the execution has ended.
-async fn follow(client: &Client, execution_id: &str, tell: Tell<'_>) -> Result<Value> {
+pub(crate) async fn follow(client: &Client, execution_id: &str, tell: Tell<'_>) -> Result<Value> {
     let mut interval = tokio::time::interval(POLL);
     let mut last_seq = 0;
     loop {

@@ -18,8 +18,8 @@ use crate::{
     emulators::{LocalPort, LocalServer},
     mount::mount_functions,
     stubs::{
-        cloud_run::CloudRun, openai::OpenAi, pub_sub::PubSub, sendgrid::SendGrid, tasks::Tasks,
-        web::Web,
+        cloud_run::CloudRun, local_google::LocalGoogle, openai::OpenAi, pub_sub::PubSub,
+        sendgrid::SendGrid, tasks::Tasks, web::Web,
     },
 };
 
@@ -58,6 +58,9 @@ pub struct Endpoints {
     pub mail_url: String,
     /// The LLM's OpenAI-compatible API.
     pub llm_url: String,
+    /// The local Google, unless accounts of Google itself are connected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub google_url: Option<String>,
 }
 
 /// The whole product, running.
@@ -78,8 +81,8 @@ impl Harness {
     pub async fn start(options: HarnessOptions) -> Result<Self> {
         // Taken first: the queue delivers to it, which is among the functions' variables.
         let port = LocalPort::bind("functions", options.port).await?;
+        let (env, stand_ins) = start_stand_ins(&options, &port.url()).await?;
         let functions_url = format!("{}/functions", port.url());
-        let (env, stand_ins) = start_stand_ins(&options, &functions_url).await?;
         let service = ServiceConfig::load(&env)?;
         let shutdown = Shutdown::new();
         let server = port.serve(mount_functions(&env, shutdown.clone())?);
@@ -137,6 +140,12 @@ impl Harness {
         self.stand_ins.topic.as_deref()
     }
 
+    /// The local Google, unless another one is named.
+    #[must_use]
+    pub fn google(&self) -> Option<&LocalGoogle> {
+        self.stand_ins.google.as_ref()
+    }
+
     /// The services of agents, unless an image is named.
     #[must_use]
     pub fn cloud_run(&self) -> Option<&CloudRun> {
@@ -178,5 +187,6 @@ fn endpoints(env: &Env, stand_ins: &StandIns, server: &LocalServer) -> Result<En
         project_id: env.required("GOOGLE_CLOUD_PROJECT")?.to_owned(),
         mail_url: mail_url.unwrap_or_else(|| "https://app.sendgrid.com/email_activity".to_owned()),
         llm_url: llm_url.to_owned(),
+        google_url: stand_ins.google.as_ref().map(LocalGoogle::url),
     })
 }

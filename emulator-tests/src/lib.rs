@@ -8,7 +8,9 @@ mod delivery;
 pub mod demo;
 pub mod emulators;
 pub mod faults;
+pub mod google_account;
 mod harness;
+pub mod mail;
 mod mount;
 pub mod stubs;
 

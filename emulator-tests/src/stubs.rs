@@ -2,6 +2,7 @@
 
 pub mod cloud_run;
 pub mod google;
+pub mod local_google;
 pub mod openai;
 pub mod pub_sub;
 pub mod sendgrid;

@@ -16,6 +16,7 @@ use std::{
 };
 
 pub use check::InvalidField;
+pub(crate) use google::{DRIVE_READ, GMAIL_READ};
 
 use crate::models::IntegrationService;
 
@@ -122,11 +123,19 @@ impl Action {
     /// The scopes to ask the user for, one of each group of which none is granted. Credentials
     /// whose service tells of no scopes lack none.
     pub fn missing_scopes(&self, granted: &[String]) -> impl Iterator<Item = &'static str> {
-        let is_granted = move |scope: &&str| granted.iter().any(|granted| granted == *scope);
-        let lacks = move |group: &&AnyOf| !granted.is_empty() && !group.iter().any(is_granted);
-        let missing = self.scopes.iter().filter(lacks);
-        missing.filter_map(|group| group.first().copied())
+        missing_scopes(self.scopes, granted)
     }
+}
+
+/// The first scope of each group of which none is granted.
+pub(crate) fn missing_scopes(
+    groups: &'static [AnyOf],
+    granted: &[String],
+) -> impl Iterator<Item = &'static str> {
+    let is_granted = move |scope: &&str| granted.iter().any(|granted| granted == *scope);
+    let lacks = move |group: &&AnyOf| !granted.is_empty() && !group.iter().any(is_granted);
+    let missing = groups.iter().filter(lacks);
+    missing.filter_map(|group| group.first().copied())
 }
 
 /// There is one of each name.

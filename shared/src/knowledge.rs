@@ -1,10 +1,11 @@
 //! Retrieval: finds in an organization's index what a query asks for, by meaning and by words.
 //!
 //! What is found are chunks whose vectors are near to the query's, and chunks that share its rarest
-//! words. Both are asked for by organization and principal, and held to them once more; then both are
-//! told apart by meaning and words alike.
+//! words. Both are asked for by organization and principal, and held to them once more, and to what
+//! their integrations are now; then both are told apart by meaning and words alike.
 
 mod fusion;
+mod grants;
 mod keywords;
 mod meaning;
 mod query;
@@ -14,9 +15,10 @@ use std::{collections::HashMap, mem};
 
 use futures::try_join;
 
-pub use self::terms::{keyed_terms, terms};
+pub use self::terms::{keyed_terms, terms, titled_terms};
 use self::{
     fusion::{Signs, Spread},
+    grants::Grants,
     keywords::ByWords,
     meaning::cosine,
     query::Sought,
@@ -36,8 +38,9 @@ pub const MAX_HITS: u32 = 20;
 /// Of a query, so many characters are looked for.
 pub const MAX_QUERY_CHARS: usize = 2_000;
 
-/// Documents that one search reads at most: the model, counts of terms and what either list finds.
-pub const MAX_READS: usize = 1 + keywords::MAX_READS + meaning::MAX_READS;
+/// Documents that one search reads at most: the model, counts of terms, what either list finds, and
+/// integrations.
+pub const MAX_READS: usize = 1 + keywords::MAX_READS + meaning::MAX_READS + grants::MAX_READS;
 
 /// Principals that one search is for at most: everybody, and a user.
 const MAX_PRINCIPALS: usize = 2;
@@ -164,8 +167,11 @@ pub async fn find(
         meaning::find(store, &scope, &vector),
     )?;
     let ranked = rank(&scope, &sought, &vector, by_words, by_meaning);
+    let grants = Grants::of(store, &scope, ranked.iter().map(|(_, chunk)| chunk)).await?;
+    let held = ranked.into_iter();
+    let held = held.filter(|(_, chunk)| grants.hold(&scope, chunk));
     let limit = search.limit.min(MAX_HITS) as usize;
-    let hits = ranked.into_iter().take(limit);
+    let hits = held.take(limit);
     Ok(hits.map(|(score, chunk)| Hit::of(chunk, score)).collect())
 }
 

@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod actions;
+pub mod arrivals;
 pub mod audit;
 pub mod auth;
 pub mod clock;
@@ -25,6 +26,7 @@ pub mod llm;
 pub mod members;
 pub mod models;
 pub mod outbox;
+pub mod prompt;
 pub mod provision;
 pub mod queue;
 pub mod quota;
@@ -39,5 +41,6 @@ pub mod stripe;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod topic;
 pub mod training;
 pub mod vault;

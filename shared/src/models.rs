@@ -48,7 +48,7 @@ pub use integration::{
 pub use json_text::JsonText;
 pub use knowledge::{
     KnowledgeChunk, KnowledgeDocument, KnowledgeKind, KnowledgeSource, KnowledgeUse, ORGANIZATION,
-    SyncCounts, SyncState, user_principal,
+    SyncCounts, SyncProgress, SyncProgresses, SyncState, user_principal,
 };
 pub use llm_route::{
     CacheSettings, CachedAnswer, Candidate, FailureClass, LlmRoute, ProviderName, Route, RouteStep,

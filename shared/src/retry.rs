@@ -71,6 +71,15 @@ impl Policy {
         budget: Duration::from_secs(15),
     };
 
+    /// For work that is taken up again later, by whoever comes then: after a minute doubling to an
+    /// hour, without end.
+    pub const LATER: Self = Self {
+        attempts: u32::MAX,
+        first_delay: Duration::from_secs(60),
+        max_delay: Duration::from_secs(3_600),
+        budget: Duration::MAX,
+    };
+
     /// A policy of `attempts` tries within `budget`, waiting up to `first_delay` after the first
     /// and up to `max_delay` after any.
     ///
@@ -126,6 +135,12 @@ where
         pause(delay).await;
         attempt += 1;
     }
+}
+
+/// When to try again after failed attempt number `attempt` (from 1), for who does not wait here.
+#[must_use]
+pub fn delay_after<E: Transient>(policy: &Policy, attempt: u32, error: &E) -> Duration {
+    wait_before_next(policy, attempt, error)
 }
 
 /// Full jitter (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>), but

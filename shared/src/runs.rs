@@ -6,8 +6,12 @@ use crate::{
     store::{Error, Store, Versioned, Write, approvals, wakeups, workflow_states},
 };
 
+/// Answers that models were giving when the run ended, at most: a run asks fewer at once.
+const MAX_DRAFTS: u32 = 50;
+
 /// The writes that belong into the commit that ends `execution`: whoever waits for it is told, its
-/// place among the runs of its workflow is free again, and what it has asked people is withdrawn.
+/// place among the runs of its workflow is free again, what it has asked people is withdrawn, and what
+/// models were saying goes.
 ///
 /// # Errors
 /// Returns the database's error.
@@ -29,7 +33,7 @@ pub async fn writes_at_end(
         writes.extend(release_slot(store, execution).await?);
     }
     if execution.status != ExecutionStatus::Succeeded {
-        writes.extend(withdraw_approvals(store, execution).await?);
+        writes.extend(withdraw(store, execution).await?);
     }
     Ok(writes)
 }
@@ -46,21 +50,19 @@ async fn release_slot(store: &Store, execution: &Execution) -> Result<Option<Wri
     workflow_states::set(value, Some(*version)).map(Some)
 }
 
-/// The writes that end what the execution has asked people and nobody has decided.
+/// The writes that end what the execution has asked people and nobody has decided, and what models
+/// were saying.
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn withdraw_approvals(store: &Store, execution: &Execution) -> Result<Vec<Write>, Error> {
-    let asked = store
-        .list_approvals_of(&execution.org_id, &execution.id)
-        .await?;
-    let pending = asked
-        .into_iter()
-        .filter(|approval| approval.value.status == ApprovalStatus::Pending);
-    pending
-        .map(|mut approval| {
+pub async fn withdraw(store: &Store, execution: &Execution) -> Result<Vec<Write>, Error> {
+    let (org_id, id) = (&execution.org_id, &execution.id);
+    let mut writes = store.list_draft_removals(org_id, id, MAX_DRAFTS).await?;
+    for mut approval in store.list_approvals_of(org_id, id).await? {
+        if approval.value.status == ApprovalStatus::Pending {
             approval.value.status = ApprovalStatus::Cancelled;
-            approvals::replace(&approval)
-        })
-        .collect()
+            writes.push(approvals::replace(&approval)?);
+        }
+    }
+    Ok(writes)
 }

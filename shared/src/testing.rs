@@ -7,8 +7,10 @@ mod fake_cloud_run;
 mod fake_google;
 mod fake_openai;
 mod fake_service;
+mod fake_workspace;
 mod fixed_clock;
 mod invitation_links;
+mod keep_chunks;
 mod killed_after;
 mod memory_bucket;
 mod memory_db;
@@ -18,6 +20,7 @@ mod recording_accounts;
 mod recording_actions;
 mod recording_mailer;
 mod recording_queue;
+mod recording_topic;
 mod redis_server;
 mod scripted_llm;
 mod scripted_speaker;
@@ -33,17 +36,24 @@ pub use fake_cloud_run::FakeCloudRun;
 pub use fake_google::{FakeGoogle, FakeGoogleOptions, GOOGLE_CLIENT, UserConsent};
 pub use fake_openai::FakeOpenAi;
 pub use fake_service::{FakeService, ServiceCall};
+pub use fake_workspace::{
+    FakeAccount, FakeWorkspace, Fault, GroundTruth, Seen, SentMail, Weather, WorkspaceCall,
+};
 pub use fixed_clock::FixedClock;
 pub use invitation_links::{APP_URL, invitation_links};
+pub use keep_chunks::keep_chunks;
 pub use killed_after::{KilledAfter, killed_after};
 pub use memory_bucket::MemoryBucket;
 pub use memory_db::{MemoryDb, memory_store};
-pub use metered_llm::{metered_llm, provider_of, provider_of_all, provider_with_key, providers};
+pub use metered_llm::{
+    metered_llm, provider_of, provider_of_all, provider_with_key, providers, speaker_of,
+};
 pub use obedient_llm::ObedientLlm;
 pub use recording_accounts::{AccountCall, RecordingAccounts};
 pub use recording_actions::{ActionCall, RecordingActions};
 pub use recording_mailer::RecordingMailer;
 pub use recording_queue::RecordingQueue;
+pub use recording_topic::RecordingTopic;
 pub use redis_server::RedisServer;
 pub use scripted_llm::{Said, ScriptedLlm, bag_of_words};
 pub use scripted_speaker::ScriptedSpeaker;

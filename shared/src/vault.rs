@@ -13,6 +13,7 @@ mod perform;
 mod renew;
 mod sealed;
 mod throttle;
+mod workspace;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -21,9 +22,13 @@ use self::throttle::Throttle;
 pub use self::{
     config::VaultConfig,
     connect::{Connecting, Connection},
-    disconnect::Cleared,
+    disconnect::{Cleared, forget_batch},
     error::Error,
     sealed::{SealedFields, SealedModel},
+    workspace::{
+        DriveFile, FileChange, FileChanges, FilePage, MailChanges, MailPage, MailTouch, MailWatch,
+        Mailbox, NextFiles, RawMail, Since, SyncAccount, Workspace,
+    },
 };
 use crate::{
     actions::Action,

@@ -11,6 +11,7 @@ use emulator_tests::{
     Endpoints, Harness, HarnessOptions,
     chat::Chat,
     demo::{self, Outcome},
+    mail::{self, Desk, QUESTION},
     stubs::sendgrid::SendGrid,
 };
 use serde_json::Value;
@@ -33,6 +34,10 @@ struct Arguments {
     /// Deploys an agent and talks with it: a line of input is a message, the end of input the end.
     #[arg(long, conflicts_with = "once")]
     chat: bool,
+    /// Connects the local Google account, has a mail come in and an agent answer it from what was
+    /// synced, and exits.
+    #[arg(long, conflicts_with_all = ["once", "chat", "workflow"])]
+    mail: bool,
     /// Writes the endpoints as JSON when everything is up.
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
@@ -52,7 +57,7 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let env = Env::from_process();
     let runs_demo = arguments.once || arguments.workflow.is_some();
-    let quiet = if runs_demo || arguments.chat {
+    let quiet = if runs_demo || arguments.chat || arguments.mail {
         "error"
     } else {
         "info,hidane=warn,firestore=warn,h2=warn"
@@ -70,6 +75,8 @@ async fn main() -> Result<()> {
         run_demo(&arguments, harness.endpoints()).await
     } else if arguments.chat {
         chat(harness.endpoints()).await
+    } else if arguments.mail {
+        answer_mail(&harness).await
     } else {
         serve(&harness).await
     };
@@ -79,7 +86,8 @@ async fn main() -> Result<()> {
 
 /// The demo takes free ports, so that it runs beside a `cargo dev` that is up.
 fn options(arguments: &Arguments, env: Env) -> HarnessOptions {
-    let is_apart = arguments.once || arguments.chat || arguments.workflow.is_some();
+    let is_apart =
+        arguments.once || arguments.chat || arguments.mail || arguments.workflow.is_some();
     let any_port = arguments.port == 0 || is_apart;
     let data_dir = arguments.data_dir.clone();
     if any_port {
@@ -131,6 +139,16 @@ async fn chat(endpoints: &Endpoints) -> Result<()> {
     }
 }
 
+/// Shows the way of a mail from the inbox to an answer with citations.
+async fn answer_mail(harness: &Harness) -> Result<()> {
+    let desk = Desk::open(harness, &mut |line| print_line(line)).await?;
+    desk.deliver(QUESTION).await?;
+    print_line(&format!("mail from {}: {}", QUESTION.from, QUESTION.text));
+    let execution = desk.follow(&mut |line| print_line(line)).await?;
+    print_line(&format!("\n{}", mail::picture(&execution["output"])));
+    Ok(())
+}
+
 fn demo_input(arguments: &Arguments) -> Result<(Value, Value)> {
     let (workflow, default_input) = match &arguments.workflow {
         Some(path) => (read_file(path)?, "{}"),
@@ -179,6 +197,9 @@ fn greet(endpoints: &Endpoints) {
     print_line(&format!("project    {}", endpoints.project_id));
     print_line(&format!("mail       {}", endpoints.mail_url));
     print_line(&format!("LLM        {}", endpoints.llm_url));
+    if let Some(url) = &endpoints.google_url {
+        print_line(&format!("Google     {url}/_local/mails and /_local/files"));
+    }
     print_line("Ctrl-C stops.");
 }
 

@@ -20,6 +20,7 @@ use crate::{
     },
     stubs::{
         cloud_run::CloudRun,
+        local_google::{LocalGoogle, LocalGoogleOptions},
         openai::{OpenAi, OpenAiOptions},
         pub_sub::{PubSub, PubSubOptions},
         sendgrid::{SendGrid, SendGridOptions},
@@ -49,6 +50,7 @@ pub(super) struct StandIns {
     pub(super) mail: Option<SendGrid>,
     pub(super) tasks: Option<Tasks>,
     pub(super) topic: Option<Arc<PubSub>>,
+    pub(super) google: Option<LocalGoogle>,
     pub(super) cloud_run: Option<CloudRun>,
     pub(super) web: Web,
     pub(super) artifacts: Option<Place>,
@@ -63,11 +65,13 @@ pub(super) enum Place {
     Temporary(TempDir),
 }
 
-/// Starts what no variable names, and tells the variables that the functions are started with.
+/// Starts what no variable names, and tells the variables that the functions are started with, all
+/// of them at `url`.
 pub(super) async fn start_stand_ins(
     options: &HarnessOptions,
-    functions_url: &str,
+    url: &str,
 ) -> Result<(Env, StandIns)> {
+    let functions_url = &format!("{url}/functions");
     let env = options
         .env
         .clone()
@@ -80,11 +84,18 @@ pub(super) async fn start_stand_ins(
         mail: start_mail(&env).await?,
         tasks: start_tasks(options, &env).await?,
         topic: start_topic(options, &env, functions_url).await?,
+        google: start_google(&env, url).await?,
         cloud_run: CloudRun::start(&env).await,
         web: Web::start(WebOptions::default()).await?,
         artifacts: place_artifacts(options, &env)?,
         credentials_key: place_credentials_key(options, &env)?,
     };
+    let variables = variables(&stand_ins, functions_url)?;
+    Ok((env.with_defaults(variables), stand_ins))
+}
+
+/// What has the functions use the stand-ins.
+fn variables(stand_ins: &StandIns, functions_url: &str) -> Result<Vec<(&'static str, String)>> {
     let web = stand_ins.web.url();
     let address = web.trim_start_matches("http://");
     let mut pairs = fixed_variables();
@@ -105,6 +116,8 @@ pub(super) async fn start_stand_ins(
     pairs.extend(tasks.map(|host| ("CLOUD_TASKS_EMULATOR_HOST", host)));
     let topic = stand_ins.topic.as_ref().map(|topic| topic.host());
     pairs.extend(topic.map(|host| ("PUBSUB_EMULATOR_HOST", host)));
+    let google = stand_ins.google.as_ref();
+    pairs.extend(google.into_iter().flat_map(LocalGoogle::variables));
     let cloud_run = stand_ins.cloud_run.as_ref();
     pairs.extend(cloud_run.into_iter().flat_map(CloudRun::variables));
     if let Some(artifacts) = &stand_ins.artifacts {
@@ -115,7 +128,7 @@ pub(super) async fn start_stand_ins(
         make_credentials_key(&file)?;
         pairs.push(("LOCAL_CREDENTIALS_KEY_FILE", text(&file)?));
     }
-    Ok((env.with_defaults(pairs), stand_ins))
+    Ok(pairs)
 }
 
 async fn start_firestore(
@@ -207,6 +220,19 @@ async fn start_topic(
         ..PubSubOptions::default()
     };
     PubSub::start(topic).await.map(Arc::new).map(Some)
+}
+
+/// Half a client and half a stand-in would make no Google.
+async fn start_google(env: &Env, url: &str) -> Result<Option<LocalGoogle>> {
+    let names = ["GOOGLE_OAUTH_CLIENT_ID", "GOOGLE_OAUTH_CLIENT_SECRET"];
+    if names.iter().any(|name| env.optional(name).is_some()) {
+        return Ok(None);
+    }
+    let google = LocalGoogleOptions {
+        port: 0,
+        redirect_url: format!("{url}/api/v1/integrations/google/callback"),
+    };
+    LocalGoogle::start(google).await.map(Some)
 }
 
 fn place_artifacts(options: &HarnessOptions, env: &Env) -> Result<Option<Place>> {

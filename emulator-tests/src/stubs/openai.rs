@@ -26,6 +26,7 @@ mod answers;
 mod chat;
 mod embedding;
 mod error;
+mod quote;
 mod speech;
 mod validate;
 

@@ -114,6 +114,7 @@ impl World {
         let options = FakeGoogleOptions {
             client_secret: secrets.make("OAuth client secret", "GOCSPX-"),
             token_prefix: secrets.make("access token", "ya29."),
+            ..FakeGoogleOptions::default()
         };
         let google = Google::start(options).await.unwrap();
         let vendors = Vendors::start().await.unwrap();

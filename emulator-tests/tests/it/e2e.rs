@@ -15,6 +15,7 @@ mod restart;
 mod rotation;
 mod stored_bodies;
 mod workflows;
+mod workspace;
 
 use std::time::Duration;
 

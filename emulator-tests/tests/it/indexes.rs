@@ -101,7 +101,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 60;
+const STORE_QUERIES: usize = 67;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -109,6 +109,7 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     let page = Page::first(10);
     let execution_id = samples::execution().id;
     store.list_agents(&org_id, &page).await?;
+    store.list_agents_in_training(&org_id, 10).await?;
     store
         .list_due_agent_services(&caller, samples::time(), 10)
         .await?;
@@ -177,8 +178,16 @@ async fn ask_for_integrations(
     let document = samples::knowledge_document();
     store.list_knowledge_removals(org_id, &id, 10).await?;
     store
-        .list_chunk_removals(org_id, &document.id, &[], 10)
+        .list_chunks_of_document(org_id, &document.id, page)
         .await?;
+    store.list_documents_of_integration(org_id, &id, 10).await?;
+    store
+        .list_integrations_of_mailbox(caller, "00ff", 10)
+        .await?;
+    store.list_disconnecting_integrations(caller, page).await?;
+    store.list_active_workflows_of(org_id, page).await?;
+    store.list_all_knowledge_documents(org_id, page).await?;
+    store.list_removals_of_model(org_id, "model", 10).await?;
     let kind = document.source.kind;
     let documents = store
         .list_knowledge_documents(org_id, &id, kind, page)

@@ -16,6 +16,9 @@ use crate::{
 /// Documents below an agent that are read and deleted at once; a message may hold 256 kB.
 const DELETE_BATCH: u32 = 100;
 
+/// Tunings of an agent that are looked at at once; one at most is under way.
+const TUNINGS_BATCH: u32 = 50;
+
 /// The caller's agent, as it was read.
 pub(crate) async fn find(
     store: &Store,
@@ -179,8 +182,9 @@ async fn retire(
     Ok(writes)
 }
 
-/// Deletes the agent with what it remembers and with its conversations. They go first, and once more
-/// after it: a turn that ends meanwhile may have added to them. A repeat of a deletion that was cut
+/// Deletes the agent with what it remembers, its conversations and its tunings; the one that is under
+/// way deletes itself at its end. They go first, and once more after it: a turn that ends meanwhile may
+/// have added to them. A repeat of a deletion that was cut
 /// off removes what is left, although the agent is not there any more.
 pub(crate) async fn delete(
     store: &Store,
@@ -203,7 +207,8 @@ async fn delete_below(store: &Store, principal: &Principal, id: &AgentId) -> Res
             0 => Vec::new(),
             _ => store.list_session_removals(org_id, id, rest).await?,
         };
-        let removals = [memories, conversation].concat();
+        let tunings = store.list_tuning_removals(org_id, id, TUNINGS_BATCH);
+        let removals = [memories, conversation, tunings.await?].concat();
         if removals.is_empty() {
             return Ok(());
         }

@@ -8,6 +8,7 @@ use shared::{
     llm::{ProvidersConfig, default_model},
     quota::AdmissionConfig,
     storage::BucketConfig,
+    topic::TopicConfig,
     vault::VaultConfig,
 };
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub vault: Option<VaultConfig>,
     /// `APP_URL`: where users come back to from a consent.
     pub app_url: AppUrl,
+    /// `SYNC_TOPIC`: what has integrations be synced, if anything.
+    pub sync_topic: Option<TopicConfig>,
     /// Where `execute-workflow` keeps answers that are too large for a document:
     /// `ARTIFACTS_BUCKET`, or `ARTIFACTS_DIR` in development; if anywhere.
     pub artifacts: Option<BucketConfig>,
@@ -54,6 +57,7 @@ impl Config {
             admission: AdmissionConfig::load(env)?,
             vault: VaultConfig::load_optional(env)?,
             app_url: AppUrl::load(env)?,
+            sync_topic: TopicConfig::load_optional(env, "SYNC_TOPIC")?,
             artifacts: BucketConfig::load_optional(env, "ARTIFACTS_BUCKET", "ARTIFACTS_DIR")?,
         })
     }
@@ -92,6 +96,7 @@ mod tests {
                     "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1",
                 ),
                 ("APP_URL", "https://app.example.com"),
+                ("SYNC_TOPIC", "projects/demo/topics/sync"),
                 ("KMS_CREDENTIALS_KEY", credentials),
             ]))
         };

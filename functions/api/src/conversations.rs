@@ -63,6 +63,8 @@ pub(crate) async fn say(
                 let (org_id, uid) = (&principal.org_id, Some(&principal.uid));
                 let session = Session::new(new_id.clone(), org_id, message.agent_id, uid, now);
                 writes.push(store::sessions::create(&session)?);
+                // Nothing would delete a conversation with an agent that is gone.
+                writes.push(store::agents::require(message.agent_id, org_id)?);
                 session.id
             }
         };

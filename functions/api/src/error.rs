@@ -1,4 +1,4 @@
-use shared::{audit, erasure, members, quota, retry::Transient, storage, store, vault};
+use shared::{audit, erasure, members, quota, retry::Transient, storage, store, topic, vault};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -62,6 +62,9 @@ pub(crate) enum Dependency {
     /// A connected service failed, or its credentials cannot be sealed or opened.
     #[error(transparent)]
     Vault(#[from] vault::Error),
+    /// The topic did not take a message.
+    #[error(transparent)]
+    Topic(#[from] topic::Error),
 }
 
 impl Transient for Dependency {
@@ -69,6 +72,7 @@ impl Transient for Dependency {
         match self {
             Self::Storage(error) => error.is_transient(),
             Self::Vault(error) => error.is_transient(),
+            Self::Topic(error) => error.is_transient(),
         }
     }
 }
@@ -126,6 +130,9 @@ impl From<vault::Error> for Error {
     fn from(error: vault::Error) -> Self {
         match error {
             vault::Error::Store(error) => Self::Store(error),
+            vault::Error::Disconnecting => Self::Precondition(
+                "the account is being disconnected: disconnect it once more, then connect it",
+            ),
             error => Self::Dependency(error.into()),
         }
     }

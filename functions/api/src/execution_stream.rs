@@ -1,6 +1,6 @@
 //! A run as it goes on, for those who watch it.
 
-use std::{collections::HashMap, future::Future, time::Duration};
+use std::{collections::HashMap, future::Future};
 
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use serde::Serialize;
@@ -9,25 +9,17 @@ use shared::{
     models::{Draft, Execution, ExecutionStatus, JsonText, LogLine, Principal, Step, TriggerType},
     store::Store,
 };
-use tokio::time::{Instant, Interval, interval};
 
 use crate::{
     error::Error,
     executions::{self, Run},
+    pace::Pace,
 };
 
-/// Pause after something has happened; it doubles as long as nothing does.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// Log lines that are read at once.
 const LINES: u32 = 200;
 /// Answers under way that are read at once.
 const DRAFTS: u32 = 50;
-/// How long one stream lasts: less than the edge gives an answer, though it does not measure
-/// bodies, so that no proxy cuts one off in the middle of an event.
-const MAX_DURATION: Duration = Duration::from_secs(50);
-/// A member who may not watch any more is noticed within 30 s, slow reads included.
-const RECHECK: Duration = Duration::from_secs(15);
 
 /// What is seen of a run.
 #[derive(Debug)]
@@ -69,7 +61,6 @@ where
     F: Fn() -> A + Send + Sync,
     A: Future<Output = bool> + Send,
 {
-    let now = Instant::now();
     let watch = Watch {
         store,
         principal,
@@ -79,10 +70,7 @@ where
         drafts: HashMap::new(),
         is_over: false,
         may_watch,
-        started: now,
-        checked: now,
-        pause: FIRST_PAUSE,
-        interval: interval(FIRST_PAUSE),
+        pace: Pace::new(),
     };
     let looks = stream::try_unfold(watch, Watch::next);
     looks
@@ -102,10 +90,7 @@ struct Watch<F> {
     drafts: HashMap<String, String>,
     is_over: bool,
     may_watch: F,
-    started: Instant,
-    checked: Instant,
-    pause: Duration,
-    interval: Interval,
+    pace: Pace,
 }
 
 impl<F, A> Watch<F>
@@ -114,11 +99,7 @@ where
     A: Future<Output = bool> + Send,
 {
     async fn next(mut self) -> Result<Option<(Vec<Sight>, Self)>, Error> {
-        if self.is_over {
-            return Ok(None);
-        }
-        self.interval.tick().await;
-        if !self.may_go_on().await {
+        if self.is_over || !self.pace.next(&self.may_watch).await {
             return Ok(None);
         }
         match self.look().await {
@@ -126,17 +107,6 @@ where
             Err(Error::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    async fn may_go_on(&mut self) -> bool {
-        if self.started.elapsed() >= MAX_DURATION {
-            return false;
-        }
-        if self.checked.elapsed() < RECHECK {
-            return true;
-        }
-        self.checked = Instant::now();
-        (self.may_watch)().await
     }
 
     /// The status is read first: the last lines are committed together with it.
@@ -160,7 +130,7 @@ where
             sights.push(Sight::End(status));
             self.is_over = true;
         }
-        self.plan(!sights.is_empty(), is_all);
+        self.pace.plan(!sights.is_empty(), is_all);
         Ok(sights)
     }
 
@@ -211,16 +181,6 @@ where
             start,
             text: new,
         })
-    }
-
-    /// When to look next: soon after news, and at once when there is more to read.
-    fn plan(&mut self, is_news: bool, is_all: bool) {
-        self.pause = match (is_all, is_news) {
-            (false, _) => Duration::ZERO,
-            (true, true) => FIRST_PAUSE,
-            (true, false) => (self.pause * 2).clamp(FIRST_PAUSE, MAX_PAUSE),
-        };
-        self.interval.reset_after(self.pause);
     }
 }
 

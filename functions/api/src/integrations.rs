@@ -6,6 +6,9 @@ mod features;
 mod hand_over;
 mod keys;
 mod removal;
+mod sharing;
+mod sync;
+mod sync_stream;
 
 use std::sync::Arc;
 
@@ -25,6 +28,7 @@ use shared::{
         Timestamp,
     },
     store::{Listing, Page, Store, Write},
+    topic::SharedTopic,
     vault::{Connection, Vault},
 };
 
@@ -35,6 +39,9 @@ pub(crate) use self::{
     hand_over::{MAX_RETURNED_LEN, hand_over},
     keys::{Keys, connect, reconnect},
     removal::{Disconnected, disconnect},
+    sharing::{IntegrationChange, update},
+    sync::{SyncReport, SyncRequested, report, request_sync},
+    sync_stream::{Watched, watch},
 };
 use crate::error::{Error, Refusal};
 
@@ -45,6 +52,8 @@ pub(crate) struct Hub {
     pub(crate) trail: Trail,
     /// None when no key for credentials is configured.
     pub(crate) vault: Option<Vault>,
+    /// None when syncs are not configured.
+    pub(crate) topic: Option<SharedTopic>,
     pub(crate) key: Arc<dyn MacKey>,
     pub(crate) app_url: AppUrl,
 }
@@ -62,6 +71,12 @@ pub(crate) struct IntegrationSummary {
     last_sync: Option<Timestamp>,
     /// Scopes that actions of the service need and the user has not granted.
     missing_scopes: Vec<String>,
+    /// Whether everybody in the organization finds what is synced, not only who has connected it.
+    #[serde(default)]
+    shares_knowledge: bool,
+    /// Whether mail that comes starts workflows.
+    #[serde(default)]
+    allows_triggers: bool,
 }
 
 /// An integration with what its credentials show of themselves.
@@ -187,6 +202,8 @@ impl From<SyncStatus> for IntegrationSummary {
             status: status.status,
             error_cause: status.error_cause,
             last_sync: status.last_sync,
+            shares_knowledge: status.shares_knowledge,
+            allows_triggers: status.allows_triggers,
         }
     }
 }
@@ -199,6 +216,8 @@ impl From<&Integration> for IntegrationSummary {
             status: integration.status,
             error_cause: integration.error_cause.clone(),
             last_sync: integration.last_sync,
+            shares_knowledge: integration.shares_knowledge,
+            allows_triggers: integration.allows_triggers,
             missing_scopes: missing_scopes(integration.service, &integration.granted_scopes),
         }
     }

@@ -24,6 +24,7 @@ mod llm_routes;
 mod members;
 mod memories;
 mod organization;
+mod pace;
 mod page;
 mod presence;
 mod rerun;
@@ -53,8 +54,10 @@ use shared::{
     quota::MeteredLlm,
     storage::{Bucket, BucketConfig},
     store::{Store, firestore::Firestore},
+    topic::{PubSub, SharedTopic},
     vault::Vault,
 };
+use tokio::sync::Semaphore;
 
 pub use crate::{
     config::Config,
@@ -74,6 +77,9 @@ const LONGEST_ANSWER: Duration = Duration::from_millis(Timeouts::MAX_MS);
 /// What admission and booking may take around a model's answer.
 const BOOKING_TIME: Duration = Duration::from_secs(30);
 
+/// Texts that a process has spoken at once: an audio is held whole, and may have 30 MB.
+const MAX_SPEECHES: usize = 8;
+
 /// What the function works with.
 #[derive(Clone)]
 pub struct AppState {
@@ -87,6 +93,8 @@ pub struct AppState {
     default_model: String,
     hub: Hub,
     llm: Option<MeteredLlm>,
+    /// Places for texts that are being spoken.
+    speeches: Arc<Semaphore>,
     artifacts: Option<Arc<dyn Bucket>>,
     edge: EdgeConfig,
 }
@@ -106,6 +114,8 @@ impl AppState {
         let accounts = Arc::new(accounts);
         let artifacts = config.artifacts.as_ref().map(BucketConfig::bucket);
         let speakers = config.providers.speakers(client()?)?;
+        let topic = config.sync_topic.take();
+        let topic = topic.map(|topic| Arc::new(PubSub::new(topic)) as SharedTopic);
         let vault = config.vault.take();
         let vault = vault.map(|vault| {
             let vault = vault.vault(store.clone(), &client()?, clock.clone())?;
@@ -113,16 +123,24 @@ impl AppState {
         });
         let vault = vault.transpose()?;
         let keys = vault.clone().map(|vault| Arc::new(vault) as SharedOrgKeys);
-        let llm = llm(&config, keys, &store, &clock)?;
+        let llm = llm(&config, keys, speakers, &store, &clock)?;
         let state = Self::with_ports(config, store, verifier, accounts, clock);
         let state = state.with_artifacts(artifacts).with_vault(vault);
-        Ok(state.with_llm(llm).with_speakers(speakers))
+        let state = state.with_sync_topic(topic);
+        Ok(state.with_llm(llm))
     }
 
     /// The state with what connects outside services, if credentials have a key.
     #[must_use]
     pub fn with_vault(mut self, vault: Option<Vault>) -> Self {
         self.hub.vault = vault;
+        self
+    }
+
+    /// The state with the topic that has integrations be synced, if there is one.
+    #[must_use]
+    pub fn with_sync_topic(mut self, topic: Option<SharedTopic>) -> Self {
+        self.hub.topic = topic;
         self
     }
 
@@ -181,6 +199,7 @@ impl AppState {
             store: store.clone(),
             trail: trail.clone(),
             vault: None,
+            topic: None,
             key: key.clone(),
             app_url: config.app_url,
         };
@@ -195,6 +214,7 @@ impl AppState {
             default_model: config.default_model,
             hub,
             llm: None,
+            speeches: Arc::new(Semaphore::new(MAX_SPEECHES)),
             artifacts: None,
             edge,
         }
@@ -216,20 +236,21 @@ pub enum StartError {
     Vault(#[from] shared::config::Error),
 }
 
-/// The models that can be asked, if there is a provider, or may be one.
+/// The models that can be asked, if there is a provider, or may be one, and the voices.
 fn llm(
     config: &Config,
     keys: Option<SharedOrgKeys>,
+    speakers: Speakers,
     store: &Store,
     clock: &SharedClock,
 ) -> Result<Option<MeteredLlm>, StartError> {
     let providers = config.providers.providers(client()?)?;
-    if providers.is_empty() && keys.is_none() {
+    if providers.is_empty() && keys.is_none() && speakers.is_empty() {
         return Ok(None);
     }
     let (store, clock) = (store.clone(), clock.clone());
     let llm = MeteredLlm::of(providers, keys, &config.admission, store, clock)?;
-    Ok(Some(llm))
+    Ok(Some(llm.with_speakers(speakers)))
 }
 
 impl FromRef<AppState> for Authenticator {

@@ -21,10 +21,14 @@ pub(crate) async fn list(store: &Store, principal: &Principal) -> Result<Vec<Llm
 }
 
 /// What is wrong with a route, if anything. A candidate without a price today would be refused by
-/// every call.
+/// every call. Vectors are kept with the name of the model that has made them, and can be compared
+/// with its own only: no other may answer to that name.
 pub(crate) fn check(route: &LlmRoute) -> Result<(), Problem> {
     let wrong = route.route.check();
     wrong.map_err(|wrong| Problem::new(wrong.field, wrong.message))?;
+    if price::is_embedding(route.alias.as_str()) {
+        return Err(Problem::new("alias", "is the name of an embedding model"));
+    }
     let day = day_of(route.updated_at);
     for (step, number, candidate) in places(route) {
         let Candidate { provider, model } = candidate;

@@ -28,6 +28,7 @@ mod pictures;
 mod speech;
 mod stored_bodies;
 mod stream;
+mod syncs;
 mod tunings;
 mod webhooks;
 mod workflows;
@@ -81,8 +82,9 @@ pub const ROUTES: &[&[Route]] = &[
     tunings::ROUTES,
     WORKFLOWS,
     EXECUTIONS,
-    APPROVALS,
+    approvals::ROUTES,
     integrations::ROUTES,
+    syncs::ROUTES,
     llm::ROUTES,
     audit::ROUTES,
 ];
@@ -326,24 +328,6 @@ const EXECUTIONS: &[Route] = &[
         "/executions/{id}/rerun",
         Action::TriggerWorkflow,
         || post(executions::rerun_execution),
-    ),
-];
-
-const APPROVALS: &[Route] = &[
-    route(Method::GET, "/approvals", Action::ReadApprovals, || {
-        get(approvals::list_approvals)
-    }),
-    route(
-        Method::GET,
-        "/approvals/{id}",
-        Action::ReadApprovals,
-        || get(approvals::get_approval),
-    ),
-    route(
-        Method::POST,
-        "/approvals/{id}/decisions",
-        Action::DecideApproval,
-        || post(approvals::decide_approval),
     ),
 ];
 

@@ -4,24 +4,15 @@ use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use shared::inputs::Condition;
+use shared::arrivals::MailConditions;
 
 use crate::error::Problem;
-
-/// Most conditions on a received message.
-const MAX_CONDITIONS: usize = 20;
-
-/// Longest condition on a received message, in bytes.
-const MAX_CONDITION_BYTES: usize = 1_000;
 
 /// Longest id of a webhook.
 const MAX_HOOK_ID_LEN: usize = 32;
 
 /// Longest time after which a missed schedule is made up for, in seconds: a day.
 const MAX_CATCH_UP_SECS: u32 = 86_400;
-
-/// The condition in a language of its own.
-const WHEN: &str = "when";
 
 /// What starts a workflow, as the workflow declares it.
 #[derive(Debug, Deserialize)]
@@ -155,32 +146,12 @@ impl Webhook {
 }
 
 fn condition_problems(path: &str, conditions: &Map<String, Value>) -> Vec<Problem> {
-    if conditions.len() > MAX_CONDITIONS {
-        let message = format!("must have at most {MAX_CONDITIONS} conditions");
-        return vec![Problem::new(path, message)];
-    }
-    let problem = |(name, condition): (&String, &Value)| {
-        let message = match condition.as_str() {
-            None => Some("must be text".to_owned()),
-            Some(text) if text.len() > MAX_CONDITION_BYTES => {
-                Some(format!("must be at most {MAX_CONDITION_BYTES} bytes"))
-            }
-            Some(text) if name == WHEN => expression_problem(text),
-            Some(_) => None,
-        };
-        message.map(|message| Problem::new(format!("{path}.{name}"), message))
-    };
-    conditions.iter().filter_map(problem).collect()
-}
-
-/// When it is evaluated there is no run yet, only what would start it.
-fn expression_problem(text: &str) -> Option<String> {
-    let condition = match Condition::compile(text) {
-        Ok(condition) => condition,
-        Err(error) => return Some(error.to_string()),
-    };
-    let is_of_trigger = condition.references().is_empty() && !condition.uses_loop();
-    (!is_of_trigger).then(|| "must be about `trigger` alone".to_owned())
+    let problems = MailConditions::parse(conditions).err().unwrap_or_default();
+    let told = problems.into_iter().map(|problem| match problem.name {
+        Some(name) => Problem::new(format!("{path}.{name}"), problem.message),
+        None => Problem::new(path, problem.message),
+    });
+    told.collect()
 }
 
 fn is_cron(text: &str) -> bool {

@@ -6,7 +6,7 @@ use shared::{
     ids::{AgentId, RecordId},
     llm::price,
     models::{Agent, AgentStatus, AuditAction, Principal, Timestamp, Tuning, TuningState},
-    quota::{self, MAX_TUNED_MODELS},
+    quota::{self, MAX_TUNED_MODELS, MeteredLlm},
     store::{
         Listing, Page, Store, Versioned, agents as agent_writes, commit_contended,
         organizations::day_of, tunings,
@@ -51,29 +51,36 @@ pub(crate) async fn export(
 /// Begins a tuning: reserves what it may cost, takes the agent out of work and records it, in one
 /// commit. The sweeper does the rest.
 pub(crate) async fn start(
-    store: &Store,
+    (store, llm): (&Store, Option<&MeteredLlm>),
     trail: &Trail,
     principal: &Principal,
     once: &Once,
     order: &Order<'_>,
     now: Timestamp,
 ) -> Result<Done<Tuning>, Error> {
+    if let Some(done) = once.replay(store).await? {
+        return Ok(done);
+    }
     let id = &RecordId::generate();
+    // Read once, whatever the commit meets: what is handed over is read again, and held to its size.
+    let agent = agents::find(store, principal, order.agent_id).await?.value;
+    require_order(store, principal, order, now).await?;
+    require_at_work(&agent)?;
+    let dataset = &Dataset::of(store, &agent, MAX_BYTES).await?;
+    if dataset.examples < MIN_EXAMPLES {
+        return Err(Error::Precondition("10 approved conversations are needed"));
+    }
     once.commit(store, || async move {
         let mut agent = agents::find(store, principal, order.agent_id).await?;
-        require_plan(store, principal).await?;
-        if price::tunable(order.base_model, &day_of(now)).is_none() {
-            let problem = Problem::new("baseModel", "is no model that can be tuned");
-            return Err(Error::Invalid(vec![problem]));
+        require_order(store, principal, order, now).await?;
+        if let Some(llm) = llm {
+            llm.require_on(&principal.org_id).await?;
         }
         require_at_work(&agent.value)?;
-        require_room(store, principal).await?;
-        let dataset = Dataset::of(store, &agent.value, MAX_BYTES).await?;
-        if dataset.examples < MIN_EXAMPLES {
-            return Err(Error::Precondition("10 approved conversations are needed"));
-        }
-        let mut tuning = new_tuning(principal, id, order, &dataset, now);
+        let mut tuning = new_tuning(principal, id, order, dataset, now);
         let (mut writes, cost) = quota::reserve_training(store, &tuning, now).await?;
+        // After the quota was read: of two that take the last place, one finds it changed.
+        require_room(store, principal).await?;
         tuning.cost_micro_usd = cost;
         agent.value.status = AgentStatus::Training;
         agent.value.updated_at = now;
@@ -110,6 +117,7 @@ pub(crate) async fn find(
     principal: &Principal,
     (agent_id, id): (&AgentId, &RecordId),
 ) -> Result<Versioned<Tuning>, Error> {
+    agents::find(store, principal, agent_id).await?;
     let tuning = store.find_tuning(&principal.org_id, agent_id, id).await?;
     tuning.ok_or(Error::NotFound("tuning"))
 }
@@ -138,6 +146,20 @@ pub(crate) async fn cancel(
     .await
 }
 
+async fn require_order(
+    store: &Store,
+    principal: &Principal,
+    order: &Order<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    require_plan(store, principal).await?;
+    if price::tunable(order.base_model, &day_of(now)).is_some() {
+        return Ok(());
+    }
+    let problem = Problem::new("baseModel", "is no model that can be tuned");
+    Err(Error::Invalid(vec![problem]))
+}
+
 async fn require_plan(store: &Store, principal: &Principal) -> Result<(), Error> {
     if quota::allows_tuning(store, &principal.org_id).await? {
         return Ok(());
@@ -152,10 +174,12 @@ fn require_at_work(agent: &Agent) -> Result<(), Error> {
     Err(Refusal::Transition("only a deployed agent that is active can be trained").into())
 }
 
+/// Models in the making count: each has an agent in training.
 async fn require_room(store: &Store, principal: &Principal) -> Result<(), Error> {
     let (org_id, limit) = (&principal.org_id, MAX_TUNED_MODELS);
     let known = store.list_tuned_models(org_id, limit).await?;
-    if known.len() < limit as usize {
+    let training = store.list_agents_in_training(org_id, limit);
+    if known.len() + training.await?.len() < limit as usize {
         return Ok(());
     }
     Err(Refusal::Exhausted("there are as many tuned models as may be").into())

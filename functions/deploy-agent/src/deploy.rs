@@ -26,6 +26,9 @@ pub(crate) enum Error {
     /// The agent was taken out of service for good.
     #[error("the agent is archived")]
     Archived,
+    /// A model is being made from its conversations.
+    #[error("the agent is in training")]
+    Training,
     /// The tier has no long-term memory.
     #[error("long-term memory needs the pro tier")]
     MemoryDepth,
@@ -102,6 +105,9 @@ async fn decide(
     }
     if before.deploy_state == DeployState::Archived {
         return Err(Error::Archived);
+    }
+    if before.status == AgentStatus::Training {
+        return Err(Error::Training);
     }
     require_memory(state, &agent.value).await?;
     let mut writes = match before.deploy_state.takes_place() {

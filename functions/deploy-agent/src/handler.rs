@@ -167,6 +167,7 @@ impl From<deploy::Error> for Refusal {
         let error = match error {
             deploy::Error::UnknownAgent => ApiError::not_found("agent"),
             deploy::Error::Archived
+            | deploy::Error::Training
             | deploy::Error::MemoryDepth
             | deploy::Error::NoContainers
             | deploy::Error::Failed(_) => {

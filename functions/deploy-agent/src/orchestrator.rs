@@ -47,6 +47,20 @@ pub enum Progress {
     Failed(String),
 }
 
+/// What is left of an agent's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remains {
+    /// Nothing that is the agent's.
+    Nothing,
+    /// It is being removed.
+    Going,
+    /// It is there.
+    Service {
+        /// Tells whether somebody has changed it since.
+        etag: String,
+    },
+}
+
 /// Something that gives agents a place to run. Every call can be repeated, by anybody.
 #[async_trait]
 pub trait Orchestrator: Send + Sync {
@@ -56,8 +70,11 @@ pub trait Orchestrator: Send + Sync {
     /// Goes on making the agent's place as its configuration wants it, and tells how far it is.
     async fn ensure(&self, agent: &Agent, now: Timestamp) -> Result<Progress, Error>;
 
-    /// Goes on removing the place of an agent, and tells whether it is gone.
-    async fn remove(&self, org_id: &OrgId, id: &AgentId) -> Result<bool, Error>;
+    /// What is left of the place of an agent.
+    async fn remains(&self, org_id: &OrgId, id: &AgentId) -> Result<Remains, Error>;
+
+    /// Begins to remove the place of an agent, if it is as it was seen.
+    async fn remove(&self, id: &AgentId, etag: &str) -> Result<(), Error>;
 }
 
 /// The orchestration layer: executions load a registered agent by its id, so all there is to do is
@@ -79,8 +96,12 @@ impl Orchestrator for Registered {
         Ok(runtime.map_or(Progress::Pending, Progress::Ready))
     }
 
-    async fn remove(&self, _org_id: &OrgId, _id: &AgentId) -> Result<bool, Error> {
-        Ok(true)
+    async fn remains(&self, _org_id: &OrgId, _id: &AgentId) -> Result<Remains, Error> {
+        Ok(Remains::Nothing)
+    }
+
+    async fn remove(&self, _id: &AgentId, _etag: &str) -> Result<(), Error> {
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use shared::{
 
 use crate::{
     AppState,
-    orchestrator::{self, Orchestrator, Progress, revision},
+    orchestrator::{self, Orchestrator, Progress, Remains, revision},
     outcome,
 };
 
@@ -202,9 +202,16 @@ async fn provision(held: &Held<'_>, service: &AgentService) -> Result<(), Error>
 }
 
 async fn remove(held: &Held<'_>, state: AgentServiceState) -> Result<(), Error> {
-    match held.containers.remove(held.org_id, held.id).await {
-        Ok(true) => outcome::keep_gone(held, state).await,
-        Ok(false) => Err(Error::Pending),
+    let begun = match held.containers.remains(held.org_id, held.id).await {
+        Ok(Remains::Nothing) => return outcome::keep_gone(held, state).await,
+        Ok(Remains::Going) => return Err(Error::Pending),
+        // It may be wanted again since it was looked at.
+        Ok(Remains::Service { .. }) if !held.is_in(state).await? => return Err(Error::Pending),
+        Ok(Remains::Service { etag }) => held.containers.remove(held.id, &etag).await,
+        Err(error) => Err(error),
+    };
+    match begun {
+        Ok(()) => Err(Error::Pending),
         Err(error) if error.is_transient() => Err(error.into()),
         Err(error) => {
             report(&error, held.id, "an agent's service cannot be removed");
@@ -220,6 +227,12 @@ impl Held<'_> {
         let service = self.state.store.find_agent_service(self.org_id, self.id);
         let service = service.await?;
         Ok(service.filter(|service| service.value.due_at == Some(self.until)))
+    }
+
+    /// Whether it is ours, and still what it was.
+    async fn is_in(&self, state: AgentServiceState) -> Result<bool, store::Error> {
+        let service = self.find().await?;
+        Ok(service.is_some_and(|service| service.value.state == state))
     }
 
     /// Leaves the rest to whoever comes next.

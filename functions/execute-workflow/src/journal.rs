@@ -150,7 +150,8 @@ impl Journal {
     pub(crate) fn idempotency_key(&self, key: StepKey<'_>) -> String {
         let execution = &self.execution.value;
         let (org_id, id) = (execution.org_id.as_str(), execution.id.as_str());
-        let mut parts = vec![org_id, id, key.node_id, key.iteration];
+        let incarnation = execution.incarnation();
+        let mut parts = vec![org_id, id, &incarnation, key.node_id, key.iteration];
         let fence = execution.lease.fence.to_string();
         if is_broken(Flaw::AttemptInKey) {
             parts.push(&fence);

@@ -33,8 +33,11 @@ const POLL_SECS: i64 = 60;
 /// When a step that failed is tried again, in seconds.
 const RETRY_SECS: i64 = 300;
 
-/// When nobody waits for the provider any longer, in seconds.
+/// When nobody waits for a job any longer, in seconds.
 const GIVE_UP_SECS: i64 = 7 * 24 * 3_600;
+
+/// How long a provider may then leave it open what has become of the job, in seconds.
+const LAST_LOOK_SECS: i64 = 24 * 3_600;
 
 /// Why a step of a tuning is not done.
 #[derive(Debug, thiserror::Error)]
@@ -127,12 +130,10 @@ impl<'a> Held<'a> {
 
     async fn step(&mut self) -> Result<Step, Error> {
         let Some(tuner) = self.state.tuner.clone() else {
-            let ended = End::failed("unavailable", "no provider that tunes models is configured");
-            return Ok(Step::End(ended));
+            return Ok(self.without_tuner());
         };
-        if self.now() > self.tuning.created_at.plus_seconds(GIVE_UP_SECS) {
-            self.stop(&tuner).await;
-            return Ok(Step::End(End::lost()));
+        if self.is_older_than(GIVE_UP_SECS) {
+            return self.give_up(&tuner).await;
         }
         match self.tuning.state {
             TuningState::Queued if self.is_unwanted().await? => Ok(Step::End(End::cancelled())),
@@ -150,12 +151,64 @@ impl<'a> Held<'a> {
         }
     }
 
+    /// What is not asked for yet ends. A job goes on without us: its model and its price are not lost
+    /// sight of because a key is missing for a while.
+    fn without_tuner(&self) -> Step {
+        match self.tuning.state {
+            TuningState::Running if self.is_older_than(GIVE_UP_SECS + LAST_LOOK_SECS) => {
+                Step::End(End::lost())
+            }
+            TuningState::Running => {
+                let message = "no provider that tunes models is configured, but a job may be there";
+                tracing::error!(tuning.id = %self.tuning.id, message);
+                Step::Wait(RETRY_SECS)
+            }
+            _ => {
+                let message = "no provider that tunes models is configured";
+                Step::End(End::failed("unavailable", message))
+            }
+        }
+    }
+
+    /// Ends what has taken too long, by what has become of its job.
+    async fn give_up(&self, tuner: &SharedTuner) -> Result<Step, Error> {
+        if self.tuning.state != TuningState::Running {
+            let message = "the examples were not handed over in time";
+            return Ok(Step::End(End::failed("deadline_exceeded", message)));
+        }
+        let looked = match &self.tuning.job_id {
+            Some(id) => tuner.look_at(id).await.map(Some),
+            None => tuner.find(self.tuning.id.as_str()).await,
+        };
+        let ended = match looked {
+            Ok(Some(job)) if job.state == JobState::Open => {
+                self.stop(tuner, &job.id).await;
+                End::lost()
+            }
+            Ok(Some(job)) => End::of(&job),
+            Ok(None) => {
+                let message = "the job was not begun in time";
+                End::failed("deadline_exceeded", message)
+            }
+            Err(_) if self.is_older_than(GIVE_UP_SECS + LAST_LOOK_SECS) => End::lost(),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Step::End(ended))
+    }
+
+    fn is_older_than(&self, seconds: i64) -> bool {
+        self.now() > self.tuning.created_at.plus_seconds(seconds)
+    }
+
     /// Hands the examples over: those whose owners still approve of them. A file from before a crash
     /// is of no use to anybody, and the provider deletes it.
     async fn upload(&mut self, tuner: &SharedTuner) -> Result<Step, Error> {
         let Some(agent) = self.agent().await?.filter(|_| !self.tuning.is_cancelling) else {
             return Ok(Step::End(End::cancelled()));
         };
+        if self.is_switched_off().await? {
+            return Ok(Step::Wait(RETRY_SECS));
+        }
         let max_bytes = usize::try_from(self.tuning.max_bytes).unwrap_or_default();
         let dataset = Dataset::of(&self.state.store, &agent, max_bytes).await?;
         if dataset.examples < MIN_EXAMPLES {
@@ -183,6 +236,7 @@ impl<'a> Held<'a> {
         let job = match tuner.find(key).await? {
             Some(job) => job,
             None if self.is_unwanted().await? => return Ok(Step::End(End::cancelled())),
+            None if self.is_switched_off().await? => return Ok(Step::Wait(RETRY_SECS)),
             None => {
                 let order = TuningOrder {
                     key: key.to_owned(),
@@ -210,10 +264,8 @@ impl<'a> Held<'a> {
     }
 
     /// Nobody waits for the job any more, so it does not matter whether it can be stopped.
-    async fn stop(&self, tuner: &SharedTuner) {
-        if let Some(id) = &self.tuning.job_id
-            && let Err(error) = tuner.cancel(id).await
-        {
+    async fn stop(&self, tuner: &SharedTuner, job_id: &str) {
+        if let Err(error) = tuner.cancel(job_id).await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(tuning.id = %self.tuning.id, error, "job left at the provider");
         }
@@ -222,6 +274,15 @@ impl<'a> Held<'a> {
     /// Whether it is to stop: somebody has said so, or the agent is gone.
     async fn is_unwanted(&self) -> Result<bool, Error> {
         Ok(self.tuning.is_cancelling || self.agent().await?.is_none())
+    }
+
+    /// Whether nothing is to be asked of providers now. What is there already goes on.
+    async fn is_switched_off(&self) -> Result<bool, Error> {
+        match self.state.llm.require_on(&self.tuning.org_id).await {
+            Ok(()) => Ok(false),
+            Err(quota::Error::SwitchedOff) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn agent(&self) -> Result<Option<Agent>, Error> {

@@ -3,49 +3,65 @@ use http::StatusCode;
 use shared::{
     events::PushMessage,
     http::{ApiError, RawBody, ServiceCaller},
+    retry::Transient,
 };
 
 use crate::{
     AppState,
-    message::Message,
-    receive::{Delivery, Outcome, receive},
+    message::{KIND, Message},
+    receive::{Delivery, Error, Outcome, receive},
 };
 
-/// Handles a push of Pub/Sub. The idempotency key is subscription and message id.
+/// Handles a push of Pub/Sub. A repeat finds what is to do by itself: the state tells, not the
+/// message.
 ///
 /// Pub/Sub never sends a malformed envelope, so that is refused; a message that nothing can be
 /// done about is acknowledged, or it would come back until it is dead-lettered.
 pub(crate) async fn handle_push(
     _: ServiceCaller,
-    State(state): State<AppState>,
+    State(app): State<AppState>,
     RawBody(body): RawBody,
 ) -> Result<StatusCode, ApiError> {
     let push = PushMessage::parse(&body)?;
-    let kind = push.attributes.get("kind").map(String::as_str);
+    let kind = push.attributes.get(KIND).map(String::as_str);
     let delivery = Delivery {
         message: Message::parse(kind, &push.data),
         source: push.subscription,
         id: push.message_id,
     };
-    let outcome = receive(&state.store, &delivery, state.clock.now().into()).await?;
+    app.calibrate().await?;
+    let outcome = Box::pin(receive(&app, &delivery)).await?;
     report(&delivery.id, &outcome);
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn report(id: &str, outcome: &Outcome) {
     match outcome {
-        Outcome::Counted(integrations) => {
-            tracing::info!(message.id = id, integrations, "tick received");
-        }
-        Outcome::Due(due) => tracing::info!(
+        Outcome::Ticked(ticked) => tracing::info!(
+            message.id = id,
+            integrations = ticked.integrations,
+            due = ticked.due,
+            "integrations told",
+        ),
+        Outcome::Synced { due, ended } => tracing::info!(
             message.id = id,
             org.id = %due.org_id,
             integration.id = %due.integration_id,
-            "integration is due; syncing is not part of this version",
+            ended = ?ended,
+            "integration synced",
         ),
+        Outcome::Mailboxes(count) => tracing::info!(message.id = id, count, "mailbox changed"),
         Outcome::Failed(reason) => {
             tracing::error!(message.id = id, reason, "message given up");
         }
-        Outcome::Repeated => tracing::info!(message.id = id, "message repeated: no effect"),
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error.is_transient() {
+            true => Self::unavailable(&error),
+            false => Self::internal(&error),
+        }
     }
 }

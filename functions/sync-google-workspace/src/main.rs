@@ -9,6 +9,9 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::from_env(&env)?;
     telemetry::init(&env, &config.service);
     let port = config.service.port;
-    serve(router(AppState::new(config)?), port).await?;
+    let state = AppState::new(config)?;
+    let served = serve(router(state.clone()), port);
+    Box::pin(state.book_while(served)).await?;
+    state.end().await;
     Ok(())
 }

@@ -1,24 +1,31 @@
 //! What a message asks for.
 
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use shared::ids::{IntegrationId, OrgId};
+pub(crate) use shared::topic::SyncDue as Due;
+
+/// The attribute that tells what a message is about.
+pub(crate) const KIND: &str = Due::ATTRIBUTE;
 
 /// What a message asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Message {
     /// Time has come to look at all integrations. Attribute `kind` is `tick`.
     Tick,
     /// One integration is due. Attribute `kind` is `integration`.
     Integration(Due),
+    /// Gmail tells that a mailbox has changed; it sets no attribute.
+    Mailbox(MailboxChange),
 }
 
-/// Which integration is due: `{"integrationId", "orgId"}`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Due {
-    pub(crate) integration_id: IntegrationId,
-    pub(crate) org_id: OrgId,
+/// Which mailbox has changed
+/// (<https://developers.google.com/workspace/gmail/api/guides/push#receive_notifications>). What has
+/// changed is read from where the last sync ended.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MailboxChange {
+    pub(crate) email_address: SecretString,
 }
 
 /// Why a message can never be understood.
@@ -37,8 +44,12 @@ impl Message {
     pub(crate) fn parse(kind: Option<&str>, data: &[u8]) -> Result<Self, Error> {
         match kind {
             Some("tick") => Ok(Self::Tick),
-            Some("integration") => parse_due(data).map(Self::Integration).map_err(Error::Data),
-            _ => Err(Error::UnknownKind),
+            Some(Due::KIND) => parse_due(data).map(Self::Integration).map_err(Error::Data),
+            Some(_) => Err(Error::UnknownKind),
+            None => match serde_json::from_slice(data) {
+                Ok(change) => Ok(Self::Mailbox(change)),
+                Err(_) => Err(Error::UnknownKind),
+            },
         }
     }
 }

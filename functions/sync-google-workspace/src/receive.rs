@@ -1,22 +1,25 @@
-//! Acts on a message once.
+//! Acts on a message.
 
 use std::error::Error as _;
 
 use shared::{
+    crypto,
     ids::fingerprint,
-    models::{IntegrationService, IntegrationStatus, ProcessedEvent, SystemPrincipal, Timestamp},
-    store::{Error, Page, Store, commit_contended, idempotency},
+    models::{KnowledgeKind, ProcessedEvent},
+    retry::Transient,
+    store, topic,
 };
 
-use crate::message::{self, Due, Message};
-
-/// Acts for itself: no user has called.
-const CALLER: SystemPrincipal = SystemPrincipal {
-    function: "sync-google-workspace",
+use crate::{
+    AppState, CALLER,
+    message::{self, Due, MailboxChange, Message},
+    sync::{self, ALL, Ended, sync},
+    tick::{self, Ticked, tick},
+    watch::address_hash,
 };
 
-/// Integrations read at once.
-const PAGE_SIZE: u32 = 300;
+/// Integrations that one mailbox is synced through at most: of several organizations, say.
+const MAX_OF_MAILBOX: u32 = 20;
 
 /// A message as it was delivered.
 #[derive(Debug)]
@@ -32,89 +35,101 @@ pub(crate) struct Delivery {
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// So many integrations are connected.
-    Counted(usize),
-    /// The integration is connected.
-    Due(Due),
+    /// The integrations were told.
+    Ticked(Ticked),
+    /// The integration was synced, as far as it goes.
+    Synced {
+        due: Due,
+        ended: Vec<(KnowledgeKind, Ended)>,
+    },
+    /// So many integrations of a mailbox were looked at.
+    Mailboxes(usize),
     /// Nothing can be done about it, now or later.
     Failed(String),
-    /// It was acted on before.
-    Repeated,
 }
 
-/// Acts on the message and keeps that it was, or why it cannot be.
-pub(crate) async fn receive(
-    store: &Store,
-    delivery: &Delivery,
-    now: Timestamp,
-) -> Result<Outcome, Error> {
-    let key = fingerprint(&[&delivery.source, &delivery.id]);
-    commit_contended(store, || async {
-        if store.find_processed_event(&CALLER, &key).await?.is_some() {
-            return Ok((Vec::new(), Outcome::Repeated));
+/// Why a message has to be delivered again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The database failed.
+    #[error("the sync cannot be kept")]
+    Store(#[from] store::Error),
+    /// The fan-out has not come to its end.
+    #[error(transparent)]
+    Tick(#[from] tick::Error),
+    /// The key that mailboxes are found by cannot be used.
+    #[error("the mailbox cannot be found")]
+    Key(#[from] crypto::Error),
+    /// The topic has not taken the messages.
+    #[error("the integrations of a mailbox cannot be told")]
+    Topic(#[from] topic::Error),
+}
+
+impl Transient for Error {
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_transient() || error.is_lost_race(),
+            Self::Tick(error) => error.is_transient(),
+            Self::Key(error) => error.is_transient(),
+            Self::Topic(error) => error.is_transient(),
         }
-        let outcome = act(store, &delivery.message).await?;
-        let write = idempotency::create_processed_event(&key, &record(delivery, &outcome, now))?;
-        Ok((vec![write], outcome))
-    })
-    .await
+    }
 }
 
-async fn act(store: &Store, message: &Result<Message, message::Error>) -> Result<Outcome, Error> {
-    match message {
-        Ok(Message::Tick) => count_integrations(store).await.map(Outcome::Counted),
-        Ok(Message::Integration(due)) => check(store, due).await,
-        Err(error) => Ok(Outcome::Failed(tell(error))),
+/// Acts on the message, or keeps why nothing can be done about it.
+pub(crate) async fn receive(app: &AppState, delivery: &Delivery) -> Result<Outcome, Error> {
+    let outcome = match &delivery.message {
+        Ok(Message::Tick) => Outcome::Ticked(tick(app).await?),
+        Ok(Message::Integration(due)) => of_integration(app, due).await?,
+        Ok(Message::Mailbox(change)) => of_mailbox(app, change).await?,
+        Err(error) => Outcome::Failed(tell(error)),
+    };
+    if let Outcome::Failed(reason) = &outcome {
+        let Delivery { source, id, .. } = delivery;
+        let key = fingerprint(&[source, id]);
+        let event = ProcessedEvent::new(source, id, Some(reason.clone()), app.now());
+        app.store.keep_failed_event(&CALLER, &key, &event).await?;
     }
+    Ok(outcome)
+}
+
+async fn of_integration(app: &AppState, due: &Due) -> Result<Outcome, Error> {
+    Ok(match sync(app, due, &ALL).await? {
+        sync::Outcome::Failed(reason) => Outcome::Failed(reason.to_owned()),
+        sync::Outcome::Synced(ended) => Outcome::Synced {
+            due: due.clone(),
+            ended,
+        },
+    })
+}
+
+async fn of_mailbox(app: &AppState, change: &MailboxChange) -> Result<Outcome, Error> {
+    let Some(hash) = address_hash(app, &change.email_address).await? else {
+        return Ok(Outcome::Failed("no mailbox is watched".to_owned()));
+    };
+    let store = &app.store;
+    let found = store.list_integrations_of_mailbox(&CALLER, &hash, MAX_OF_MAILBOX);
+    let due = |(org_id, integration_id)| Due {
+        integration_id,
+        org_id,
+    };
+    let all: Vec<Due> = found.await?.into_iter().map(due).collect();
+    match (&app.topic, all.as_slice()) {
+        // None of them is to hold up the others.
+        (Some(topic), [_, _, ..]) => {
+            let messages = all.iter().filter_map(|due| due.message().ok()).collect();
+            topic.publish(messages).await?;
+        }
+        _ => {
+            for due in &all {
+                sync(app, due, &[KnowledgeKind::Gmail]).await?;
+            }
+        }
+    }
+    Ok(Outcome::Mailboxes(all.len()))
 }
 
 fn tell(error: &message::Error) -> String {
     let source = error.source().map(|source| format!(": {source}"));
     format!("{error}{}", source.unwrap_or_default())
-}
-
-async fn count_integrations(store: &Store) -> Result<usize, Error> {
-    let mut count = 0;
-    let mut page = Page::first(PAGE_SIZE);
-    loop {
-        let listing = store
-            .list_active_google_integrations(&CALLER, &page)
-            .await?;
-        count += listing.items.len();
-        if listing.next.is_none() {
-            return Ok(count);
-        }
-        page.after = listing.next;
-    }
-}
-
-/// Whether the integration can be synced.
-async fn check(store: &Store, due: &Due) -> Result<Outcome, Error> {
-    let integration = store
-        .find_integration(&due.org_id, &due.integration_id)
-        .await?;
-    let Some(integration) = integration.map(|integration| integration.value) else {
-        return Ok(Outcome::Failed(
-            "the organization has no such integration".to_owned(),
-        ));
-    };
-    if integration.service != IntegrationService::Google {
-        return Ok(Outcome::Failed(
-            "the integration is not Google Workspace".to_owned(),
-        ));
-    }
-    if integration.status != IntegrationStatus::Connected {
-        return Ok(Outcome::Failed(
-            "the integration is not connected".to_owned(),
-        ));
-    }
-    Ok(Outcome::Due(due.clone()))
-}
-
-fn record(delivery: &Delivery, outcome: &Outcome, now: Timestamp) -> ProcessedEvent {
-    let failure = match outcome {
-        Outcome::Failed(reason) => Some(reason.clone()),
-        Outcome::Counted(_) | Outcome::Due(_) | Outcome::Repeated => None,
-    };
-    ProcessedEvent::new(&delivery.source, &delivery.id, failure, now)
 }

@@ -7,11 +7,11 @@ const FILES: &str = "https://www.googleapis.com/auth/drive.file";
 const ALL_FILES: &str = "https://www.googleapis.com/auth/drive.readonly";
 const SPREADSHEETS: &str = "https://www.googleapis.com/auth/spreadsheets";
 
-const GMAIL_READ: &[AnyOf] = &[MAIL_READ];
+pub(crate) const GMAIL_READ: &[AnyOf] = &[MAIL_READ];
 /// Who may not read cannot look whether a mail was sent.
 const GMAIL_SEND: &[AnyOf] = &[MAIL_SEND, MAIL_READ];
 const CALENDAR: &[AnyOf] = &[&["https://www.googleapis.com/auth/calendar"]];
-const DRIVE_READ: &[AnyOf] = &[&[FILES, ALL_FILES]];
+pub(crate) const DRIVE_READ: &[AnyOf] = &[&[FILES, ALL_FILES]];
 /// Also for looking: what the application has made are files of its own.
 const DRIVE: &[AnyOf] = &[&[FILES]];
 const SHEETS_READ: &[AnyOf] = &[&[SPREADSHEETS, ALL_FILES]];

@@ -89,6 +89,10 @@ actions! {
     ReadIntegrations: MEMBERS;
     /// Connect or disconnect an outside service, and see whose credentials there are.
     ConnectIntegration: EDITORS;
+    /// Have an account be synced at once.
+    SyncIntegration: EDITORS;
+    /// Share what is synced with the organization: of one's own account, or as an admin of any.
+    ShareKnowledge: EDITORS;
     /// See usage and limits.
     ReadUsage: MEMBERS;
     /// See the organization.
@@ -151,6 +155,8 @@ mod tests {
         (Action::ReadWebhooks, [true, true, false]),
         (Action::ReadIntegrations, [true, true, true]),
         (Action::ConnectIntegration, [true, true, false]),
+        (Action::SyncIntegration, [true, true, false]),
+        (Action::ShareKnowledge, [true, true, false]),
         (Action::ReadUsage, [true, true, true]),
         (Action::ReadOrganization, [true, true, true]),
         (Action::RenameOrganization, [true, false, false]),

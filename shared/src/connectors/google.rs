@@ -10,6 +10,7 @@ pub mod oauth;
 mod plain_text;
 mod refusal;
 mod sheets;
+pub mod sync;
 
 use async_trait::async_trait;
 use reqwest::Client;
@@ -23,6 +24,7 @@ use crate::{
 };
 use call::Session;
 use oauth::{GoogleOAuth, GoogleOAuthConfig};
+use sync::Reading;
 
 const EMULATOR_URL: &str = "CONNECTOR_GOOGLE_URL";
 
@@ -103,6 +105,15 @@ impl GoogleWorkspace {
     fn session(&self, credentials: &Credentials) -> Result<Session<'_>, Error> {
         let tokens = credentials.google()?;
         Session::new(&self.config, &self.client, &tokens.access_token)
+    }
+
+    /// Reads something for the sync, once.
+    pub(crate) async fn read<R: Reading>(
+        &self,
+        credentials: &Credentials,
+        reading: &R,
+    ) -> Result<R::Answer, Error> {
+        reading.read(&self.session(credentials)?).await
     }
 }
 

@@ -10,7 +10,7 @@ use reqwest::{
     header::{HeaderMap, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use url::Url;
 
 use super::Error;
@@ -96,6 +96,20 @@ impl Endpoint {
 /// # Errors
 /// Returns [`Error`] when no whole answer came.
 pub(super) async fn send(request: RequestBuilder, nature: Nature) -> Result<Answer, Error> {
+    let answer = send_up_to(request, nature, MAX_ANSWER_BYTES).await?;
+    answer.ok_or(Error::Malformed)
+}
+
+/// Sends a request once whose answer has a limit of its own; none when the answer is larger, of which
+/// no more than the limit is read.
+///
+/// # Errors
+/// Returns [`Error`] when no whole answer came.
+pub(super) async fn send_up_to(
+    request: RequestBuilder,
+    nature: Nature,
+    max_bytes: usize,
+) -> Result<Option<Answer>, Error> {
     let broken = |error| from_transport(error, nature);
     let (client, request) = request.build_split();
     let request = request.map_err(broken)?;
@@ -103,19 +117,23 @@ pub(super) async fn send(request: RequestBuilder, nature: Nature) -> Result<Answ
     let response = client.execute(request).await.map_err(broken)?;
     let status = response.status();
     let headers = response.headers().clone();
-    let body = read_body(response, nature).await?;
-    Ok(Answer {
+    let max_bytes = match status.is_success() {
+        true => max_bytes,
+        false => MAX_ANSWER_BYTES,
+    };
+    let body = read_body(response, nature, max_bytes).await?;
+    Ok(body.map(|body| Answer {
         status,
         body,
         headers,
         nature,
         secrets,
-    })
+    }))
 }
 
 impl Answer {
     /// The body as JSON; fields that are not known are passed over.
-    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(super) fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|_| Error::Malformed)
     }
 
@@ -222,16 +240,26 @@ fn overlaps(secret: &HeaderValue, code: &str) -> bool {
     code.contains(bare) || (code.len() >= MIN_ECHO_BYTES && secret.contains(code))
 }
 
-async fn read_body(mut response: Response, nature: Nature) -> Result<Bytes, Error> {
+/// The whole body, if it has no more bytes than that.
+async fn read_body(
+    mut response: Response,
+    nature: Nature,
+    max_bytes: usize,
+) -> Result<Option<Bytes>, Error> {
     let broken = |error| from_transport(error, nature);
-    let mut body = Vec::new();
+    let announced = response.content_length().unwrap_or(0);
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    if announced > max_bytes {
+        return Ok(None);
+    }
+    let mut body = Vec::with_capacity(announced);
     while let Some(chunk) = response.chunk().await.map_err(broken)? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(Error::Malformed);
+        if body.len() + chunk.len() > max_bytes {
+            return Ok(None);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body.into())
+    Ok(Some(body.into()))
 }
 
 /// Only a connection that never stood proves that nothing was handed in.

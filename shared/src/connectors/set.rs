@@ -16,13 +16,28 @@ use crate::{
 #[derive(Clone, Default)]
 pub struct Connectors {
     by_service: HashMap<IntegrationService, Arc<dyn Connector>>,
+    /// What the sync reads with.
+    google: Option<Arc<GoogleWorkspace>>,
 }
 
 impl Connectors {
     /// Adapters that are chosen one by one.
     #[must_use]
     pub fn new(by_service: HashMap<IntegrationService, Arc<dyn Connector>>) -> Self {
-        Self { by_service }
+        Self {
+            by_service,
+            google: None,
+        }
+    }
+
+    /// The same with this adapter of Google, for its actions and for the sync.
+    #[must_use]
+    pub fn with_google(mut self, google: GoogleWorkspace) -> Self {
+        let google = Arc::new(google);
+        let adapter = Arc::clone(&google) as Arc<dyn Connector>;
+        self.by_service.insert(IntegrationService::Google, adapter);
+        self.google = Some(google);
+        self
     }
 
     /// The adapter of each service, at the service's own address. Google's is there if this
@@ -48,16 +63,21 @@ impl Connectors {
             (IntegrationService::Anthropic, Arc::new(anthropic)),
             (IntegrationService::Gemini, Arc::new(gemini)),
         ];
-        let mut by_service = HashMap::from(adapters);
-        if let Some(google) = google {
-            by_service.insert(IntegrationService::Google, Arc::new(google));
-        }
-        Ok(Self::new(by_service))
+        let connectors = Self::new(adapters.into());
+        Ok(match google {
+            Some(google) => connectors.with_google(google),
+            None => connectors,
+        })
     }
 
     /// The adapter of a service, if there is one.
     #[must_use]
     pub fn get(&self, service: IntegrationService) -> Option<&dyn Connector> {
         self.by_service.get(&service).map(AsRef::as_ref)
+    }
+
+    /// What reads mailboxes and files for the sync, if this application is known to Google.
+    pub(crate) fn google(&self) -> Option<&GoogleWorkspace> {
+        self.google.as_deref()
     }
 }

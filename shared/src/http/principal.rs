@@ -226,6 +226,8 @@ pub mod can {
         ReadWebhooks,
         ReadIntegrations,
         ConnectIntegration,
+        SyncIntegration,
+        ShareKnowledge,
         ReadUsage,
         ReadOrganization,
         RenameOrganization,

@@ -118,6 +118,13 @@ pub fn is_known(model: &str) -> bool {
     ALL.prices.iter().any(|price| price.model == model)
 }
 
+/// Whether a model places texts in a space, and answers nothing.
+#[must_use]
+pub fn is_embedding(model: &str) -> bool {
+    let mut prices = ALL.prices.iter();
+    prices.any(|price| price.model == model && price.rates.output == 0)
+}
+
 impl Price {
     fn of_own_server(model: &str) -> Self {
         Self {

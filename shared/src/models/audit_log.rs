@@ -85,6 +85,8 @@ pub enum AuditAction {
     IntegrationReconnect,
     /// An account was disconnected.
     IntegrationDisconnect,
+    /// What is synced through an account was shared with the organization, or made private again.
+    IntegrationShare,
     /// A route to models was made or changed.
     LlmRouteSet,
     /// A route to models was deleted.
@@ -141,6 +143,7 @@ impl AuditAction {
             Self::IntegrationConnect => "INTEGRATION_CONNECT",
             Self::IntegrationReconnect => "INTEGRATION_RECONNECT",
             Self::IntegrationDisconnect => "INTEGRATION_DISCONNECT",
+            Self::IntegrationShare => "INTEGRATION_SHARE",
             Self::LlmRouteSet => "LLM_ROUTE_SET",
             Self::LlmRouteDelete => "LLM_ROUTE_DELETE",
             Self::KeyView => "KEY_VIEW",

@@ -53,6 +53,12 @@ pub struct ChatMessage {
     pub role: ChatRole,
     /// What was said.
     pub content: String,
+    /// The actions that the agent has taken in its turn, by their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<String>,
+    /// Why the agent has not answered, if it has not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// The turn that it belongs to: the idempotency key of what has kept it.
     pub turn: String,
     /// The run that it was said in.

@@ -20,7 +20,7 @@ pub struct Execution {
     pub workflow_version: String,
     /// How far it has come.
     pub status: ExecutionStatus,
-    /// When it was accepted.
+    /// When it was accepted; never changes.
     pub started_at: Timestamp,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,8 +43,7 @@ pub struct Execution {
     pub attempts: i64,
     /// Number of its last log line.
     pub log_seq: i64,
-    /// When a waiting execution goes on, or a queued one begins; absent when something else has to
-    /// happen first.
+    /// When it goes on, or begins; absent when something else has to happen first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_at: Option<Timestamp>,
     /// Since when it has been waiting.
@@ -71,8 +70,7 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// What the trigger starts, before anything has happened: it is pinned to no version and may
-    /// use nothing.
+    /// What the trigger starts: as yet pinned to no version, and allowed to use nothing.
     #[must_use]
     pub fn new(trigger: &Trigger, workflow_name: String, started_at: Timestamp) -> Self {
         Self {
@@ -104,6 +102,12 @@ impl Execution {
             has_adopted: false,
             options: trigger.options.clone(),
         }
+    }
+
+    /// Tells this run from a deleted one of the same id, in the keys of what it does.
+    #[must_use]
+    pub fn incarnation(&self) -> String {
+        self.started_at.to_string()
     }
 }
 

@@ -89,10 +89,14 @@ pub struct KnowledgeDocument {
     pub chunks: u32,
     /// Length of the text in bytes, which counts against the plan.
     pub bytes: i64,
-    /// The model that made the vectors.
+    /// The model that made the vectors when the text was last written.
     pub embedding_model: String,
     /// Who may find it.
     pub principals: Vec<String>,
+    /// Whether it is being written or removed in several commits, so that some of its pieces may be
+    /// missing and others left over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_partial: bool,
     /// When it was last written.
     pub updated_at: Timestamp,
 }
@@ -114,6 +118,9 @@ pub struct KnowledgeUse {
     /// The last document that has vectors of `next_model`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reindexed_to: Option<String>,
+    /// The model whose vectors are to be removed, since nobody searches them any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_model: Option<String>,
 }
 
 /// `integrations/{id}/sync/{gmail|drive}`: how far a sync has come, and who is at it.
@@ -146,6 +153,13 @@ pub struct SyncState {
     /// Why it failed: a code such as `rate_limited`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_cause: Option<String>,
+    /// Whether something was left out because the organization's index is full: all is looked at
+    /// again when there is room.
+    #[serde(default)]
+    pub is_incomplete: bool,
+    /// Who may find its documents, all of which were written so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
     /// Which mailbox the provider tells changes of: a keyed hash of its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address_hash: Option<String>,
@@ -170,6 +184,42 @@ pub struct SyncCounts {
     pub pending: i64,
 }
 
+/// How far a sync has come, for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncProgress {
+    /// What has been done.
+    pub counts: SyncCounts,
+    /// Up to when everything was looked at.
+    #[serde(default)]
+    pub synced_at: Option<Timestamp>,
+    /// Why it goes on no further: a code such as `rate_limited`.
+    #[serde(default)]
+    pub error_cause: Option<String>,
+}
+
+/// The same for each kind.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SyncProgresses {
+    /// Of mail; none before it has begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gmail: Option<SyncProgress>,
+    /// Of files; none before it has begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drive: Option<SyncProgress>,
+}
+
+impl From<&SyncState> for SyncProgress {
+    fn from(state: &SyncState) -> Self {
+        Self {
+            counts: state.counts,
+            synced_at: state.synced_at,
+            error_cause: state.error_cause.clone(),
+        }
+    }
+}
+
 impl SyncState {
     /// A sync that has not begun.
     #[must_use]
@@ -183,6 +233,8 @@ impl SyncState {
             failures: 0,
             retry_at: None,
             error_cause: None,
+            is_incomplete: false,
+            principal: None,
             address_hash: None,
             watched_until: None,
         }
@@ -215,12 +267,18 @@ impl KnowledgeDocument {
     /// The id of one of its pieces: the same text under the same model has the same.
     #[must_use]
     pub fn chunk_id(&self, ordinal: u32) -> RecordId {
+        self.chunk_id_under(&self.embedding_model, ordinal)
+    }
+
+    /// The same under another model.
+    #[must_use]
+    pub fn chunk_id_under(&self, embedding_model: &str, ordinal: u32) -> RecordId {
         let ordinal = ordinal.to_string();
         RecordId::derive(&[
             self.id.as_str(),
             &self.content_hash,
             &ordinal,
-            &self.embedding_model,
+            embedding_model,
         ])
     }
 }

@@ -105,11 +105,17 @@ pub struct TunedModel {
 }
 
 impl TunedModel {
+    /// The id of the model of a name.
+    #[must_use]
+    pub fn id_of(name: &str) -> RecordId {
+        RecordId::derive(&["tuned_model", name])
+    }
+
     /// The model that a tuning has come to.
     #[must_use]
     pub fn of(tuning: &Tuning, name: &str, now: Timestamp) -> Self {
         Self {
-            id: RecordId::derive(&["tuned_model", name]),
+            id: Self::id_of(name),
             org_id: tuning.org_id.clone(),
             name: name.to_owned(),
             base_model: tuning.base_model.clone(),

@@ -196,6 +196,7 @@ pub(super) fn settle_last(quota: &mut TokenQuota, booked: &UsageEntry) {
     if was_open && quota.period == booked.period {
         add_used(quota, booked.amount());
     }
+    set_sweep(quota);
 }
 
 /// What has become of an attempt's reservation.

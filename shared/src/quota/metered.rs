@@ -130,6 +130,14 @@ impl MeteredLlm {
         Self { repeats, ..self }
     }
 
+    /// Refuses what a switch is against: for what costs money at a provider without being a call.
+    ///
+    /// # Errors
+    /// Returns [`Error::SwitchedOff`], or [`Error::Store`].
+    pub async fn require_on(&self, org_id: &OrgId) -> Result<(), Error> {
+        self.switches.check(org_id).await
+    }
+
     /// Asks the model, if the organization's monthly limits allow the most that the call can use. An
     /// answer that the model's route has kept for the same question is given again.
     ///

@@ -5,7 +5,7 @@ use std::{
 
 use secrecy::SecretString;
 
-use super::Error;
+use super::{Error, training::allows_tuning};
 use crate::{
     ids::OrgId,
     llm::{
@@ -45,8 +45,10 @@ type Seen = HashMap<OrgId, (Arc<Known>, Timestamp)>;
 struct Known {
     /// By alias.
     routes: BTreeMap<String, LlmRoute>,
-    /// Models that were tuned for it, by their names.
+    /// Models that were tuned for it, by their names; none when its plan has none any more.
     tuned: BTreeMap<String, TunedModel>,
+    /// Whether it has more of them than are listed.
+    has_more_tuned: bool,
     /// The providers that it has connected with keys of its own.
     own: BTreeSet<ProviderName>,
 }
@@ -101,6 +103,13 @@ impl Routing {
         let known = self.known(store, org_id, now).await?;
         if let Some(tuned) = known.tuned.get(model) {
             return self.tuned(tuned, now);
+        }
+        if known.has_more_tuned
+            && !known.routes.contains_key(model)
+            && !price::is_known(model)
+            && let Some(tuned) = store.find_tuned_model(org_id, model).await?
+        {
+            return self.tuned(&tuned.value, now);
         }
         let route = match known.routes.get(model) {
             Some(named) => Some(self.askable(&named.route, &known.own)),
@@ -251,15 +260,15 @@ impl Routing {
         let routes = routes
             .into_iter()
             .map(|route| (route.alias.to_string(), route));
-        let tuned = store.list_tuned_models(org_id, MAX_TUNED_MODELS).await?;
-        let tuned = tuned.into_iter().map(|tuned| (tuned.name.clone(), tuned));
+        let tuned = tuned_models(store, org_id).await?;
         let own = match &self.keys {
             Some(keys) => keys.connected(org_id).await.map_err(Error::Keys)?,
             None => BTreeSet::new(),
         };
         let known = Arc::new(Known {
             routes: routes.collect(),
-            tuned: tuned.collect(),
+            has_more_tuned: tuned.len() >= MAX_TUNED_MODELS as usize,
+            tuned,
             own,
         });
         self.remember(org_id, &known, now);
@@ -280,6 +289,20 @@ impl Routing {
             seen.insert(org_id.clone(), (Arc::clone(known), until));
         }
     }
+}
+
+/// The models that were tuned for an organization, if its plan still has them. Whoever has none is
+/// spared the look at the plan.
+async fn tuned_models(
+    store: &Store,
+    org_id: &OrgId,
+) -> Result<BTreeMap<String, TunedModel>, Error> {
+    let tuned = store.list_tuned_models(org_id, MAX_TUNED_MODELS).await?;
+    if tuned.is_empty() || !allows_tuning(store, org_id).await? {
+        return Ok(BTreeMap::new());
+    }
+    let tuned = tuned.into_iter().map(|tuned| (tuned.name.clone(), tuned));
+    Ok(tuned.collect())
 }
 
 fn own_key_error(provider: ProviderName, source: KeyError) -> Error {

@@ -72,7 +72,7 @@ pub async fn reserve_training(
         created_at: now,
     };
     let mut sheet = Sheet::read(store, &tuning.org_id).await?;
-    if sheet.quota.is_blocked {
+    if sheet.quota.is_blocked || store.find_llm_switch().await?.is_off {
         return Err(Error::SwitchedOff);
     }
     budget::reserve(&mut sheet.quota, &sheet.limits, &entry, &entry.id, now)?;

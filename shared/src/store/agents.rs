@@ -34,6 +34,21 @@ impl Store {
         let query = query.filter("orgId", Comparison::Equal, org_id.as_str());
         self.page_by_id(query, page).await
     }
+
+    /// The organization's agents that are in training, at most `limit`.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_agents_in_training(
+        &self,
+        org_id: &OrgId,
+        limit: u32,
+    ) -> Result<Vec<Agent>, Error> {
+        let query = Query::new("agents", limit)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("status", Comparison::Equal, "training");
+        self.list_readable(&query).await
+    }
 }
 
 /// Creates the agent.

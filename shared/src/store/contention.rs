@@ -78,11 +78,14 @@ async fn attempt<T, E: From<Error>>(
 }
 
 /// Every recorded action of an organization moves the end of its audit chain, every model call its
-/// token quota.
+/// token quota, every text of its index what is counted of that.
 fn hot_document(writes: &[Write]) -> Option<&DocumentPath> {
     let mut paths = writes.iter().map(|write| &write.path);
-    paths
-        .find(|path| super::audit_logs::is_head(path) || super::organizations::is_token_quota(path))
+    paths.find(|path| {
+        super::audit_logs::is_head(path)
+            || super::organizations::is_token_quota(path)
+            || super::knowledge::is_use(path)
+    })
 }
 
 enum Failure<E> {

@@ -137,7 +137,8 @@ pub enum Precondition {
 pub enum Operation {
     /// Replaces all fields.
     Replace(Fields),
-    /// Sets some top-level fields and adds to others, making the document if need be.
+    /// Sets some fields and adds to others, making the document if need be. A dot in a name leads
+    /// into a map.
     Merge {
         /// Fields to set.
         fields: Fields,
@@ -284,6 +285,21 @@ impl Query {
     pub fn order(mut self, order: Order) -> Self {
         self.order = order;
         self
+    }
+}
+
+/// Sets a field whose name leads into a map where it has a dot.
+pub fn set_field(fields: &mut Fields, name: &str, field: Value) {
+    let Some((parent, rest)) = name.split_once('.') else {
+        fields.insert(name.to_owned(), field);
+        return;
+    };
+    let parent = fields.entry(parent.to_owned()).or_default();
+    if !matches!(parent.value_type, Some(ValueType::MapValue(_))) {
+        *parent = value(ValueType::MapValue(MapValue::default()));
+    }
+    if let Some(ValueType::MapValue(map)) = &mut parent.value_type {
+        set_field(&mut map.fields, rest, field);
     }
 }
 

@@ -19,8 +19,8 @@ use tokio::sync::OnceCell;
 use super::{
     codec::document_from_wire,
     document_db::{
-        Document, DocumentDb, DocumentPath, Error, Operation, Precondition, Query, ValueType,
-        Write, from_wire_time, to_wire_time, value,
+        Document, DocumentDb, DocumentPath, Error, Fields, Operation, Precondition, Query,
+        ValueType, Write, from_wire_time, set_field, to_wire_time, value,
     },
 };
 use crate::{
@@ -211,7 +211,11 @@ fn to_wire_write(db: &FirestoreDb, write: Write) -> wire::Write {
             let field_paths = fields.keys().cloned().collect();
             request.update_mask = Some(wire::DocumentMask { field_paths });
             request.update_transforms = increments.into_iter().map(to_wire_increment).collect();
-            request.operation = update(fields);
+            let mut nested = Fields::new();
+            for (name, field) in fields {
+                set_field(&mut nested, &name, field);
+            }
+            request.operation = update(nested);
         }
         Operation::Delete => request.operation = Some(wire::write::Operation::Delete(name)),
     }

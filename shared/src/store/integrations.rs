@@ -1,14 +1,18 @@
 //! `integrations`, and `integration_status`, the part of them that people may see.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
 use super::{
     DocumentPath, Error, Found, Listing, Page, Store, Versioned, Write,
-    document_db::{Comparison, Precondition, Query},
+    document_db::{Comparison, Document, Operation, Precondition, Query, ValueType, value},
 };
 use crate::{
     ids::{IntegrationId, OrgId, Uid},
     models::{
-        Integration, IntegrationService, KnowledgeKind, SyncState, SyncStatus, SystemPrincipal,
-        Timestamp,
+        Integration, IntegrationService, IntegrationStatus, KnowledgeKind, SyncProgress, SyncState,
+        SyncStatus, SystemPrincipal, Timestamp,
     },
 };
 
@@ -100,6 +104,27 @@ impl Store {
         Ok(state.filter(|state| state.value.org_id == *org_id))
     }
 
+    /// The integrations whose mailbox has this address, told by its keyed hash, at most `limit`.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_integrations_of_mailbox(
+        &self,
+        _caller: &SystemPrincipal,
+        address_hash: &str,
+        limit: u32,
+    ) -> Result<Vec<(OrgId, IntegrationId)>, Error> {
+        let query = Query::group("sync", limit);
+        let query = query.filter("addressHash", Comparison::Equal, address_hash);
+        let documents = self.db.query(&query).await?;
+        let of = |document: &Document| {
+            let state: SyncState = super::decode(document).ok()?;
+            let id = document.path.as_str().rsplit('/').nth(2)?;
+            Some((state.org_id, IntegrationId::parse(id).ok()?))
+        };
+        Ok(documents.iter().filter_map(of).collect())
+    }
+
     /// Whether the organization has any integration, whatever its state.
     ///
     /// # Errors
@@ -137,6 +162,21 @@ impl Store {
         let query = Query::new("integrations", page.limit)
             .filter("service", Comparison::Equal, "google")
             .filter("status", Comparison::Equal, "connected");
+        self.page_by_id(query, page).await
+    }
+
+    /// Integrations of all organizations that somebody has begun to disconnect, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_disconnecting_integrations(
+        &self,
+        _caller: &SystemPrincipal,
+        page: &Page,
+    ) -> Result<Listing<Integration>, Error> {
+        let query = Query::new("integrations", page.limit);
+        let cause = Integration::DISCONNECTING;
+        let query = query.filter("errorCause", Comparison::Equal, cause);
         self.page_by_id(query, page).await
     }
 
@@ -203,20 +243,77 @@ pub fn set_sync_state(
     super::write(sync_path(id, kind), state, precondition)
 }
 
+/// Changes nothing, but has the commit fail when the integration was changed meanwhile.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn require_unchanged(integration: &Versioned<Integration>) -> Result<Write, Error> {
+    let field = BTreeMap::from([("orgId", &integration.value.org_id)]);
+    let unchanged = Precondition::Version(integration.version);
+    super::merge(path(&integration.value.id), &field, unchanged)
+}
+
+/// Tells people how far a sync has come, in the commit that brings it there.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set_progress(
+    id: &IntegrationId,
+    kind: KnowledgeKind,
+    progress: &SyncProgress,
+) -> Result<Write, Error> {
+    let field = match kind {
+        KnowledgeKind::Gmail => "sync.gmail",
+        KnowledgeKind::Drive => "sync.drive",
+    };
+    let fields = BTreeMap::from([(field, progress)]);
+    super::merge(mirror_path(id), &fields, Precondition::Exists)
+}
+
+/// What the mirror copies; how far the syncs have come stays as it is.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Mirrored<'a> {
+    id: &'a IntegrationId,
+    org_id: &'a OrgId,
+    service: IntegrationService,
+    account_label: &'a str,
+    status: IntegrationStatus,
+    error_cause: Option<&'a str>,
+    last_sync: Option<Timestamp>,
+    granted_scopes: &'a [String],
+    shares_knowledge: bool,
+    allows_triggers: bool,
+}
+
 /// The precondition of the integration itself guards it: both are written in one commit.
 fn mirror(integration: &Integration) -> Result<Write, Error> {
-    let status = SyncStatus {
-        id: integration.id.clone(),
-        org_id: integration.org_id.clone(),
+    let mirrored = Mirrored {
+        id: &integration.id,
+        org_id: &integration.org_id,
         service: integration.service,
-        account_label: integration.account_label.clone(),
+        account_label: &integration.account_label,
         status: integration.status,
-        error_cause: integration.error_cause.clone(),
+        error_cause: integration.error_cause.as_deref(),
         last_sync: integration.last_sync,
-        granted_scopes: integration.granted_scopes.clone(),
+        granted_scopes: &integration.granted_scopes,
         shares_knowledge: integration.shares_knowledge,
+        allows_triggers: integration.allows_triggers,
     };
-    super::write(mirror_path(&integration.id), &status, Precondition::None)
+    let path = mirror_path(&integration.id);
+    let mut fields = super::encode(&path, &mirrored)?;
+    for name in ["errorCause", "lastSync"] {
+        let absent = || value(ValueType::NullValue(0));
+        fields.entry(name.to_owned()).or_insert_with(absent);
+    }
+    Ok(Write {
+        path,
+        operation: Operation::Merge {
+            fields,
+            increments: Vec::new(),
+        },
+        precondition: Precondition::None,
+    })
 }
 
 fn mirror_path(id: &IntegrationId) -> DocumentPath {
@@ -255,18 +352,22 @@ mod tests {
             granted_scopes: vec!["openid".to_owned()],
             renewal: RenewalLease::default(),
             shares_knowledge: false,
+            allows_triggers: false,
         };
         let [_, copy] = create(&integration).unwrap();
         assert_eq!(copy.path.as_str(), "integration_status/i1");
-        let Operation::Replace(fields) = copy.operation else {
-            panic!("not a whole document");
+        let Operation::Merge { fields, .. } = copy.operation else {
+            panic!("it replaces how far the syncs have come");
         };
         let mut names: Vec<_> = fields.keys().map(String::as_str).collect();
         names.sort_unstable();
         let expected = [
             "accountLabel",
+            "allowsTriggers",
+            "errorCause",
             "grantedScopes",
             "id",
+            "lastSync",
             "orgId",
             "service",
             "sharesKnowledge",

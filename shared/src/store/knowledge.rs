@@ -1,5 +1,7 @@
 //! `organizations/{id}/knowledge`, `knowledge_documents`, and what is counted of them.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{
@@ -22,6 +24,9 @@ pub struct ChunkLabels<'a> {
     pub source: &'a KnowledgeSource,
     /// Revision of the source.
     pub revision: &'a str,
+    /// What it is found by, where that is not as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terms: Option<&'a [String]>,
 }
 
 /// What chunks are to be near to, and for whom.
@@ -139,23 +144,63 @@ impl Store {
         self.strict_page_by_id(query, page).await
     }
 
-    /// The writes that delete the chunks of a document but for those that are `kept`, at most
-    /// `limit`.
+    /// All documents of the organization's index, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for one that cannot be read.
+    pub async fn list_all_knowledge_documents(
+        &self,
+        org_id: &OrgId,
+        page: &Page,
+    ) -> Result<Listing<Versioned<KnowledgeDocument>>, Error> {
+        let query = Query::new(documents(org_id), page.limit);
+        self.strict_page_by_id(query, page).await
+    }
+
+    /// The writes that delete the organization's chunks with vectors of a model, at most `limit`.
     ///
     /// # Errors
     /// Returns the database's error.
-    pub async fn list_chunk_removals(
+    pub async fn list_removals_of_model(
         &self,
         org_id: &OrgId,
-        document_id: &RecordId,
-        kept: &[RecordId],
+        embedding_model: &str,
         limit: u32,
     ) -> Result<Vec<Write>, Error> {
         let query = Query::new(chunks(org_id), limit);
+        let query = query.filter("embeddingModel", Comparison::Equal, embedding_model);
+        self.list_removals(&query).await
+    }
+
+    /// What was synced through the organization's integration, at most `limit`.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for one that cannot be read.
+    pub async fn list_documents_of_integration(
+        &self,
+        org_id: &OrgId,
+        integration_id: &IntegrationId,
+        limit: u32,
+    ) -> Result<Vec<Versioned<KnowledgeDocument>>, Error> {
+        let query = Query::new(documents(org_id), limit);
+        let id = integration_id.as_str();
+        let query = query.filter("integrationId", Comparison::Equal, id);
+        self.list(&query).await
+    }
+
+    /// All chunks of a document, by id, those of other texts and models as well.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for one that cannot be read.
+    pub async fn list_chunks_of_document(
+        &self,
+        org_id: &OrgId,
+        document_id: &RecordId,
+        page: &Page,
+    ) -> Result<Listing<Versioned<KnowledgeChunk>>, Error> {
+        let query = Query::new(chunks(org_id), page.limit);
         let query = query.filter("documentId", Comparison::Equal, document_id.as_str());
-        let mut removals = self.list_removals(&query).await?;
-        removals.retain(|write| !kept.iter().any(|id| id.as_str() == write.path.id()));
-        Ok(removals)
+        self.strict_page_by_id(query, page).await
     }
 
     /// The writes that delete what was synced through the organization's integration, at most
@@ -195,6 +240,27 @@ pub fn set_chunk(org_id: &OrgId, chunk: &KnowledgeChunk) -> Result<Write, Error>
     super::write(chunk_path(org_id, &chunk.id), chunk, Precondition::None)
 }
 
+/// Deletes a chunk, if there is one.
+#[must_use]
+pub fn delete_chunk(org_id: &OrgId, id: &RecordId) -> Write {
+    super::delete(chunk_path(org_id, id), Precondition::None)
+}
+
+/// Changes who may find a chunk.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn share_chunk(
+    org_id: &OrgId,
+    chunk: &Versioned<KnowledgeChunk>,
+    principals: &[String],
+    terms: &[String],
+) -> Result<Write, Error> {
+    let fields = BTreeMap::from([("principals", principals), ("terms", terms)]);
+    let unchanged = Precondition::Version(chunk.version);
+    super::merge(chunk_path(org_id, &chunk.value.id), &fields, unchanged)
+}
+
 /// Changes what is told of a chunk's source.
 ///
 /// # Errors
@@ -220,6 +286,42 @@ pub fn set_document(
     super::write(document_path(org_id, &document.id), document, precondition)
 }
 
+/// Changes nothing, but has the commit fail when the document was changed meanwhile.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn require_document(
+    org_id: &OrgId,
+    document: &Versioned<KnowledgeDocument>,
+) -> Result<Write, Error> {
+    let id = &document.value.id;
+    let unchanged = Precondition::Version(document.version);
+    super::merge(
+        document_path(org_id, id),
+        &BTreeMap::from([("id", id)]),
+        unchanged,
+    )
+}
+
+/// Has a document be changed at this time, if nobody changed it meanwhile: whoever else has read it
+/// loses the race.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn touch_document(
+    org_id: &OrgId,
+    document: &Versioned<KnowledgeDocument>,
+    now: Timestamp,
+) -> Result<Write, Error> {
+    let fields = BTreeMap::from([("updatedAt", now)]);
+    let unchanged = Precondition::Version(document.version);
+    super::merge(
+        document_path(org_id, &document.value.id),
+        &fields,
+        unchanged,
+    )
+}
+
 /// Deletes a document, if nobody changed it meanwhile.
 #[must_use]
 pub fn delete_document(org_id: &OrgId, document: &Versioned<KnowledgeDocument>) -> Write {
@@ -238,6 +340,11 @@ pub fn set_use(
 ) -> Result<Write, Error> {
     let precondition = version.map_or(Precondition::Absent, Precondition::Version);
     super::write(use_path(org_id), used, precondition)
+}
+
+/// Whether this is where an organization's index is counted.
+pub(super) fn is_use(path: &DocumentPath) -> bool {
+    path.as_str().ends_with("/quota/knowledge")
 }
 
 fn with_term(org_id: &OrgId, keyed_term: &str, limit: u32) -> Query {

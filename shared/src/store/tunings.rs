@@ -2,7 +2,7 @@
 
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write,
-    document_db::{Comparison, Order, Query},
+    document_db::{Comparison, Order, Precondition, Query},
 };
 use crate::{
     ids::{AgentId, OrgId, RecordId},
@@ -56,6 +56,36 @@ impl Store {
         self.list_readable(&query).await
     }
 
+    /// The organization's model of this name; another organization's does not exist.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_tuned_model(
+        &self,
+        org_id: &OrgId,
+        name: &str,
+    ) -> Result<Option<Versioned<TunedModel>>, Error> {
+        self.load(&model_path(org_id, &TunedModel::id_of(name)))
+            .await
+    }
+
+    /// The writes that delete tunings with the organization's agent that have ended, among `limit`.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_tuning_removals(
+        &self,
+        org_id: &OrgId,
+        agent_id: &AgentId,
+        limit: u32,
+    ) -> Result<Vec<Write>, Error> {
+        let page = Page::first(limit);
+        let listing = self.list_tunings(org_id, agent_id, &page).await?;
+        let ended = listing.items.iter().filter(|one| one.state.is_final());
+        let delete = |one: &Tuning| super::delete(path(agent_id, &one.id), Precondition::None);
+        Ok(ended.map(delete).collect())
+    }
+
     /// The models that only this organization can ask for, at most `limit`.
     ///
     /// # Errors
@@ -92,8 +122,26 @@ pub fn replace(tuning: &Versioned<Tuning>) -> Result<Write, Error> {
 /// # Errors
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn register(model: &TunedModel) -> Result<Write, Error> {
-    let organization = DocumentPath::new("organizations", model.org_id.as_str());
-    super::create(organization.child("tuned_models", model.id.as_str()), model)
+    super::create(model_path(&model.org_id, &model.id), model)
+}
+
+/// Deletes the tuning, if nobody changed it meanwhile.
+#[must_use]
+pub fn delete(tuning: &Versioned<Tuning>) -> Write {
+    let path = path(&tuning.value.agent_id, &tuning.value.id);
+    super::delete(path, Precondition::Version(tuning.version))
+}
+
+/// Has a model be known no more, if nobody changed it meanwhile.
+#[must_use]
+pub fn unregister(model: &Versioned<TunedModel>) -> Write {
+    let path = model_path(&model.value.org_id, &model.value.id);
+    super::delete(path, Precondition::Version(model.version))
+}
+
+fn model_path(org_id: &OrgId, id: &RecordId) -> DocumentPath {
+    let organization = DocumentPath::new("organizations", org_id.as_str());
+    organization.child("tuned_models", id.as_str())
 }
 
 fn path(agent_id: &AgentId, id: &RecordId) -> DocumentPath {

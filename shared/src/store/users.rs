@@ -114,6 +114,15 @@ pub fn set_membership(user: &Versioned<User>) -> Result<Write, Error> {
     super::merge(path(&user.value.uid), &membership, precondition)
 }
 
+/// Changes nothing, but has the commit fail when the user is not there any more.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn require(uid: &Uid) -> Result<Write, Error> {
+    let field = BTreeMap::from([("uid", uid)]);
+    super::merge(path(uid), &field, Precondition::Exists)
+}
+
 /// Ends the user's sessions that began before `valid_after`, if nobody changed the document
 /// meanwhile.
 ///

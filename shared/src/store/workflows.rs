@@ -60,6 +60,21 @@ impl Store {
         Ok(!self.db.query(&query).await?.is_empty())
     }
 
+    /// The organization's active workflows by id.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_active_workflows_of(
+        &self,
+        org_id: &OrgId,
+        page: &Page,
+    ) -> Result<Listing<Workflow>, Error> {
+        let query = Query::new("workflows", page.limit)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("active", Comparison::Equal, true);
+        self.page_by_id(query, page).await
+    }
+
     /// Active workflows of all organizations by id, for the scheduler.
     ///
     /// # Errors

@@ -36,6 +36,19 @@ pub struct FakeGoogleOptions {
     pub client_secret: String,
     /// What access tokens begin with.
     pub token_prefix: String,
+    /// Where it sends users back to.
+    pub redirect_url: String,
+}
+
+impl Default for FakeGoogleOptions {
+    fn default() -> Self {
+        let [_, (_, client_secret), (_, redirect_url)] = GOOGLE_CLIENT;
+        Self {
+            client_secret: client_secret.to_owned(),
+            token_prefix: String::new(),
+            redirect_url: redirect_url.to_owned(),
+        }
+    }
 }
 
 /// Google's OAuth on a local port: codes, PKCE, refresh tokens and their end
@@ -94,11 +107,7 @@ impl FakeGoogle {
     /// # Panics
     /// Panics when there is no port.
     pub async fn start(service: Arc<FakeService>) -> Self {
-        let options = FakeGoogleOptions {
-            client_secret: GOOGLE_CLIENT[1].1.to_owned(),
-            token_prefix: String::new(),
-        };
-        Self::start_with(service, options).await
+        Self::start_with(service, FakeGoogleOptions::default()).await
     }
 
     /// The same with secrets of the test's own.
@@ -108,21 +117,35 @@ impl FakeGoogle {
     #[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
     #[expect(clippy::disallowed_methods, reason = "the server runs beside the test")]
     pub async fn start_with(service: Arc<FakeService>, options: FakeGoogleOptions) -> Self {
+        let mut google = Self::new(service, options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let shared = Arc::new(Shared {
+        google.url = format!("http://{}", listener.local_addr().unwrap());
+        let router = google.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        google
+    }
+
+    /// The same without a server, for who serves [`Self::router`].
+    #[must_use]
+    pub fn new(service: Arc<FakeService>, options: FakeGoogleOptions) -> Self {
+        let shared = Shared {
             options,
             service,
             state: Mutex::default(),
             arrived: Semaphore::new(0),
             gate: Semaphore::new(0),
-        });
-        let router = Router::new()
-            .route("/token", post(token))
-            .route("/revoke", post(revoke));
-        let router = router.with_state(Arc::clone(&shared));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, shared }
+        };
+        Self {
+            shared: Arc::new(shared),
+            url: String::new(),
+        }
+    }
+
+    /// What answers its requests.
+    pub fn router(&self) -> Router {
+        let router = Router::new().route("/token", post(token));
+        let router = router.route("/revoke", post(revoke));
+        router.with_state(Arc::clone(&self.shared))
     }
 
     /// A client of it.
@@ -139,10 +162,11 @@ impl FakeGoogle {
     /// A client of it, as variables.
     #[must_use]
     pub fn variables(&self) -> [(&'static str, &str); 4] {
-        let [id, (secret, _), redirect] = GOOGLE_CLIENT;
-        let client_secret = self.shared.options.client_secret.as_str();
+        let [id, (secret, _), (redirect, _)] = GOOGLE_CLIENT;
+        let options = &self.shared.options;
         let url = ("GOOGLE_OAUTH_EMULATOR_URL", self.url());
-        [id, (secret, client_secret), redirect, url]
+        let redirect = (redirect, options.redirect_url.as_str());
+        [id, (secret, options.client_secret.as_str()), redirect, url]
     }
 
     /// The service that knows its access tokens.
@@ -270,7 +294,7 @@ fn answer(shared: &Shared, fields: &Fields) -> Answer {
     match field("grant_type") {
         "refresh_token" => refresh(shared, &mut state, field("refresh_token")),
         "authorization_code" => {
-            let is_from_here = field("redirect_uri") == GOOGLE_CLIENT[2].1;
+            let is_from_here = field("redirect_uri") == shared.options.redirect_url;
             let consent = state.codes.remove(field("code"));
             let code_verifier = field("code_verifier").to_owned();
             let challenge = code_challenge(&code_verifier);

@@ -4,7 +4,11 @@ use crate::{
     clock::SharedClock,
     config::Env,
     http::client,
-    llm::{ProviderName, Providers, ProvidersConfig, SharedProvider},
+    llm::{
+        ProviderName, Providers, ProvidersConfig, SharedProvider,
+        providers::Speakers,
+        speech::{SharedSpeaker, SpeakerName},
+    },
     quota::{MeteredLlm, Routing},
     store::Store,
 };
@@ -29,7 +33,13 @@ pub fn provider_of(providers: &Providers, name: ProviderName) -> Option<SharedPr
     providers.get(name)
 }
 
-/// The same with an organization's key.
+/// One of a service's speakers, without admission.
+#[must_use]
+pub fn speaker_of(speakers: &Speakers, name: SpeakerName) -> Option<SharedSpeaker> {
+    speakers.get(name)
+}
+
+/// The same as [`provider_of`] with an organization's key.
 #[must_use]
 pub fn provider_with_key(
     providers: &Providers,

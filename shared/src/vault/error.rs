@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use crate::{
+    actions::AnyOf,
     connectors::{self, google::oauth},
     crypto::EnvelopeError,
     retry::Transient,
@@ -16,6 +17,9 @@ pub enum Error {
     /// The organization has several integrations of the service.
     #[error("several accounts are connected: `integration` has to name one")]
     Ambiguous,
+    /// Somebody has begun to disconnect it, and not come to the end.
+    #[error("the account is being disconnected: disconnect it once more, then connect it")]
+    Disconnecting,
     /// The integration needs attention of its owner.
     #[error("the integration needs to be connected again")]
     Broken,
@@ -49,6 +53,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The service misses a scope that it has told of before: which one it does not say.
+    pub(super) fn needs_consent(groups: &[AnyOf]) -> Self {
+        let scopes = groups.iter().filter_map(|group| group.first());
+        Self::NeedsConsent {
+            scopes: scopes.map(|&scope| scope.to_owned()).collect(),
+        }
+    }
+
     /// Whether what was asked may have happened all the same.
     #[must_use]
     pub fn may_have_happened(&self) -> bool {
@@ -61,6 +73,7 @@ impl Transient for Error {
         match self {
             Self::NotConnected
             | Self::Ambiguous
+            | Self::Disconnecting
             | Self::Broken
             | Self::NeedsConsent { .. }
             | Self::OtherAccount { .. } => false,

@@ -2,9 +2,10 @@ use serde_json::Value;
 
 use super::{Call, Error, Vault, renew::Usable, throttle::Rate};
 use crate::{
-    actions::{Action, Effect},
+    actions::Effect,
     connectors::{self, Connector, Request},
     ids::IntegrationId,
+    models::Integration,
     retry::{Policy, Transient, retry},
 };
 
@@ -23,25 +24,37 @@ impl Vault {
             Err(Error::Service(connectors::Error::Unauthorized)) => {}
             done => return done,
         }
-        // The token may have been ended before its time, or the key replaced since it was read.
-        let renewed = self.usable(
-            call.org_id,
-            &usable.integration.id,
-            call.action.service,
-            Some(&usable.credentials),
-        );
-        let renewed = renewed.await?;
-        let is_new = renewed.integration.credentials != usable.integration.credentials;
-        if is_new {
+        let renewed = self.renewed(&usable).await?;
+        if renewed.has_other_credentials(&usable) {
             match self.carry_out(call, &renewed).await {
                 Err(Error::Service(connectors::Error::Unauthorized)) => {}
                 done => return done,
             }
         }
-        match self.mark_broken(&renewed.integration, UNAUTHORIZED).await? {
-            true => Err(Error::Broken),
-            false => Err(Error::Renewing),
-        }
+        Err(self.refused_for_good(&renewed).await?)
+    }
+
+    /// The same integration with what it has after its credentials were refused: a token may have
+    /// been ended before its time, and a key replaced since it was read.
+    pub(super) async fn renewed(&self, refused: &Usable) -> Result<Usable, Error> {
+        let Integration {
+            org_id,
+            id,
+            service,
+            ..
+        } = &refused.integration;
+        let credentials = Some(&refused.credentials);
+        self.usable(org_id, id, *service, credentials).await
+    }
+
+    /// What it means that the newest credentials are refused: the integration is broken, unless they
+    /// were replaced meanwhile.
+    pub(super) async fn refused_for_good(&self, refused: &Usable) -> Result<Error, Error> {
+        let is_broken = self.mark_broken(&refused.integration, UNAUTHORIZED);
+        Ok(match is_broken.await? {
+            true => Error::Broken,
+            false => Error::Renewing,
+        })
     }
 
     /// The call's integration and its credentials. Nothing has happened yet, so that the database
@@ -93,7 +106,7 @@ impl Vault {
         done.map_err(|failure| match failure.error {
             connectors::Error::Forbidden {
                 needs_consent: true,
-            } => needs_consent(call.action),
+            } => Error::needs_consent(call.action.scopes),
             error => error.into(),
         })
     }
@@ -114,14 +127,6 @@ impl Vault {
         };
         let performed = connector.perform(&usable.credentials, &request);
         performed.await.map_err(failed)
-    }
-}
-
-/// The service misses a scope that it has told of before: which one it does not say.
-fn needs_consent(action: &Action) -> Error {
-    let scopes = action.scopes.iter().filter_map(|group| group.first());
-    Error::NeedsConsent {
-        scopes: scopes.map(|&scope| scope.to_owned()).collect(),
     }
 }
 

@@ -31,6 +31,13 @@ pub(super) struct Usable {
     pub(super) credentials: Credentials,
 }
 
+impl Usable {
+    /// Whether its credentials are not those of `earlier`.
+    pub(super) fn has_other_credentials(&self, earlier: &Self) -> bool {
+        self.integration.credentials != earlier.integration.credentials
+    }
+}
+
 /// Why there is nothing to call with.
 enum Obstacle {
     /// Somebody else is renewing, or was faster: look again.

@@ -11,7 +11,10 @@ use tokio::time::Instant;
 
 use crate::{
     actions::{Action, Effect},
-    connectors,
+    connectors::{
+        self,
+        google::sync::{Api, Reading},
+    },
     ids::IntegrationId,
     models::IntegrationService,
     retry::{Policy, Transient, retry},
@@ -67,22 +70,41 @@ impl Rate {
         }
     }
 
+    /// The rate of a call of the sync.
+    pub(super) fn of_reading<R: Reading>() -> Self {
+        let (api, units_per_minute) = match R::API {
+            Api::Gmail => GMAIL,
+            Api::Drive => DRIVE,
+        };
+        Self {
+            api,
+            units_per_minute,
+            cost: R::UNITS,
+        }
+    }
+
     fn duration(self, units: u32) -> Duration {
         Duration::from_secs(60) * units / self.units_per_minute
     }
 }
 
-/// Gmail: 15,000 units a minute for a user
-/// (<https://developers.google.com/workspace/gmail/api/reference/quota>). Sheets: 60 requests a
-/// minute for a user (<https://developers.google.com/workspace/sheets/api/limits>). The rates of the
-/// others are ours, well below what is published.
+/// 15,000 units a minute for a user
+/// (<https://developers.google.com/workspace/gmail/api/reference/quota>).
+const GMAIL: (&str, u32) = ("gmail", 15_000);
+
+/// Ours: 20 calls of the sync a second, or 5 of actions, well below what is published.
+const DRIVE: (&str, u32) = ("drive", 1_200);
+
+/// Sheets: 60 requests a minute for a user
+/// (<https://developers.google.com/workspace/sheets/api/limits>). The rate of Calendar is ours, well
+/// below what is published.
 fn google(action: &str) -> Rate {
-    let (api, units_per_minute, cost) = match action {
-        "google.gmail.send" => ("gmail", 15_000, 100),
-        _ if action.starts_with("google.gmail.") => ("gmail", 15_000, 5),
-        _ if action.starts_with("google.sheets.") => ("sheets", 60, 1),
-        _ if action.starts_with("google.calendar.") => ("calendar", 300, 1),
-        _ => ("drive", 300, 1),
+    let ((api, units_per_minute), cost) = match action {
+        "google.gmail.send" => (GMAIL, 100),
+        _ if action.starts_with("google.gmail.") => (GMAIL, 5),
+        _ if action.starts_with("google.sheets.") => (("sheets", 60), 1),
+        _ if action.starts_with("google.calendar.") => (("calendar", 300), 1),
+        _ => (DRIVE, 4),
     };
     Rate {
         api,
@@ -156,7 +178,10 @@ impl Transient for TooEarly {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions;
+    use crate::{
+        actions,
+        connectors::google::sync::{Files, OneMail},
+    };
 
     fn id(text: &str) -> IntegrationId {
         IntegrationId::parse(text).unwrap()
@@ -172,6 +197,18 @@ mod tests {
         assert_eq!((send.units_per_minute, send.cost), (15_000, 100));
         assert_eq!(rate("google.gmail.search").cost, 5);
         assert_ne!(rate("google.sheets.read").api, send.api);
+    }
+
+    #[test]
+    fn the_sync_draws_on_what_the_actions_have() {
+        let mail = Rate::of_reading::<OneMail<'_>>();
+        assert_eq!(mail, rate("google.gmail.get"));
+        let (sync, action) = (Rate::of_reading::<Files<'_>>(), rate("google.drive.list"));
+        assert_eq!(
+            (sync.api, sync.units_per_minute),
+            (action.api, action.units_per_minute)
+        );
+        assert_eq!((sync.cost, action.cost), (1, 4));
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,8 +13,12 @@ const FLOORS: &[(&str, &str)] = &[
     // Not on the page: what looks like a secret is covered, in logs and in what models learn from.
     ("redaction", ""),
     ("models", "ids"),
+    // Not on the page: what an agent is told is what its examples begin with, too.
+    ("prompt", "models actions"),
     ("inputs", ""),
     ("graph", "ids models inputs actions"),
+    // Not on the page: the API checks what the sync asks of mails.
+    ("arrivals", "inputs"),
     ("store", "ids models clock config retry"),
     ("llm", "ids models clock config retry service_identity"),
     ("crypto", "clock config retry"),
@@ -27,6 +31,8 @@ const FLOORS: &[(&str, &str)] = &[
     // it, Google's among them.
     ("actions", "models"),
     ("connectors", "ids clock config models retry actions"),
+    // Not on the page: where work is fanned out.
+    ("topic", "ids config retry"),
     ("stripe", "ids clock config retry"),
     ("email", "ids clock config retry"),
     ("vector", "ids clock config retry"),
@@ -41,7 +47,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("members", "0-1 store"),
     ("invitation", "0-1 store crypto audit members"),
     // Not on the page: the data set that the API shows and the sweeper hands to a provider.
-    ("training", "0-1 store redaction"),
+    ("training", "0-1 store prompt redaction"),
     // Not on the page: what the engine and the API both do when a run ends.
     ("runs", "0-1 store"),
     ("outbox", "0-1 store email invitation"),
@@ -96,6 +102,7 @@ const VENDORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("google_cloud_kms_v1", &["shared/src/crypto/cloud_kms.rs"]),
+    ("google_cloud_pubsub", &["shared/src/topic/pub_sub.rs"]),
     (
         "google_cloud_storage",
         &["shared/src/storage/cloud_storage.rs"],

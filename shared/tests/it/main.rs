@@ -29,3 +29,4 @@ mod support;
 mod sweeps;
 mod tokens;
 mod vault;
+mod workspace;

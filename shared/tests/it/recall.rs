@@ -8,8 +8,8 @@ use shared::{
     ids::{IntegrationId, OrgId, RecordId, Uid},
     knowledge::{self, MAX_HITS, Search, keyed_terms, principals_of},
     models::{KnowledgeChunk, KnowledgeKind, KnowledgeSource, ORGANIZATION, Vector},
-    store::{Store, knowledge::set_chunk},
-    testing::memory_store,
+    store::Store,
+    testing::{keep_chunks, memory_store},
 };
 
 const MODEL: &str = "all-MiniLM-L6-v2";
@@ -23,8 +23,8 @@ const HITS: usize = 10;
 /// Where a code or quotation has to be.
 const FIRST_HITS: usize = 3;
 
-/// Writes of one commit.
-const BATCH: usize = 500;
+/// Chunks of one commit.
+const BATCH: usize = 400;
 
 macro_rules! fixture {
     ($read:ident, $name:literal) => {
@@ -101,9 +101,9 @@ fn org_id() -> OrgId {
 async fn indexed() -> Store {
     let (store, _) = memory_store();
     let chunks = (0..).zip(&SET.chunks);
-    let writes = chunks.map(|(ordinal, (text, vector))| {
+    let chunks = chunks.map(|(ordinal, (text, vector))| {
         let principals = vec![ORGANIZATION.to_owned()];
-        let chunk = KnowledgeChunk {
+        KnowledgeChunk {
             id: RecordId::derive(&[&ordinal.to_string()]),
             document_id: RecordId::derive(&[&text.document]),
             ordinal,
@@ -124,12 +124,11 @@ async fn indexed() -> Store {
             revision: "1".to_owned(),
             content_hash: String::new(),
             principals,
-        };
-        set_chunk(&org_id(), &chunk).unwrap()
+        }
     });
-    let writes: Vec<_> = writes.collect();
-    for writes in writes.chunks(BATCH) {
-        store.commit(writes.to_vec()).await.unwrap();
+    let chunks: Vec<_> = chunks.collect();
+    for chunks in chunks.chunks(BATCH) {
+        keep_chunks(&store, &org_id(), chunks).await;
     }
     store
 }

@@ -11,7 +11,7 @@ use super::chat::{Prompt, Said};
 use super::error::ApiError;
 
 /// The data files; the first that fits answers.
-const BUILT_IN: [&str; 10] = [
+const BUILT_IN: [&str; 12] = [
     include_str!("../../../stubs/openai/chat_classify_refund.json"),
     include_str!("../../../stubs/openai/chat_classify_question.json"),
     include_str!("../../../stubs/openai/chat_triage_billing.json"),
@@ -22,6 +22,8 @@ const BUILT_IN: [&str; 10] = [
     include_str!("../../../stubs/openai/chat_quota_exceeded.json"),
     include_str!("../../../stubs/openai/chat_slow.json"),
     include_str!("../../../stubs/openai/chat_weather.json"),
+    include_str!("../../../stubs/openai/chat_look_up.json"),
+    include_str!("../../../stubs/openai/chat_quote.json"),
 ];
 
 /// One rule: when all its conditions hold, its outcome is the answer.
@@ -57,6 +59,8 @@ pub enum Outcome {
     Json(Value),
     /// A call of a tool, where it is offered and its result is not yet there.
     ToolCall(ScriptedCall),
+    /// Out of what this tool, a search, has just told: the sentence that fits the last user message.
+    Quote(String),
     /// An error.
     Error(ScriptedError),
 }
@@ -67,9 +71,12 @@ pub enum Outcome {
 pub struct ScriptedCall {
     /// The tool.
     pub name: String,
-    /// What it is called with, an object.
+    /// What it is called with, an object. `{question}` stands for the last user message.
     pub arguments: Value,
 }
+
+/// Of a question, a search takes so many characters.
+const MAX_QUESTION_CHARS: usize = 500;
 
 /// An error as OpenAI answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,9 +140,24 @@ impl Script {
         match &answer.outcome {
             Outcome::Content(content) => Ok(Said::Text(content.clone())),
             Outcome::Json(value) => Ok(Said::Text(value.to_string())),
-            Outcome::ToolCall(call) => Ok(Said::Call(call.clone())),
+            Outcome::ToolCall(call) => Ok(Said::Call(call.about(&prompt.user))),
+            Outcome::Quote(_) => Ok(Said::Text(prompt.quote())),
             Outcome::Error(error) => Err(error.into()),
         }
+    }
+}
+
+impl ScriptedCall {
+    /// The call in which each `{question}` is this one.
+    fn about(&self, question: &str) -> Self {
+        let question: String = question.chars().take(MAX_QUESTION_CHARS).collect();
+        let mut call = self.clone();
+        for argument in call.arguments.as_object_mut().into_iter().flatten() {
+            if *argument.1 == "{question}" {
+                *argument.1 = question.as_str().into();
+            }
+        }
+        call
     }
 }
 
@@ -147,6 +169,7 @@ impl Answer {
         };
         let is_possible = match &self.outcome {
             Outcome::ToolCall(call) => prompt.may_call(&call.name),
+            Outcome::Quote(tool) => prompt.was_told_by(tool),
             _ => true,
         };
         is_possible

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::answers::ScriptedCall;
+use super::quote::quote;
 
 const ECHOED_WORDS: usize = 24;
 const CHARACTERS_PER_TOKEN: usize = 4;
@@ -21,8 +22,8 @@ pub(super) struct Prompt {
     pub(super) system: String,
     /// The tools that are offered.
     tools: Vec<String>,
-    /// Whether the last message is what a tool came to.
-    is_told: bool,
+    /// What a tool came to, if that is the last message.
+    told: Option<String>,
     wants_json: bool,
     tokens: usize,
 }
@@ -62,7 +63,10 @@ impl Prompt {
             user: by(&["user"]).pop().unwrap_or_default(),
             system: by(&["system", "developer"]).join("\n"),
             tools: tools.map(str::to_owned).collect(),
-            is_told: messages.last().is_some_and(|last| last["role"] == "tool"),
+            told: messages
+                .last()
+                .filter(|last| last["role"] == "tool")
+                .map(text),
             wants_json: format.is_some_and(|kind| kind != "text"),
             tokens: messages.iter().map(|message| tokens(&text(message))).sum(),
         }
@@ -70,7 +74,22 @@ impl Prompt {
 
     /// Whether a call of this tool makes sense.
     pub(super) fn may_call(&self, tool: &str) -> bool {
-        !self.is_told && self.tools.iter().any(|offered| offered == tool)
+        self.told.is_none() && self.offers(tool)
+    }
+
+    /// Whether there is an end of this tool to answer from. Only one call is made at a time, so
+    /// that the name is that of whatever is offered.
+    pub(super) fn was_told_by(&self, tool: &str) -> bool {
+        self.told.is_some() && self.offers(tool)
+    }
+
+    /// An answer out of what a tool has told.
+    pub(super) fn quote(&self) -> String {
+        quote(&self.user, self.told.as_deref().unwrap_or_default())
+    }
+
+    fn offers(&self, tool: &str) -> bool {
+        self.tools.iter().any(|offered| offered == tool)
     }
 
     /// A short answer that follows from the prompt alone.

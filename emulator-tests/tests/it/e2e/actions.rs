@@ -114,8 +114,9 @@ fn an_answer_is_due() -> Answer {
 }
 
 /// The header that a send has under the key of its step, in every attempt.
-fn message_id(org_id: &OrgId, execution_id: &str, node_id: &str, iteration: &str) -> String {
-    let key = fingerprint(&[org_id.as_str(), execution_id, node_id, iteration]);
+fn message_id(org_id: &OrgId, execution: &Value, node_id: &str, iteration: &str) -> String {
+    let [id, started_at] = ["id", "startedAt"].map(|field| execution[field].as_str().unwrap());
+    let key = fingerprint(&[org_id.as_str(), id, started_at, node_id, iteration]);
     let hash = fingerprint(&["google.gmail.send", &key]);
     format!("<{hash}@infinity-x.invalid>")
 }
@@ -146,7 +147,7 @@ async fn mail_triage_sends_the_approved_answer_once() {
     let sent = google.sent();
     assert_eq!(sent.len(), 1);
     let iteration = question["iteration"].as_str().unwrap();
-    let expected = message_id(&office.org_id, execution_id, "reply", iteration);
+    let expected = message_id(&office.org_id, &execution, "reply", iteration);
     assert_eq!(sent[0].message_id, expected);
     assert!(sent[0].raw.contains("grace@example.com"));
     assert!(sent[0].raw.contains("Subject: Re: My order"));

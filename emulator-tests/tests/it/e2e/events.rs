@@ -115,7 +115,8 @@ async fn the_same_trigger_five_times_in_parallel_runs_once() {
     let execution = ended(&client, "trigger-1").await.unwrap();
     assert_eq!(execution["status"], "succeeded", "{execution}");
     assert_eq!(documents(&harness, "executions").await, 1);
-    let key = fingerprint(&[trigger.org_id.as_str(), "trigger-1", "work", "0"]);
+    let (org_id, started_at) = (trigger.org_id.as_str(), execution["startedAt"].as_str());
+    let key = fingerprint(&[org_id, "trigger-1", started_at.unwrap(), "work", "0"]);
     assert_eq!(harness.web().calls(&key), 1);
     harness.stop().await;
 }

@@ -21,6 +21,7 @@ pub(super) async fn start_google() -> Google {
     let options = FakeGoogleOptions {
         client_secret: "client-secret".to_owned(),
         token_prefix: "token-".to_owned(),
+        ..FakeGoogleOptions::default()
     };
     let google = Google::start(options).await.unwrap();
     google.oauth().grant(REFRESH_TOKEN, &account());

@@ -216,6 +216,7 @@ pub(crate) fn knowledge_document() -> KnowledgeDocument {
         bytes: 1_200,
         embedding_model: "text-embedding-3-small".to_owned(),
         principals: vec!["user:u1".to_owned()],
+        is_partial: true,
         updated_at: time(),
     }
 }
@@ -227,6 +228,7 @@ pub(crate) fn knowledge_use() -> KnowledgeUse {
         embedding_model: Some("text-embedding-3-small".to_owned()),
         next_model: Some("text-embedding-3-large".to_owned()),
         reindexed_to: Some("d7".to_owned()),
+        previous_model: Some("text-embedding-ada-002".to_owned()),
     }
 }
 
@@ -379,6 +381,8 @@ pub(crate) fn chat_message() -> ChatMessage {
         org_id: org_id(),
         role: ChatRole::User,
         content: "Hello".to_owned(),
+        done: vec!["google.gmail.send".to_owned()],
+        failure: Some("the model has said nothing".to_owned()),
         turn: "t1".to_owned(),
         execution_id: ExecutionId::parse("e1").unwrap(),
         created_at: time(),
@@ -620,6 +624,7 @@ pub(crate) fn integration() -> Integration {
             until: Some(time()),
         },
         shares_knowledge: true,
+        allows_triggers: true,
     }
 }
 
@@ -634,6 +639,11 @@ pub(crate) fn sync_status() -> SyncStatus {
         last_sync: Some(time()),
         granted_scopes: vec!["openid".to_owned()],
         shares_knowledge: true,
+        allows_triggers: true,
+        sync: SyncProgresses {
+            gmail: Some(SyncProgress::from(&sync_state())),
+            drive: None,
+        },
     }
 }
 
@@ -651,6 +661,8 @@ pub(crate) fn sync_state() -> SyncState {
         failures: 2,
         retry_at: Some(time()),
         error_cause: Some("rate_limited".to_owned()),
+        is_incomplete: true,
+        principal: Some("user:u1".to_owned()),
         address_hash: Some("00ff".to_owned()),
         watched_until: Some(time()),
         ..SyncState::new(org_id())

@@ -1,22 +1,47 @@
 use std::collections::BTreeMap;
 
-use axum::{Json as Body, extract::State};
+use axum::{
+    Json as Body,
+    extract::State,
+    routing::{get, post},
+};
 use garde::Validate;
+use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use shared::{
+    auth::Action,
     http::{Allowed, ApiError, Json, Path, Query, can},
     ids::{ExecutionId, RecordId, WorkflowId},
     models::{Approval, ApprovalStatus, Principal, Role, Timestamp},
     store::Listing,
 };
 
-use super::answer::ListResponse;
+use super::{Route, answer::ListResponse, route};
 use crate::{
     AppState,
     approvals::{self, Answer},
     page,
 };
+
+/// Where they are.
+pub(super) const ROUTES: &[Route] = &[
+    route(Method::GET, "/approvals", Action::ReadApprovals, || {
+        get(list_approvals)
+    }),
+    route(
+        Method::GET,
+        "/approvals/{id}",
+        Action::ReadApprovals,
+        || get(get_approval),
+    ),
+    route(
+        Method::POST,
+        "/approvals/{id}/decisions",
+        Action::DecideApproval,
+        || post(decide_approval),
+    ),
+];
 
 /// What somebody decides.
 #[derive(Deserialize, Validate)]
@@ -76,6 +101,15 @@ pub(super) struct ApprovalResponse {
 struct ActionResponse {
     name: String,
     input: Value,
+    /// With whose account it is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<AccountResponse>,
+}
+
+/// An account of a connected service.
+#[derive(Serialize)]
+struct AccountResponse {
+    label: String,
 }
 
 pub(super) async fn list_approvals(
@@ -142,6 +176,9 @@ impl ApprovalResponse {
             action: approval.action.map(|action| ActionResponse {
                 name: action.name,
                 input: action.input.0,
+                account: action.account.map(|account| AccountResponse {
+                    label: account.label,
+                }),
             }),
             roles: approval.roles,
             status: approval.status,

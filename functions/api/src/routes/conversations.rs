@@ -114,6 +114,12 @@ struct MessageResponse {
     seq: i64,
     role: ChatRole,
     text: String,
+    /// What the agent has done in its turn.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    done: Vec<String>,
+    /// Why there is no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
     execution_id: ExecutionId,
     created_at: Timestamp,
 }
@@ -216,6 +222,8 @@ impl From<ChatMessage> for MessageResponse {
             seq: message.seq,
             role: message.role,
             text: message.content,
+            done: message.done,
+            failure: message.failure,
             execution_id: message.execution_id,
             created_at: message.created_at,
         }

@@ -13,7 +13,7 @@ use http::{
 use serde::Deserialize;
 use shared::{
     auth::Action,
-    http::{Allowed, ApiError, Json, Path, can},
+    http::{Allowed, ApiError, Code, Json, Path, can},
     ids::AgentId,
 };
 
@@ -42,6 +42,10 @@ pub(super) async fn create_speech(
     Path(agent_id): Path<AgentId>,
     Json(request): Json<CreateSpeechRequest>,
 ) -> Result<Response, ApiError> {
+    let Ok(_place) = state.speeches.try_acquire() else {
+        let message = "too much is being spoken at once, try again";
+        return Err(ApiError::new(Code::Unavailable, message));
+    };
     let (store, llm, text) = (&state.store, state.llm.as_ref(), request.text);
     let audio = speech::speak(store, llm, &caller.0, &agent_id, text).await?;
     let headers = [

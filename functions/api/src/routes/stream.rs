@@ -1,7 +1,7 @@
 //! A run as server-sent events
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use axum::{
     extract::{FromRequestParts, State},
@@ -15,7 +15,7 @@ use http::{HeaderMap, request::Parts};
 use serde::Deserialize;
 use serde_json::json;
 use shared::{
-    http::{Allowed, ApiError, Path, Query, can},
+    http::{Allowed, ApiError, Path, Permission, Query, can},
     ids::ExecutionId,
     models::Principal,
 };
@@ -34,7 +34,7 @@ const LAST_EVENT_ID: &str = "Last-Event-ID";
 /// Proxies close a connection on which nothing happens.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// When a client comes again after a stream without `end`.
-const RECONNECT: Duration = Duration::from_secs(1);
+pub(super) const RECONNECT: Duration = Duration::from_secs(1);
 
 /// From where on to show the log.
 #[derive(Deserialize)]
@@ -73,26 +73,30 @@ fn watch(
     parts: Parts,
 ) -> impl Stream<Item = Result<Event, axum::Error>> + Send + 'static {
     let (store, watcher) = (state.store.clone(), principal.clone());
-    let may_watch = move || may_watch(state.clone(), parts.clone(), watcher.clone());
+    let may_watch =
+        move || may_watch::<can::ReadExecutions>(state.clone(), parts.clone(), watcher.clone());
     let sights = execution_stream::watch(store, principal, id, after, may_watch);
     until_failure(sights).map(event)
 }
 
-fn respond(events: impl Stream<Item = Result<Event, axum::Error>> + Send + 'static) -> Response {
+/// The answer, which a client that was cut off asks for again.
+pub(super) fn respond(
+    events: impl Stream<Item = Result<Event, axum::Error>> + Send + 'static,
+) -> Response {
     let keep_alive = KeepAlive::new().interval(HEARTBEAT);
     Sse::new(events).keep_alive(keep_alive).into_response()
 }
 
 /// `EventSource` sends what the last `id` was.
-fn last_event_id(headers: &HeaderMap) -> Result<Option<u32>, ApiError> {
+pub(super) fn last_event_id<T: FromStr>(headers: &HeaderMap) -> Result<Option<T>, ApiError> {
     let values: Vec<_> = headers.get_all(LAST_EVENT_ID).iter().collect();
-    let number = match values.as_slice() {
+    let id = match values.as_slice() {
         [] => return Ok(None),
         [value] => value.to_str().ok().and_then(|text| text.parse().ok()),
         _ => None,
     };
-    match number {
-        Some(number) => Ok(Some(number)),
+    match id {
+        Some(id) => Ok(Some(id)),
         None => Err(ApiError::invalid_field(
             LAST_EVENT_ID,
             "must be the `id` of an event",
@@ -101,18 +105,22 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u32>, ApiError> {
 }
 
 /// The whole of what let the caller in, once more: token, session, membership and role.
-async fn may_watch(state: AppState, mut parts: Parts, watcher: Principal) -> bool {
-    let caller = Allowed::<can::ReadExecutions>::from_request_parts(&mut parts, &state).await;
+pub(super) async fn may_watch<P: Permission>(
+    state: AppState,
+    mut parts: Parts,
+    watcher: Principal,
+) -> bool {
+    let caller = Allowed::<P>::from_request_parts(&mut parts, &state).await;
     caller.is_ok_and(|caller| caller.0.org_id == watcher.org_id)
 }
 
 /// What failed is told to nobody but the log: the client comes again and goes on where it was.
-fn until_failure(
-    sights: impl Stream<Item = Result<Sight, Error>> + Send,
-) -> impl Stream<Item = Sight> + Send {
+pub(super) fn until_failure<T: Send>(
+    sights: impl Stream<Item = Result<T, Error>> + Send,
+) -> impl Stream<Item = T> + Send {
     let report = |error: &Error| {
         let error = error as &dyn std::error::Error;
-        tracing::error!(error, "stream of an execution cut off");
+        tracing::error!(error, "stream cut off");
     };
     sights
         .map(move |sight| sight.inspect_err(report).ok())

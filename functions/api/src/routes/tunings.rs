@@ -176,7 +176,8 @@ async fn create_tuning(
         base_model: &request.base_model,
         epochs: request.epochs,
     };
-    let done = tunings::start(&state.store, &state.trail, principal, &once, &order, now).await?;
+    let (store, llm) = (&state.store, state.llm.as_ref());
+    let done = tunings::start((store, llm), &state.trail, principal, &once, &order, now).await?;
     let path = format!("/agents/{agent_id}/tunings/{}", done.value.id);
     made(StatusCode::ACCEPTED, &path, &done.map(TuningResponse::from))
 }

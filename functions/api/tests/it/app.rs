@@ -25,7 +25,8 @@ use shared::{
     store::Store,
     testing::{
         FakeGoogle, FakeService, FixedClock, MemoryBucket, MemoryDb, RecordingAccounts,
-        ScriptedLlm, ScriptedSpeaker, TestVerifier, claims, memory_store, provider_of_all,
+        RecordingTopic, ScriptedLlm, ScriptedSpeaker, TestVerifier, claims, memory_store,
+        provider_of_all,
     },
     vault::Vault,
 };
@@ -49,6 +50,7 @@ pub(crate) struct TestApp {
     pub(crate) bucket: Arc<MemoryBucket>,
     pub(crate) service: Arc<FakeService>,
     pub(crate) speaker: Arc<ScriptedSpeaker>,
+    pub(crate) topic: Arc<RecordingTopic>,
 }
 
 pub(crate) struct Answer {
@@ -146,7 +148,9 @@ impl TestApp {
         let state = state.with_artifacts(Some(bucket.clone())).with_llm(llm);
         let speaker = Arc::new(ScriptedSpeaker::new());
         let state = state.with_vault(Some(vault));
+        let topic = Arc::new(RecordingTopic::new());
         let state = state.with_speakers(speaker.everywhere());
+        let state = state.with_sync_topic(Some(topic.shared()));
         let app = Self {
             router: router(state.clone()),
             state,
@@ -158,6 +162,7 @@ impl TestApp {
             bucket,
             service,
             speaker,
+            topic,
         };
         app.seed().await;
         app

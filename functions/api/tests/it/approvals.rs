@@ -4,7 +4,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use shared::{
     ids::{OrgId, RecordId, Uid},
-    models::{Approval, ApprovalStatus, AskedAction, AuditAction, Role, Wakeup},
+    models::{Approval, ApprovalStatus, AskedAccount, AskedAction, AuditAction, Role, Wakeup},
     store::{approvals, decode},
 };
 
@@ -96,10 +96,14 @@ async fn approvers_see_what_is_going_to_be_done() {
         name: "google.gmail.send".to_owned(),
         input: input.clone().into(),
         request_hash: "00ff".to_owned(),
-        account: None,
+        account: Some(AskedAccount {
+            integration_id: "i1".parse().unwrap(),
+            label: "a…@example.com".to_owned(),
+        }),
     };
     let app = app_with(|approval| approval.action = Some(action)).await;
-    let expected = json!({ "name": "google.gmail.send", "input": input });
+    let account = json!({ "label": "a…@example.com" });
+    let expected = json!({ "name": "google.gmail.send", "input": input, "account": account });
     let asked = app.get("user", "/approvals/p1").await;
     assert_eq!(asked.body["action"], expected);
     let listed = app.get("user", "/approvals").await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId},
     models::{ChatMessage, ChatRole, Draft, ExecutionStatus, JsonText, Session, TriggerType},
-    store::{Versioned, drafts, executions, sessions},
+    store::{Versioned, document_db::Precondition, drafts, executions, sessions},
 };
 
 use crate::{
@@ -47,6 +47,19 @@ async fn a_message_begins_a_conversation_and_a_run() {
     assert_eq!(trigger.source.uid.unwrap().as_str(), "user");
     let said = json!({ "agentId": "working", "sessionId": id, "text": "Hello" });
     assert_eq!(trigger.payload.0, said);
+}
+
+#[tokio::test]
+async fn a_conversation_begins_with_an_agent_that_is_there_only() {
+    let app = seeded_app().await;
+    say(&app, "user", &json!({ "text": "Hello" })).await;
+    let commits = app.db.commits();
+    let agent = commits.last().unwrap().iter();
+    let agent: Vec<_> = agent
+        .filter(|write| write.path.as_str() == "agents/working")
+        .map(|write| &write.precondition)
+        .collect();
+    assert_eq!(agent, [&Precondition::Exists]);
 }
 
 #[tokio::test]
@@ -113,6 +126,8 @@ async fn add_messages(app: &TestApp, id: &str, count: i64) {
             org_id: org_id(),
             role: ChatRole::User,
             content: format!("message {seq}"),
+            done: Vec::new(),
+            failure: None,
             turn: format!("t{seq}"),
             execution_id: ExecutionId::parse("e1").unwrap(),
             created_at: seeds::now(),

@@ -334,3 +334,11 @@ async fn a_temperature_that_nobody_would_look_at_is_refused() {
         .await;
     assert_eq!(answer.status, 200, "GPT looks at it");
 }
+
+#[tokio::test]
+async fn no_route_has_the_name_of_an_embedding_model() {
+    let app = TestApp::new().await;
+    let path = "/llm/routes/text-embedding-3-small";
+    let refused = app.put("admin", path, &two()).await;
+    assert_eq!(refused.refusal(), (400, "invalid_argument"));
+}

@@ -39,6 +39,7 @@ mod start;
 mod steps;
 mod stored_bodies;
 mod stream;
+mod syncs;
 mod table;
 mod tunings;
 mod usage;

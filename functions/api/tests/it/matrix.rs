@@ -177,6 +177,7 @@ fn is_unrecorded(route: &Route) -> bool {
         "POST /agents/{id}/heartbeat",
         "POST /agents/{id}/messages",
         "POST /agents/{id}/speech",
+        "POST /integrations/{id}/sync",
         "POST /knowledge/search",
         "POST /llm/chat/completions",
         "POST /llm/embeddings",

@@ -77,7 +77,16 @@ pub(crate) fn integration(id: &str, owner_uid: &str) -> Vec<Write> {
     integrations::create(&integration).unwrap().into()
 }
 
-/// The same, to be changed.
+/// A Google account.
+pub(crate) fn google_integration(id: &str, owner_uid: &str) -> Vec<Write> {
+    let integration = Integration {
+        service: IntegrationService::Google,
+        ..integration_model(id, owner_uid)
+    };
+    integrations::create(&integration).unwrap().into()
+}
+
+/// An account, to be changed.
 pub(crate) fn integration_model(id: &str, owner_uid: &str) -> Integration {
     Integration {
         id: id.parse().unwrap(),
@@ -93,6 +102,7 @@ pub(crate) fn integration_model(id: &str, owner_uid: &str) -> Integration {
         granted_scopes: Vec::new(),
         renewal: RenewalLease::default(),
         shares_knowledge: false,
+        allows_triggers: false,
     }
 }
 
@@ -154,7 +164,7 @@ pub(crate) fn agent_model(id: &str) -> Agent {
 
 /// The same document, of another organization.
 pub(crate) fn of_organization(org_id: &str, mut write: Write) -> Write {
-    if let Operation::Replace(fields) = &mut write.operation
+    if let Operation::Replace(fields) | Operation::Merge { fields, .. } = &mut write.operation
         && let Some(field) = fields.get_mut("orgId")
     {
         *field = value(ValueType::StringValue(org_id.to_owned()));

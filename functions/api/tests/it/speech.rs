@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::json;
 use shared::{
@@ -227,4 +228,18 @@ async fn a_speaker_is_given_up_after_two_minutes_and_paid() {
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0].state, UsageState::Settled);
     assert!(entries[0].is_estimated);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_fits_into_memory_is_not_spoken_at_once() {
+    let mut app = seeded_app().await;
+    let mut speakers = Speakers::default();
+    speakers.insert(SpeakerName::Openai, Arc::new(Slow(30)));
+    app.replace_speakers(speakers);
+    let answers = join_all((0..10).map(|_| speak(&app, "Hello"))).await;
+    let (spoken, refused): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.status == 200);
+    assert_eq!((spoken.len(), refused.len()), (8, 2));
+    assert_eq!(refused[0].refusal(), (503, "unavailable"));
+    assert_eq!(speak(&app, "Hello").await.status, 200);
 }

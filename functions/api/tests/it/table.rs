@@ -236,6 +236,21 @@ fn integration_routes() -> Vec<Route> {
         write(Method::POST, reconnect, "n1", key, 200),
         without_body(Method::DELETE, "/integrations/{id}", "n1", 200),
     ]
+    .into_iter()
+    .chain(sync_routes())
+    .collect()
+}
+
+/// Of `n1`, nothing is synced; `g1` is an account of Google.
+fn sync_routes() -> [Route; 4] {
+    let share = json!({ "sharesKnowledge": true });
+    let sync = "/integrations/{id}/sync";
+    [
+        write(Method::PATCH, "/integrations/{id}", "g1", share, 200),
+        get(sync, "g1"),
+        without_body(Method::POST, sync, "n1", 400),
+        without_body(Method::GET, "/integrations/{id}/sync/stream", "n1", 400),
+    ]
 }
 
 impl Route {
@@ -323,6 +338,7 @@ pub(crate) async fn seed(app: &TestApp) {
             writes.push(step);
         }
         writes.extend(seeds::integration(&id("n1"), "admin"));
+        writes.extend(seeds::google_integration(&id("g1"), "user"));
         for uid in ["admin", "user", "stranger"] {
             writes.push(seeds::session(&id("working"), uid));
             writes.push(seeds::approved_session(&id("approved"), uid));

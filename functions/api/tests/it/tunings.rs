@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId},
     models::{
-        AgentStatus, ChatMessage, ChatRole, Limits, SubscriptionTier, TunedModel, Tuning,
-        TuningState, UsageEntry, UsageState,
+        AgentStatus, ChatMessage, ChatRole, Limits, LlmSwitch, SubscriptionTier, TunedModel,
+        Tuning, TuningState, UsageEntry, UsageState,
     },
-    store::{decode, organizations, sessions, tunings},
+    prompt,
+    store::{decode, organizations, platform::set_llm_switch, sessions, tunings, users},
 };
 
 use crate::{
@@ -67,6 +68,8 @@ async fn talk(app: &TestApp, id: &str) {
             org_id: org_id(),
             role,
             content: content.to_owned(),
+            done: Vec::new(),
+            failure: None,
             turn: format!("t{seq}"),
             execution_id: ExecutionId::parse("e1").unwrap(),
             created_at: seeds::now(),
@@ -141,6 +144,8 @@ async fn the_data_set_has_what_was_approved_and_no_secrets() {
         org_id: org_id(),
         role: ChatRole::Assistant,
         content: "Not approved".to_owned(),
+        done: Vec::new(),
+        failure: None,
         turn: "t4".to_owned(),
         execution_id: ExecutionId::parse("e1").unwrap(),
         created_at: seeds::now().plus_seconds(1),
@@ -152,9 +157,12 @@ async fn the_data_set_has_what_was_approved_and_no_secrets() {
     let answer = app.get("admin", "/agents/working/dataset").await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.headers["content-type"], "application/jsonl");
-    let line = |role, content| json!({ "role": role, "content": content });
+    let agent = app.store.find_agent(&org_id(), &agent_id()).await;
+    let told = prompt::compile(&agent.unwrap().unwrap().value);
+    assert!(told.contains("You sort support mail."), "{told}");
+    let line = |role, content: &str| json!({ "role": role, "content": content });
     let expected = json!({ "messages": [
-        line("system", "You sort support mail."),
+        line("system", &told),
         line("user", "My key is [redacted]"),
         line("assistant", "Keep it secret."),
     ] });
@@ -163,6 +171,89 @@ async fn the_data_set_has_what_was_approved_and_no_secrets() {
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
     let records = ["SESSION_APPROVE", "AGENT_UPDATE", "DATASET_EXPORT"];
     assert_eq!(app.audited(), records);
+}
+
+/// Adds a turn to conversation `s0`, in which the agent sends a mail.
+async fn say(app: &TestApp, seq: i64, answer: &str, failure: Option<&str>) {
+    let session = seeds::session_of("working", "s0", "user");
+    let prompt = ChatMessage {
+        seq,
+        org_id: org_id(),
+        role: ChatRole::User,
+        content: format!("Question {seq}"),
+        done: Vec::new(),
+        failure: None,
+        turn: format!("turn {seq}"),
+        execution_id: ExecutionId::parse("e1").unwrap(),
+        created_at: seeds::now(),
+    };
+    let answer = ChatMessage {
+        seq: seq + 1,
+        role: ChatRole::Assistant,
+        content: answer.to_owned(),
+        done: vec!["google.gmail.send".to_owned()],
+        failure: failure.map(str::to_owned),
+        ..prompt.clone()
+    };
+    let writes = [prompt, answer];
+    let writes = writes.map(|one| sessions::create_message(&session, &one).unwrap());
+    app.store.commit(writes.into()).await.unwrap();
+}
+
+/// Role and content of what the only example has after the system prompt.
+async fn example(app: &TestApp) -> Vec<(String, String)> {
+    let answer = app.get("admin", "/agents/working/dataset").await;
+    let text = String::from_utf8(answer.bytes.to_vec()).unwrap();
+    let example: Value = serde_json::from_str(&text).unwrap();
+    let messages = example["messages"].as_array().unwrap().iter().skip(1);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let lines = messages.map(|one| (text(&one["role"]), text(&one["content"])));
+    lines.collect()
+}
+
+#[tokio::test]
+async fn a_model_learns_answers_only_and_nothing_of_failed_turns() {
+    let app = app_with(1).await;
+    approve(&app, "s0").await;
+    say(&app, 4, "", Some("the model has said nothing")).await;
+    say(&app, 6, "Sent.", None).await;
+    let example = example(&app).await;
+    let contents: Vec<_> = example.iter().map(|(_, content)| &**content).collect();
+    let expected = [
+        "My key is [redacted]",
+        "Keep it secret.",
+        "Later",
+        "Question 6",
+        "Sent.",
+    ];
+    assert_eq!(contents, expected);
+}
+
+#[tokio::test]
+async fn a_long_conversation_is_read_to_its_end() {
+    let app = app_with(1).await;
+    approve(&app, "s0").await;
+    for turn in 0..30 {
+        say(&app, 4 + 2 * turn, "Yes.", None).await;
+    }
+    assert_eq!(example(&app).await.len(), 63);
+}
+
+#[tokio::test]
+async fn conversations_of_who_is_no_member_any_more_are_left_out() {
+    for is_disabled in [true, false] {
+        let app = approved(1).await;
+        let uid = seeds::session_of("working", "s0", "user").uid.unwrap();
+        let mut user = app.store.find_user(&uid).await.unwrap().unwrap();
+        match is_disabled {
+            true => user.value.disabled = true,
+            false => user.value.organization_id = OrgId::parse("o2").unwrap(),
+        }
+        let write = users::set_membership(&user).unwrap();
+        app.store.commit(vec![write]).await.unwrap();
+        let answer = app.get("admin", "/agents/working/dataset").await;
+        assert_eq!((answer.status.as_u16(), answer.bytes.len()), (200, 0));
+    }
 }
 
 #[tokio::test]
@@ -246,6 +337,17 @@ async fn a_tuning_that_does_not_fit_into_the_month_is_refused() {
 }
 
 #[tokio::test]
+async fn a_tuning_is_refused_while_models_are_switched_off() {
+    let app = approved(10).await;
+    let write = set_llm_switch(LlmSwitch { is_off: true }).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+    let answer = app.post("admin", TUNINGS, &order()).await;
+    assert_eq!(answer.refusal(), (400, "failed_precondition"));
+    assert_eq!(agent_status(&app).await, AgentStatus::Active);
+    assert!(entries(&app).is_empty());
+}
+
+#[tokio::test]
 async fn a_tuning_is_told_to_stop_once() {
     let app = approved(10).await;
     app.post("admin", TUNINGS, &order()).await;
@@ -319,4 +421,66 @@ async fn an_unknown_tuning_is_not_there() {
     let id = RecordId::generate();
     let answer = app.get("admin", &format!("{TUNINGS}/{id}")).await;
     assert_eq!(answer.status, 404);
+}
+
+/// Registers so many tuned models.
+async fn register(app: &TestApp, count: usize) {
+    let tuning = seeds::tuning_model("working", "t1");
+    let models = (0..count).map(|number| {
+        let model = TunedModel::of(&tuning, &format!("{TUNED}{number}"), seeds::now());
+        tunings::register(&model).unwrap()
+    });
+    app.store.commit(models.collect()).await.unwrap();
+}
+
+async fn ask(app: &TestApp, model: &str) -> Answer {
+    let body = json!({ "model": model, "messages": [{ "role": "user", "content": "Hi" }] });
+    app.post("user", "/llm/chat/completions", &body).await
+}
+
+#[tokio::test]
+async fn models_in_the_making_take_places_too() {
+    let app = approved(10).await;
+    let other = seeds::deployed_agent("other", AgentStatus::Training);
+    app.store.commit(vec![other]).await.unwrap();
+    register(&app, 99).await;
+    let full = app.post("admin", TUNINGS, &order()).await;
+    assert_eq!(full.refusal(), (429, "resource_exhausted"));
+}
+
+#[tokio::test]
+async fn a_model_beyond_the_listed_ones_is_asked_all_the_same() {
+    let app = app_with(0).await;
+    register(&app, 120).await;
+    for number in 0..120 {
+        let answer = ask(&app, &format!("{TUNED}{number}")).await;
+        assert_eq!(answer.status, 200, "{number} {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_tuned_model_is_asked_while_the_plan_has_tuning() {
+    let app = app_with(0).await;
+    register(&app, 1).await;
+    let model = format!("{TUNED}0");
+    set_tier(&app, SubscriptionTier::Pro, Limits::default()).await;
+    assert!(ask(&app, &model).await.status.is_client_error());
+    let listed = app.get("user", "/llm/models").await.body;
+    assert!(!listed.to_string().contains(TUNED));
+    assert!(entries(&app).is_empty());
+}
+
+#[tokio::test]
+async fn a_deleted_agent_leaves_no_tuning_that_has_ended() {
+    let app = app_with(0).await;
+    let mut running = seeds::tuning_model("working", "running");
+    running.state = TuningState::Running;
+    let mut ended = seeds::tuning_model("working", "ended");
+    ended.state = TuningState::Failed;
+    let writes = [&running, &ended].map(|one| tunings::create(one).unwrap());
+    app.store.commit(writes.into()).await.unwrap();
+    assert_eq!(app.delete("admin", "/agents/working").await.status, 204);
+    assert_eq!(only_tuning(&app).state, TuningState::Running);
+    let path = format!("{TUNINGS}/{}", running.id);
+    assert_eq!(app.get("admin", &path).await.status, 404);
 }

@@ -11,7 +11,7 @@ use shared::{
 };
 
 use super::{
-    CloudRunConfig, Error, Orchestrator, Progress,
+    CloudRunConfig, Error, Orchestrator, Progress, Remains,
     service::{self, service_id},
 };
 
@@ -86,18 +86,6 @@ impl CloudRun {
         begin(request.json(&body)).await
     }
 
-    /// Only if nobody has changed it since it was read.
-    async fn delete(&self, id: &AgentId, found: &Value) -> Result<(), Error> {
-        let etag = found["etag"].as_str().unwrap_or_default();
-        let request = self.request(Method::DELETE, self.url(id)).await?;
-        let response = request.query(&[("etag", etag)]).send().await;
-        let response = response.map_err(unavailable)?;
-        match response.status() {
-            StatusCode::NOT_FOUND | StatusCode::CONFLICT => Ok(()),
-            _ => accept(response).await.map(|_| ()),
-        }
-    }
-
     fn url(&self, id: &AgentId) -> String {
         format!("{}/{}", self.services_url, service_id(id))
     }
@@ -135,18 +123,29 @@ impl Orchestrator for CloudRun {
         }
     }
 
-    async fn remove(&self, org_id: &OrgId, id: &AgentId) -> Result<bool, Error> {
+    async fn remains(&self, org_id: &OrgId, id: &AgentId) -> Result<Remains, Error> {
         let Some(found) = self.find(id).await? else {
-            return Ok(true);
+            return Ok(Remains::Nothing);
         };
         if !service::is_of(&found, org_id, id) {
             tracing::error!(agent.id = %id, "a service that is not the agent's has its name");
-            return Ok(true);
+            return Ok(Remains::Nothing);
         }
-        if !service::is_going(&found) {
-            self.delete(id, &found).await?;
+        if service::is_going(&found) {
+            return Ok(Remains::Going);
         }
-        Ok(false)
+        let etag = found["etag"].as_str().unwrap_or_default().to_owned();
+        Ok(Remains::Service { etag })
+    }
+
+    async fn remove(&self, id: &AgentId, etag: &str) -> Result<(), Error> {
+        let request = self.request(Method::DELETE, self.url(id)).await?;
+        let response = request.query(&[("etag", etag)]).send().await;
+        let response = response.map_err(unavailable)?;
+        match response.status() {
+            StatusCode::NOT_FOUND | StatusCode::CONFLICT => Ok(()),
+            _ => accept(response).await.map(|_| ()),
+        }
     }
 }
 

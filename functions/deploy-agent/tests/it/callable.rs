@@ -210,6 +210,23 @@ async fn an_archived_agent_stays_archived() {
 }
 
 #[tokio::test]
+async fn an_agent_in_training_stays_in_training() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 0).await;
+    let training = Agent {
+        status: AgentStatus::Training,
+        deploy_state: DeployState::Deployed,
+        ..agent("o1", "a1")
+    };
+    let write = agents::create(&training).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+    assert_eq!(
+        app.deploy("a1").await.refusal(),
+        (400, "FAILED_PRECONDITION")
+    );
+    assert_eq!(app.agent("a1").await, training);
+}
+
+#[tokio::test]
 async fn a_foreign_agent_is_answered_like_an_unknown_one() {
     let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
     let foreign = agents::create(&agent("o2", "b1")).unwrap();

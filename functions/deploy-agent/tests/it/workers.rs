@@ -3,21 +3,24 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use deploy_agent::{
-    orchestrator::{Error, Orchestrator, Progress, Registered},
+    orchestrator::{Error, Orchestrator, Progress, Registered, Remains},
     router,
 };
 use serde_json::json;
 use shared::{
     clock::Clock,
     ids::{AgentId, OrgId},
-    models::{Agent, AgentRuntime, AgentServiceState, DeployState, SubscriptionTier, Timestamp},
+    models::{
+        Agent, AgentRuntime, AgentService, AgentServiceState, DeployState, SubscriptionTier,
+        Timestamp,
+    },
     retry::Policy,
     store::{Store, agent_services, agents},
     testing::FixedClock,
@@ -84,8 +87,12 @@ impl Orchestrator for Eventful {
         }
     }
 
-    async fn remove(&self, _org_id: &OrgId, _id: &AgentId) -> Result<bool, Error> {
-        Ok(true)
+    async fn remains(&self, _org_id: &OrgId, _id: &AgentId) -> Result<Remains, Error> {
+        Ok(Remains::Nothing)
+    }
+
+    async fn remove(&self, _id: &AgentId, _etag: &str) -> Result<(), Error> {
+        Ok(())
     }
 }
 
@@ -134,4 +141,60 @@ async fn a_worker_whose_time_is_over_decides_nothing_any_more() {
     let agent = app.agent("a1").await;
     assert_eq!(agent.deploy_state, DeployState::Deployed);
     assert_eq!(json!(agent.status), "active");
+}
+
+/// A service that is there, and that somebody wants again as soon as it was looked at.
+struct Wanted {
+    store: Store,
+    removals: AtomicUsize,
+}
+
+#[async_trait]
+impl Orchestrator for Wanted {
+    fn register(&self, _agent: &Agent, _now: Timestamp) -> Option<AgentRuntime> {
+        None
+    }
+
+    async fn ensure(&self, agent: &Agent, now: Timestamp) -> Result<Progress, Error> {
+        Registered.ensure(agent, now).await
+    }
+
+    async fn remains(&self, org_id: &OrgId, id: &AgentId) -> Result<Remains, Error> {
+        let found = self.store.find_agent_service(org_id, id).await.unwrap();
+        let mut service = found.unwrap();
+        service.value.provision(true, now());
+        let write = agent_services::replace(&service).unwrap();
+        self.store.commit(vec![write]).await.unwrap();
+        let etag = "1".to_owned();
+        Ok(Remains::Service { etag })
+    }
+
+    async fn remove(&self, _id: &AgentId, _etag: &str) -> Result<(), Error> {
+        self.removals.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_wanted_again_is_not_removed() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    let (org_id, id) = ids();
+    let mut service = AgentService::new(&org_id, &id, now());
+    service.remove(now());
+    let write = agent_services::create(&service).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+    let containers = Arc::new(Wanted {
+        store: app.store.clone(),
+        removals: AtomicUsize::new(0),
+    });
+    let state = app.state.clone();
+    let state = state.with_containers(containers.clone(), Policy::NEVER);
+    let app = TestApp {
+        router: router(state),
+        ..app
+    };
+    app.sweep().await;
+    assert_eq!(containers.removals.load(Ordering::SeqCst), 0);
+    let state = app.service_state("a1").await;
+    assert_eq!(state, Some(AgentServiceState::Provisioning));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::{
-    actions::{self, Action, Effect},
+    actions,
     graph::NodeKind,
     ids::{RecordId, TriggerId},
     models::{
@@ -125,7 +125,7 @@ impl Journal {
         let mut writes = runs::writes_at_end(&self.store, execution, now).await?;
         let has_succeeded = execution.status == ExecutionStatus::Succeeded;
         if has_succeeded && self.has_asked() {
-            writes.extend(runs::withdraw_approvals(&self.store, execution).await?);
+            writes.extend(runs::withdraw(&self.store, execution).await?);
         }
         for step in self.unended(NodeKind::Workflow) {
             writes.push(wake_orphan(execution, step, now)?);
@@ -139,14 +139,13 @@ impl Journal {
         Ok(writes)
     }
 
-    /// Whether people may have been asked what nobody wants to know any more.
+    /// Whether people or models may have been asked what nobody wants to know any more.
     fn has_asked(&self) -> bool {
         let mut unended = self.steps().filter(|step| step.result.is_none());
         unended.any(|step| {
-            let asks = |action: &Action| {
-                action.asks_first || step.is_move() && action.effect != Effect::Read
-            };
-            step.kind == NodeKind::Approval.as_str() || actions::find(&step.kind).is_some_and(asks)
+            step.is_move()
+                || step.kind == NodeKind::Approval.as_str()
+                || actions::find(&step.kind).is_some_and(|action| action.asks_first)
         })
     }
 
@@ -166,7 +165,7 @@ impl Journal {
 
 /// Has a part of the run find out that the run is over.
 fn wake_orphan(execution: &Execution, step: &Step, now: Timestamp) -> Result<Write, store::Error> {
-    let child = start::child_id(&execution.id, &step.node_id, &step.iteration);
+    let child = start::child_id(execution, &step.node_id, &step.iteration);
     wakeups::set(&Wakeup {
         id: RecordId::derive(&["orphaned", child.as_str()]),
         org_id: execution.org_id.clone(),
@@ -182,7 +181,8 @@ fn error_trigger(execution: &Execution, now: Timestamp) -> Option<Trigger> {
     if execution.trigger.kind == TriggerType::OnExecutionFailed {
         return None;
     }
-    let id = TriggerId::derive(&["onExecutionFailed", execution.id.as_str()]);
+    let incarnation = execution.incarnation();
+    let id = TriggerId::derive(&["onExecutionFailed", execution.id.as_str(), &incarnation]);
     Some(Trigger {
         dedupe_key: id.to_string(),
         id,

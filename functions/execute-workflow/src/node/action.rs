@@ -53,11 +53,34 @@ pub(super) fn prepare_for_agent(action: &'static Action, input: Value) -> Prepar
         input,
         is_asked,
     };
-    let approvers = Approvers {
+    match is_asked {
+        false => Prepared::Effect(Box::new(call)),
+        true => Prepared::AskFirst {
+            question: Box::new(Permission::of_agent(&call, &approvers_of_agents())),
+            effect: Box::new(call),
+        },
+    }
+}
+
+/// Something that an agent wants to do, which is no action of a service, once an admin lets it.
+pub(super) fn ask_for_agent(
+    name: &str,
+    title: &str,
+    input: &Value,
+    effect: impl Effect + 'static,
+) -> Prepared {
+    let asked = permission::asked(name, input, effect.request_hash());
+    Prepared::AskFirst {
+        question: Box::new(Permission::about(title, asked, &approvers_of_agents())),
+        effect: Box::new(effect),
+    }
+}
+
+fn approvers_of_agents() -> Approvers {
+    Approvers {
         expires_after_secs: Some(LEAVE_SECS),
         ..Approvers::one_admin(true)
-    };
-    call.prepare(is_asked.then_some(&approvers))
+    }
 }
 
 #[async_trait]

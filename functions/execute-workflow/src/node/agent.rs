@@ -10,7 +10,6 @@ mod knowledge;
 mod memory;
 mod model;
 mod opening;
-mod prompt;
 mod tools;
 
 use serde::de::DeserializeOwned;

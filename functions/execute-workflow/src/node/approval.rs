@@ -143,6 +143,31 @@ pub(super) fn withdrawn() -> Failure {
     Failure::permanent("cancelled", "the approval was withdrawn")
 }
 
+/// Whether people were asked.
+pub(super) async fn is_asked(state: &AppState, call: &Call) -> Result<bool, Error> {
+    Ok(find(state, call).await?.is_some())
+}
+
+/// Withdraws what people were asked and have not decided.
+pub(super) async fn withdraw(state: &AppState, call: &Call) -> Result<(), Error> {
+    commit_contended(&state.store, || async move {
+        let found = find(state, call).await?;
+        let pending = found.filter(|found| found.value.status == ApprovalStatus::Pending);
+        let Some(mut approval) = pending else {
+            return Ok::<_, Error>((Vec::new(), ()));
+        };
+        approval.value.status = ApprovalStatus::Cancelled;
+        Ok((vec![approvals::replace(&approval)?], ()))
+    })
+    .await
+}
+
+async fn find(state: &AppState, call: &Call) -> Result<Option<Versioned<Approval>>, Error> {
+    let execution = &call.execution;
+    let id = Approval::id_of(&execution.id, &call.node_id, &call.iteration);
+    state.store.find_approval(&execution.org_id, &id).await
+}
+
 /// Nobody is asked for a run that is over, or that another worker has taken over.
 async fn require_held(state: &AppState, execution: &Execution) -> Result<(), Error> {
     let found = state

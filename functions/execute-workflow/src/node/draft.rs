@@ -44,11 +44,9 @@ impl<'a> Drafting<'a> {
         }
     }
 
-    /// The answer is whole: the journal will have it.
+    /// The answer is whole: the journal will have it. An earlier attempt, which was cut off, may have
+    /// left a draft when this one has none.
     pub(super) async fn end(self) {
-        if self.kept_at.is_none() {
-            return;
-        }
         let Call {
             execution,
             node_id,

@@ -48,7 +48,7 @@ impl Effect for SubWorkflow {
     /// Starts the run, unless it has been started, and looks whether it has ended.
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
         let (parent, store) = (&call.execution, &state.store);
-        let id = start::child_id(&parent.id, &call.node_id, &call.iteration);
+        let id = start::child_id(parent, &call.node_id, &call.iteration);
         if let Some(child) = store.find_execution(&parent.org_id, &id).await? {
             return outcome(child.value);
         }

@@ -26,8 +26,9 @@ pub(crate) struct Child {
 }
 
 /// The execution that a node's iteration starts.
-pub(crate) fn child_id(parent: &ExecutionId, node_id: &str, iteration: &str) -> ExecutionId {
-    ExecutionId::derive(&["child", parent.as_str(), node_id, iteration])
+pub(crate) fn child_id(parent: &Execution, node_id: &str, iteration: &str) -> ExecutionId {
+    let (id, incarnation) = (parent.id.as_str(), parent.incarnation());
+    ExecutionId::derive(&["child", id, &incarnation, node_id, iteration])
 }
 
 /// Makes the execution, unless it has been made, and hands it in. One that can never run is made as

@@ -4,9 +4,11 @@ use serde_json::json;
 use shared::{
     audit::Entry,
     llm::{JobState, TuningJob},
-    models::{AgentStatus, AuditAction, LastError, Timestamp, TunedModel, Tuning, TuningState},
+    models::{
+        Agent, AgentStatus, AuditAction, LastError, Timestamp, TunedModel, Tuning, TuningState,
+    },
     quota::{Trained, settle_training},
-    store::{Write, agents, commit_contended, tunings},
+    store::{self, Versioned, Write, agents, commit_contended, tunings},
 };
 
 use super::{Error, find_held};
@@ -101,12 +103,17 @@ pub(super) async fn end(state: &AppState, held: &Tuning, ended: End) -> Result<(
         let mut found = find_held(store, held).await?;
         let (mut writes, cost) = settle_training(store, held, ended.trained, now).await?;
         ended.apply(&mut found.value, cost, now);
-        writes.push(tunings::replace(&found)?);
         let tuning = &found.value;
+        let agent = store.find_agent(&tuning.org_id, &tuning.agent_id).await?;
+        writes.push(match &agent {
+            Some(_) => tunings::replace(&found)?,
+            // Nobody else would delete it.
+            None => tunings::delete(&found),
+        });
         if let Some(name) = &tuning.tuned_model {
             writes.push(tunings::register(&TunedModel::of(tuning, name, now))?);
         }
-        writes.extend(awaken(state, tuning, now).await?);
+        writes.extend(awaken(agent, now)?);
         let context = json!({
             "agentId": tuning.agent_id,
             "tuningId": tuning.id,
@@ -121,14 +128,13 @@ pub(super) async fn end(state: &AppState, held: &Tuning, ended: End) -> Result<(
     .await
 }
 
-/// The agent may be deleted.
-async fn awaken(state: &AppState, tuning: &Tuning, now: Timestamp) -> Result<Option<Write>, Error> {
-    let agent = state.store.find_agent(&tuning.org_id, &tuning.agent_id);
-    let training = |status| status == AgentStatus::Training;
-    let Some(mut agent) = agent.await?.filter(|agent| training(agent.value.status)) else {
+/// Has the agent work again, unless it is not there or does something else by now.
+fn awaken(agent: Option<Versioned<Agent>>, now: Timestamp) -> Result<Option<Write>, store::Error> {
+    let training = |agent: &Versioned<Agent>| agent.value.status == AgentStatus::Training;
+    let Some(mut agent) = agent.filter(training) else {
         return Ok(None);
     };
     agent.value.status = AgentStatus::Active;
     agent.value.updated_at = now;
-    Ok(Some(agents::replace(&agent)?))
+    agents::replace(&agent).map(Some)
 }

@@ -1,6 +1,6 @@
 //! Nodes that have a connected service do something.
 
-mod paused;
+pub(crate) mod paused;
 mod permission;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};

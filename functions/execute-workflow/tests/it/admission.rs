@@ -5,13 +5,16 @@ use std::sync::Arc;
 use serde_json::json;
 use shared::{
     models::{Execution, LlmSwitch, TokenQuota},
-    store::{agents, document_db::Write, organizations::set_token_quota, platform::set_llm_switch},
+    store::{
+        agents, document_db::Write, executions, organizations::set_token_quota,
+        platform::set_llm_switch, triggers,
+    },
     testing::{RecordingActions, ScriptedLlm},
 };
 
 use crate::{
     agents::agent,
-    app::{App, edge, node, org_id},
+    app::{App, edge, execution_id, node, org_id},
     turns,
 };
 
@@ -97,4 +100,35 @@ async fn an_agent_that_is_spoken_to_asks_nobody_when_nothing_is_left() {
         let (calls, execution) = speak(writes).await;
         assert_eq!((calls, &*execution.error.unwrap().code), (0, code));
     }
+}
+
+/// Deletes run `t1` as the API does.
+async fn delete(app: &App) {
+    let (store, org_id, id) = (&app.store, org_id(), execution_id());
+    let execution = store.find_execution(&org_id, &id).await.unwrap().unwrap();
+    let mut writes = store.list_journal_deletions(&org_id, &id).await.unwrap();
+    let log = app.log().await.into_iter();
+    writes.extend(log.map(|line| executions::delete_log_line(&id, line.seq)));
+    writes.extend([
+        executions::delete(&execution),
+        triggers::delete(&execution.value.trigger.id),
+    ]);
+    store.commit(writes).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_is_not_paid_by_a_deleted_one_of_the_same_id() {
+    let llm = Arc::new(ScriptedLlm::answering("x"));
+    let app = App::new(llm).await;
+    let nodes = json!([
+        node("start", "trigger", json!({})),
+        node("think", "llm", json!({ "prompt": "Hello" }))
+    ]);
+    app.save(nodes, json!([edge("start", "think")])).await;
+    app.run(json!({})).await;
+    assert_eq!(app.db.documents("usage_ledger/").len(), 1);
+    delete(&app).await;
+    app.advance(24 * 60 * 60);
+    app.run(json!({})).await;
+    assert_eq!(app.db.documents("usage_ledger/").len(), 2);
 }

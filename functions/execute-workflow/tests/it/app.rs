@@ -40,6 +40,7 @@ pub(crate) const NOW: &str = "2026-11-23T12:00:00Z";
 /// The function on fakes, with an organization `o1`.
 pub(crate) struct App {
     pub(crate) router: Router,
+    state: AppState,
     pub(crate) clock: FixedClock,
     pub(crate) db: Arc<MemoryDb>,
     pub(crate) store: Store,
@@ -162,8 +163,10 @@ impl App {
             Some(database_clock) => state.with_database_clock(database_clock),
             None => state,
         };
+        let state = state.with_tuner(outside.tuner);
         Self {
-            router: router(state.with_tuner(outside.tuner)),
+            router: router(state.clone()),
+            state,
             clock,
             db,
             store,
@@ -171,6 +174,11 @@ impl App {
             queue,
             shutdown,
         }
+    }
+
+    /// The same function where no provider tunes models.
+    pub(crate) fn without_tuner(&self) -> Router {
+        router(self.state.clone().with_tuner(None))
     }
 
     /// Saves workflow `w1`.

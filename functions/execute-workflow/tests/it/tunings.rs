@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use axum::body::Body;
+use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use shared::{
     config::Env,
@@ -10,22 +11,28 @@ use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId, Uid},
     llm::{OpenAi, OpenAiConfig},
     models::{
-        Agent, AgentStatus, AuditAction, AuditLog, ChatMessage, ChatRole, Session, Timestamp,
-        Tuning, TuningState, UsageEntry, UsageState,
+        Agent, AgentStatus, AuditAction, AuditLog, ChatMessage, ChatRole, LlmSwitch, Role, Session,
+        Timestamp, Tuning, TuningState, UsageEntry, UsageState,
     },
+    prompt,
     quota::reserve_training,
-    store::{agents, commit_contended, decode, sessions, tunings},
+    store::{
+        agents, commit_contended, decode, organizations, platform::set_llm_switch, sessions,
+        tunings, users,
+    },
     testing::FakeOpenAi,
 };
+use tower::ServiceExt;
 
 use crate::{
     agents::agent,
     app::{App, NOW, Outside},
+    turns::member,
 };
 
 const BASE: &str = "gpt-4.1-mini-2025-04-14";
 const TUNED: &str = "ft:gpt-4.1-mini-2025-04-14:org:ix:1";
-const MAX_BYTES: i64 = 2_000;
+const MAX_BYTES: i64 = 20_000;
 const EPOCHS: i64 = 3;
 
 fn now() -> Timestamp {
@@ -50,7 +57,7 @@ fn tuning_model() -> Tuning {
         state: TuningState::Queued,
         examples: 10,
         max_bytes: MAX_BYTES,
-        cost_micro_usd: 30_000,
+        cost_micro_usd: 300_000,
         trained_tokens: None,
         file_id: None,
         job_id: None,
@@ -78,6 +85,8 @@ async fn talk(app: &App, id: &str) {
             org_id: org_id(),
             role,
             content: format!("{id} said {seq}"),
+            done: Vec::new(),
+            failure: None,
             turn: "t".to_owned(),
             execution_id: ExecutionId::parse("e1").unwrap(),
             created_at: now(),
@@ -113,6 +122,7 @@ async fn asked() -> (App, FakeOpenAi) {
     let tuning = tuning_model();
     let (mut writes, _) = reserve_training(&app.store, &tuning, now()).await.unwrap();
     writes.push(agents::create(&agent).unwrap());
+    writes.push(users::create(&member(Role::User)).unwrap());
     writes.push(tunings::create(&tuning).unwrap());
     app.store.commit(writes).await.unwrap();
     (app, fake)
@@ -121,6 +131,12 @@ async fn asked() -> (App, FakeOpenAi) {
 async fn tick(app: &App) {
     let answer = app.post("/sweep", Vec::new(), Vec::new()).await;
     assert_eq!(answer, StatusCode::OK);
+}
+
+async fn tick_without_tuner(app: &App) {
+    let request = Request::post("/sweep").body(Body::empty()).unwrap();
+    let answer = app.without_tuner().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
 }
 
 async fn tuning(app: &App) -> Tuning {
@@ -144,6 +160,12 @@ async fn change(app: &App, change: impl Fn(&mut Tuning)) {
 async fn agent_status(app: &App) -> AgentStatus {
     let found = app.store.find_agent(&org_id(), &agent_id()).await;
     found.unwrap().unwrap().value.status
+}
+
+/// When the sweeper is to come to the organization's quota.
+async fn sweep_at(app: &App) -> Option<Timestamp> {
+    let quota = app.store.find_token_quota(&org_id()).await.unwrap();
+    quota.unwrap().value.sweep_at
 }
 
 /// State, tokens and cost of the only entry in the ledger.
@@ -196,15 +218,17 @@ async fn a_model_is_made_registered_and_paid_for() {
     let running = tuning(&app).await;
     assert_eq!(running.state, TuningState::Running);
     assert_eq!(running.job_id.as_deref(), Some("ftjob-1"));
-    assert_eq!(booked(&app), (UsageState::Reserved, 6_000, 30_000));
+    assert_eq!(booked(&app), (UsageState::Reserved, 60_000, 300_000));
     let files = fake.files();
     let lines: Vec<Value> = files[0]
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let line = |role, content| json!({ "role": role, "content": content });
+    let line = |role, content: &str| json!({ "role": role, "content": content });
+    let agent = app.store.find_agent(&org_id(), &agent_id()).await;
+    let told = prompt::compile(&agent.unwrap().unwrap().value);
     let first = json!({ "messages": [
-        line("system", "Be brief."),
+        line("system", &told),
         line("user", "s0 said 1"),
         line("assistant", "s0 said 2"),
     ] });
@@ -226,6 +250,7 @@ async fn a_model_is_made_registered_and_paid_for() {
     assert_eq!(done.due_at, None);
     assert_eq!(booked(&app), (UsageState::Settled, 1_000, 5_000));
     assert_eq!(counted(&app).await, (1_000, 0));
+    assert_eq!(sweep_at(&app).await, None);
     assert_eq!(agent_status(&app).await, AgentStatus::Active);
     let models = app.store.list_tuned_models(&org_id(), 10).await.unwrap();
     let names: Vec<_> = models
@@ -272,6 +297,36 @@ async fn a_worker_that_dies_at_any_request_leaves_one_job_that_is_paid_once() {
 }
 
 #[tokio::test]
+async fn a_job_of_another_key_is_not_taken_for_ours() {
+    let (app, fake) = asked().await;
+    tick(&app).await;
+    fake.change_jobs(&json!({ "metadata": { "infinity_x_tuning": "another" } }));
+    fake.ignore_filters();
+    change(&app, |tuning| tuning.job_id = None).await;
+    app.advance(300);
+    tick(&app).await;
+    let tuning = tuning(&app).await;
+    assert_eq!((tuning.state, tuning.job_id), (TuningState::Running, None));
+    assert_eq!(fake.jobs().len(), 1);
+}
+
+#[tokio::test]
+async fn a_sweep_that_is_due_for_nothing_is_put_right() {
+    let (app, fake) = asked().await;
+    tick(&app).await;
+    succeed(&fake);
+    app.advance(60);
+    tick(&app).await;
+    let found = app.store.find_token_quota(&org_id()).await.unwrap();
+    let mut quota = found.unwrap();
+    quota.value.sweep_at = Some(now());
+    let stale = organizations::set_token_quota(&org_id(), &quota.value, Some(quota.version));
+    app.store.commit(vec![stale.unwrap()]).await.unwrap();
+    tick(&app).await;
+    assert_eq!(sweep_at(&app).await, None);
+}
+
+#[tokio::test]
 async fn ticks_at_the_same_time_do_not_act_twice() {
     let (app, fake) = asked().await;
     futures::join!(tick(&app), tick(&app), tick(&app));
@@ -288,6 +343,50 @@ async fn a_provider_that_is_down_is_asked_again_later() {
     app.advance(300);
     tick(&app).await;
     assert_eq!(fake.jobs().len(), 1);
+}
+
+/// Switches model calls off or on, for all or for the organization.
+async fn switch(app: &App, is_for_all: bool, is_off: bool) {
+    let write = match is_for_all {
+        true => set_llm_switch(LlmSwitch { is_off }),
+        false => {
+            let found = app.store.find_token_quota(&org_id()).await.unwrap();
+            let mut quota = found.unwrap();
+            quota.value.is_blocked = is_off;
+            organizations::set_token_quota(&org_id(), &quota.value, Some(quota.version))
+        }
+    };
+    app.store.commit(vec![write.unwrap()]).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_asked_for_while_a_switch_is_off() {
+    for is_for_all in [false, true] {
+        for is_uploaded in [false, true] {
+            let (app, fake) = asked().await;
+            if is_uploaded {
+                fake.fail_all(Some(StatusCode::SERVICE_UNAVAILABLE));
+                tick(&app).await;
+                fake.fail_all(None);
+                change(&app, |tuning| {
+                    tuning.state = TuningState::Running;
+                    tuning.file_id = Some("file-0".to_owned());
+                })
+                .await;
+            }
+            switch(&app, is_for_all, true).await;
+            app.advance(1_000);
+            tick(&app).await;
+            let what = format!("{is_for_all} {is_uploaded}");
+            assert!(!tuning(&app).await.state.is_final(), "{what}");
+            assert_eq!((fake.files().len(), fake.jobs().len()), (0, 0), "{what}");
+            switch(&app, is_for_all, false).await;
+            change(&app, |tuning| tuning.state = TuningState::Uploading).await;
+            app.advance(300);
+            tick(&app).await;
+            assert_eq!((fake.files().len(), fake.jobs().len()), (1, 1), "{what}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -350,10 +449,69 @@ async fn a_tuning_whose_agent_is_deleted_stops_wherever_it_is() {
         app.store.commit(vec![delete]).await.unwrap();
         app.advance(60);
         tick(&app).await;
-        assert_eq!(tuning(&app).await.state, TuningState::Cancelled, "{ticks}");
+        assert_eq!(ends(&app), ["cancelled"], "{ticks}");
+        assert_eq!(app.db.documents("agents/a1/tunings"), [], "{ticks}");
         assert_eq!(fake.jobs().len(), ticks);
         assert_eq!(booked(&app).0, UsageState::Released);
     }
+}
+
+#[tokio::test]
+async fn a_job_is_waited_for_while_no_provider_is_configured() {
+    let (app, fake) = asked().await;
+    tick(&app).await;
+    succeed(&fake);
+    app.advance(60);
+    tick_without_tuner(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Running);
+    assert_eq!(booked(&app).0, UsageState::Reserved);
+    app.advance(300);
+    tick(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Succeeded);
+}
+
+#[tokio::test]
+async fn what_nobody_was_asked_for_fails_while_no_provider_is_configured() {
+    let (app, _) = asked().await;
+    tick_without_tuner(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Failed);
+    assert_eq!(booked(&app), (UsageState::Released, 0, 0));
+}
+
+#[tokio::test]
+async fn an_end_that_is_seen_after_a_week_counts() {
+    let (app, fake) = asked().await;
+    tick(&app).await;
+    succeed(&fake);
+    app.advance(7 * 24 * 3_600 + 1);
+    tick(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Succeeded);
+    assert_eq!(booked(&app), (UsageState::Settled, 1_000, 5_000));
+}
+
+#[tokio::test]
+async fn what_was_never_handed_over_costs_nothing_after_a_week() {
+    let (app, fake) = asked().await;
+    fake.fail_all(Some(StatusCode::SERVICE_UNAVAILABLE));
+    tick(&app).await;
+    app.advance(7 * 24 * 3_600 + 1);
+    tick(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Failed);
+    assert_eq!(booked(&app), (UsageState::Released, 0, 0));
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_tell_is_asked_for_another_day() {
+    let (app, fake) = asked().await;
+    tick(&app).await;
+    fake.fail_all(Some(StatusCode::SERVICE_UNAVAILABLE));
+    app.advance(7 * 24 * 3_600 + 1);
+    tick(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Running);
+    app.advance(24 * 3_600);
+    tick(&app).await;
+    assert_eq!(tuning(&app).await.state, TuningState::Failed);
+    assert_eq!(booked(&app), (UsageState::Settled, 60_000, 300_000));
 }
 
 #[tokio::test]
@@ -369,6 +527,6 @@ async fn what_does_not_end_within_a_week_is_given_up_and_paid() {
             .is_some_and(|error| error.code == "deadline_exceeded")
     );
     assert_eq!(fake.jobs()[0]["status"], "cancelled");
-    assert_eq!(booked(&app), (UsageState::Settled, 6_000, 30_000));
+    assert_eq!(booked(&app), (UsageState::Settled, 60_000, 300_000));
     assert_eq!(agent_status(&app).await, AgentStatus::Active);
 }

@@ -13,16 +13,17 @@ use shared::{
     ids::{AgentId, RecordId, Uid},
     llm::{ChatRequest, Message, Part, Role as Speaker, SharedProvider},
     models::{
-        Agent, Execution, Role, Session, Timestamp, Trigger, TriggerSource, TriggerType, User,
-        UserSettings,
+        Agent, Execution, IntegrationService, IntegrationStatus, Role, Session, Timestamp, Trigger,
+        TriggerSource, TriggerType, User, UserSettings,
     },
     store::{agents, sessions, users},
     testing::{RecordingActions, Said, ScriptedLlm},
 };
 
 use crate::{
+    actions::paused::integrate,
     agents::agent,
-    app::{App, NOW, org_id, trigger},
+    app::{App, NOW, edge, node, org_id, trigger},
 };
 
 const SEARCH: &str = "google.gmail.search";
@@ -51,6 +52,11 @@ pub(crate) async fn app(
     grants: &[&str],
 ) -> App {
     let app = App::acting(llm, actions).await;
+    seed(&app, grants).await;
+    app
+}
+
+async fn seed(app: &App, grants: &[&str]) {
     let agent = Agent {
         tools: grants.iter().map(|&name| name.to_owned()).collect(),
         ..agent()
@@ -62,10 +68,15 @@ pub(crate) async fn app(
         users::create(&member(Role::User)).unwrap(),
     ];
     app.store.commit(writes).await.unwrap();
-    app
+    for (id, service) in [
+        ("google", IntegrationService::Google),
+        ("github", IntegrationService::Github),
+    ] {
+        integrate(app, id, service, IntegrationStatus::Connected).await;
+    }
 }
 
-fn member(role: Role) -> User {
+pub(crate) fn member(role: Role) -> User {
     User {
         uid: uid(),
         email: Some("ada@example.com".to_owned()),
@@ -91,6 +102,25 @@ fn message(id: &str, text: &str) -> Trigger {
         },
         ..trigger(payload)
     }
+}
+
+/// Saves a workflow in which agent `a1` is asked something, in a conversation that goes on.
+async fn save_turn(app: &App, prompt: &str) {
+    let data = json!({ "agentId": "a1", "prompt": prompt, "session": "customer-1" });
+    let nodes = json!([
+        node("start", "trigger", json!({})),
+        node("agent", "agent", data)
+    ]);
+    app.save(nodes, json!([edge("start", "agent")])).await;
+}
+
+/// A run of it that nobody in particular has started.
+async fn run_unattended(app: &App) -> Execution {
+    let mut trigger = trigger(json!({}));
+    trigger.kind = TriggerType::Schedule;
+    app.deliver(&trigger).await;
+    app.settle().await;
+    app.execution().await
 }
 
 /// The run in which the agent answers to `text`, as far as it gets by itself.

@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 use super::{GoogleWorkspaceConfig, refusal::from_refusal};
 use crate::connectors::{
     Endpoint, Error,
-    http::{Nature, bearer, path_segment, send},
+    http::{Answer, Nature, bearer, path_segment, send, send_up_to},
     input::refused,
 };
 
 /// Calls in the name of one user.
-pub(super) struct Session<'a> {
+pub(crate) struct Session<'a> {
     /// Where the APIs are.
     pub(super) config: &'a GoogleWorkspaceConfig,
     client: &'a Client,
@@ -69,6 +69,19 @@ pub(super) async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result
 /// Sends a request that makes something.
 pub(super) async fn write<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Error> {
     call(request, Nature::Write).await
+}
+
+/// Sends a request that changes nothing and whose answer has a limit of its own; none when the answer
+/// is larger.
+pub(super) async fn read_up_to(
+    request: RequestBuilder,
+    max_bytes: usize,
+) -> Result<Option<Answer>, Error> {
+    let answer = send_up_to(request, Nature::Read, max_bytes).await?;
+    match answer {
+        Some(answer) if !answer.status.is_success() => Err(from_refusal(&answer)),
+        answer => Ok(answer),
+    }
 }
 
 async fn call<T: DeserializeOwned>(request: RequestBuilder, nature: Nature) -> Result<T, Error> {

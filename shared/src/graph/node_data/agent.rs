@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::MAX_TOKENS;
 use crate::{
     graph::{
@@ -37,11 +39,13 @@ impl AgentData {
     pub(super) fn schema() -> Settings {
         let tokens = schema::integer(1..=MAX_TOKENS, "Limit of the answer, in tokens.");
         let about = "The name of the conversation that this goes on with, such as a customer's \
-                     number; without it, the agent remembers nothing of what was said.";
+                     number; without one, the agent remembers nothing of what was said.";
+        let mut session = schema::text(about);
+        session["minLength"] = json!(0);
         Settings::new("Agent", "Asks an agent of the organization.")
             .required("agentId", schema::text("The agent."))
             .required("prompt", schema::text("What it is asked."))
-            .optional("session", schema::text(about))
+            .optional("session", session)
             .optional("maxTokens", tokens)
     }
 }

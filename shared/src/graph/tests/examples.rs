@@ -1,7 +1,7 @@
 use super::*;
 use crate::inputs::Bindings;
 
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 5] = [
     (
         "support-triage",
         include_str!("../../../../examples/support-triage.json"),
@@ -17,6 +17,10 @@ const EXAMPLES: [(&str, &str); 4] = [
     (
         "mail-triage",
         include_str!("../../../../examples/mail-triage.json"),
+    ),
+    (
+        "mail-from-knowledge",
+        include_str!("../../../../examples/mail-from-knowledge.json"),
     ),
 ];
 
@@ -39,11 +43,11 @@ fn the_examples_are_valid() {
     for (name, _) in EXAMPLES {
         let workflow = example(name);
         parse(&workflow);
-        assert_eq!(
-            workflow["triggers"],
-            json!([{ "type": "manual" }]),
-            "{name}"
-        );
+        let expected = match name {
+            "mail-from-knowledge" => json!([{ "type": "onEmailReceived", "labels": "INBOX" }]),
+            _ => json!([{ "type": "manual" }]),
+        };
+        assert_eq!(workflow["triggers"], expected, "{name}");
         assert!(
             workflow["name"].is_string() && workflow["description"].is_string(),
             "{name}"

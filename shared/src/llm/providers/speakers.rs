@@ -45,9 +45,14 @@ impl Speakers {
         self.0.insert(name, speaker);
     }
 
-    /// A speaker, if there is one.
+    /// Whether there is none.
     #[must_use]
-    pub fn get(&self, name: SpeakerName) -> Option<SharedSpeaker> {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A speaker, if there is one.
+    pub(crate) fn get(&self, name: SpeakerName) -> Option<SharedSpeaker> {
         self.0.get(&name).cloned()
     }
 }

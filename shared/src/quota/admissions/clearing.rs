@@ -48,8 +48,16 @@ async fn clear_some(
     let ended = leases.find(|(_, lease)| lease.ends_at <= now);
     match ended.map(|(id, lease)| (id.clone(), lease.clone())) {
         Some((id, lease)) => end_lease(store, org_id, sheet, (&id, &lease), now).await,
-        None => Ok((Vec::new(), false)),
+        None => Ok((set_sweep(sheet)?.into_iter().collect(), false)),
     }
+}
+
+/// Corrects when the sweeper is to come, so that it does not come for nothing for ever.
+fn set_sweep(mut sheet: Sheet<'_>) -> Result<Option<Write>, Error> {
+    let before = sheet.quota.sweep_at;
+    budget::set_sweep(&mut sheet.quota);
+    let is_stale = sheet.quota.sweep_at != before;
+    is_stale.then(|| sheet.save()).transpose()
 }
 
 async fn clear_calls(

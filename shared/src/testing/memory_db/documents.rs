@@ -5,7 +5,8 @@ use crate::{
     store::{
         Write,
         document_db::{
-            Document, DocumentPath, Error, Fields, Operation, Precondition, ValueType, value,
+            Document, DocumentPath, Error, Fields, Operation, Precondition, ValueType, set_field,
+            value,
         },
     },
 };
@@ -111,7 +112,9 @@ fn apply(operation: &Operation, fields: Option<Fields>) -> Option<Fields> {
             increments,
         } => {
             let mut fields = fields.unwrap_or_default();
-            fields.extend(changed.clone());
+            for (name, field) in changed {
+                set_field(&mut fields, name, field.clone());
+            }
             for (field, amount) in increments {
                 increment(&mut fields, field, *amount);
             }

@@ -14,6 +14,7 @@ use shared::{
     },
     models::VoiceConfig,
     service_identity::ServiceIdentity,
+    testing::speaker_of,
 };
 use wiremock::ResponseTemplate;
 
@@ -37,7 +38,7 @@ fn speaker(name: SpeakerName, base_url: &str) -> SharedSpeaker {
         ("GOOGLE_SPEECH", "true"),
         ("GOOGLE_SPEECH_EMULATOR_URL", base_url),
     ]);
-    speakers.unwrap().get(name).unwrap()
+    speaker_of(&speakers.unwrap(), name).unwrap()
 }
 
 fn request(voice: &str, speed: f64, pitch: f64) -> SpeechRequest {
@@ -202,7 +203,7 @@ fn only_those_that_are_configured_are_there() {
     ] {
         let speakers = load(&pairs).unwrap();
         let there = [Openai, Google].into_iter();
-        let there = there.filter(|name| speakers.get(*name).is_some());
+        let there = there.filter(|name| speaker_of(&speakers, *name).is_some());
         assert_eq!(there.collect::<Vec<_>>(), names, "{pairs:?}");
     }
     assert!(load(&[("GOOGLE_SPEECH", "yes")]).is_err());

@@ -3,13 +3,13 @@ use serde_json::{Map, Value};
 use shared::{
     graph::Approvers,
     inputs::Extent,
-    models::{ApprovalStatus, AskedAction},
+    models::{ApprovalStatus, AskedAccount, AskedAction},
 };
 
 use super::{ActionCall, Call, Effect, Failure, Outcome, Stop, account::Need};
 use crate::{
     AppState,
-    node::approval::{Question, withdrawn},
+    node::approval::{self, Question, withdrawn},
 };
 
 /// An input of so many bytes is shown whole.
@@ -24,25 +24,61 @@ const SHOWN_OF_ITEM: usize = 320;
 /// Asks people whether an action may be carried out.
 pub(super) struct Permission {
     question: Question,
-    need: Need,
+    /// None for what is done with no account.
+    need: Option<Need>,
+    /// Whether it is not asked when nobody can tell with which account it would be done.
+    is_exact: bool,
     request_hash: String,
 }
 
 impl Permission {
     /// The approvers are shown what is going to be done, and with whose account.
     pub(super) fn of(call: &ActionCall, approvers: &Approvers) -> Self {
-        let request_hash = call.request_hash();
-        let asked = AskedAction {
-            name: call.action.name.to_owned(),
-            input: shown(&call.input).into(),
-            request_hash: request_hash.clone(),
-            account: None,
-        };
+        let asked = asked(call.action.name, &call.input, call.request_hash());
         Self {
-            need: Need::of(call),
-            question: Question::about(call.action.title, asked, approvers.clone()),
-            request_hash,
+            need: Some(Need::of(call)),
+            ..Self::about(call.action.title, asked, approvers)
         }
+    }
+
+    /// The same for an agent, which cannot choose between accounts.
+    pub(super) fn of_agent(call: &ActionCall, approvers: &Approvers) -> Self {
+        Self {
+            is_exact: true,
+            ..Self::of(call, approvers)
+        }
+    }
+
+    /// Leave for something that is done with no account.
+    pub(super) fn about(title: &str, asked: AskedAction, approvers: &Approvers) -> Self {
+        Self {
+            need: None,
+            is_exact: false,
+            request_hash: asked.request_hash.clone(),
+            question: Question::about(title, asked, approvers.clone()),
+        }
+    }
+
+    async fn account(&self, state: &AppState, call: &Call) -> Result<Option<AskedAccount>, Stop> {
+        let Some(need) = &self.need else {
+            return Ok(None);
+        };
+        let account = need.find(&state.store, &call.execution.org_id).await?;
+        if account.is_none() && self.is_exact && !approval::is_asked(state, call).await? {
+            let message = "exactly one account of the service has to be connected";
+            return Err(Failure::permanent("failed_precondition", message).into());
+        }
+        Ok(account)
+    }
+}
+
+/// What people are shown of an action.
+pub(super) fn asked(name: &str, input: &Value, request_hash: String) -> AskedAction {
+    AskedAction {
+        name: name.to_owned(),
+        input: shown(input).into(),
+        request_hash,
+        account: None,
     }
 }
 
@@ -58,7 +94,7 @@ impl Effect for Permission {
 
     /// Approved is what people were asked, and nothing else.
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
-        let account = self.need.find(&state.store, &call.execution.org_id).await?;
+        let account = self.account(state, call).await?;
         let question = self.question.clone().with(account);
         let approval = question.decide(state, call).await?;
         let asked = approval.action.map(|action| action.request_hash);

@@ -39,6 +39,10 @@ impl Effect for Authorized {
             Err(Stop::Database(error)) if call.at_most_once && !self.asks_for_leave() => {
                 Err(Failure::transient("unavailable", error.to_string()).into())
             }
+            Err(Stop::Failed(failure)) if self.asks_for_leave() => {
+                approval::withdraw(state, call).await?;
+                Err(failure.into())
+            }
             Err(stop) => Err(stop),
         }
     }

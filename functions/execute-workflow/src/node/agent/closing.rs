@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use shared::{
     ids::fingerprint,
     models::{ChatMessage, ChatRole, Session, Timestamp, TriggerType},
-    store::{Error, Write, commit_contended, sessions},
+    store::{Error, Write, agents, commit_contended, sessions},
 };
 
 use super::{
@@ -27,22 +27,43 @@ pub(super) struct Closing {
 pub(super) struct Said {
     prompt: String,
     answer: String,
+    done: Vec<String>,
+    failure: Option<String>,
 }
 
 impl Said {
     /// The next turn has to know what was done in this one, the more so if it has failed.
     pub(super) fn new(prompt: &str, answer: Result<&str, &Failure>, done: &[&str]) -> Self {
-        let mut answer = match answer {
-            Ok(text) => text.to_owned(),
-            Err(failure) => format!("[No answer: {}]", failure.message),
-        };
-        if !done.is_empty() {
-            answer += &format!("\n[Done in this turn: {}]", done.join(", "));
-        }
         Self {
             prompt: prompt.to_owned(),
-            answer,
+            answer: answer.unwrap_or_default().to_owned(),
+            done: done.iter().map(|&name| name.to_owned()).collect(),
+            failure: answer.err().map(|failure| failure.message.clone()),
         }
+    }
+
+    /// The messages that come next in a conversation.
+    fn messages(&self, session: &Session, call: &Call, now: Timestamp) -> [ChatMessage; 2] {
+        let prompt = ChatMessage {
+            seq: session.last_seq + 1,
+            org_id: session.org_id.clone(),
+            role: ChatRole::User,
+            content: self.prompt.clone(),
+            done: Vec::new(),
+            failure: None,
+            turn: call.idempotency_key.clone(),
+            execution_id: call.execution.id.clone(),
+            created_at: now,
+        };
+        let answer = ChatMessage {
+            seq: prompt.seq + 1,
+            role: ChatRole::Assistant,
+            content: self.answer.clone(),
+            done: self.done.clone(),
+            failure: self.failure.clone(),
+            ..prompt.clone()
+        };
+        [prompt, answer]
     }
 }
 
@@ -64,7 +85,8 @@ impl Closing {
         }
     }
 
-    /// What keeps the turn; nothing when an earlier attempt has, or the conversation is deleted.
+    /// What keeps the turn; nothing when an earlier attempt has, or the conversation or its agent is
+    /// deleted.
     async fn writes(&self, state: &AppState, call: &Call) -> Result<Vec<Write>, Error> {
         let (org_id, store) = (&call.execution.org_id, &state.store);
         let OpenSession { agent_id, id, .. } = &self.session;
@@ -74,6 +96,8 @@ impl Closing {
         let mut session = match found {
             Some(found) => found,
             None if is_persons => return Ok(Vec::new()),
+            // Nothing would delete a conversation with an agent that is gone.
+            None if store.find_agent(org_id, agent_id).await?.is_none() => return Ok(Vec::new()),
             None => return self.begin(call, now),
         };
         // A repeat comes soon after the attempt that it repeats.
@@ -98,6 +122,7 @@ impl Closing {
         let mut session = Session::new(id.clone(), org_id, agent_id, None, now);
         let mut writes = self.messages(&mut session, call, now)?;
         writes.push(sessions::create(&session)?);
+        writes.push(agents::require(agent_id, org_id)?);
         Ok(writes)
     }
 
@@ -107,10 +132,6 @@ impl Closing {
         call: &Call,
         now: Timestamp,
     ) -> Result<Vec<Write>, Error> {
-        let said = [
-            (ChatRole::User, &self.said.prompt),
-            (ChatRole::Assistant, &self.said.answer),
-        ];
         session.updated_at = now;
         if let Some(Digest(digest)) = &self.digest {
             let known = session.summary.as_ref().map_or(0, |known| known.last_seq);
@@ -118,19 +139,11 @@ impl Closing {
                 session.summary = Some(digest.clone());
             }
         }
+        let said = self.said.messages(session, call, now);
+        session.last_seq += 2;
         let mut writes = Vec::new();
-        for (role, content) in said {
-            session.last_seq += 1;
-            let message = ChatMessage {
-                seq: session.last_seq,
-                org_id: session.org_id.clone(),
-                role,
-                content: content.clone(),
-                turn: call.idempotency_key.clone(),
-                execution_id: call.execution.id.clone(),
-                created_at: now,
-            };
-            writes.push(sessions::create_message(session, &message)?);
+        for message in &said {
+            writes.push(sessions::create_message(session, message)?);
         }
         Ok(writes)
     }
@@ -139,7 +152,8 @@ impl Closing {
 #[async_trait]
 impl Effect for Closing {
     fn request_hash(&self) -> String {
-        fingerprint(&["agent.closing", &self.said.prompt, &self.said.answer])
+        let Said { prompt, answer, .. } = &self.said;
+        fingerprint(&["agent.closing", prompt, answer])
     }
 
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {

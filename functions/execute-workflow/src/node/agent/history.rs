@@ -157,9 +157,21 @@ impl From<ChatMessage> for Said {
         Self {
             seq: message.seq,
             role: message.role,
-            text: message.content,
+            text: told(message),
         }
     }
+}
+
+/// What was said, and what else the model has to know of the turn.
+fn told(message: ChatMessage) -> String {
+    let mut told = message.content;
+    if let Some(failure) = &message.failure {
+        told += &format!("[No answer: {failure}]");
+    }
+    if !message.done.is_empty() {
+        told += &format!("\n[Done in this turn: {}]", message.done.join(", "));
+    }
+    told
 }
 
 /// How many of these fit into so many bytes.
@@ -193,6 +205,8 @@ mod tests {
             org_id: OrgId::parse("o1").unwrap(),
             role: ChatRole::User,
             content: "x".repeat(bytes),
+            done: Vec::new(),
+            failure: None,
             turn: "t".to_owned(),
             execution_id: ExecutionId::parse("e1").unwrap(),
             created_at: Timestamp::from(jiff::Timestamp::UNIX_EPOCH),

@@ -13,20 +13,28 @@ use shared::{
     store::{
         self, agents,
         memories::{self, MemorySearch},
+        users,
     },
 };
 
 use super::{
-    Call, Effect, Failure, Move, Outcome, Prepared, Repeat, Stop, llm, model::ToolCall,
-    opening::find_at_work,
+    Call, Effect, Failure, Move, Outcome, Prepared, Repeat, Stop, llm,
+    model::ToolCall,
+    opening::{Opening, find_at_work},
 };
 use crate::{
     AppState,
-    node::approval::{self, Root},
+    node::{
+        action,
+        approval::{self, Root},
+    },
 };
 
 /// The tool by which a model keeps something.
 pub(super) const SAVE: &str = "memory_save";
+
+/// The kind of the move that keeps something.
+const KIND: &str = "agent.memory";
 
 /// Memories that a model is told at most.
 const MAX_RECALLED: u32 = 8;
@@ -74,6 +82,7 @@ pub(super) fn recall(agent_id: &AgentId, prompt: &str) -> Move {
         agent_id: agent_id.clone(),
         prompt: prompt.to_owned(),
     };
+    let recall = Prepared::Effect(Box::new(recall));
     to_move("agent.recall", "memories looked for".to_owned(), Ok(recall))
 }
 
@@ -107,24 +116,28 @@ pub(super) fn tool() -> Tool {
     }
 }
 
-/// What the model wants kept, as a move.
-pub(super) fn save(name: &str, agent_id: &AgentId, call: &ToolCall) -> Move {
-    let save = parse(&call.arguments).map(|text| Save {
+/// What the model wants kept, as a move. What nobody has started may go by what a mail or a page says,
+/// and everybody would be told what it keeps: an admin is asked first.
+pub(super) fn save(opening: &Opening, agent_id: &AgentId, call: &ToolCall) -> Move {
+    let save = |text| Save {
         agent_id: agent_id.clone(),
         text,
+    };
+    let prepared = parse(&call.arguments).map(|text| match opening.is_unattended {
+        true => {
+            let input = json!({ "text": text });
+            action::ask_for_agent(KIND, "Keep a memory for everybody", &input, save(text))
+        }
+        false => Prepared::Effect(Box::new(save(text))),
     });
-    to_move("agent.memory", format!("{name} keeps something"), save)
+    to_move(KIND, format!("{} keeps something", opening.name), prepared)
 }
 
-fn to_move<E: Effect + 'static>(
-    kind: &'static str,
-    title: String,
-    effect: Result<E, Failure>,
-) -> Move {
+fn to_move(kind: &'static str, title: String, prepared: Result<Prepared, Failure>) -> Move {
     Move {
         kind,
         title,
-        prepared: effect.map(|effect| Prepared::Effect(Box::new(effect))),
+        prepared,
         repeat: Repeat::Harmless,
     }
 }
@@ -150,6 +163,12 @@ pub(super) async fn remembers(state: &AppState, agent: &Agent) -> Result<bool, S
     }
     let allowed = quota::allows_memory(&state.store, &agent.org_id, depth).await;
     allowed.map_err(llm::to_stop)
+}
+
+/// Whether nobody in particular has started the run.
+pub(super) async fn is_unattended(state: &AppState, call: &Call) -> Result<bool, Stop> {
+    let root = approval::root(state, &call.execution).await?;
+    Ok(root.is_none_or(|root| root.uid.is_none()))
 }
 
 /// Whom what is recalled and kept is of: the person who has started the run, or nobody in
@@ -250,7 +269,11 @@ impl Effect for Save {
         match keep(state, &memory).await {
             Ok(()) | Err(store::Error::AlreadyExists) => {}
             Err(store::Error::NotFound) => {
-                return Err(Failure::permanent("not_found", "no such agent").into());
+                let agent = state.store.find_agent(org_id, &self.agent_id).await?;
+                return Err(match agent {
+                    None => Failure::permanent("not_found", "no such agent").into(),
+                    Some(_) => denied("whoever started the run is gone"),
+                });
             }
             Err(error) => return Err(error.into()),
         }
@@ -262,7 +285,8 @@ impl Effect for Save {
     }
 }
 
-/// The agent must still be there: nothing would delete the memory of one that is not.
+/// The agent and the person must still be there: nothing would delete the memory of one that is not,
+/// and who was erased is not remembered.
 async fn keep(state: &AppState, memory: &Memory) -> Result<(), store::Error> {
     let Memory {
         org_id, agent_id, ..
@@ -275,6 +299,9 @@ async fn keep(state: &AppState, memory: &Memory) -> Result<(), store::Error> {
         agents::require(agent_id, org_id)?,
         memories::create(memory)?,
     ]);
+    if let Some(uid) = &memory.subject_uid {
+        writes.push(users::require(uid)?);
+    }
     state.store.commit(writes).await?;
     Ok(())
 }

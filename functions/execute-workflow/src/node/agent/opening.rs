@@ -7,13 +7,14 @@ use shared::{
     ids::{AgentId, OrgId, RecordId, fingerprint},
     llm::{ChatRequest, Message},
     models::{Agent, Session, Timestamp, TriggerType},
+    prompt,
     store::{Error, agents},
 };
 
 use super::{
     Call, Effect, Failure, Outcome, Stop,
     history::{self, Digest, History},
-    memory, prompt, tools,
+    memory, tools,
 };
 use crate::AppState;
 
@@ -32,6 +33,9 @@ pub(super) struct Opening {
     /// Whether it remembers beyond the conversation.
     #[serde(default)]
     pub(super) remembers: bool,
+    /// Whether it remembers, and no person has started the run.
+    #[serde(default)]
+    pub(super) is_unattended: bool,
     history: History,
 }
 
@@ -69,11 +73,13 @@ impl Effect for Open {
             true => state.settings.default_model.clone(),
             false => agent.model.clone(),
         };
+        let remembers = memory::remembers(state, &agent).await?;
         let opening = Opening {
             model,
             system: prompt::compile(&agent),
             tools: tools::granted(&agent),
-            remembers: memory::remembers(state, &agent).await?,
+            remembers,
+            is_unattended: remembers && memory::is_unattended(state, call).await?,
             name: agent.name,
             session: session.map(|session| OpenSession {
                 agent_id: session.agent_id,

@@ -55,7 +55,7 @@ pub(super) fn is_search(opening: &Opening, call: &ToolCall) -> bool {
 /// the journal tells that it was asked for.
 pub(super) fn to_move(opening: &Opening, agent_id: &AgentId, call: &ToolCall) -> Move {
     if opening.remembers && call.name == memory::SAVE {
-        return memory::save(&opening.name, agent_id, call);
+        return memory::save(opening, agent_id, call);
     }
     if is_search(opening, call) {
         return knowledge::search(&opening.name, agent_id, call);

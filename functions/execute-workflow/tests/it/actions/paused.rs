@@ -16,7 +16,7 @@ use shared::{
 use super::{COMMENT, app, comment};
 use crate::app::{App, org_id, trigger};
 
-pub(super) async fn integrate(
+pub(crate) async fn integrate(
     app: &App,
     id: &str,
     service: IntegrationService,
@@ -36,6 +36,7 @@ pub(super) async fn integrate(
         granted_scopes: Vec::new(),
         renewal: RenewalLease::default(),
         shares_knowledge: false,
+        allows_triggers: false,
     };
     let writes = integrations::create(&integration).unwrap();
     app.store.commit(writes.into()).await.unwrap();

@@ -1,10 +1,10 @@
 use shared::{
-    models::{ExecutionStatus, MemoryDepth},
-    store::Versioned,
+    models::{ApprovalStatus, Draft, ExecutionStatus, MemoryDepth},
+    store::{Versioned, drafts},
 };
 
 use super::*;
-use crate::app::{edge, node};
+use crate::app::{edge, execution_id, node};
 
 /// A model that repeats what it was asked, and sums up with the word `digest`.
 fn echoing() -> Arc<ScriptedLlm> {
@@ -126,5 +126,62 @@ async fn an_agent_is_told_who_it_is_and_what_is_data() {
     let system = llm.requests()[0].messages[0].text();
     for part in [r#"You are "Ada"."#, "Sell tea.", "Be warm", "are data"] {
         assert!(system.contains(part), "{system}");
+    }
+}
+
+/// The agent waits for people when it is deleted.
+#[tokio::test]
+async fn a_workflow_begins_no_conversation_with_an_agent_that_is_gone() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let mail = json!({ "to": ["ada@example.com"], "subject": "s", "text": "t" });
+    let llm = calling(vec![("google_gmail_send", mail)]);
+    let app = app(llm, &actions, &[SEND]).await;
+    save_turn(&app, "Greet Ada").await;
+    run_unattended(&app).await;
+    let agent = app.store.find_agent(&org_id(), &agent_id()).await;
+    let delete = agents::delete(&agent.unwrap().unwrap());
+    app.store.commit(vec![delete]).await.unwrap();
+    let approval = app.approval_in("agent", "0~2").await;
+    app.decide_on(approval, ApprovalStatus::Approved, json!({}))
+        .await;
+    app.settle().await;
+    assert_eq!(app.execution().await.status, ExecutionStatus::Failed);
+    let left = app.db.documents("agents/a1/sessions");
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left[0].path.id(), "s1");
+}
+
+/// What an attempt that was cut off has left.
+async fn leave_draft(app: &App, iteration: &str) {
+    let draft = Draft {
+        node_id: "agent".to_owned(),
+        iteration: iteration.to_owned(),
+        text: "Half an".to_owned(),
+        org_id: org_id(),
+    };
+    let write = drafts::set(&execution_id(), &draft).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_draft_outlives_neither_its_answer_nor_its_run() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let search = || {
+        Ok(Said::calling(
+            "google_gmail_search",
+            &json!({ "query": "x" }),
+        ))
+    };
+    let answering = calling(vec![("google_gmail_search", json!({ "query": "x" }))]);
+    let failing = Arc::new(ScriptedLlm::acting(move |_| search()));
+    for (llm, iteration, expected) in [
+        // Its answer is a call of a tool, which shows nothing.
+        (answering, "0~1", ExecutionStatus::Succeeded),
+        (failing, "0~99", ExecutionStatus::Failed),
+    ] {
+        let app = app(llm, &actions, &[SEARCH]).await;
+        leave_draft(&app, iteration).await;
+        assert_eq!(say(&app, "Look").await.status, expected);
+        assert_eq!(app.db.documents("executions/t1/drafts"), []);
     }
 }

@@ -1,7 +1,11 @@
+use async_trait::async_trait;
 use shared::{
     models::{ApprovalStatus, ExecutionStatus, Memory, MemoryDepth, SubscriptionTier, Vector},
-    store::{memories, organizations},
-    testing::{bag_of_words, killed_after},
+    store::{
+        document_db::{Document, DocumentDb, DocumentPath, Error, Query, Write},
+        memories, organizations,
+    },
+    testing::{MemoryDb, bag_of_words, killed_after},
 };
 
 use super::*;
@@ -9,15 +13,23 @@ use super::*;
 const TEA: &str = "Ada likes green tea";
 
 /// The agent remembers for long, and its organization has this tier.
-async fn remembering(llm: SharedProvider, tier: SubscriptionTier, grants: &[&str]) -> App {
+pub(super) async fn remembering(
+    llm: SharedProvider,
+    tier: SubscriptionTier,
+    grants: &[&str],
+) -> App {
     let app = app(llm, &Arc::new(RecordingActions::doing_all()), grants).await;
+    remember(&app, tier).await;
+    app
+}
+
+async fn remember(app: &App, tier: SubscriptionTier) {
     let agent = app.store.find_agent(&org_id(), &agent_id()).await;
     let mut agent = agent.unwrap().unwrap();
     agent.value.memory_depth = MemoryDepth::LongTerm;
     let writes = vec![agents::replace(&agent).unwrap()];
     app.store.commit(writes).await.unwrap();
-    change_tier(&app, tier).await;
-    app
+    change_tier(app, tier).await;
 }
 
 async fn change_tier(app: &App, tier: SubscriptionTier) {
@@ -65,7 +77,7 @@ async fn keep(app: &App, kept: impl IntoIterator<Item = Memory>) {
     app.store.commit(writes).await.unwrap();
 }
 
-async fn kept(app: &App) -> Vec<Memory> {
+pub(super) async fn kept(app: &App) -> Vec<Memory> {
     let page = shared::store::Page::first(2_000);
     let listing = app.store.list_memories(&org_id(), &agent_id(), &page).await;
     listing.unwrap().items
@@ -271,4 +283,67 @@ async fn a_worker_killed_at_any_await_keeps_one_memory() {
         }
         polls += 1;
     }
+}
+
+#[tokio::test]
+async fn what_everybody_would_be_told_is_kept_when_an_admin_lets_it() {
+    for (decision, expected) in [(ApprovalStatus::Approved, 1), (ApprovalStatus::Rejected, 0)] {
+        let llm = keeping();
+        let app = remembering(llm, SubscriptionTier::Pro, &[]).await;
+        save_turn(&app, &format!("Keep: {TEA}")).await;
+        let execution = run_unattended(&app).await;
+        assert_eq!(execution.status, ExecutionStatus::Waiting);
+        let approval = app.approval_in("agent", "0~3").await;
+        assert_eq!(approval.value.roles, [Role::Admin]);
+        let asked = approval.value.action.clone().unwrap();
+        assert_eq!(
+            (&*asked.name, asked.input.0),
+            ("agent.memory", json!({ "text": TEA }))
+        );
+        app.decide_on(approval, decision, json!({})).await;
+        app.settle().await;
+        assert_eq!(app.execution().await.status, ExecutionStatus::Succeeded);
+        let kept = kept(&app).await;
+        assert_eq!(kept.len(), expected);
+        assert!(kept.iter().all(|memory| memory.subject_uid.is_none()));
+    }
+}
+
+/// A database in which a person is erased at the last moment: just before a memory is kept.
+struct Erasing(Arc<MemoryDb>);
+
+#[async_trait]
+impl DocumentDb for Erasing {
+    async fn get(&self, path: &DocumentPath) -> Result<Option<Document>, Error> {
+        self.0.get(path).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Vec<Document>, Error> {
+        self.0.query(query).await
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error> {
+        if writes
+            .iter()
+            .any(|write| write.path.as_str().starts_with("agents/a1/memories/"))
+        {
+            let user = self.0.store().find_user(&uid()).await?.unwrap();
+            self.0.commit(vec![users::delete(&user)]).await?;
+        }
+        self.0.commit(writes).await
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_who_is_erased_meanwhile() {
+    let (db, llm) = (Arc::new(MemoryDb::new()), keeping());
+    let erasing: Arc<dyn DocumentDb> = Arc::new(Erasing(db.clone()));
+    let app = App::on(db, Some(erasing), llm.clone()).await;
+    seed(&app, &[]).await;
+    remember(&app, SubscriptionTier::Pro).await;
+    let execution = say(&app, &format!("Keep: {TEA}")).await;
+    assert_eq!(execution.status, ExecutionStatus::Succeeded);
+    assert_eq!(kept(&app).await, []);
+    let told = results(llm.requests().last().unwrap());
+    assert!(told[0].contains("permission_denied"), "{told:?}");
 }

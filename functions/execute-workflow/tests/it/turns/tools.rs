@@ -2,13 +2,12 @@ use std::sync::Mutex;
 
 use shared::{
     connectors, llm,
-    models::{AgentStatus, ApprovalStatus, ExecutionStatus, StepStatus},
-    store::{Store, triggers},
+    models::{AgentStatus, ApprovalStatus, ChatMessage, ExecutionStatus, StepStatus},
+    store::{Store, integrations, triggers},
     testing::killed_after,
 };
 
 use super::*;
-use crate::app::{edge, node};
 
 fn mail() -> Value {
     json!({ "to": ["ada@example.com"], "subject": "Hello", "text": "How are you?" })
@@ -207,6 +206,60 @@ async fn a_grant_or_a_right_that_was_taken_away_meanwhile_counts_no_more() {
 }
 
 #[tokio::test]
+async fn what_can_not_be_done_any_more_is_not_asked_any_longer() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let (app, _) = asking(&actions).await;
+    let found = app.store.find_agent(&org_id(), &agent_id()).await;
+    let mut agent = found.unwrap().unwrap();
+    agent.value.tools.clear();
+    let write = agents::replace(&agent).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+    let body = json!({ "orgId": "o1", "executionId": "t1" });
+    app.post("/continue", Vec::new(), body.to_string().into())
+        .await;
+    app.settle().await;
+    assert_eq!(app.execution().await.status, ExecutionStatus::Succeeded);
+    let asked = app.approval_in("agent", "0~2").await;
+    assert_eq!(asked.value.status, ApprovalStatus::Cancelled);
+}
+
+#[tokio::test]
+async fn nobody_is_asked_when_it_is_not_clear_with_which_account_it_would_be_done() {
+    for is_connected in [false, true] {
+        let actions = Arc::new(RecordingActions::doing_all());
+        let llm = calling(vec![("google_gmail_send", mail())]);
+        let app = app(llm.clone(), &actions, &[SEND]).await;
+        let service = IntegrationService::Google;
+        match is_connected {
+            true => integrate(&app, "second", service, IntegrationStatus::Connected).await,
+            false => {
+                let id = "google".parse().unwrap();
+                let found = app.store.find_integration(&org_id(), &id).await;
+                let writes = integrations::delete_unchanged(&found.unwrap().unwrap());
+                app.store.commit(writes.into()).await.unwrap();
+            }
+        }
+        let execution = say(&app, "Greet Ada").await;
+        assert_eq!(execution.status, ExecutionStatus::Succeeded);
+        let told = results(llm.requests().last().unwrap());
+        assert!(told[0].contains("failed_precondition"), "{told:?}");
+        assert!(app.db.documents("approvals").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_comes_later_does_not_change_what_was_asked() {
+    let actions = Arc::new(RecordingActions::doing_all());
+    let (app, _) = asking(&actions).await;
+    let service = IntegrationService::Google;
+    integrate(&app, "second", service, IntegrationStatus::Connected).await;
+    let execution = decide(&app, ApprovalStatus::Approved).await;
+    assert_eq!(execution.status, ExecutionStatus::Succeeded);
+    let used = actions.calls().remove(0).integration_id.unwrap();
+    assert_eq!(used.as_str(), "google");
+}
+
+#[tokio::test]
 async fn a_model_that_never_ends_is_ended() {
     let actions = Arc::new(RecordingActions::doing_all());
     let llm = ScriptedLlm::acting(|_| {
@@ -276,15 +329,16 @@ async fn a_worker_killed_at_any_await_repeats_neither_a_tool_nor_a_question() {
 }
 
 async fn said(store: &Store) -> Vec<String> {
+    let messages = messages(store).await.into_iter();
+    messages.map(|message| message.content).collect()
+}
+
+async fn messages(store: &Store) -> Vec<ChatMessage> {
     let session = store
         .find_session(&org_id(), &agent_id(), &session_id())
         .await;
     let session = session.unwrap().unwrap().value;
-    let messages = store.list_messages(&session, 0, 10).await.unwrap();
-    messages
-        .into_iter()
-        .map(|message| message.content)
-        .collect()
+    store.list_messages(&session, 0, 10).await.unwrap()
 }
 
 const COMMENT: &str = "github.comments.create";
@@ -365,16 +419,22 @@ async fn a_turn_that_fails_after_it_has_acted_is_remembered() {
             }),
         }
     }));
-    let app = app(llm, &actions, &[SEND]).await;
+    let app = app(llm.clone(), &actions, &[SEND]).await;
     say(&app, "Greet Ada").await;
     let execution = decide(&app, ApprovalStatus::Approved).await;
     assert_eq!(execution.status, ExecutionStatus::Failed);
-    let said = said(&app.store).await;
-    assert_eq!(said[0], "Greet Ada");
-    assert!(said[1].contains("[No answer:"), "{said:?}");
+    let said = messages(&app.store).await;
+    assert_eq!(said[0].content, "Greet Ada");
+    assert_eq!(said[1].content, "", "an answer is what was said");
+    assert!(said[1].failure.is_some());
+    assert_eq!(said[1].done, ["google.gmail.send"]);
+    app.deliver(&message("t2", "And?")).await;
+    let request = llm.requests().pop().unwrap();
+    let told = request.messages[2].text();
+    assert!(told.contains("[No answer:"), "{told}");
     assert!(
-        said[1].contains("[Done in this turn: google.gmail.send]"),
-        "{said:?}"
+        told.contains("[Done in this turn: google.gmail.send]"),
+        "{told}"
     );
 }
 

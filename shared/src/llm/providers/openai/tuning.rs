@@ -1,6 +1,8 @@
 //! Files and fine-tuning jobs
 //! (<https://platform.openai.com/docs/guides/supervised-fine-tuning>).
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use reqwest::{
     Response,
@@ -80,6 +82,7 @@ struct JobAnswer {
     fine_tuned_model: Option<String>,
     trained_tokens: Option<i64>,
     error: Option<JobError>,
+    metadata: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +130,13 @@ impl<'a> JobBody<'a> {
     }
 }
 
+impl JobAnswer {
+    fn is_for(&self, key: &str) -> bool {
+        let metadata = self.metadata.as_ref();
+        metadata.and_then(|kept| kept.get(KEY)).map(String::as_str) == Some(key)
+    }
+}
+
 impl OpenAi {
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Response, Error> {
         let request = self.client.get(self.url(path)).query(query);
@@ -167,13 +177,19 @@ impl Tuner for OpenAi {
             .await
     }
 
-    /// The first one, should there be several.
+    /// The first one, should there be several. A list with jobs of others was not filtered, so that
+    /// ours may be missing from it: nobody can tell.
     async fn find(&self, key: &str) -> Result<Option<TuningJob>, Error> {
         let filter = format!("metadata[{KEY}]");
         let query = [(filter.as_str(), key), ("limit", LIST_LIMIT)];
         let response = self.get("fine_tuning/jobs", &query).await?;
         let jobs: ListAnswer = read_json(response).await?;
-        let first = jobs.data.into_iter().min_by_key(|job| job.created_at);
+        let (ours, others): (Vec<_>, Vec<_>) =
+            jobs.data.into_iter().partition(|job| job.is_for(key));
+        let first = ours.into_iter().min_by_key(|job| job.created_at);
+        if first.is_none() && !others.is_empty() {
+            return Err(malformed("the list has jobs of other keys"));
+        }
         Ok(first.map(Into::into))
     }
 

@@ -1,0 +1,272 @@
+//! Mail: what has changed since the last look, or all of it.
+
+use std::collections::{HashMap, HashSet};
+
+use shared::{
+    connectors,
+    models::{KnowledgeDocument, KnowledgeKind, KnowledgeSource, Timestamp},
+    vault::{self, MailTouch, RawMail, Since},
+};
+
+use crate::{
+    arrival::{Waiting, has, shortened},
+    ingest::{Described, Looked, Now},
+    known::{list_known, share},
+    leg::Leg,
+    look::{Look, look_at_all},
+    room::Room,
+    stop::Stop,
+    text::{MAX_TEXT_CHARS, MailText, read_mail},
+    watch::watch,
+};
+
+/// How a mail's text is made: another way, and all of them are read again when all are looked at.
+const REVISION: &str = "1";
+
+/// Mails that came so long before the last look, in seconds, may not have been seen then.
+const MARGIN_SECS: i64 = 600;
+
+/// Longest subject that is kept, in characters.
+const MAX_TITLE_CHARS: usize = 500;
+
+/// A mail to look at again.
+struct Mail<'w> {
+    id: String,
+    /// Whom it starts, when it is new.
+    starts: Option<&'w Waiting>,
+    /// New is what came later.
+    since: Option<Timestamp>,
+}
+
+/// Brings the index to what the mailbox is.
+pub(crate) async fn sync(leg: &mut Leg<'_>) -> Result<(), Stop> {
+    share(leg).await?;
+    let waiting = Waiting::of(leg).await?;
+    let is_known = match leg.state.cursor.clone() {
+        Some(cursor) => follow(leg, &cursor, &waiting).await?,
+        None => false,
+    };
+    if !is_known || leg.is_to_look_at_all_again().await? {
+        look_at_mailbox(leg, &waiting).await?;
+    }
+    watch(leg).await
+}
+
+/// Looks again at what has changed; tells whether that is known.
+async fn follow(leg: &mut Leg<'_>, cursor: &str, waiting: &Waiting) -> Result<bool, Stop> {
+    let mut page: Option<String> = None;
+    loop {
+        leg.keep().await?;
+        let workspace = &leg.app.workspace;
+        let changes = workspace.list_mail_changes(&leg.account, cursor, page.as_deref());
+        let Since::Known(changes) = leg.ask(changes).await? else {
+            return Ok(false);
+        };
+        let mails: Vec<_> = once(changes.touched)
+            .into_iter()
+            .map(|touch| Mail {
+                id: touch.id,
+                starts: touch.is_new.then_some(waiting),
+                since: None,
+            })
+            .collect();
+        look_at_all(leg, &mails, |state, left| {
+            if left == 0 {
+                state.cursor = Some(changes.history_id.clone());
+            }
+        })
+        .await?;
+        page = changes.next_page;
+        if page.is_none() {
+            return Ok(true);
+        }
+    }
+}
+
+/// Each mail once, in its place; new if it is anywhere.
+fn once(touched: Vec<MailTouch>) -> Vec<MailTouch> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut all: Vec<MailTouch> = Vec::new();
+    for touch in touched {
+        match places.get(&touch.id) {
+            Some(&place) => all[place].is_new |= touch.is_new,
+            None => {
+                places.insert(touch.id.clone(), all.len());
+                all.push(touch);
+            }
+        }
+    }
+    all
+}
+
+/// Looks at all that the mailbox has and the index has not, or the other way round. The position is
+/// asked for first: whatever happens meanwhile has happened since.
+async fn look_at_mailbox(leg: &mut Leg<'_>, waiting: &Waiting) -> Result<(), Stop> {
+    leg.keep().await?;
+    let mailbox = leg.ask(leg.app.workspace.mailbox(&leg.account)).await?;
+    let (ids, is_cut) = list_ids(leg).await?;
+    let known = list_known(leg).await?;
+    let there: HashSet<&String> = ids.iter().collect();
+    let gone = known.keys().filter(|id| !there.contains(id));
+    let gone: Vec<Gone> = gone.cloned().map(Gone).collect();
+    leg.has_left_out = is_cut;
+    look_at_all(leg, &gone, |_, _| ()).await?;
+    // Nothing is new to who has not looked before.
+    let since = leg.state.synced_at;
+    let starts = since.map(|_| waiting).filter(|waiting| !waiting.is_empty());
+    let missing = ids
+        .into_iter()
+        .filter(|id| known.get(id).is_none_or(String::is_empty));
+    let missing: Vec<_> = missing
+        .map(|id| Mail {
+            id,
+            starts,
+            since: since.map(|since| since.plus_seconds(-MARGIN_SECS)),
+        })
+        .collect();
+    let missing = within_room(leg, missing).await?;
+    let has_left_out = leg.has_left_out;
+    leg.commit_any(Vec::new(), |state| state.is_incomplete = has_left_out)
+        .await?;
+    look_at_all(leg, &missing, |state, left| {
+        state.counts.pending = i64::try_from(left).unwrap_or(i64::MAX);
+        if left == 0 {
+            state.cursor = Some(mailbox.history_id.clone());
+        }
+    })
+    .await
+}
+
+/// Up to as many mails as the plan allows, newest first, and whether there are more.
+async fn list_ids(leg: &mut Leg<'_>) -> Result<(Vec<String>, bool), Stop> {
+    let most = usize::try_from(leg.plan.knowledge_documents).unwrap_or_default();
+    let (mut ids, mut seen) = (Vec::new(), HashSet::new());
+    let mut page: Option<String> = None;
+    loop {
+        leg.keep().await?;
+        let listed = leg.app.workspace.list_mail(&leg.account, page.as_deref());
+        let listed = leg.ask(listed).await?;
+        let new = listed.ids.into_iter().filter(|id| seen.insert(id.clone()));
+        ids.extend(new);
+        page = listed.next_page;
+        if ids.len() > most || page.is_none() {
+            let is_cut = ids.len() > most || page.is_some();
+            ids.truncate(most);
+            return Ok((ids, is_cut));
+        }
+    }
+}
+
+/// What there may be room for; where the index is full, only what may start somebody.
+async fn within_room<'w>(
+    leg: &mut Leg<'_>,
+    mut missing: Vec<Mail<'w>>,
+) -> Result<Vec<Mail<'w>>, Stop> {
+    /// So many mails may have come since the last look.
+    const RECENT: usize = 500;
+    if !missing.is_empty() && Room::now(leg).await?.is_full() {
+        leg.has_left_out = true;
+        let starts = missing.iter().any(|mail| mail.starts.is_some());
+        missing.truncate(if starts { RECENT } else { 0 });
+    }
+    Ok(missing)
+}
+
+impl Look for Mail<'_> {
+    async fn look(&self, leg: &Leg<'_>) -> Result<Looked, Stop> {
+        let id = KnowledgeDocument::id_of(leg.integration_id(), leg.kind, &self.id);
+        let was = leg
+            .app
+            .store
+            .find_knowledge_document(leg.org_id(), &id)
+            .await?;
+        let found = leg.app.workspace.find_mail(&leg.account, &self.id);
+        let mail = match leg.ask(refusable(found)).await? {
+            Some(mail) => mail,
+            // One mail that Google does not give must not hold up the others.
+            None => return Ok(Looked::at(was, Now::Unknown)),
+        };
+        let is_shown = |mail: &RawMail| {
+            !["TRASH", "SPAM", "DRAFT"]
+                .iter()
+                .any(|label| has(mail, label))
+        };
+        let Some(mail) = mail.filter(is_shown) else {
+            return Ok(Looked::at(was, Now::Gone));
+        };
+        let is_same = was
+            .as_ref()
+            .is_some_and(|was| was.value.revision == REVISION && !was.value.is_partial);
+        let is_new = self.since.is_none_or(|since| mail.received_at >= since);
+        let starts = self.starts.filter(|waiting| is_new && !waiting.is_empty());
+        if is_same && starts.is_none() {
+            return Ok(Looked::at(was, Now::Same));
+        }
+        let text = read_mail(&mail.raw).ok();
+        let triggers = match (starts, &text) {
+            (Some(waiting), Some(text)) => waiting.triggers(leg, &mail, text),
+            _ => Vec::new(),
+        };
+        let now = match is_same {
+            true => Now::Same,
+            false => Now::There(described(&mail, text.as_ref()), text.as_ref().map(whole)),
+        };
+        Ok(Looked { was, now, triggers })
+    }
+}
+
+/// A mail that the mailbox does not show any more.
+struct Gone(String);
+
+impl Look for Gone {
+    async fn look(&self, leg: &Leg<'_>) -> Result<Looked, Stop> {
+        let id = KnowledgeDocument::id_of(leg.integration_id(), leg.kind, &self.0);
+        let was = leg.app.store.find_knowledge_document(leg.org_id(), &id);
+        Ok(Looked::at(was.await?, Now::Gone))
+    }
+}
+
+/// What is found; none where Google refuses for good to give just this.
+pub(crate) async fn refusable<T>(
+    call: impl Future<Output = Result<T, vault::Error>>,
+) -> Result<Option<T>, vault::Error> {
+    match call.await {
+        Ok(found) => Ok(Some(found)),
+        Err(vault::Error::Service(
+            connectors::Error::Rejected { .. }
+            | connectors::Error::Malformed
+            | connectors::Error::Forbidden {
+                needs_consent: false,
+            },
+        )) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn described(mail: &RawMail, text: Option<&MailText>) -> Described {
+    let title = text.map(|text| shortened(&text.subject, MAX_TITLE_CHARS));
+    Described {
+        source: KnowledgeSource {
+            kind: KnowledgeKind::Gmail,
+            id: mail.id.clone(),
+            title: title.unwrap_or_default(),
+            link: Some(format!("https://mail.google.com/mail/#all/{}", mail.id)),
+            date: Some(mail.received_at),
+        },
+        revision: REVISION.to_owned(),
+    }
+}
+
+/// What a mail is found by: who wrote it, what about, and what is attached, up to the length of a
+/// file's text.
+fn whole(mail: &MailText) -> String {
+    let mut whole = format!("{}\n{}\n\n{}", mail.subject, mail.from, mail.text);
+    let mut left = MAX_TEXT_CHARS.saturating_sub(whole.chars().count());
+    for attachment in &mail.attachments {
+        let text = attachment.text.as_deref().unwrap_or_default();
+        let part = shortened(&format!("\n\n{}\n{text}", attachment.name), left);
+        left -= part.chars().count();
+        whole.push_str(&part);
+    }
+    whole
+}

@@ -1,0 +1,273 @@
+//! A sync of one kind through one integration, under its lease.
+
+use std::future::Future;
+
+use shared::{
+    ids::{IntegrationId, OrgId, Uid, random_token},
+    models::{
+        Integration, IntegrationStatus, KnowledgeKind, Lease, ORGANIZATION, SyncState, Timestamp,
+        user_principal,
+    },
+    quota::Plan,
+    store::{self, Versioned, Write, commit_contended, integrations, triggers},
+    vault::{self, SyncAccount},
+};
+use tokio::time::Instant;
+
+use crate::{AppState, change::Change, room::Room, stop::Stop};
+
+/// A worker that says nothing for so long has lost the sync, in seconds.
+const LEASE_SECS: i64 = 60;
+
+/// How much of the lease a batch begins with at least, in seconds.
+const LEAST_SECS: i64 = 30;
+
+/// A sync that this worker has to itself.
+pub(crate) struct Leg<'a> {
+    pub(crate) app: &'a AppState,
+    pub(crate) account: SyncAccount,
+    pub(crate) kind: KnowledgeKind,
+    pub(crate) owner_uid: Uid,
+    /// Who may find what it writes.
+    pub(crate) principal: String,
+    /// Whether mails start workflows.
+    pub(crate) allows_triggers: bool,
+    pub(crate) plan: Plan,
+    /// The models that make vectors of a text; the first is the one whose vectors are searched.
+    pub(crate) models: Vec<String>,
+    /// As it was last committed.
+    pub(crate) state: SyncState,
+    /// Whether models may not be asked any more: what goes still goes.
+    pub(crate) is_spent: bool,
+    /// Whether something was left out for want of room.
+    pub(crate) has_left_out: bool,
+    deadline: Instant,
+}
+
+/// What a sync is begun with.
+#[derive(Clone, Copy)]
+pub(crate) struct Start<'a> {
+    pub(crate) app: &'a AppState,
+    pub(crate) org_id: &'a OrgId,
+    pub(crate) integration_id: &'a IntegrationId,
+    pub(crate) plan: &'a Plan,
+    pub(crate) deadline: Instant,
+}
+
+impl<'a> Leg<'a> {
+    /// Takes the lease; none when somebody else has it, it is too early after a failure, or the
+    /// integration does not work.
+    pub(crate) async fn claim(start: Start<'a>, kind: KnowledgeKind) -> Result<Option<Self>, Stop> {
+        let app = start.app;
+        let owner = &random_token();
+        let claimed = commit_contended(&app.store, || async move {
+            let (org_id, id) = (start.org_id, start.integration_id);
+            let found = app.store.find_integration(org_id, id).await?;
+            let works =
+                |found: &Versioned<Integration>| found.value.status == IntegrationStatus::Connected;
+            let Some(integration) = found.filter(works) else {
+                return Ok((Vec::new(), None));
+            };
+            let found = app.store.find_sync_state(org_id, id, kind).await?;
+            let version = found.as_ref().map(|found| found.version);
+            let state = found.map_or_else(|| SyncState::new(org_id.clone()), |found| found.value);
+            let now = app.now();
+            if !is_free(&state, now) {
+                return Ok((Vec::new(), None));
+            }
+            let state = claimed_by(owner, state, now);
+            let writes = vec![
+                integrations::set_sync_state(id, kind, &state, version)?,
+                // Whoever disconnects it deletes the state after having marked it.
+                integrations::require_unchanged(&integration)?,
+            ];
+            Ok::<_, store::Error>((writes, Some((integration.value, state))))
+        });
+        let Some((integration, state)) = claimed.await? else {
+            return Ok(None);
+        };
+        let models = Room::models(app, start.org_id).await?;
+        Ok(Some(Self::of(start, kind, integration, state, models)))
+    }
+
+    fn of(
+        start: Start<'a>,
+        kind: KnowledgeKind,
+        integration: Integration,
+        state: SyncState,
+        models: Vec<String>,
+    ) -> Self {
+        Self {
+            app: start.app,
+            account: SyncAccount {
+                org_id: integration.org_id,
+                integration_id: integration.id,
+            },
+            kind,
+            principal: match integration.shares_knowledge {
+                true => ORGANIZATION.to_owned(),
+                false => user_principal(&integration.owner_uid),
+            },
+            allows_triggers: integration.allows_triggers,
+            owner_uid: integration.owner_uid,
+            plan: start.plan.clone(),
+            models,
+            state,
+            is_spent: false,
+            has_left_out: false,
+            deadline: start.deadline,
+        }
+    }
+
+    pub(crate) fn org_id(&self) -> &OrgId {
+        &self.account.org_id
+    }
+
+    pub(crate) fn integration_id(&self) -> &IntegrationId {
+        &self.account.integration_id
+    }
+
+    /// Makes sure, before a batch, that there is time for it and that the lease will last.
+    pub(crate) async fn keep(&mut self) -> Result<(), Stop> {
+        if Instant::now() >= self.deadline {
+            return Err(Stop::OutOfTime);
+        }
+        let least = self.app.now().plus_seconds(LEAST_SECS);
+        if self.state.lease.until.is_some_and(|until| until < least) {
+            self.commit(Vec::new(), |_| ()).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether something was left out for want of room, and there is some now.
+    pub(crate) async fn is_to_look_at_all_again(&self) -> Result<bool, Stop> {
+        Ok(self.state.is_incomplete && Room::now(self).await?.is_ample())
+    }
+
+    /// Asks Google, for a limited time.
+    pub(crate) async fn ask<T>(
+        &self,
+        call: impl Future<Output = Result<T, vault::Error>>,
+    ) -> Result<T, Stop> {
+        Ok(self.app.in_time(call).await??)
+    }
+
+    /// Applies changes, and keeps what `update` makes of the state with them.
+    pub(crate) async fn commit(
+        &mut self,
+        changes: Vec<Change>,
+        update: impl Fn(&mut SyncState),
+    ) -> Result<(), Stop> {
+        let (leg, changes, update) = (&*self, &changes, &update);
+        let committed = commit_contended(&self.app.store, || leg.build(changes, update)).await?;
+        let (state, has_left_out) = committed;
+        self.state = state;
+        self.has_left_out |= has_left_out;
+        Ok(())
+    }
+
+    /// The same, if there is anything to keep.
+    pub(crate) async fn commit_any(
+        &mut self,
+        changes: Vec<Change>,
+        update: impl Fn(&mut SyncState),
+    ) -> Result<(), Stop> {
+        let mut updated = self.state.clone();
+        update(&mut updated);
+        if updated == self.state && changes.iter().all(Change::is_empty) {
+            return Ok(());
+        }
+        self.commit(changes, update).await
+    }
+
+    async fn build(
+        &self,
+        changes: &[Change],
+        update: impl Fn(&mut SyncState),
+    ) -> Result<(Vec<Write>, (SyncState, bool)), Stop> {
+        let Versioned {
+            value: mut state,
+            version,
+        } = self.current().await?;
+        let mut room = Room::of(self, changes).await?;
+        let applied = Change::in_room(changes, &mut room);
+        let mut writes: Vec<Write> = room.write(self)?.into_iter().collect();
+        for change in &applied.changes {
+            writes.extend_from_slice(&change.writes);
+            change.count_in(&mut state.counts);
+            for trigger in &change.triggers {
+                let found = self.app.store.find_trigger(self.org_id(), &trigger.id);
+                if found.await?.is_none() {
+                    writes.push(triggers::create(trigger)?);
+                }
+            }
+        }
+        state.counts.skipped += applied.left_out;
+        state.is_incomplete |= applied.left_out > 0;
+        update(&mut state);
+        state.lease.revision += 1;
+        if state.lease.owner.is_some() {
+            state.lease.until = Some(self.app.now().plus_seconds(LEASE_SECS));
+        }
+        let (id, kind) = (self.integration_id(), self.kind);
+        writes.push(integrations::set_sync_state(
+            id,
+            kind,
+            &state,
+            Some(version),
+        )?);
+        writes.push(integrations::set_progress(id, kind, &(&state).into())?);
+        Ok((writes, (state, applied.left_out > 0)))
+    }
+
+    /// The state, if nobody else has claimed it.
+    async fn current(&self) -> Result<Versioned<SyncState>, Stop> {
+        let (org_id, id) = (self.org_id(), self.integration_id());
+        let found = self.app.store.find_sync_state(org_id, id, self.kind);
+        let Lease { owner, fence, .. } = &self.state.lease;
+        let own = found.await?.filter(|found| {
+            let lease = &found.value.lease;
+            lease.fence == *fence && lease.owner == *owner
+        });
+        own.ok_or(Stop::Superseded)
+    }
+
+    /// Gives the lease back, with what came of it.
+    pub(crate) async fn end(&mut self, ended: Result<(), &Stop>) -> Result<(), Stop> {
+        let now = self.app.now();
+        let end = |state: &mut SyncState| {
+            state.lease.owner = None;
+            state.lease.until = None;
+            match ended {
+                Ok(()) => {
+                    state.failures = 0;
+                    state.retry_at = None;
+                    state.synced_at = Some(now);
+                    state.error_cause = state.is_incomplete.then(|| "over_limit".to_owned());
+                }
+                Err(Stop::Failed(failure)) => {
+                    state.failures = state.failures.saturating_add(1);
+                    state.retry_at = failure.retry_at(state.failures, now);
+                    state.error_cause = Some(failure.cause.to_owned());
+                }
+                Err(_) => {}
+            }
+        };
+        self.commit(Vec::new(), end).await
+    }
+}
+
+fn is_free(state: &SyncState, now: Timestamp) -> bool {
+    let is_after = |time: Option<Timestamp>| time.is_none_or(|time| time <= now);
+    is_after(state.lease.until) && is_after(state.retry_at)
+}
+
+fn claimed_by(owner: &str, mut state: SyncState, now: Timestamp) -> SyncState {
+    state.lease = Lease {
+        owner: Some(owner.to_owned()),
+        fence: state.lease.fence.saturating_add(1),
+        revision: state.lease.revision.saturating_add(1),
+        until: Some(now.plus_seconds(LEASE_SECS)),
+    };
+    state
+}

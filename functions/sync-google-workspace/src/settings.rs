@@ -1,0 +1,46 @@
+use std::time::Duration;
+
+use shared::config::{Env, Error};
+
+/// How syncs are run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `EMBEDDING_MODEL`: makes the vectors that texts are found by.
+    pub embedding_model: String,
+    /// `SYNC_BUDGET_SECS`: after so much time a message goes on with another one.
+    pub budget: Duration,
+    /// No call of Google or of a model takes longer.
+    pub call_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            embedding_model: "text-embedding-3-small".to_owned(),
+            budget: Duration::from_secs(300),
+            call_timeout: Duration::from_secs(45),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    /// Returns the first variable that is invalid.
+    pub fn load(env: &Env) -> Result<Self, Error> {
+        let defaults = Self::default();
+        let budget_secs = env.parsed("SYNC_BUDGET_SECS", defaults.budget.as_secs())?;
+        if !(10..=500).contains(&budget_secs) {
+            return Err(Error::Invalid {
+                name: "SYNC_BUDGET_SECS",
+                reason: "expected 10 to 500".to_owned(),
+            });
+        }
+        Ok(Self {
+            embedding_model: env.parsed("EMBEDDING_MODEL", defaults.embedding_model.clone())?,
+            budget: Duration::from_secs(budget_secs),
+            ..defaults
+        })
+    }
+}

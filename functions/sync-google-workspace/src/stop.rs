@@ -1,0 +1,133 @@
+//! Why a sync goes on no further.
+
+use std::time::Duration;
+
+use shared::{
+    connectors,
+    models::Timestamp,
+    quota,
+    retry::{Policy, Transient, delay_after},
+    store, vault,
+};
+
+/// The cause of a kind that the user has not granted.
+pub(crate) const NEEDS_CONSENT: &str = "needs_consent";
+
+/// Why a sync goes on no further.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stop {
+    /// Somebody else is at it, or the integration is gone.
+    #[error("somebody else is at the sync")]
+    Superseded,
+    /// There is more to do than there is time for; a message goes on with it.
+    #[error("the time for one message is up")]
+    OutOfTime,
+    /// Google or the model did not do what was asked; the state keeps why.
+    #[error("the sync failed: {}", _0.cause)]
+    Failed(Failure),
+    /// Our own database failed: the message has to be delivered again.
+    #[error("the sync cannot be kept")]
+    Store(#[from] store::Error),
+}
+
+/// What the state keeps of a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// A code.
+    pub(crate) cause: &'static str,
+    /// Whether trying again may help.
+    pub(crate) is_transient: bool,
+    /// How long the other side asked to wait.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// The organization's budget for models is used up.
+    pub(crate) const SPENT: Self = Self::lasting("spend_limit");
+
+    /// Who connected the account is no member any more, or is locked out.
+    pub(crate) const OWNER_GONE: Self = Self::lasting("owner_gone");
+
+    /// The plan has no sync.
+    pub(crate) const PLAN: Self = Self::lasting("plan");
+
+    /// No answer came in time.
+    pub(crate) const TIMED_OUT: Self = Self {
+        cause: "unavailable",
+        is_transient: true,
+        retry_after: None,
+    };
+
+    /// What no pause will change.
+    pub(crate) const fn lasting(cause: &'static str) -> Self {
+        Self {
+            cause,
+            is_transient: false,
+            retry_after: None,
+        }
+    }
+
+    fn of(error: &impl Transient, cause: &'static str) -> Self {
+        Self {
+            cause,
+            is_transient: error.is_transient(),
+            retry_after: error.retry_after(),
+        }
+    }
+
+    /// When to try again after so many failures in a row; at the next tick, where no pause helps.
+    pub(crate) fn retry_at(&self, failures: u32, now: Timestamp) -> Option<Timestamp> {
+        let delay = delay_after(&Policy::LATER, failures, self);
+        self.is_transient.then(|| now.plus(delay))
+    }
+}
+
+impl Transient for Failure {
+    fn is_transient(&self) -> bool {
+        self.is_transient
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<vault::Error> for Stop {
+    fn from(error: vault::Error) -> Self {
+        let cause = match &error {
+            vault::Error::NotConnected | vault::Error::Ambiguous | vault::Error::Disconnecting => {
+                "disconnected"
+            }
+            vault::Error::Broken | vault::Error::OtherAccount { .. } => "unauthorized",
+            vault::Error::NeedsConsent { .. } => NEEDS_CONSENT,
+            vault::Error::Service(connectors::Error::Unauthorized) => "unauthorized",
+            vault::Error::Service(connectors::Error::RateLimited { .. }) => "rate_limited",
+            _ if error.is_transient() => "unavailable",
+            _ => "refused",
+        };
+        match error {
+            vault::Error::Store(error) => error.into(),
+            error => Failure::of(&error, cause).into(),
+        }
+    }
+}
+
+impl From<quota::Error> for Stop {
+    fn from(error: quota::Error) -> Self {
+        match error {
+            quota::Error::Store(error) => error.into(),
+            quota::Error::Exhausted { .. } | quota::Error::SwitchedOff => Failure::SPENT.into(),
+            error if error.is_transient() && error.retry_after().is_some() => {
+                Failure::of(&error, "rate_limited").into()
+            }
+            error if error.is_transient() => Failure::of(&error, "unavailable").into(),
+            error => Failure::of(&error, "embedding_model").into(),
+        }
+    }
+}

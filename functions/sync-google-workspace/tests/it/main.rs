@@ -1,0 +1,17 @@
+//! `sync-google-workspace` through its router, on fakes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod app;
+mod arrivals;
+mod failures;
+mod fan_out;
+mod folders;
+mod limits;
+mod messages;
+mod model;
+mod reindexing;
+mod sharing;
+mod texts;
+mod watches;
+mod world;

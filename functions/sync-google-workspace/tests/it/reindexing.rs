@@ -1,0 +1,96 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use shared::testing::killed_after;
+use sync_google_workspace::Settings;
+
+use crate::{
+    app::{Options, TestApp},
+    world::World,
+};
+
+const OLD: &str = "text-embedding-3-small";
+const NEW: &str = "text-embedding-3-large";
+
+/// The same world with another model.
+fn with_model(mut world: World, model: &str) -> World {
+    let options = Options {
+        settings: Settings {
+            embedding_model: model.to_owned(),
+            ..Settings::default()
+        },
+        ..Options::default()
+    };
+    let vault = Arc::new(world.vault.clone());
+    world.app = TestApp::on(
+        world.app.db.clone(),
+        world.app.clock.clone(),
+        vault,
+        options,
+    );
+    world
+}
+
+fn models(world: &World) -> BTreeSet<String> {
+    let chunks = world.chunks().into_iter();
+    chunks.map(|chunk| chunk.embedding_model).collect()
+}
+
+#[tokio::test]
+async fn another_model_takes_over_without_a_gap_wherever_a_worker_dies() {
+    for polls in (1..400).step_by(13) {
+        let world = World::new().await;
+        for number in 0..3 {
+            world
+                .user
+                .create_document("Plan", &format!("Build engine {number}."));
+        }
+        world.sync_well().await;
+        let mut texts: Vec<_> = world.chunks().into_iter().map(|chunk| chunk.text).collect();
+        let world = with_model(world, NEW);
+        let died = killed_after(polls, world.sync()).await.is_none();
+        let searched = world.used().embedding_model.unwrap();
+        let chunks = world.chunks().into_iter();
+        let found = chunks
+            .filter(|chunk| chunk.embedding_model == searched)
+            .count();
+        assert_eq!(found, 3, "after {polls}: a text is not found");
+        world.user.create_document("Plan", "Build engine 3.");
+        texts.push("Build engine 3.".to_owned());
+        world.advance(61);
+        world.sync_well().await;
+        world.sync_well().await;
+        assert_eq!(
+            models(&world),
+            BTreeSet::from([NEW.to_owned()]),
+            "after {polls}"
+        );
+        let mut after: Vec<_> = world.chunks().into_iter().map(|chunk| chunk.text).collect();
+        after.sort();
+        texts.sort();
+        assert_eq!(after, texts, "after {polls}");
+        let used = world.used();
+        assert_eq!(used.embedding_model.as_deref(), Some(NEW));
+        assert_eq!((used.next_model, used.previous_model), (None, None));
+        if !died {
+            return;
+        }
+    }
+    panic!("the worker never comes to its end");
+}
+
+#[tokio::test]
+async fn a_text_that_goes_after_the_change_leaves_nothing_behind() {
+    let world = World::new().await;
+    let file = world.user.create_document("Plan", "Build the engine.");
+    world.user.create_document("Another", "Build another.");
+    world.sync_well().await;
+    let world = with_model(world, NEW);
+    world.sync_well().await;
+    world.user.delete_file(&file);
+    world.sync_well().await;
+    assert_eq!(world.chunks().len(), 1);
+    let world = with_model(world, OLD);
+    world.sync_well().await;
+    assert_eq!(models(&world), BTreeSet::from([OLD.to_owned()]));
+    assert_eq!(world.chunks().len(), 1);
+}
