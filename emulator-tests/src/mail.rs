@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::Method;
 use serde_json::{Value, json};
 use shared::{
     config::ServiceConfig,
@@ -73,6 +74,12 @@ impl Desk {
             documents("gmail"),
             documents("drive")
         ));
+        let path = format!("/integrations/{integration_id}");
+        let allowed = json!({ "allowsTriggers": true });
+        send(client.request(Method::PATCH, &path).json(&allowed))
+            .await?
+            .require_success()?;
+        tell("its mail may start workflows");
         let agent_id = create_agent(&client).await?;
         tell(&format!("agent {agent_id} deployed, may search"));
         let workflow = WORKFLOW.replace(AGENT_ID, &agent_id);

@@ -1,19 +1,28 @@
 //! Retrieval: finds in an organization's index what a query asks for, by meaning and by words.
 //!
-//! Lists are made of the chunks whose vectors are near to the query's, of those that share its rarest
-//! words, and of those with the numbers in it as they are. Their fusion is the answer. Both are asked for by organization and principal, and
-//! what is found is held to them once more.
+//! What is found are chunks whose vectors are near to the query's, and chunks that share its rarest
+//! words. Both are asked for by organization and principal, and held to them once more, and to what
+//! their integrations are now; then both are told apart by meaning and words alike.
 
 mod fusion;
+mod grants;
 mod keywords;
 mod meaning;
 mod query;
 mod terms;
 
+use std::{collections::HashMap, mem};
+
 use futures::try_join;
 
-use self::query::Sought;
-pub use self::terms::{keyed_terms, terms};
+pub use self::terms::{keyed_terms, terms, titled_terms};
+use self::{
+    fusion::{Signs, Spread},
+    grants::Grants,
+    keywords::ByWords,
+    meaning::cosine,
+    query::Sought,
+};
 use crate::{
     ids::{IntegrationId, OrgId, RecordId, Uid},
     llm::EmbeddingRequest,
@@ -29,8 +38,9 @@ pub const MAX_HITS: u32 = 20;
 /// Of a query, so many characters are looked for.
 pub const MAX_QUERY_CHARS: usize = 2_000;
 
-/// Documents that one search reads at most: the model, counts of terms and what either list finds.
-pub const MAX_READS: usize = 1 + keywords::MAX_READS + meaning::MAX_READS;
+/// Documents that one search reads at most: the model, counts of terms, what either list finds, and
+/// integrations.
+pub const MAX_READS: usize = 1 + keywords::MAX_READS + meaning::MAX_READS + grants::MAX_READS;
 
 /// Principals that one search is for at most: everybody, and a user.
 const MAX_PRINCIPALS: usize = 2;
@@ -40,7 +50,8 @@ const MAX_PRINCIPALS: usize = 2;
 pub struct Search {
     /// For whom: see [`principals_of`].
     pub principals: Vec<String>,
-    /// Words, of which those in quotes must be found as they are.
+    /// Words. What has those in quotes as they are comes first, and nothing else where all of it is in
+    /// quotes.
     pub query: String,
     /// At most so many hits, up to [`MAX_HITS`].
     pub limit: u32,
@@ -153,13 +164,15 @@ pub async fn find(
     let sought = Sought::parse(&search.shortened());
     let (by_words, by_meaning) = try_join!(
         keywords::find(store, &scope, &sought),
-        meaning::find(store, &scope, &sought, vector),
+        meaning::find(store, &scope, &vector),
     )?;
-    let by_number = keywords::with_numbers(&scope, &sought, &by_words);
-    let fused = fusion::fuse([by_number, by_words, by_meaning], |chunk| chunk.id.clone());
+    let ranked = rank(&scope, &sought, &vector, by_words, by_meaning);
+    let grants = Grants::of(store, &scope, ranked.iter().map(|(_, chunk)| chunk)).await?;
+    let held = ranked.into_iter();
+    let held = held.filter(|(_, chunk)| grants.hold(&scope, chunk));
     let limit = search.limit.min(MAX_HITS) as usize;
-    let hits = fused.into_iter().take(limit);
-    Ok(hits.map(|(chunk, score)| Hit::of(chunk, score)).collect())
+    let hits = held.take(limit);
+    Ok(hits.map(|(score, chunk)| Hit::of(chunk, score)).collect())
 }
 
 /// Places the query of a search, and finds.
@@ -221,11 +234,35 @@ impl Hit {
     }
 }
 
-/// Best first; what is equal in the order of ids, so that a repeat finds the same.
-fn rank(mut scored: Vec<(f64, KnowledgeChunk)>) -> Vec<KnowledgeChunk> {
+/// What may be seen of both lists, and has the phrases if they are all of the query, each once and best first; what is equal
+/// in the order of ids, so that a repeat finds the same.
+fn rank(
+    scope: &Scope<'_>,
+    sought: &Sought,
+    vector: &Vector,
+    mut by_words: ByWords<'_>,
+    by_meaning: Vec<KnowledgeChunk>,
+) -> Vec<(f64, KnowledgeChunk)> {
+    let near = by_meaning.iter();
+    let spread = Spread::of(near.map(|chunk| cosine(&chunk.embedding, vector)));
+    let found = mem::take(&mut by_words.chunks).into_iter();
+    let found = found.chain(by_meaning).filter(|chunk| {
+        let has_phrases = || sought.is_met_by(&[&chunk.source.title, &chunk.text]);
+        scope.holds(chunk) && (!sought.is_quotation() || has_phrases())
+    });
+    let found: HashMap<_, _> = found.map(|chunk| (chunk.id.clone(), chunk)).collect();
+    let scored = found.into_values().map(|chunk| {
+        let signs = Signs {
+            cosine: cosine(&chunk.embedding, vector),
+            words: by_words.share(scope, &chunk),
+            is_exact: by_words.is_exact(scope, sought, &chunk),
+        };
+        (fusion::score(spread, signs), chunk)
+    });
+    let mut scored: Vec<_> = scored.collect();
     scored.sort_by(|(left_score, left), (right_score, right)| {
         let by_score = right_score.total_cmp(left_score);
         by_score.then_with(|| left.id.as_str().cmp(right.id.as_str()))
     });
-    scored.into_iter().map(|(_, chunk)| chunk).collect()
+    scored
 }

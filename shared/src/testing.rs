@@ -10,6 +10,7 @@ mod fake_service;
 mod fake_workspace;
 mod fixed_clock;
 mod invitation_links;
+mod keep_chunks;
 mod killed_after;
 mod memory_bucket;
 mod memory_db;
@@ -40,6 +41,7 @@ pub use fake_workspace::{
 };
 pub use fixed_clock::FixedClock;
 pub use invitation_links::{APP_URL, invitation_links};
+pub use keep_chunks::keep_chunks;
 pub use killed_after::{KilledAfter, killed_after};
 pub use memory_bucket::MemoryBucket;
 pub use memory_db::{MemoryDb, memory_store};

@@ -22,7 +22,7 @@ use self::throttle::Throttle;
 pub use self::{
     config::VaultConfig,
     connect::{Connecting, Connection},
-    disconnect::Cleared,
+    disconnect::{Cleared, forget_batch},
     error::Error,
     sealed::{SealedFields, SealedModel},
     workspace::{

@@ -101,7 +101,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 66;
+const STORE_QUERIES: usize = 67;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -184,6 +184,7 @@ async fn ask_for_integrations(
     store
         .list_integrations_of_mailbox(caller, "00ff", 10)
         .await?;
+    store.list_disconnecting_integrations(caller, page).await?;
     store.list_active_workflows_of(org_id, page).await?;
     store.list_all_knowledge_documents(org_id, page).await?;
     store.list_removals_of_model(org_id, "model", 10).await?;

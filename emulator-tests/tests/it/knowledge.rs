@@ -30,5 +30,6 @@ retrieval! {
     no_search_finds_what_is_foreign
     vectors_of_other_models_are_not_searched
     what_both_lists_have_comes_first
-    what_is_in_quotes_has_to_be_there
+    what_is_in_quotes_comes_first_and_alone_has_to_be_there
+    what_was_closed_is_not_found_before_a_sync_says_so
 }

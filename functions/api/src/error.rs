@@ -130,6 +130,9 @@ impl From<vault::Error> for Error {
     fn from(error: vault::Error) -> Self {
         match error {
             vault::Error::Store(error) => Self::Store(error),
+            vault::Error::Disconnecting => Self::Precondition(
+                "the account is being disconnected: disconnect it once more, then connect it",
+            ),
             error => Self::Dependency(error.into()),
         }
     }

@@ -39,7 +39,7 @@ pub(crate) use self::{
     hand_over::{MAX_RETURNED_LEN, hand_over},
     keys::{Keys, connect, reconnect},
     removal::{Disconnected, disconnect},
-    sharing::share,
+    sharing::{IntegrationChange, update},
     sync::{SyncReport, SyncRequested, report, request_sync},
     sync_stream::{Watched, watch},
 };
@@ -74,6 +74,9 @@ pub(crate) struct IntegrationSummary {
     /// Whether everybody in the organization finds what is synced, not only who has connected it.
     #[serde(default)]
     shares_knowledge: bool,
+    /// Whether mail that comes starts workflows.
+    #[serde(default)]
+    allows_triggers: bool,
 }
 
 /// An integration with what its credentials show of themselves.
@@ -200,6 +203,7 @@ impl From<SyncStatus> for IntegrationSummary {
             error_cause: status.error_cause,
             last_sync: status.last_sync,
             shares_knowledge: status.shares_knowledge,
+            allows_triggers: status.allows_triggers,
         }
     }
 }
@@ -213,6 +217,7 @@ impl From<&Integration> for IntegrationSummary {
             error_cause: integration.error_cause.clone(),
             last_sync: integration.last_sync,
             shares_knowledge: integration.shares_knowledge,
+            allows_triggers: integration.allows_triggers,
             missing_scopes: missing_scopes(integration.service, &integration.granted_scopes),
         }
     }

@@ -21,6 +21,13 @@ use crate::{
 /// Longest name that is kept, in characters.
 const MAX_TITLE_CHARS: usize = 500;
 
+/// Of what is in a folder that goes or comes, Drive may tell nothing
+/// (<https://developers.google.com/workspace/drive/api/guides/manage-changes>).
+const FOLDER: &str = "application/vnd.google-apps.folder";
+
+/// What the revisions of folders begin with: once they are gone, nothing else tells what they were.
+const FOLDER_REVISION: &str = "folder:";
+
 /// A file to look at again.
 struct File(FileChange);
 
@@ -37,7 +44,8 @@ pub(crate) async fn sync(leg: &mut Leg<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Looks again at what has changed; tells whether that is known.
+/// Looks again at what has changed; tells whether that is known. Where a folder has changed, all has
+/// to be looked at, and the position stays until that is done.
 async fn follow(leg: &mut Leg<'_>, mut position: String) -> Result<bool, Stop> {
     loop {
         leg.keep().await?;
@@ -46,6 +54,9 @@ async fn follow(leg: &mut Leg<'_>, mut position: String) -> Result<bool, Stop> {
         let Since::Known(changes) = leg.ask(changes).await? else {
             return Ok(false);
         };
+        if tells_of_folders(leg, &changes.changes).await? {
+            return Ok(false);
+        }
         let (next, is_last) = match changes.next {
             NextFiles::Page(next) => (next, false),
             NextFiles::Position(next) => (next, true),
@@ -62,6 +73,25 @@ async fn follow(leg: &mut Leg<'_>, mut position: String) -> Result<bool, Stop> {
         }
         position = next;
     }
+}
+
+/// Whether a folder is among these, or what nobody knows is gone, which may have been one.
+async fn tells_of_folders(leg: &Leg<'_>, changes: &[FileChange]) -> Result<bool, Stop> {
+    for change in changes {
+        let is_folder = match &change.file {
+            Some(file) => file.mime_type == FOLDER,
+            None => {
+                let id = KnowledgeDocument::id_of(leg.integration_id(), leg.kind, &change.id);
+                let store = &leg.app.store;
+                let known = store.find_knowledge_document(leg.org_id(), &id).await?;
+                known.is_none_or(|known| known.value.revision.starts_with(FOLDER_REVISION))
+            }
+        };
+        if is_folder {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Looks at all files that are not as the index knows them. The position is asked for first:
@@ -184,6 +214,9 @@ fn described(file: &DriveFile) -> Described {
             link: file.link.clone(),
             date: file.modified_at,
         },
-        revision: file.revision.clone(),
+        revision: match file.mime_type.as_str() {
+            FOLDER => format!("{FOLDER_REVISION}{}", file.revision),
+            _ => file.revision.clone(),
+        },
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     look::{Look, look_at_all},
     room::Room,
     stop::Stop,
-    text::{MailText, read_mail},
+    text::{MAX_TEXT_CHARS, MailText, read_mail},
     watch::watch,
 };
 
@@ -257,12 +257,16 @@ fn described(mail: &RawMail, text: Option<&MailText>) -> Described {
     }
 }
 
-/// What a mail is found by: who wrote it, what about, and what is attached.
+/// What a mail is found by: who wrote it, what about, and what is attached, up to the length of a
+/// file's text.
 fn whole(mail: &MailText) -> String {
     let mut whole = format!("{}\n{}\n\n{}", mail.subject, mail.from, mail.text);
+    let mut left = MAX_TEXT_CHARS.saturating_sub(whole.chars().count());
     for attachment in &mail.attachments {
         let text = attachment.text.as_deref().unwrap_or_default();
-        whole.push_str(&format!("\n\n{}\n{text}", attachment.name));
+        let part = shortened(&format!("\n\n{}\n{text}", attachment.name), left);
+        left -= part.chars().count();
+        whole.push_str(&part);
     }
     whole
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use shared::{
     ids::{RecordId, fingerprint},
-    knowledge::keyed_terms,
+    knowledge::titled_terms,
     models::{KnowledgeDocument, KnowledgeSource},
     store::{Page, Versioned, knowledge},
 };
@@ -57,34 +57,42 @@ pub(crate) fn stamp(source: &KnowledgeSource, revision: &str) -> String {
 /// and by nobody else. No text is placed anew.
 pub(crate) async fn share(leg: &mut Leg<'_>) -> Result<(), Stop> {
     let principal = leg.principal.clone();
-    if leg
-        .state
-        .principal
-        .as_ref()
-        .is_some_and(|before| *before != principal)
-    {
-        let mut page = Page::first(PAGE);
-        loop {
-            let (found, next) = list(leg, &page).await?;
-            for document in found {
-                if document.value.principals != [principal.as_str()] {
-                    leg.keep().await?;
-                    share_document(leg, document).await?;
-                }
-            }
-            page.after = next;
-            if page.after.is_none() {
-                break;
+    if leg.state.principal.as_ref() == Some(&principal) {
+        return Ok(());
+    }
+    // Nobody knows which chunks are left of what was there before the state.
+    let is_whole = leg.state.principal.is_some();
+    if is_whole {
+        // Nobody's, until all are: whoever is interrupted begins anew, for whomever it is then.
+        leg.commit_any(Vec::new(), |state| state.principal = Some(String::new()))
+            .await?;
+    }
+    let mut page = Page::first(PAGE);
+    loop {
+        let (found, next) = list(leg, &page).await?;
+        for mut document in found {
+            let is_due = !is_whole && !document.value.is_partial;
+            document.value.is_partial |= is_due;
+            if is_due || document.value.principals != [principal.as_str()] {
+                leg.keep().await?;
+                share_document(leg, document).await?;
             }
         }
+        page.after = next;
+        if page.after.is_none() {
+            break;
+        }
     }
-    let share = |state: &mut shared::models::SyncState| state.principal = Some(principal.clone());
-    leg.commit_any(Vec::new(), share).await
+    leg.commit_any(Vec::new(), |state| {
+        state.principal = Some(principal.clone());
+    })
+    .await
 }
 
+/// A document whose chunks take several commits has no principal until the last of them.
 async fn share_document(
     leg: &mut Leg<'_>,
-    document: Versioned<KnowledgeDocument>,
+    mut document: Versioned<KnowledgeDocument>,
 ) -> Result<(), Stop> {
     let principals = vec![leg.principal.clone()];
     let mut page = Page::first(SHARED_AT_ONCE);
@@ -92,7 +100,8 @@ async fn share_document(
         let chunks = list_chunks(leg, &document.value.id, &page).await?;
         let write = |chunk| {
             let chunk: &Versioned<shared::models::KnowledgeChunk> = chunk;
-            let terms = keyed_terms(&principals, &chunk.value.text);
+            let title = &document.value.source.title;
+            let terms = titled_terms(&principals, title, &chunk.value.text);
             knowledge::share_chunk(leg.org_id(), chunk, &principals, &terms)
         };
         let mut writes = chunks
@@ -101,23 +110,29 @@ async fn share_document(
             .map(write)
             .collect::<Result<Vec<_>, _>>()?;
         page.after = chunks.next;
-        if page.after.is_none() {
-            let shared = KnowledgeDocument {
-                owner_uid: leg.owner_uid.clone(),
-                principals: principals.clone(),
-                updated_at: leg.app.now(),
-                ..document.value.clone()
-            };
-            let version = Some(document.version);
-            writes.push(knowledge::set_document(leg.org_id(), &shared, version)?);
-        }
+        let is_last = page.after.is_none();
+        let shared = KnowledgeDocument {
+            owner_uid: leg.owner_uid.clone(),
+            principals: is_last.then(|| principals.clone()).unwrap_or_default(),
+            updated_at: leg.app.now(),
+            ..document.value.clone()
+        };
+        let version = Some(document.version);
+        writes.push(knowledge::set_document(leg.org_id(), &shared, version)?);
         let change = Change {
             writes,
             ..Change::default()
         };
         leg.commit(vec![change], |_| ()).await?;
-        if page.after.is_none() {
+        if is_last {
             return Ok(());
+        }
+        leg.keep().await?;
+        let store = &leg.app.store;
+        let found = store.find_knowledge_document(leg.org_id(), &shared.id);
+        match found.await? {
+            Some(found) => document = found,
+            None => return Ok(()),
         }
     }
 }

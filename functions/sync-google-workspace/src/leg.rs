@@ -30,6 +30,8 @@ pub(crate) struct Leg<'a> {
     pub(crate) owner_uid: Uid,
     /// Who may find what it writes.
     pub(crate) principal: String,
+    /// Whether mails start workflows.
+    pub(crate) allows_triggers: bool,
     pub(crate) plan: Plan,
     /// The models that make vectors of a text; the first is the one whose vectors are searched.
     pub(crate) models: Vec<String>,
@@ -106,6 +108,7 @@ impl<'a> Leg<'a> {
                 true => ORGANIZATION.to_owned(),
                 false => user_principal(&integration.owner_uid),
             },
+            allows_triggers: integration.allows_triggers,
             owner_uid: integration.owner_uid,
             plan: start.plan.clone(),
             models,

@@ -7,7 +7,7 @@ use shared::{
     ids::fingerprint,
     models::{KnowledgeKind, ProcessedEvent},
     retry::Transient,
-    store,
+    store, topic,
 };
 
 use crate::{
@@ -60,6 +60,9 @@ pub(crate) enum Error {
     /// The key that mailboxes are found by cannot be used.
     #[error("the mailbox cannot be found")]
     Key(#[from] crypto::Error),
+    /// The topic has not taken the messages.
+    #[error("the integrations of a mailbox cannot be told")]
+    Topic(#[from] topic::Error),
 }
 
 impl Transient for Error {
@@ -68,6 +71,7 @@ impl Transient for Error {
             Self::Store(error) => error.is_transient() || error.is_lost_race(),
             Self::Tick(error) => error.is_transient(),
             Self::Key(error) => error.is_transient(),
+            Self::Topic(error) => error.is_transient(),
         }
     }
 }
@@ -105,15 +109,24 @@ async fn of_mailbox(app: &AppState, change: &MailboxChange) -> Result<Outcome, E
     };
     let store = &app.store;
     let found = store.list_integrations_of_mailbox(&CALLER, &hash, MAX_OF_MAILBOX);
-    let found = found.await?;
-    for (org_id, integration_id) in &found {
-        let due = Due {
-            integration_id: integration_id.clone(),
-            org_id: org_id.clone(),
-        };
-        sync(app, &due, &[KnowledgeKind::Gmail]).await?;
+    let due = |(org_id, integration_id)| Due {
+        integration_id,
+        org_id,
+    };
+    let all: Vec<Due> = found.await?.into_iter().map(due).collect();
+    match (&app.topic, all.as_slice()) {
+        // None of them is to hold up the others.
+        (Some(topic), [_, _, ..]) => {
+            let messages = all.iter().filter_map(|due| due.message().ok()).collect();
+            topic.publish(messages).await?;
+        }
+        _ => {
+            for due in &all {
+                sync(app, due, &[KnowledgeKind::Gmail]).await?;
+            }
+        }
     }
-    Ok(Outcome::Mailboxes(found.len()))
+    Ok(Outcome::Mailboxes(all.len()))
 }
 
 fn tell(error: &message::Error) -> String {

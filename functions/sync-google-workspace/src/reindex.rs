@@ -113,6 +113,10 @@ async fn place(
         // Whoever ends it writes it under both.
         return Ok(Vec::new());
     }
+    if document.value.principals.is_empty() {
+        // Who may find its chunks is being changed, page by page.
+        return Err(Stop::Superseded);
+    }
     let page = Page::first(MAX_CHUNKS);
     let store = &app.store;
     let chunks = store.list_chunks_of_document(org_id, &document.value.id, &page);
@@ -123,6 +127,7 @@ async fn place(
         let is_searched = Some(&chunk.embedding_model) == used.embedding_model.as_ref();
         let is_placed = placed.iter().any(|other| {
             (other.ordinal, &other.content_hash) == (chunk.ordinal, &chunk.content_hash)
+                && other.principals == chunk.principals
         });
         is_searched && !is_placed
     };
@@ -144,9 +149,13 @@ async fn place(
         }
         parts.push(writes);
     }
-    let last = parts.pop().unwrap_or_default();
+    let mut last = parts.pop().unwrap_or_default();
     for writes in parts {
         app.store.commit(writes).await?;
+    }
+    if let Some(first) = last.first_mut() {
+        // Whoever has listed its chunks before must not change only those.
+        *first = knowledge::touch_document(org_id, document, app.now())?;
     }
     Ok(last)
 }

@@ -10,6 +10,9 @@ use shared::{
     store, vault,
 };
 
+/// The cause of a kind that the user has not granted.
+pub(crate) const NEEDS_CONSENT: &str = "needs_consent";
+
 /// Why a sync goes on no further.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Stop {
@@ -41,6 +44,9 @@ pub(crate) struct Failure {
 impl Failure {
     /// The organization's budget for models is used up.
     pub(crate) const SPENT: Self = Self::lasting("spend_limit");
+
+    /// Who connected the account is no member any more, or is locked out.
+    pub(crate) const OWNER_GONE: Self = Self::lasting("owner_gone");
 
     /// The plan has no sync.
     pub(crate) const PLAN: Self = Self::lasting("plan");
@@ -95,9 +101,11 @@ impl From<Failure> for Stop {
 impl From<vault::Error> for Stop {
     fn from(error: vault::Error) -> Self {
         let cause = match &error {
-            vault::Error::NotConnected | vault::Error::Ambiguous => "disconnected",
+            vault::Error::NotConnected | vault::Error::Ambiguous | vault::Error::Disconnecting => {
+                "disconnected"
+            }
             vault::Error::Broken | vault::Error::OtherAccount { .. } => "unauthorized",
-            vault::Error::NeedsConsent { .. } => "needs_consent",
+            vault::Error::NeedsConsent { .. } => NEEDS_CONSENT,
             vault::Error::Service(connectors::Error::Unauthorized) => "unauthorized",
             vault::Error::Service(connectors::Error::RateLimited { .. }) => "rate_limited",
             _ if error.is_transient() => "unavailable",

@@ -13,7 +13,7 @@ use crate::{
     leg::{Leg, Start},
     message::Due,
     reindex::reindex,
-    stop::{Failure, Stop},
+    stop::{Failure, NEEDS_CONSENT, Stop},
 };
 
 /// All that is synced of an integration.
@@ -76,10 +76,17 @@ pub(crate) async fn sync(
     if ended.contains(&Ended::Unfinished) || !is_reindexed {
         go_on_later(app, due).await;
     }
-    if kinds == ALL && ended.iter().all(|ended| *ended == Ended::Done) {
+    if kinds == ALL && are_done(&ended) {
         keep_success(app, due).await?;
     }
     Ok(Outcome::Synced(kinds.iter().copied().zip(ended).collect()))
+}
+
+/// Whether all has been looked at that Google was asked for.
+fn are_done(ended: &[Ended]) -> bool {
+    let is_asked = |ended: &&Ended| **ended != Ended::Failed(NEEDS_CONSENT);
+    let mut asked = ended.iter().filter(is_asked).peekable();
+    asked.peek().is_some() && asked.all(|ended| *ended == Ended::Done)
 }
 
 async fn run(start: Start<'_>, kind: KnowledgeKind) -> Result<Ended, store::Error> {
@@ -111,6 +118,10 @@ async fn run(start: Start<'_>, kind: KnowledgeKind) -> Result<Ended, store::Erro
 async fn work(leg: &mut Leg<'_>) -> Result<(), Stop> {
     if !leg.plan.workspace {
         return Err(Failure::PLAN.into());
+    }
+    let owner = leg.app.store.find_member(leg.org_id(), &leg.owner_uid);
+    if owner.await?.is_none_or(|owner| owner.value.disabled) {
+        return Err(Failure::OWNER_GONE.into());
     }
     match leg.kind {
         KnowledgeKind::Gmail => Box::pin(gmail::sync(leg)).await?,

@@ -10,7 +10,9 @@ use shared::{
     retry::Transient,
     store::{self, Page},
     topic,
+    vault::forget_batch,
 };
+use tokio::time::Instant;
 
 use crate::{
     AppState, CALLER,
@@ -67,7 +69,34 @@ pub(crate) async fn tick(app: &AppState) -> Result<Ticked, Error> {
         tell(app, &due).await?;
         page.after = listing.next;
         if page.after.is_none() {
-            return Ok(ticked);
+            break;
+        }
+    }
+    if let Err(error) = finish_disconnections(app).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "disconnections are finished at a later tick");
+    }
+    Ok(ticked)
+}
+
+/// Deletes what requests to disconnect have left, as far as there is time. The integration itself
+/// goes with the next such request, which records whose it was.
+async fn finish_disconnections(app: &AppState) -> Result<(), store::Error> {
+    let deadline = Instant::now() + app.settings.budget;
+    let mut page = Page::first(PAGE);
+    loop {
+        let listing = app.store.list_disconnecting_integrations(&CALLER, &page);
+        let listing = listing.await?;
+        for Integration { org_id, id, .. } in &listing.items {
+            while forget_batch(&app.store, org_id, id).await? {
+                if Instant::now() >= deadline {
+                    return Ok(());
+                }
+            }
+        }
+        page.after = listing.next;
+        if page.after.is_none() {
+            return Ok(());
         }
     }
 }
@@ -84,8 +113,17 @@ async fn due(app: &AppState, integrations: &[Integration]) -> Result<Vec<Due>, s
     let mut read = stream::iter(read).buffer_unordered(AT_ONCE);
     let mut allowed = BTreeMap::new();
     while let Some(organization) = read.next().await {
-        let (org_id, allows) = organization?;
-        allowed.insert(org_id, allows);
+        match organization {
+            Ok((org_id, allows)) => {
+                allowed.insert(org_id, allows);
+            }
+            Err(error) if error.is_transient() => return Err(error),
+            // One that cannot be read must not hold up the others.
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "an organization cannot be read, and is not synced");
+            }
+        }
     }
     let is_due = |found: &&Integration| allowed.get(&found.org_id) == Some(&true);
     let due = integrations.iter().filter(is_due).map(|found| Due {

@@ -1,14 +1,11 @@
 //! The list by words: how often each term is there tells what it is worth, and the rarest ones bring
 //! what is compared.
 
-use std::collections::HashMap;
-
 use futures::{future::try_join_all, try_join};
 
 use super::{
     MAX_PRINCIPALS, Scope,
     query::{MAX_TERMS, Sought},
-    rank,
     terms::key,
 };
 use crate::{
@@ -45,40 +42,62 @@ struct Ask {
     limit: u32,
 }
 
-/// The chunks that share the most telling terms of the query, best first.
-pub(super) async fn find(
+/// What was found by words, and what they are worth.
+pub(super) struct ByWords<'a> {
+    /// The chunks that share the most telling terms of the query.
+    pub(super) chunks: Vec<KnowledgeChunk>,
+    /// The telling terms with their weights.
+    weights: Vec<(&'a str, f64)>,
+}
+
+/// Finds the chunks that share the most telling terms of the query.
+pub(super) async fn find<'a>(
     store: &Store,
     scope: &Scope<'_>,
-    sought: &Sought,
-) -> Result<Vec<KnowledgeChunk>, Error> {
+    sought: &'a Sought,
+) -> Result<ByWords<'a>, Error> {
     let (total, terms) = try_join!(count_all(store, scope), count(store, scope, sought))?;
     let asked = plan(scope, sought, &terms, total);
     let asked = asked
         .iter()
         .map(|Ask { key, limit }| store.list_chunks_with_term(scope.org_id, key, *limit));
-    let found = try_join_all(asked).await?.into_iter().flatten();
-    let found: HashMap<_, _> = found.map(|chunk| (chunk.id.clone(), chunk)).collect();
-    let seen = found.into_values().filter(|chunk| {
-        scope.holds(chunk) && sought.is_met_by(&[&chunk.source.title, &chunk.text])
-    });
-    let scored = seen.map(|chunk| (score(scope, &terms, total, &chunk), chunk));
-    Ok(rank(scored.collect()))
+    let chunks = try_join_all(asked).await?.into_iter().flatten().collect();
+    let telling = terms.iter().filter(|term| term.is_telling(total));
+    let weights = telling.map(|term| (term.text, term.weight(total)));
+    Ok(ByWords {
+        chunks,
+        weights: weights.collect(),
+    })
 }
 
-/// Those of the chunks that have all numbers of the query as they are.
-pub(super) fn with_numbers(
-    scope: &Scope<'_>,
-    sought: &Sought,
-    chunks: &[KnowledgeChunk],
-) -> Vec<KnowledgeChunk> {
-    if sought.wholes.is_empty() {
-        return Vec::new();
+impl ByWords<'_> {
+    /// The share of the query's telling terms that the chunk has, by weight.
+    pub(super) fn share(&self, scope: &Scope<'_>, chunk: &KnowledgeChunk) -> f64 {
+        let all: f64 = self.weights.iter().map(|(_, weight)| weight).sum();
+        let there = self
+            .weights
+            .iter()
+            .filter(|(term, _)| has(scope, chunk, term));
+        let there: f64 = there.map(|(_, weight)| weight).sum();
+        if all > 0.0 { there / all } else { 0.0 }
     }
-    let has_all = |chunk: &&KnowledgeChunk| {
+
+    /// Whether the chunk has all telling terms, or all numbers or phrases of the query as they are.
+    pub(super) fn is_exact(
+        &self,
+        scope: &Scope<'_>,
+        sought: &Sought,
+        chunk: &KnowledgeChunk,
+    ) -> bool {
+        let mut weights = self.weights.iter();
+        let has_terms =
+            !self.weights.is_empty() && weights.all(|(term, _)| has(scope, chunk, term));
         let mut wholes = sought.wholes.iter();
-        wholes.all(|whole| has(scope, chunk, whole))
-    };
-    chunks.iter().filter(has_all).cloned().collect()
+        let has_wholes = !sought.wholes.is_empty() && wholes.all(|whole| has(scope, chunk, whole));
+        let has_phrases =
+            !sought.phrases.is_empty() && sought.is_met_by(&[&chunk.source.title, &chunk.text]);
+        has_terms || has_wholes || has_phrases
+    }
 }
 
 async fn count_all(store: &Store, scope: &Scope<'_>) -> Result<u32, Error> {
@@ -104,18 +123,28 @@ async fn count<'a>(
     try_join_all(terms).await
 }
 
-/// The rarest terms first, as long as there is room. What has a phrase has the rarest term of it.
+/// The rarest terms first, as long as there is room. What has a phrase has the rarest term of it, which
+/// is asked for before the others, or alone where the query is nothing but phrases.
 fn plan(scope: &Scope<'_>, sought: &Sought, terms: &[Term<'_>], total: u32) -> Vec<Ask> {
-    let mut asked: Vec<&Term<'_>> = terms.iter().filter(|term| term.is_telling(total)).collect();
-    asked.sort_by_key(|term| term.count());
-    let mut most = MAX_OF_TERM;
+    let mut telling: Vec<&Term<'_>> = terms.iter().filter(|term| term.is_telling(total)).collect();
+    telling.sort_by_key(|term| term.count());
+    let telling = telling.into_iter().map(|term| (term, MAX_OF_TERM));
     let of_phrases = sought.phrases.iter().flat_map(|phrase| &phrase.terms);
     let of_phrases = of_phrases.filter_map(|text| terms.iter().find(|term| term.text == text));
-    if let Some(rarest) = of_phrases.min_by_key(|term| term.count()) {
-        (asked, most) = (vec![rarest], MAX_COMPARED);
-    }
+    let rarest = of_phrases.min_by_key(|term| term.count());
+    let asked: Vec<_> = match (rarest, sought.is_quotation()) {
+        (Some(rarest), true) => vec![(rarest, MAX_COMPARED)],
+        (Some(rarest), false) => {
+            let others = telling.filter(|(term, _)| term.text != rarest.text);
+            [(rarest, MAX_COMPARED / 2)]
+                .into_iter()
+                .chain(others)
+                .collect()
+        }
+        (None, _) => telling.collect(),
+    };
     let (mut asks, mut left) = (Vec::new(), MAX_COMPARED);
-    for term in asked {
+    for (term, most) in asked {
         for (principal, count) in scope.principals.iter().zip(&term.counts) {
             let limit = most.min(*count).min(left);
             if limit > 0 {
@@ -126,11 +155,6 @@ fn plan(scope: &Scope<'_>, sought: &Sought, terms: &[Term<'_>], total: u32) -> V
         }
     }
     asks
-}
-
-fn score(scope: &Scope<'_>, terms: &[Term<'_>], total: u32, chunk: &KnowledgeChunk) -> f64 {
-    let there = terms.iter().filter(|term| has(scope, chunk, term.text));
-    there.map(|term| term.weight(total)).sum()
 }
 
 fn has(scope: &Scope<'_>, chunk: &KnowledgeChunk, term: &str) -> bool {
@@ -200,13 +224,13 @@ mod tests {
             term("tea cup", [90, 0]),
             term("oolong", [1, 0]),
         ];
-        let query = r#"oolong "green tea cup""#;
-        assert_eq!(
-            asked(query, &terms, 1_000),
-            [("o green tea".to_owned(), 60)]
-        );
+        let alone = asked(r#""green tea cup""#, &terms, 1_000);
+        assert_eq!(alone, [("o green tea".to_owned(), 60)]);
+        let beside = asked(r#"oolong "green tea cup""#, &terms, 1_000);
+        let expected = [("o green tea", 30), ("o oolong", 1), ("o tea cup", 20)];
+        assert_eq!(beside, expected.map(|(key, limit)| (key.to_owned(), limit)));
         let missing = [term("green tea", [0, 0]), term("tea cup", [9, 0])];
-        assert_eq!(asked(query, &missing, 1_000), []);
+        assert_eq!(asked(r#""green tea cup""#, &missing, 1_000), []);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use futures::future::try_join_all;
 
-use super::{MAX_PRINCIPALS, Scope, query::Sought, rank};
+use super::{MAX_PRINCIPALS, Scope};
 use crate::{
     models::{KnowledgeChunk, Vector},
     store::{Error, Store, knowledge::ChunkSearch},
@@ -18,41 +18,38 @@ const MAX_DISTANCE: f64 = 0.85;
 /// Documents that are read at most.
 pub(super) const MAX_READS: usize = MAX_PRINCIPALS * MAX_NEAR as usize;
 
-/// The chunks that are near to the vector, nearest first. Principals are asked for one by one:
-/// Firestore tells of vector searches with one condition on an array only.
+/// The chunks that are near to the vector. Principals are asked for one by one,
+/// so that no disjunction stands beside a vector search.
 pub(super) async fn find(
     store: &Store,
     scope: &Scope<'_>,
-    sought: &Sought,
-    vector: Vector,
+    vector: &Vector,
 ) -> Result<Vec<KnowledgeChunk>, Error> {
     let searches = scope.principals.iter().map(|principal| ChunkSearch {
         principal,
         embedding_model: scope.embedding_model,
         integration_id: scope.integration_id,
-        vector: &vector,
+        vector,
         max_distance: MAX_DISTANCE,
     });
     let found = searches.map(|search| async move {
         let found = store.find_nearest_chunks(scope.org_id, &search, MAX_NEAR);
         found.await
     });
-    let found = try_join_all(found).await?.into_iter().flatten();
-    let seen = found.filter(|chunk| {
-        scope.holds(chunk) && sought.is_met_by(&[&chunk.source.title, &chunk.text])
-    });
-    let scored = seen.map(|chunk| (cosine(&chunk.embedding, &vector), chunk));
-    let mut ranked = rank(scored.collect());
-    ranked.dedup_by(|one, other| one.id == other.id);
-    Ok(ranked)
+    Ok(try_join_all(found).await?.into_iter().flatten().collect())
 }
 
-/// The cosine of the angle between two vectors of one length.
-fn cosine(one: &Vector, other: &Vector) -> f64 {
+/// The cosine of the angle between two vectors of one length; 0 beside one that points nowhere.
+pub(super) fn cosine(one: &Vector, other: &Vector) -> f64 {
     let product = |one: &Vector, other: &Vector| -> f64 {
         let numbers = one.as_slice().iter().zip(other.as_slice());
         let products = numbers.map(|(one, other)| f64::from(*one) * f64::from(*other));
         products.sum()
     };
-    product(one, other) / (product(one, one) * product(other, other)).sqrt()
+    let lengths = (product(one, one) * product(other, other)).sqrt();
+    if lengths > 0.0 {
+        product(one, other) / lengths
+    } else {
+        0.0
+    }
 }

@@ -1,4 +1,4 @@
-//! What a query asks for: words, and phrases in quotes that have to be found as they are.
+//! What a query asks for: words, and phrases in quotes that are found as they are.
 
 use std::{cmp::Reverse, collections::HashSet};
 
@@ -22,8 +22,10 @@ pub(super) struct Sought {
     pub(super) terms: Vec<String>,
     /// Numbers and addresses that are several words and one.
     pub(super) wholes: Vec<String>,
-    /// What has to be there as it is.
+    /// What was put in quotes.
     pub(super) phrases: Vec<Phrase>,
+    /// Whether there is anything beside them.
+    has_more: bool,
 }
 
 /// Words that have to follow each other.
@@ -46,11 +48,19 @@ impl Sought {
             .chain(pairs(&words));
         let mut known = HashSet::new();
         let distinct = all.filter(|term| known.insert(term.clone()));
+        let quoted: usize = phrases.iter().map(|phrase| phrase.words.len()).sum();
         Self {
             terms: distinct.take(MAX_TERMS).collect(),
             wholes,
+            has_more: quoted < words.len(),
             phrases,
         }
+    }
+
+    /// Whether the query is nothing but phrases, which then have to be there: beside other words they
+    /// may be a name, or an emphasis.
+    pub(super) fn is_quotation(&self) -> bool {
+        !self.phrases.is_empty() && !self.has_more
     }
 
     /// Whether all phrases are in one of the texts.

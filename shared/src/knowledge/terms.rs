@@ -34,6 +34,12 @@ pub fn keyed_terms(principals: &[String], text: &str) -> Vec<String> {
     keys.collect()
 }
 
+/// What a piece of a text is found by: its words, and those of the title that it has.
+#[must_use]
+pub fn titled_terms(principals: &[String], title: &str, text: &str) -> Vec<String> {
+    keyed_terms(principals, &format!("{title}\n{text}"))
+}
+
 /// A term for somebody. A principal may have spaces, but no line breaks, and a term has none.
 pub(super) fn key(principal: &str, term: &str) -> String {
     format!("{principal}\n{term}")

@@ -88,6 +88,21 @@ pub struct Integration {
     /// Whether everybody in the organization finds what is synced, not only who connected it.
     #[serde(default)]
     pub shares_knowledge: bool,
+    /// Whether mail that comes starts workflows of the organization, which are shown it and act for
+    /// who has connected the account.
+    #[serde(default)]
+    pub allows_triggers: bool,
+}
+
+impl Integration {
+    /// The cause of one that is being disconnected: nobody works with it any more, nor connects it.
+    pub const DISCONNECTING: &str = "disconnecting";
+
+    /// Whether somebody has begun to disconnect it.
+    #[must_use]
+    pub fn is_disconnecting(&self) -> bool {
+        self.error_cause.as_deref() == Some(Self::DISCONNECTING)
+    }
 }
 
 /// A lease on the renewal of credentials, for any number of processes.
@@ -141,6 +156,9 @@ pub struct SyncStatus {
     /// Whether everybody in the organization finds what is synced.
     #[serde(default)]
     pub shares_knowledge: bool,
+    /// Whether mail that comes starts workflows.
+    #[serde(default)]
+    pub allows_triggers: bool,
     /// How far the syncs have come. Changes of the integration itself leave it as it is.
     #[serde(default)]
     pub sync: SyncProgresses,

@@ -165,6 +165,21 @@ impl Store {
         self.page_by_id(query, page).await
     }
 
+    /// Integrations of all organizations that somebody has begun to disconnect, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_disconnecting_integrations(
+        &self,
+        _caller: &SystemPrincipal,
+        page: &Page,
+    ) -> Result<Listing<Integration>, Error> {
+        let query = Query::new("integrations", page.limit);
+        let cause = Integration::DISCONNECTING;
+        let query = query.filter("errorCause", Comparison::Equal, cause);
+        self.page_by_id(query, page).await
+    }
+
     /// Integrations of all organizations that the user has connected, by id.
     ///
     /// # Errors
@@ -268,6 +283,7 @@ struct Mirrored<'a> {
     last_sync: Option<Timestamp>,
     granted_scopes: &'a [String],
     shares_knowledge: bool,
+    allows_triggers: bool,
 }
 
 /// The precondition of the integration itself guards it: both are written in one commit.
@@ -282,6 +298,7 @@ fn mirror(integration: &Integration) -> Result<Write, Error> {
         last_sync: integration.last_sync,
         granted_scopes: &integration.granted_scopes,
         shares_knowledge: integration.shares_knowledge,
+        allows_triggers: integration.allows_triggers,
     };
     let path = mirror_path(&integration.id);
     let mut fields = super::encode(&path, &mirrored)?;
@@ -335,6 +352,7 @@ mod tests {
             granted_scopes: vec!["openid".to_owned()],
             renewal: RenewalLease::default(),
             shares_knowledge: false,
+            allows_triggers: false,
         };
         let [_, copy] = create(&integration).unwrap();
         assert_eq!(copy.path.as_str(), "integration_status/i1");
@@ -345,6 +363,7 @@ mod tests {
         names.sort_unstable();
         let expected = [
             "accountLabel",
+            "allowsTriggers",
             "errorCause",
             "grantedScopes",
             "id",

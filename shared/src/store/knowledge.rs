@@ -24,6 +24,9 @@ pub struct ChunkLabels<'a> {
     pub source: &'a KnowledgeSource,
     /// Revision of the source.
     pub revision: &'a str,
+    /// What it is found by, where that is not as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terms: Option<&'a [String]>,
 }
 
 /// What chunks are to be near to, and for whom.
@@ -296,6 +299,25 @@ pub fn require_document(
     super::merge(
         document_path(org_id, id),
         &BTreeMap::from([("id", id)]),
+        unchanged,
+    )
+}
+
+/// Has a document be changed at this time, if nobody changed it meanwhile: whoever else has read it
+/// loses the race.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn touch_document(
+    org_id: &OrgId,
+    document: &Versioned<KnowledgeDocument>,
+    now: Timestamp,
+) -> Result<Write, Error> {
+    let fields = BTreeMap::from([("updatedAt", now)]);
+    let unchanged = Precondition::Version(document.version);
+    super::merge(
+        document_path(org_id, &document.value.id),
+        &fields,
         unchanged,
     )
 }

@@ -110,7 +110,8 @@ impl Vault {
     /// integration that it replaces. Build them anew after a lost race.
     ///
     /// # Errors
-    /// Returns the database's error.
+    /// Returns [`Error::Disconnecting`] while what was synced through it is being deleted, and the
+    /// database's error.
     pub async fn keep_connection(
         &self,
         connection: &Connection,
@@ -121,6 +122,9 @@ impl Vault {
             return Ok((integrations::create(new)?.into(), None));
         };
         let before = current.value.clone();
+        if before.is_disconnecting() {
+            return Err(Error::Disconnecting);
+        }
         // Whoever is renewing the credentials before these comes too late.
         let fence = new
             .renewal
@@ -130,6 +134,7 @@ impl Vault {
             last_sync: before.last_sync,
             renewal: RenewalLease { fence, until: None },
             shares_knowledge: false,
+            allows_triggers: false,
             ..new.clone()
         };
         Ok((integrations::replace(&current)?.into(), Some(before)))
@@ -188,6 +193,7 @@ impl Vault {
                 granted_scopes: account.scopes.clone(),
                 renewal: RenewalLease { fence, until: None },
                 shares_knowledge: false,
+                allows_triggers: false,
             },
         })
     }

@@ -4,11 +4,8 @@ use crate::{
     ids::{IntegrationId, OrgId},
     models::{Integration, IntegrationStatus},
     retry::{Policy, retry},
-    store::{self, Write, commit_contended, integrations, knowledge},
+    store::{self, Store, Write, commit_contended, integrations, knowledge},
 };
-
-/// The cause of an integration that is being disconnected: nobody works with it any more.
-const DISCONNECTING: &str = "disconnecting";
 
 /// Documents that are deleted at once; a chunk of knowledge holds a vector.
 const BATCH: u32 = 100;
@@ -43,48 +40,11 @@ impl Vault {
     pub async fn clear(&self, org_id: &OrgId, id: &IntegrationId) -> Result<Cleared, Error> {
         let integration = self.mark_disconnecting(org_id, id).await?;
         let is_revoked = self.revoke(&integration).await;
-        loop {
-            let cursors = self.store.list_sync_cursor_removals(id, BATCH).await?;
-            let chunks = self.store.list_knowledge_removals(org_id, id, BATCH);
-            let writes: Vec<Write> = cursors.into_iter().chain(chunks.await?).collect();
-            if writes.is_empty() {
-                break;
-            }
-            self.store.commit(writes).await?;
-        }
-        while self.forget_documents(org_id, id).await? {}
+        while forget_batch(&self.store, org_id, id).await? {}
         Ok(Cleared {
             integration,
             is_revoked,
         })
-    }
-
-    /// Removes what is known of a batch of mails and files, and what they count against the plan;
-    /// tells whether there was any.
-    async fn forget_documents(
-        &self,
-        org_id: &OrgId,
-        id: &IntegrationId,
-    ) -> Result<bool, store::Error> {
-        commit_contended(&self.store, || async move {
-            let store = &self.store;
-            let found = store.list_documents_of_integration(org_id, id, BATCH);
-            let found = found.await?;
-            let mut writes: Vec<Write> = found
-                .iter()
-                .map(|document| knowledge::delete_document(org_id, document))
-                .collect();
-            let used = store.find_knowledge_use(org_id).await?;
-            if let Some(mut used) = used.filter(|_| !found.is_empty()) {
-                for document in &found {
-                    used.value.documents -= 1;
-                    used.value.bytes -= document.value.bytes;
-                }
-                writes.push(knowledge::set_use(org_id, &used.value, Some(used.version))?);
-            }
-            Ok((writes, !found.is_empty()))
-        })
-        .await
     }
 
     /// The writes that delete a cleared integration, for a commit that also records who has done
@@ -109,11 +69,11 @@ impl Vault {
         commit_contended(&self.store, || async move {
             let found = self.store.find_integration(org_id, id).await?;
             let mut integration = found.ok_or(Error::NotConnected)?;
-            if integration.value.error_cause.as_deref() == Some(DISCONNECTING) {
+            if integration.value.is_disconnecting() {
                 return Ok((Vec::new(), integration.value));
             }
             integration.value.status = IntegrationStatus::Error;
-            integration.value.error_cause = Some(DISCONNECTING.to_owned());
+            integration.value.error_cause = Some(Integration::DISCONNECTING.to_owned());
             integration.value.renewal.fence = integration.value.renewal.fence.saturating_add(1);
             integration.value.renewal.until = None;
             let writes = integrations::replace(&integration)?.into();
@@ -136,4 +96,52 @@ impl Vault {
         });
         matches!(revoked, Ok(Revocation::Ended))
     }
+}
+
+/// Deletes a batch of what was synced through an integration that is being disconnected; tells
+/// whether there was any. What is known of a text goes after all of its chunks: while a chunk is
+/// there, a repeat finds it.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn forget_batch(
+    store: &Store,
+    org_id: &OrgId,
+    id: &IntegrationId,
+) -> Result<bool, store::Error> {
+    let cursors = store.list_sync_cursor_removals(id, BATCH).await?;
+    let chunks = store.list_knowledge_removals(org_id, id, BATCH).await?;
+    let writes: Vec<Write> = cursors.into_iter().chain(chunks).collect();
+    if writes.is_empty() {
+        return forget_documents(store, org_id, id).await;
+    }
+    store.commit(writes).await?;
+    Ok(true)
+}
+
+/// Removes what is known of a batch of mails and files, and what they count against the plan;
+/// tells whether there was any.
+async fn forget_documents(
+    store: &Store,
+    org_id: &OrgId,
+    id: &IntegrationId,
+) -> Result<bool, store::Error> {
+    commit_contended(store, || async move {
+        let found = store.list_documents_of_integration(org_id, id, BATCH);
+        let found = found.await?;
+        let mut writes: Vec<Write> = found
+            .iter()
+            .map(|document| knowledge::delete_document(org_id, document))
+            .collect();
+        let used = store.find_knowledge_use(org_id).await?;
+        if let Some(mut used) = used.filter(|_| !found.is_empty()) {
+            for document in &found {
+                used.value.documents -= 1;
+                used.value.bytes -= document.value.bytes;
+            }
+            writes.push(knowledge::set_use(org_id, &used.value, Some(used.version))?);
+        }
+        Ok((writes, !found.is_empty()))
+    })
+    .await
 }

@@ -17,6 +17,9 @@ pub enum Error {
     /// The organization has several integrations of the service.
     #[error("several accounts are connected: `integration` has to name one")]
     Ambiguous,
+    /// Somebody has begun to disconnect it, and not come to the end.
+    #[error("the account is being disconnected: disconnect it once more, then connect it")]
+    Disconnecting,
     /// The integration needs attention of its owner.
     #[error("the integration needs to be connected again")]
     Broken,
@@ -70,6 +73,7 @@ impl Transient for Error {
         match self {
             Self::NotConnected
             | Self::Ambiguous
+            | Self::Disconnecting
             | Self::Broken
             | Self::NeedsConsent { .. }
             | Self::OtherAccount { .. } => false,

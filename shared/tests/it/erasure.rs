@@ -53,6 +53,7 @@ fn integration() -> Integration {
         granted_scopes: Vec::new(),
         renewal: RenewalLease::default(),
         shares_knowledge: false,
+        allows_triggers: false,
     }
 }
 

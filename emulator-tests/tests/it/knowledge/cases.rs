@@ -2,13 +2,15 @@ use std::sync::Arc;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use shared::{
-    ids::{IntegrationId, RecordId},
+    ids::{IntegrationId, RecordId, Uid},
     knowledge::{MAX_READS, Search},
-    models::KnowledgeChunk,
-    store::{Store, document_db::DocumentDb},
+    models::{Integration, KnowledgeChunk},
+    store::{Store, document_db::DocumentDb, integrations},
 };
 
-use super::support::{CountedReads, MODEL, chunk, hits, keep, keep_for, search, texts, vector};
+use super::support::{
+    CountedReads, MODEL, chunk, hits, integration_of, keep, keep_for, org, search, texts, vector,
+};
 
 const ORGANIZATION: &str = "organization";
 const QUERIES: usize = 1_000;
@@ -41,7 +43,9 @@ pub(crate) async fn a_number_is_found_as_it_is(db: Arc<dyn DocumentDb>) {
     assert_eq!(found[0], wanted);
 }
 
-pub(crate) async fn what_is_in_quotes_has_to_be_there(db: Arc<dyn DocumentDb>) {
+pub(crate) async fn what_is_in_quotes_comes_first_and_alone_has_to_be_there(
+    db: Arc<dyn DocumentDb>,
+) {
     let store = Store::new(db);
     let chunks = [
         chunk(ORGANIZATION, "the annual report was late"),
@@ -64,10 +68,13 @@ pub(crate) async fn what_is_in_quotes_has_to_be_there(db: Arc<dyn DocumentDb>) {
             "the annual report was late"
         ]
     );
-    let both = search(None, r#"costs "annual report" "report them""#);
+    let both = search(None, r#""annual report" "report them""#);
     assert_eq!(texts(&store, &both).await, [&*found[0]]);
-    let none = search(None, r#"annual "report costs""#);
+    let none = search(None, r#""report costs""#);
     assert_eq!(texts(&store, &none).await, [""; 0]);
+    let beside = search(None, r#"late "report them" annual"#);
+    let beside = texts(&store, &beside).await;
+    assert_eq!((&beside[0], beside.len()), (&found[0], 5));
     assert_eq!(texts(&store, &search(None, "annual report")).await.len(), 5);
 }
 
@@ -123,6 +130,35 @@ pub(crate) async fn a_search_is_of_one_integration_if_it_is_to_be(db: Arc<dyn Do
         ..search(Some("u1"), "green tea")
     };
     assert_eq!(texts(&store, &of_one).await, ["green tea of mine"]);
+}
+
+pub(crate) async fn what_was_closed_is_not_found_before_a_sync_says_so(db: Arc<dyn DocumentDb>) {
+    let store = Store::new(db);
+    let own = ["organization", "user:u1"].map(|principal| chunk(principal, "green tea"));
+    keep(&store, own).await;
+    let seen = search(Some("u1"), "green tea");
+    assert_eq!(texts(&store, &seen).await.len(), 2);
+    let change = async |principal: &str, change: &dyn Fn(&mut Integration)| {
+        let found = store.find_integration(&org("o1"), &integration_of(principal));
+        let mut integration = found.await.unwrap().unwrap();
+        change(&mut integration.value);
+        let writes = integrations::replace(&integration).unwrap();
+        store.commit(writes.into()).await.unwrap();
+    };
+    change(ORGANIZATION, &|found| found.shares_knowledge = false).await;
+    assert_eq!(texts(&store, &seen).await.len(), 1);
+    assert_eq!(texts(&store, &search(None, "green tea")).await.len(), 0);
+    change("user:u1", &|found| found.owner_uid = Uid::derive(&["u2"])).await;
+    assert_eq!(texts(&store, &seen).await.len(), 0);
+    let cause = || Some(Integration::DISCONNECTING.to_owned());
+    change(ORGANIZATION, &|found| {
+        found.shares_knowledge = true;
+        found.error_cause = None;
+    })
+    .await;
+    assert_eq!(texts(&store, &seen).await.len(), 1);
+    change(ORGANIZATION, &|found| found.error_cause = cause()).await;
+    assert_eq!(texts(&store, &seen).await.len(), 0);
 }
 
 /// Whatever is looked for, and however much there is of it.

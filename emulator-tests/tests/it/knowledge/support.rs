@@ -5,15 +5,14 @@ use std::sync::{
 
 use async_trait::async_trait;
 use shared::{
-    ids::{OrgId, RecordId, Uid},
+    ids::{IntegrationId, OrgId, RecordId, Uid},
     knowledge::{self, Hit, Search, keyed_terms, principals_of},
     models::{KnowledgeChunk, Timestamp, Vector},
     store::{
         Store, Write,
         document_db::{Document, DocumentDb, DocumentPath, Error, Query},
-        knowledge::set_chunk,
     },
-    testing::bag_of_words,
+    testing::{bag_of_words, keep_chunks},
 };
 
 use crate::models::samples;
@@ -36,6 +35,7 @@ pub(super) fn chunk(principal: &str, text: &str) -> KnowledgeChunk {
         id: RecordId::derive(&[principal, text]),
         document_id: RecordId::derive(&["document", principal, text]),
         text: text.to_owned(),
+        integration_id: integration_of(principal),
         terms: keyed_terms(&principals, text),
         embedding: vector(text),
         embedding_model: MODEL.to_owned(),
@@ -55,9 +55,20 @@ pub(super) async fn keep_for(
     id: &str,
     chunks: impl IntoIterator<Item = KnowledgeChunk>,
 ) {
-    let chunks = chunks.into_iter();
-    let writes = chunks.map(|chunk| set_chunk(&org(id), &chunk).unwrap());
-    store.commit(writes.collect()).await.unwrap();
+    let own = |chunk: KnowledgeChunk| KnowledgeChunk {
+        integration_id: match id {
+            "o1" => chunk.integration_id,
+            _ => IntegrationId::derive(&[id, chunk.integration_id.as_str()]),
+        },
+        ..chunk
+    };
+    let chunks: Vec<_> = chunks.into_iter().map(own).collect();
+    keep_chunks(store, &org(id), &chunks).await;
+}
+
+/// The integration of `o1` that brings what the principal may find.
+pub(super) fn integration_of(principal: &str) -> IntegrationId {
+    IntegrationId::derive(&[principal])
 }
 
 /// What a member of `o1` looks for, or nobody in particular.

@@ -624,6 +624,7 @@ pub(crate) fn integration() -> Integration {
             until: Some(time()),
         },
         shares_knowledge: true,
+        allows_triggers: true,
     }
 }
 
@@ -638,6 +639,7 @@ pub(crate) fn sync_status() -> SyncStatus {
         last_sync: Some(time()),
         granted_scopes: vec!["openid".to_owned()],
         shares_knowledge: true,
+        allows_triggers: true,
         sync: SyncProgresses {
             gmail: Some(SyncProgress::from(&sync_state())),
             drive: None,

@@ -24,6 +24,7 @@ pub(crate) struct SyncReport {
     integration_id: IntegrationId,
     status: IntegrationStatus,
     shares_knowledge: bool,
+    allows_triggers: bool,
     gmail: Leg,
     drive: Leg,
 }
@@ -98,6 +99,7 @@ pub(crate) async fn report(
         integration_id: found.id,
         status: found.status,
         shares_knowledge: found.shares_knowledge,
+        allows_triggers: found.allows_triggers,
         gmail: Leg::of(gmail.map(|state| state.value).as_ref(), now),
         drive: Leg::of(drive.map(|state| state.value).as_ref(), now),
     })

@@ -24,7 +24,9 @@ use super::{
 };
 use crate::{
     AppState,
-    integrations::{self, IntegrationSummary, SyncReport, SyncRequested, Watched},
+    integrations::{
+        self, IntegrationChange, IntegrationSummary, SyncReport, SyncRequested, Watched,
+    },
 };
 
 /// Where they are.
@@ -60,7 +62,10 @@ pub(super) const ROUTES: &[Route] = &[
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub(super) struct UpdateIntegrationRequest {
-    shares_knowledge: bool,
+    #[serde(default)]
+    shares_knowledge: Option<bool>,
+    #[serde(default)]
+    allows_triggers: Option<bool>,
 }
 
 /// What a client has seen already.
@@ -87,8 +92,11 @@ pub(super) async fn update_integration(
     Path(id): Path<IntegrationId>,
     Json(request): Json<UpdateIntegrationRequest>,
 ) -> Result<Body<IntegrationSummary>, ApiError> {
-    let shares = request.shares_knowledge;
-    let summary = integrations::share(&state.hub, &caller.0, &id, shares, state.now());
+    let change = IntegrationChange {
+        shares_knowledge: request.shares_knowledge,
+        allows_triggers: request.allows_triggers,
+    };
+    let summary = integrations::update(&state.hub, &caller.0, &id, change, state.now());
     Ok(Body(summary.await?))
 }
 

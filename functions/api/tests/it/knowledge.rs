@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use shared::{
-    ids::OrgId,
+    ids::{IntegrationId, OrgId},
     knowledge::keyed_terms,
     models::{
         KnowledgeChunk, KnowledgeKind, KnowledgeSource, KnowledgeUse, SubscriptionTier, UsageEntry,
         UsageState, Vector,
     },
     store::{decode, knowledge, organizations},
-    testing::{ScriptedLlm, bag_of_words},
+    testing::{ScriptedLlm, bag_of_words, keep_chunks},
 };
 
 use crate::{
@@ -35,7 +35,7 @@ fn chunk(id: &str, principal: &str, text: &str) -> KnowledgeChunk {
             link: Some("https://mail.example.com/m1".to_owned()),
             date: Some(seeds::now()),
         },
-        integration_id: "i1".parse().unwrap(),
+        integration_id: IntegrationId::derive(&[principal]),
         owner_uid: "user".parse().unwrap(),
         text: text.to_owned(),
         terms: keyed_terms(&principals, text),
@@ -60,13 +60,12 @@ async fn app(chunks: &[KnowledgeChunk]) -> (TestApp, Arc<ScriptedLlm>) {
         embedding_model: Some(MODEL.to_owned()),
         ..KnowledgeUse::default()
     };
-    let mut writes = vec![
+    let writes = vec![
         organizations::replace(&organization).unwrap(),
         knowledge::set_use(&org_id, &used, None).unwrap(),
     ];
-    let chunks = chunks.iter();
-    writes.extend(chunks.map(|chunk| knowledge::set_chunk(&org_id, chunk).unwrap()));
     app.store.commit(writes).await.unwrap();
+    keep_chunks(&app.store, &org_id, chunks).await;
     (app, llm)
 }
 

@@ -102,6 +102,7 @@ pub(crate) fn integration_model(id: &str, owner_uid: &str) -> Integration {
         granted_scopes: Vec::new(),
         renewal: RenewalLease::default(),
         shares_knowledge: false,
+        allows_triggers: false,
     }
 }
 

@@ -107,6 +107,7 @@ async fn a_sync_that_never_began_is_told_as_such() {
         "integrationId": "g1",
         "status": "connected",
         "sharesKnowledge": false,
+        "allowsTriggers": false,
         "gmail": new,
         "drive": new,
     });
@@ -271,6 +272,25 @@ async fn only_who_has_connected_the_account_and_admins_may_share_it() {
     assert_eq!(refused.refusal(), (403, "permission_denied"));
     assert!(!integration(&app).await.value.shares_knowledge);
     assert_eq!(share(&app, "admin", true).await.status, 200);
+}
+
+#[tokio::test]
+async fn only_who_has_connected_the_account_may_let_its_mail_start_workflows() {
+    let app = app().await;
+    let allow = async |token: &str, allows: bool| {
+        let body = json!({ "allowsTriggers": allows });
+        app.patch(token, "/integrations/g1", &body).await
+    };
+    let refused = allow("admin", true).await;
+    assert_eq!(refused.refusal(), (403, "permission_denied"));
+    assert!(!integration(&app).await.value.allows_triggers);
+    assert_eq!(allow("user", true).await.body["allowsTriggers"], true);
+    assert!(integration(&app).await.value.allows_triggers);
+    let last = app.records(&org_id()).pop().unwrap();
+    assert_eq!(last.metadata.0["allowsTriggers"], true);
+    assert_eq!(allow("admin", false).await.status, 200);
+    let value = integration(&app).await.value;
+    assert!(!value.allows_triggers && !value.shares_knowledge);
 }
 
 #[tokio::test]

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use shared::{
-    ids::{RecordId, Uid},
+    ids::{IntegrationId, RecordId, Uid},
     knowledge::keyed_terms,
     models::{
         Execution, ExecutionStatus, KnowledgeChunk, KnowledgeKind, KnowledgeSource, KnowledgeUse,
         Role, SubscriptionTier, Trigger, TriggerSource, TriggerType, User, Vector,
     },
     store::{knowledge, organizations, users},
-    testing::{RecordingActions, ScriptedLlm, bag_of_words, killed_after},
+    testing::{RecordingActions, ScriptedLlm, bag_of_words, keep_chunks, killed_after},
 };
 
 use crate::{
@@ -36,7 +36,7 @@ pub(crate) fn chunk(principal: &str, title: &str, text: &str) -> KnowledgeChunk 
             link: Some("https://mail.example.com/m1".to_owned()),
             date: Some(turns::now()),
         },
-        integration_id: "i1".parse().unwrap(),
+        integration_id: IntegrationId::derive(&[principal]),
         owner_uid: "u1".parse().unwrap(),
         text: text.to_owned(),
         terms: keyed_terms(&principals, text),
@@ -56,10 +56,9 @@ pub(crate) async fn keep(app: &App, chunks: &[KnowledgeChunk]) {
         embedding_model: Some(MODEL.to_owned()),
         ..KnowledgeUse::default()
     };
-    let mut writes = vec![knowledge::set_use(&org_id(), &used, None).unwrap()];
-    let chunks = chunks.iter();
-    writes.extend(chunks.map(|chunk| knowledge::set_chunk(&org_id(), chunk).unwrap()));
+    let writes = vec![knowledge::set_use(&org_id(), &used, None).unwrap()];
     app.store.commit(writes).await.unwrap();
+    keep_chunks(&app.store, &org_id(), chunks).await;
 }
 
 async fn change_tier(app: &App, tier: SubscriptionTier) {

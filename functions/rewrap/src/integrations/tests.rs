@@ -132,6 +132,7 @@ impl Scene {
             granted_scopes: Vec::new(),
             renewal: RenewalLease::default(),
             shares_knowledge: false,
+            allows_triggers: false,
         };
         let sealed = self.envelope.seal(b"a token", &record.sealed()[0].0).await;
         record.credentials = sealed.unwrap().into();

@@ -2,13 +2,14 @@
 
 use shared::{
     ids::{RecordId, fingerprint},
-    models::KnowledgeDocument,
+    knowledge::titled_terms,
+    models::{KnowledgeDocument, Trigger},
     store::{Page, Versioned, Write, knowledge},
 };
 
 use super::{
     group::embed,
-    plan::{MAX_TEXT_BYTES, MAX_TEXTS, Text, chunk_ids, relabelled},
+    plan::{MAX_TEXT_BYTES, MAX_TEXTS, Text, chunk_ids},
 };
 use crate::{
     change::Change,
@@ -20,16 +21,20 @@ use crate::{
 /// Chunks that are looked at or deleted at once.
 const BATCH: u32 = 300;
 
+/// Chunks that get another name at once; each is written with its terms.
+const RENAMED_AT_ONCE: u32 = 50;
+
 /// What takes several commits.
 pub(super) enum Large {
     /// A text, or one in place of a large one.
     Text(Text),
     /// A document goes.
     Removal(Versioned<KnowledgeDocument>),
-    /// Another name.
+    /// Another name, which its chunks are found by as well.
     Labels {
         was: Versioned<KnowledgeDocument>,
         document: KnowledgeDocument,
+        triggers: Vec<Trigger>,
     },
 }
 
@@ -37,20 +42,52 @@ impl Large {
     pub(super) async fn carry_out(self, leg: &mut Leg<'_>) -> Result<(), Stop> {
         match self {
             Self::Removal(was) => remove(leg, was).await,
-            Self::Labels { was, document } => {
-                for ids in chunk_ids(leg, &document).chunks(BATCH as usize) {
-                    let writes = relabelled(leg, &document, ids)?;
-                    commit(leg, writes).await?;
-                }
-                let version = Some(was.version);
-                commit(
-                    leg,
-                    vec![knowledge::set_document(leg.org_id(), &document, version)?],
-                )
-                .await
+            Self::Labels {
+                was,
+                document,
+                triggers,
+            } => {
+                let starting = Change::starting(triggers);
+                leg.commit_any(vec![starting], |_| ()).await?;
+                rename(leg, &was, &document).await
             }
             Self::Text(text) => write(leg, text).await,
         }
+    }
+}
+
+async fn rename(
+    leg: &mut Leg<'_>,
+    was: &Versioned<KnowledgeDocument>,
+    document: &KnowledgeDocument,
+) -> Result<(), Stop> {
+    let org_id = leg.org_id().clone();
+    let mut page = Page::first(RENAMED_AT_ONCE);
+    loop {
+        let store = &leg.app.store;
+        let found = store.list_chunks_of_document(&org_id, &document.id, &page);
+        let found = found.await?;
+        let mut writes = Vec::new();
+        for Versioned { value: chunk, .. } in &found.items {
+            let title = &document.source.title;
+            let terms = titled_terms(&chunk.principals, title, &chunk.text);
+            let labels = knowledge::ChunkLabels {
+                source: &document.source,
+                revision: &document.revision,
+                terms: Some(&terms),
+            };
+            writes.push(knowledge::relabel_chunk(&org_id, &chunk.id, &labels)?);
+        }
+        page.after = found.next;
+        if page.after.is_none() {
+            let version = Some(was.version);
+            writes.push(knowledge::set_document(&org_id, document, version)?);
+        }
+        commit(leg, writes).await?;
+        if page.after.is_none() {
+            return Ok(());
+        }
+        leg.keep().await?;
     }
 }
 
@@ -127,7 +164,9 @@ async fn write(leg: &mut Leg<'_>, text: Text) -> Result<(), Stop> {
         written: 1,
         ..Change::default()
     };
-    leg.commit(vec![ended], |_| ()).await
+    let skipped = i64::from(text.is_cut);
+    leg.commit(vec![ended], |state| state.counts.skipped += skipped)
+        .await
 }
 
 /// The writes of all chunks, as many commits as that takes.

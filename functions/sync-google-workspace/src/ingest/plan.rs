@@ -1,7 +1,7 @@
 use sha2::{Digest, Sha256};
 use shared::{
     ids::RecordId,
-    knowledge::keyed_terms,
+    knowledge::titled_terms,
     models::{KnowledgeChunk, KnowledgeDocument, Trigger, Vector},
     store::{self, Versioned, Write, knowledge},
 };
@@ -34,6 +34,8 @@ pub(super) struct Text {
     pub(super) document: KnowledgeDocument,
     pub(super) was: Option<Versioned<KnowledgeDocument>>,
     pub(super) chunks: Vec<String>,
+    /// Whether its end was left out.
+    pub(super) is_cut: bool,
     pub(super) triggers: Vec<Trigger>,
 }
 
@@ -104,8 +106,12 @@ fn relabel(
         updated_at: leg.app.now(),
         ..document
     };
-    if document.chunks > MAX_REMOVED {
-        let large = Large::Labels { was, document };
+    if document.chunks > MAX_REMOVED || document.source.title != was.value.source.title {
+        let large = Large::Labels {
+            was,
+            document,
+            triggers,
+        };
         return Ok(Work::Large(Box::new(large)));
     }
     let ids = chunk_ids(leg, &document);
@@ -123,7 +129,7 @@ fn relabel(
 }
 
 /// The writes that tell chunks what is told of their document.
-pub(super) fn relabelled(
+fn relabelled(
     leg: &Leg<'_>,
     document: &KnowledgeDocument,
     ids: &[RecordId],
@@ -131,6 +137,7 @@ pub(super) fn relabelled(
     let labels = knowledge::ChunkLabels {
         source: &document.source,
         revision: &document.revision,
+        terms: None,
     };
     ids.iter()
         .map(|id| knowledge::relabel_chunk(leg.org_id(), id, &labels))
@@ -151,7 +158,10 @@ fn write(
         return relabel(leg, known.clone(), described, triggers);
     }
     let text = text.unwrap_or_default();
-    let chunks = text::chunk(text).texts;
+    let text::Chunks {
+        texts: chunks,
+        left_out,
+    } = text::chunk(text);
     if leg.is_spent && !chunks.is_empty() {
         return Ok(Work::Change(Change::starting(triggers)));
     }
@@ -175,6 +185,7 @@ fn write(
         document,
         was,
         chunks,
+        is_cut: left_out > 0,
         triggers,
     };
     let replaces_large = text.was.as_ref().is_some_and(|was| is_large(&was.value));
@@ -224,7 +235,7 @@ impl Text {
                 integration_id: document.integration_id.clone(),
                 owner_uid: document.owner_uid.clone(),
                 text: text.clone(),
-                terms: keyed_terms(&document.principals, text),
+                terms: titled_terms(&document.principals, &document.source.title, text),
                 embedding,
                 embedding_model: model.to_owned(),
                 dimension: Vector::INDEXED_DIMENSION,

@@ -17,7 +17,7 @@ const WINDOW_BYTES: usize = 16 << 10;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Chunks {
     pub texts: Vec<String>,
-    /// How many chunks there were beyond [`MAX_CHUNKS`].
+    /// Bytes of the text beyond [`MAX_CHUNKS`], which were not cut.
     pub left_out: usize,
 }
 
@@ -48,22 +48,16 @@ fn chunk_up_to(limit: usize, text: &str) -> Chunks {
         {
             next = start + offset;
         }
-        for (_, piece) in pieces {
-            chunks.push(piece, limit);
+        for (offset, piece) in pieces {
+            if chunks.texts.len() == limit {
+                chunks.left_out = text.len() - start - offset;
+                return chunks;
+            }
+            chunks.texts.push(piece.to_owned());
         }
         start = max(next, start + 1);
     }
     chunks
-}
-
-impl Chunks {
-    fn push(&mut self, piece: &str, limit: usize) {
-        if self.texts.len() < limit {
-            self.texts.push(piece.to_owned());
-        } else {
-            self.left_out += 1;
-        }
-    }
 }
 
 fn config() -> Result<ChunkConfig<Tokens>, ChunkConfigError> {

@@ -12,10 +12,10 @@ use shared::{
     http::ServiceCallers,
     ids::{IntegrationId, OrgId, Uid},
     models::{
-        Integration, IntegrationService, IntegrationStatus, Organization, RenewalLease,
-        SubscriptionTier, Timestamp,
+        Integration, IntegrationService, IntegrationStatus, Organization, RenewalLease, Role,
+        SubscriptionTier, Timestamp, User, UserSettings,
     },
-    store::{Store, integrations, organizations},
+    store::{Store, integrations, organizations, users},
     testing::{FixedClock, MemoryDb, RecordingTopic, ScriptedLlm, metered_llm},
     topic::Message,
     vault::{NoVault, Workspace},
@@ -102,8 +102,21 @@ impl TestApp {
             subscription_tier: tier,
             ..Organization::new(id, "Ada".to_owned(), created_at)
         };
-        let write = organizations::create(&organization).unwrap();
-        self.store.commit(vec![write]).await.unwrap();
+        let owner = User {
+            uid: owner_of(organization.id.as_str()),
+            email: None,
+            role: Role::User,
+            organization_id: organization.id.clone(),
+            created_at,
+            settings: UserSettings::new(),
+            disabled: false,
+            tokens_valid_after: None,
+        };
+        let writes = vec![
+            organizations::create(&organization).unwrap(),
+            users::create(&owner).unwrap(),
+        ];
+        self.store.commit(writes).await.unwrap();
     }
 
     pub(crate) async fn add(&self, id: &str, org_id: &str, service: IntegrationService) {
@@ -121,7 +134,7 @@ impl TestApp {
         let integration = Integration {
             id: IntegrationId::parse(id).unwrap(),
             org_id: OrgId::parse(org_id).unwrap(),
-            owner_uid: Uid::parse("u1").unwrap(),
+            owner_uid: owner_of(org_id),
             service,
             account_label: "a…@example.com".to_owned(),
             is_of_key: false,
@@ -132,6 +145,7 @@ impl TestApp {
             granted_scopes: Vec::new(),
             renewal: RenewalLease::default(),
             shares_knowledge: false,
+            allows_triggers: false,
         };
         self.store
             .commit(integrations::create(&integration).unwrap().into())
@@ -161,6 +175,11 @@ impl TestApp {
         self.push(&push("m1", json!(message.attributes), &data))
             .await
     }
+}
+
+/// Who has connected the accounts of an organization: of `o1` it is `u1`.
+pub(crate) fn owner_of(org_id: &str) -> Uid {
+    Uid::parse(org_id.replacen('o', "u", 1)).unwrap()
 }
 
 pub(crate) fn push(id: &str, attributes: Value, data: &str) -> Value {

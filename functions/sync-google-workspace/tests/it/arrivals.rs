@@ -35,6 +35,22 @@ fn started(world: &World) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
+async fn mail_starts_nothing_unless_who_has_connected_the_account_allows_it() {
+    let world = world().await;
+    world.add_workflow("all", on_email(json!({}))).await;
+    for shares in [false, true] {
+        let closed = world.change(|integration| {
+            integration.allows_triggers = false;
+            integration.shares_knowledge = shares;
+        });
+        closed.await;
+        world.user.deliver(FROM, "Order 7", "The engine is late.");
+        world.sync_well().await;
+        assert_eq!(started(&world), []);
+    }
+}
+
+#[tokio::test]
 async fn a_received_mail_starts_the_workflows_that_wait_for_it() {
     let world = world().await;
     world.add_workflow("all", on_email(json!({}))).await;

@@ -1,9 +1,42 @@
+use serde_json::json;
 use shared::{
     models::{KnowledgeKind, Timestamp},
+    store::users,
     testing::Fault,
 };
 
-use crate::world::World;
+use crate::{app::owner_of, world::World};
+
+#[tokio::test]
+async fn nothing_is_read_for_who_is_no_member_any_more_or_is_locked_out() {
+    for is_removed in [false, true] {
+        let world = World::new().await;
+        world.sync_well().await;
+        world
+            .add_workflow("all", json!({ "type": "onEmailReceived" }))
+            .await;
+        let found = world.app.store.find_user(&owner_of("o1")).await.unwrap();
+        let mut owner = found.unwrap();
+        owner.value.disabled = !is_removed;
+        let write = match is_removed {
+            true => users::delete(&owner),
+            false => users::set_membership(&owner).unwrap(),
+        };
+        world.app.store.commit(vec![write]).await.unwrap();
+        world
+            .user
+            .deliver("Grace <grace@example.com>", "Order 7", "It is late.");
+        world.user.create_document("Plan", "Build the engine.");
+        let calls = world.google.workspace.calls().len();
+        assert_eq!(world.sync().await, 204);
+        assert_eq!(world.google.workspace.calls().len(), calls);
+        for kind in [KnowledgeKind::Gmail, KnowledgeKind::Drive] {
+            let state = world.state(kind).await;
+            assert_eq!(state.error_cause.as_deref(), Some("owner_gone"));
+        }
+        assert_eq!((world.documents().len(), world.triggers().len()), (0, 0));
+    }
+}
 
 #[tokio::test]
 async fn a_failing_google_is_kept_as_a_cause_and_left_alone_for_a_while() {

@@ -2,9 +2,15 @@ use std::{future::pending, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
+use serde_json::json;
 use shared::{
     connectors,
     models::{IntegrationService, SubscriptionTier},
+    store::{
+        DocumentPath, Write,
+        document_db::{Operation, Precondition},
+        encode,
+    },
     testing::{FixedClock, MemoryDb},
     vault::{
         DriveFile, Error, FileChanges, FilePage, MailChanges, MailPage, MailWatch, Mailbox,
@@ -167,6 +173,14 @@ async fn a_tick_tells_of_those_whose_plans_have_a_sync() {
         app.add(id, org_id, IntegrationService::Google).await;
     }
     app.add("i5", "o1", IntegrationService::Github).await;
+    app.add("i6", "o4", IntegrationService::Google).await;
+    let path = DocumentPath::new("organizations", "o4");
+    let spoilt = Write {
+        operation: Operation::Replace(encode(&path, &json!({ "name": 4 })).unwrap()),
+        path,
+        precondition: Precondition::None,
+    };
+    app.store.commit(vec![spoilt]).await.unwrap();
     assert_eq!(app.push(&tick("t1")).await, 204);
     let told = app.topic.take().into_iter();
     let told: Vec<_> = told

@@ -124,7 +124,8 @@ async fn a_text_of_many_pieces_comes_changes_and_goes_as_a_whole() {
         world
             .chunks()
             .iter()
-            .all(|chunk| chunk.source.title == "Longer")
+            .all(|chunk| chunk.source.title == "Longer"
+                && chunk.terms.contains(&"user:u1\nlonger".to_owned()))
     );
     assert_eq!(world.app.llm.embedded().len(), pieces);
     world.user.edit_file(&file, long("b"));

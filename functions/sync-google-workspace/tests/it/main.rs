@@ -6,6 +6,7 @@ mod app;
 mod arrivals;
 mod failures;
 mod fan_out;
+mod folders;
 mod limits;
 mod messages;
 mod model;

@@ -1,5 +1,5 @@
 use serde_json::json;
-use shared::models::KnowledgeKind;
+use shared::{ids::IntegrationId, models::KnowledgeKind, store::integrations};
 
 use crate::{
     app::{MAIL_TOPIC, Options, push},
@@ -40,6 +40,19 @@ async fn a_watched_mailbox_is_looked_at_when_gmail_tells_of_it() {
     let documents = world.documents();
     let kinds: Vec<_> = documents.values().map(|found| found.source.kind).collect();
     assert_eq!(kinds, [KnowledgeKind::Gmail]);
+}
+
+#[tokio::test]
+async fn all_integrations_of_a_mailbox_are_told_side_by_side() {
+    let world = World::with(watching()).await;
+    world.sync_well().await;
+    let state = world.state(KnowledgeKind::Gmail).await;
+    let (id, kind) = (IntegrationId::derive(&["gone"]), KnowledgeKind::Gmail);
+    let write = integrations::set_sync_state(&id, kind, &state, None).unwrap();
+    world.app.store.commit(vec![write]).await.unwrap();
+    assert_eq!(world.app.topic.take(), []);
+    assert_eq!(world.app.push(&changed("ada@example.com")).await, 204);
+    assert_eq!(world.app.topic.take().len(), 2);
 }
 
 #[tokio::test]

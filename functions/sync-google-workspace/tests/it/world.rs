@@ -14,7 +14,7 @@ use shared::{
         Integration, IntegrationService, KnowledgeChunk, KnowledgeDocument, KnowledgeKind,
         KnowledgeUse, SubscriptionTier, SyncState, Trigger, Workflow,
     },
-    store::{document_db::Document, workflows},
+    store::{document_db::Document, integrations, workflows},
     testing::{FakeAccount, FakeGoogle, FakeService, FakeWorkspace, FixedClock, MemoryDb},
     vault::{Connecting, Vault},
 };
@@ -121,6 +121,8 @@ impl World {
         let (writes, _) = vault.keep_connection(&connection).await.unwrap();
         self.app.store.commit(writes).await.unwrap();
         self.id = connection.id().clone();
+        self.change(|integration| integration.allows_triggers = true)
+            .await;
         self
     }
 
@@ -151,6 +153,15 @@ impl World {
         let found = self.app.store.find_sync_state(&self.org_id, &self.id, kind);
         let found = found.await.unwrap();
         found.map_or_else(|| SyncState::new(self.org_id.clone()), |found| found.value)
+    }
+
+    /// Has somebody change the integration.
+    pub(crate) async fn change(&self, change: impl FnOnce(&mut Integration)) {
+        let found = self.app.store.find_integration(&self.org_id, &self.id);
+        let mut integration = found.await.unwrap().unwrap();
+        change(&mut integration.value);
+        let writes = integrations::replace(&integration).unwrap();
+        self.app.store.commit(writes.into()).await.unwrap();
     }
 
     pub(crate) async fn integration(&self) -> Integration {

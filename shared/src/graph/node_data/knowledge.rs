@@ -45,7 +45,7 @@ impl KnowledgeData {
             "description": "Hits at most, or an expression for them.",
             "x-expression": true,
         });
-        let about = "What is looked for; what is in quotes must be there as it is.";
+        let about = "What is looked for; what has the words in quotes as they are comes first.";
         Settings::new("Knowledge", "Searches mails and files that were synced.")
             .required("query", schema::text(about))
             .optional("limit", limit)

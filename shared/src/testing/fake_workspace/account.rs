@@ -156,6 +156,12 @@ impl FakeAccount {
         self.create_file(name, "application/vnd.google-apps.document", text)
     }
 
+    /// Makes a folder: what is in it goes into the bin, or out of reach, with it, of which Drive
+    /// tells nothing; gives its id.
+    pub fn create_folder(&self, name: &str) -> String {
+        self.create_file(name, "application/vnd.google-apps.folder", "")
+    }
+
     /// Writes other content into a file.
     pub fn edit_file(&self, id: &str, content: impl Into<Vec<u8>>) {
         self.change_file(id, |file| file.content = content.into());

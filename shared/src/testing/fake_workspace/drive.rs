@@ -121,7 +121,7 @@ impl Drive {
 /// What is seen of it.
 impl Drive {
     pub(super) fn shown(&self) -> BTreeMap<String, Seen> {
-        let shown = self.files.values().filter(|file| file.is_listed());
+        let shown = self.files.values().filter(|file| self.lists(file));
         let shown = shown.map(|file| {
             let seen = Seen {
                 title: file.name.clone(),
@@ -130,6 +130,49 @@ impl Drive {
             (file.id.clone(), seen)
         });
         shown.collect()
+    }
+}
+
+/// What is in a folder goes and comes with it, without a change of its own.
+impl Drive {
+    fn reaches(&self, file: &File) -> bool {
+        file.is_in_reach() && self.folders(file).all(File::is_in_reach)
+    }
+
+    fn bins(&self, file: &File) -> bool {
+        file.is_trashed || self.folders(file).any(|folder| folder.is_trashed)
+    }
+
+    fn lists(&self, file: &File) -> bool {
+        self.reaches(file) && !self.bins(file)
+    }
+
+    /// The folders that a file is in, as far as there are any.
+    fn folders<'a>(&'a self, file: &'a File) -> impl Iterator<Item = &'a File> {
+        let above = |file: &&'a File| {
+            let mut files = self.files.values();
+            files.find(|other| other.id == file.folder_id)
+        };
+        std::iter::successors(Some(file), above).skip(1)
+    }
+
+    fn told(&self, file: &File) -> Value {
+        let mut told = file.to_json();
+        told["trashed"] = json!(self.bins(file));
+        told
+    }
+
+    fn change_of(&self, file: &File) -> Value {
+        let mut change = json!({
+            "kind": "drive#change",
+            "changeType": "file",
+            "fileId": file.id,
+            "removed": !self.reaches(file),
+        });
+        if self.reaches(file) {
+            change["file"] = self.told(file);
+        }
+        change
     }
 }
 
@@ -163,8 +206,8 @@ impl Drive {
         }
         let with_removed = call.parameter("includeRemoved") != Some("false");
         let changes = page.into_iter().map(|(_, number)| &self.files[number]);
-        let changes = changes.filter(|file| with_removed || file.is_in_reach());
-        answer["changes"] = changes.map(File::to_change).collect();
+        let changes = changes.filter(|file| with_removed || self.reaches(file));
+        answer["changes"] = changes.map(|file| self.change_of(file)).collect();
         Ok(masked(call, &answer))
     }
 
@@ -179,7 +222,7 @@ impl Drive {
         let after: u64 = token.map_or(0, |token| token.trim_end_matches('~').parse().unwrap());
         let later = self.files.range(after + 1..);
         let mut found = later
-            .filter(|(_, file)| file.is_listed() || (with_bin && file.is_in_reach()))
+            .filter(|(_, file)| self.lists(file) || (with_bin && self.reaches(file)))
             .peekable();
         let mut answer =
             json!({ "kind": "drive#fileList", "files": [], "incompleteSearch": false });
@@ -191,14 +234,14 @@ impl Drive {
         if let (Some((last, _)), Some(_)) = (page.last(), found.peek()) {
             answer["nextPageToken"] = json!(last.to_string());
         }
-        answer["files"] = page.into_iter().map(|(_, file)| file.to_json()).collect();
+        answer["files"] = page.into_iter().map(|(_, file)| self.told(file)).collect();
         Ok(masked(call, &answer))
     }
 
     pub(super) fn get(&self, call: &Call) -> Result<Answer, Refusal> {
         let file = self.find(call)?;
         if call.parameter("alt") != Some("media") {
-            return Ok(masked(call, &file.to_json()));
+            return Ok(masked(call, &self.told(file)));
         }
         match file.is_google() {
             true => Err(Refusal(403, "fileNotDownloadable")),
@@ -224,7 +267,7 @@ impl Drive {
 
     fn find(&self, call: &Call) -> Result<&File, Refusal> {
         let id = call.parameter("fileId");
-        let mut files = self.files.values().filter(|file| file.is_in_reach());
+        let mut files = self.files.values().filter(|file| self.reaches(file));
         let file = files.find(|file| Some(file.id.as_str()) == id);
         file.ok_or(Refusal(404, "notFound"))
     }
@@ -237,23 +280,6 @@ impl File {
 
     fn is_in_reach(&self) -> bool {
         self.is_shared && !self.is_deleted
-    }
-
-    fn is_listed(&self) -> bool {
-        self.is_in_reach() && !self.is_trashed
-    }
-
-    fn to_change(&self) -> Value {
-        let mut change = json!({
-            "kind": "drive#change",
-            "changeType": "file",
-            "fileId": self.id,
-            "removed": !self.is_in_reach(),
-        });
-        if self.is_in_reach() {
-            change["file"] = self.to_json();
-        }
-        change
     }
 
     fn to_json(&self) -> Value {

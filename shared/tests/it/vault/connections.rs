@@ -217,8 +217,15 @@ async fn nobody_works_with_what_is_being_disconnected() {
     assert!(matches!(world.search(1).await, Err(Error::Broken)));
     assert_eq!(world.google.refreshes(), 0);
     assert!(world.mails().is_empty());
-    // Connected again meanwhile: the new connection stays.
     let tokens = world.tokens("access-0", 3_600);
+    let (org_id, uid) = (org_id(), owner());
+    let connecting = connecting(&org_id, &uid, IntegrationService::Google);
+    let connection = world.vaults[0].seal_for(&connecting, &account(), &tokens);
+    let connection = connection.await.unwrap();
+    let refused = world.vaults[0].keep_connection(&connection).await;
+    assert!(matches!(refused, Err(Error::Disconnecting)));
+    // Another request has ended it, and it was connected again: the new connection stays.
+    disconnect(&world, &id).await.unwrap();
     world
         .connect(IntegrationService::Google, &account(), &tokens)
         .await;

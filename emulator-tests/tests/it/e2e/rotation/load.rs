@@ -264,5 +264,6 @@ fn record(number: usize) -> Integration {
         granted_scopes: Vec::new(),
         renewal: RenewalLease::default(),
         shares_knowledge: false,
+        allows_triggers: false,
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn is_granted(opening: &Opening) -> bool {
 pub(super) fn tool() -> Tool {
     let query = json!({
         "type": "string", "minLength": 1, "maxLength": MAX_QUERY_CHARS,
-        "description": "What to look for; what is in double quotes must be there as it is.",
+        "description": "What to look for; what has the words in double quotes as they are comes first.",
     });
     let limit = json!({
         "type": "integer", "minimum": 1, "maximum": MAX_HITS,

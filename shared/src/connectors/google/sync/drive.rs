@@ -18,9 +18,6 @@ const FILE_FIELDS: &str =
 /// Files of a page: each may be content to fetch, and a page is what is kept at once.
 const PAGE: usize = 100;
 
-/// Drive's code for a page token that it does not take.
-const INVALID: &str = "invalid";
-
 /// Codes of 403 for a file that this user cannot read, or nobody can
 /// (<https://developers.google.com/workspace/drive/api/guides/handle-errors>).
 const UNREADABLE: [&str; 7] = [
@@ -171,9 +168,9 @@ impl Reading for FileChangesSince<'_> {
         match read::<ChangesAnswer>(request).await {
             Ok(answer) => answer.into_changes().map(Since::Known),
             Err(Error::Rejected {
-                status: 400,
-                reason: Some(reason),
-            }) if reason == INVALID => Ok(Since::Expired),
+                status: 400 | 404 | 410,
+                ..
+            }) => Ok(Since::Expired),
             Err(error) => Err(error),
         }
     }
