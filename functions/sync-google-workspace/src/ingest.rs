@@ -69,7 +69,7 @@ pub(crate) async fn ingest(
 ) -> Result<(), Stop> {
     let mut group = Group::default();
     for looked in looked {
-        match plan(leg, looked)? {
+        match plan(leg, looked).await? {
             Work::Change(change) if change.is_empty() => {}
             Work::Change(change) => {
                 if !group.has_room_for(&change) {

@@ -8,7 +8,7 @@ use shared::{
 
 use super::{
     group::embed,
-    plan::{MAX_TEXT_BYTES, MAX_TEXTS, Text, chunk_ids, relabelled},
+    plan::{MAX_TEXT_BYTES, MAX_TEXTS, Text, chunk_ids, placed_ids, relabelled},
 };
 use crate::{
     change::Change,
@@ -38,7 +38,7 @@ impl Large {
         match self {
             Self::Removal(was) => remove(leg, was).await,
             Self::Labels { was, document } => {
-                for ids in chunk_ids(leg, &document).chunks(BATCH as usize) {
+                for ids in placed_ids(leg, &document).await?.chunks(BATCH as usize) {
                     let writes = relabelled(leg, &document, ids)?;
                     commit(leg, writes).await?;
                 }

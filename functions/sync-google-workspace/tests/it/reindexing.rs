@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, sync::Arc};
 
-use shared::testing::killed_after;
+use shared::{models::KnowledgeUse, store::knowledge, testing::killed_after};
 use sync_google_workspace::Settings;
 
 use crate::{
@@ -93,4 +93,28 @@ async fn a_text_that_goes_after_the_change_leaves_nothing_behind() {
     world.sync_well().await;
     assert_eq!(models(&world), BTreeSet::from([OLD.to_owned()]));
     assert_eq!(world.chunks().len(), 1);
+}
+
+/// Sets what is kept of the change of the model.
+async fn set_use(world: &World, change: impl Fn(&mut KnowledgeUse)) {
+    let store = &world.app.store;
+    let found = store.find_knowledge_use(&world.org_id).await.unwrap();
+    let version = found.as_ref().map(|found| found.version);
+    let mut used = found.map(|found| found.value).unwrap_or_default();
+    change(&mut used);
+    let write = knowledge::set_use(&world.org_id, &used, version).unwrap();
+    store.commit(vec![write]).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_name_is_told_while_the_model_changes() {
+    let world = World::new().await;
+    let file = world.user.create_document("Plan", "Build the engine.");
+    world.sync_well().await;
+    let world = with_model(world, NEW);
+    set_use(&world, |used| used.next_model = Some(NEW.to_owned())).await;
+    world.user.rename_file(&file, "Another plan");
+    world.sync_well().await;
+    assert_eq!(models(&world), BTreeSet::from([NEW.to_owned()]));
+    assert_eq!(world.chunks()[0].source.title, "Another plan");
 }
