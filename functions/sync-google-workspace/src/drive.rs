@@ -91,8 +91,12 @@ async fn look_at_drive(leg: &mut Leg<'_>) -> Result<(), Stop> {
     // What goes makes room for what comes.
     let all: Vec<File> = gone.chain(changed).map(File).collect();
     leg.has_left_out = is_cut;
-    leg.commit_any(Vec::new(), |state| state.is_incomplete = is_cut)
-        .await?;
+    leg.commit_any(Vec::new(), |state| {
+        state.is_incomplete = is_cut;
+        // Whoever goes on after this worker has to look at all as well.
+        state.cursor = None;
+    })
+    .await?;
     look_at_all(leg, &all, |state, left| {
         state.counts.pending = i64::try_from(left).unwrap_or(i64::MAX);
         if left == 0 {

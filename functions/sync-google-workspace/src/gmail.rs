@@ -126,8 +126,12 @@ async fn look_at_mailbox(leg: &mut Leg<'_>, waiting: &Waiting) -> Result<(), Sto
         .collect();
     let missing = within_room(leg, missing).await?;
     let has_left_out = leg.has_left_out;
-    leg.commit_any(Vec::new(), |state| state.is_incomplete = has_left_out)
-        .await?;
+    leg.commit_any(Vec::new(), |state| {
+        state.is_incomplete = has_left_out;
+        // Whoever goes on after this worker has to look at all as well.
+        state.cursor = None;
+    })
+    .await?;
     look_at_all(leg, &missing, |state, left| {
         state.counts.pending = i64::try_from(left).unwrap_or(i64::MAX);
         if left == 0 {
