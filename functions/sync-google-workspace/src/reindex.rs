@@ -89,14 +89,16 @@ async fn step(app: &AppState, org_id: &OrgId) -> Result<bool, Stop> {
 
 /// What was made for a model that is not wanted any more goes.
 fn abandon(used: &mut KnowledgeUse) {
-    used.previous_model = used.next_model.take();
+    let unwanted = used.next_model.take();
+    used.previous_model = unwanted.filter(|model| Some(model) != used.embedding_model.as_ref());
     used.reindexed_to = None;
 }
 
 /// From now on the next model is searched.
 fn switch(used: &mut KnowledgeUse) {
     let next = used.next_model.take();
-    used.previous_model = std::mem::replace(&mut used.embedding_model, next);
+    let searched = std::mem::replace(&mut used.embedding_model, next);
+    used.previous_model = searched.filter(|model| Some(model) != used.embedding_model.as_ref());
     used.reindexed_to = None;
 }
 

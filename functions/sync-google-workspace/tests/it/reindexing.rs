@@ -118,3 +118,24 @@ async fn another_name_is_told_while_the_model_changes() {
     assert_eq!(models(&world), BTreeSet::from([NEW.to_owned()]));
     assert_eq!(world.chunks()[0].source.title, "Another plan");
 }
+
+#[tokio::test]
+async fn a_text_that_comes_into_an_empty_index_stays_when_the_model_was_changing() {
+    for previous in [None, Some(OLD), Some(NEW)] {
+        let world = with_model(World::new().await, NEW);
+        set_use(&world, |used| {
+            used.embedding_model = Some(OLD.to_owned());
+            used.next_model = previous.is_none().then(|| NEW.to_owned());
+            used.previous_model = previous.map(str::to_owned);
+        })
+        .await;
+        world.user.create_document("Plan", "Build the engine.");
+        for _ in 0..3 {
+            world.sync_well().await;
+        }
+        assert_eq!(models(&world), BTreeSet::from([NEW.to_owned()]));
+        let used = world.used();
+        assert_eq!(used.embedding_model.as_deref(), Some(NEW));
+        assert_eq!((used.next_model, used.previous_model), (None, None));
+    }
+}
