@@ -124,6 +124,12 @@ impl<'a> Leg<'a> {
         &self.account.integration_id
     }
 
+    /// Where it has come to: the same for who goes on after a crash, another one when a text that
+    /// was there before comes again.
+    pub(crate) fn place(&self) -> &str {
+        self.state.cursor.as_deref().unwrap_or_default()
+    }
+
     /// Makes sure, before a batch, that there is time for it and that the lease will last.
     pub(crate) async fn keep(&mut self) -> Result<(), Stop> {
         if Instant::now() >= self.deadline {

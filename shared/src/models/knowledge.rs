@@ -121,6 +121,12 @@ pub struct KnowledgeUse {
     /// The model whose vectors are to be removed, since nobody searches them any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_model: Option<String>,
+    /// The worker that carries out the change of the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reindexer: Option<String>,
+    /// Until when it has that to itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reindexing_until: Option<Timestamp>,
 }
 
 /// `integrations/{id}/sync/{gmail|drive}`: how far a sync has come, and who is at it.

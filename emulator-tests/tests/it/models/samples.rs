@@ -229,6 +229,8 @@ pub(crate) fn knowledge_use() -> KnowledgeUse {
         next_model: Some("text-embedding-3-large".to_owned()),
         reindexed_to: Some("d7".to_owned()),
         previous_model: Some("text-embedding-ada-002".to_owned()),
+        reindexer: Some("w1".to_owned()),
+        reindexing_until: Some(time()),
     }
 }
 

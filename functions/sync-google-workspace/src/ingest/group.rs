@@ -163,7 +163,7 @@ async fn embed_all(leg: &Leg<'_>, texts: &[Text]) -> Result<Placed, Stop> {
     for text in texts {
         parts.extend([text.document.id.as_str(), &text.document.content_hash]);
     }
-    let key = fingerprint(&parts);
+    let key = fingerprint(&[&fingerprint(&parts), leg.place()]);
     let inputs = texts.iter().flat_map(|text| text.chunks.iter().cloned());
     let inputs: Vec<String> = inputs.collect();
     embed(leg, &key, inputs).await

@@ -71,3 +71,15 @@ async fn a_live_lease_is_left_alone() {
     world.sync_well().await;
     assert_eq!(world.documents().len(), 1);
 }
+
+#[tokio::test]
+async fn a_text_that_comes_back_is_paid_again() {
+    let world = World::new().await;
+    let file = world.user.create_document("Plan", "Build.");
+    world.sync_well().await;
+    for text in ["Wait.", "Build."] {
+        world.user.edit_file(&file, text);
+        world.sync_well().await;
+    }
+    assert_eq!(world.app.llm.embedded(), ["Build.", "Wait.", "Build."]);
+}

@@ -139,3 +139,25 @@ async fn a_text_that_comes_into_an_empty_index_stays_when_the_model_was_changing
         assert_eq!((used.next_model, used.previous_model), (None, None));
     }
 }
+
+#[tokio::test]
+async fn one_worker_at_a_time_changes_the_model() {
+    let world = World::new().await;
+    for number in 0..3 {
+        let text = format!("Build engine {number}.");
+        world.user.create_document("Plan", &text);
+    }
+    world.sync_well().await;
+    let world = with_model(world, NEW);
+    set_use(&world, |used| {
+        used.reindexer = Some("another".to_owned());
+        used.reindexing_until = Some(world.app.clock_now().plus_seconds(60));
+    })
+    .await;
+    world.sync_well().await;
+    assert_eq!(models(&world), BTreeSet::from([OLD.to_owned()]));
+    world.advance(61);
+    world.sync_well().await;
+    assert_eq!(models(&world), BTreeSet::from([NEW.to_owned()]));
+    assert_eq!(world.used().reindexer, None);
+}
