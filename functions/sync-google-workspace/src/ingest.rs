@@ -78,10 +78,10 @@ pub(crate) async fn ingest(
                 group.add(change);
             }
             Work::Text(text) => {
-                if !group.has_room_for_text(&text) {
+                if !group.has_room_for_text(leg, &text) {
                     std::mem::take(&mut group).commit(leg, |_| ()).await?;
                 }
-                group.add_text(*text);
+                group.add_text(leg, *text);
             }
             Work::Large(large) => {
                 std::mem::take(&mut group).commit(leg, |_| ()).await?;
