@@ -45,8 +45,6 @@ pub(crate) enum Now {
     Gone,
     /// What the index knows of it.
     Same,
-    /// To be left as it is: nobody can tell what it is.
-    Unknown,
     /// There, with the text that the index knows.
     Relabelled(Described),
     /// There, with this text; without one, nobody can read it.

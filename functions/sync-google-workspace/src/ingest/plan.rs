@@ -45,7 +45,7 @@ pub(super) struct Text {
 pub(super) async fn plan(leg: &Leg<'_>, looked: Looked) -> Result<Work, store::Error> {
     let Looked { was, now, triggers } = looked;
     let change = match (now, was) {
-        (Now::Same | Now::Unknown, _) | (Now::Gone, None) | (Now::Relabelled(_), None) => {
+        (Now::Same, _) | (Now::Gone, None) | (Now::Relabelled(_), None) => {
             Change::starting(triggers)
         }
         (Now::Gone, Some(was)) if is_large(&was.value) => {

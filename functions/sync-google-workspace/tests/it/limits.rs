@@ -126,6 +126,7 @@ async fn a_spent_budget_stops_texts_and_lets_deletions_go_on() {
     world
         .set_organization(|found| found.limits = budget(1_000_000))
         .await;
+    world.advance(3_700);
     world.sync_well().await;
     assert_eq!(world.documents().len(), 1);
 }
