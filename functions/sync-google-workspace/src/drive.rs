@@ -9,7 +9,6 @@ use shared::{
 
 use crate::{
     arrival::shortened,
-    gmail::refusable,
     ingest::{Described, Looked, Now},
     known::{list_known, share, stamp},
     leg::Leg,
@@ -61,7 +60,7 @@ async fn follow(leg: &mut Leg<'_>, mut position: String) -> Result<bool, Stop> {
             NextFiles::Page(next) => (next, false),
             NextFiles::Position(next) => (next, true),
         };
-        let files: Vec<File> = changes.changes.into_iter().map(File).collect();
+        let files: Vec<File> = once(changes.changes).into_iter().map(File).collect();
         look_at_all(leg, &files, |state, left| {
             if left == 0 {
                 state.cursor = Some(next.clone());
@@ -94,6 +93,17 @@ async fn tells_of_folders(leg: &Leg<'_>, changes: &[FileChange]) -> Result<bool,
     Ok(false)
 }
 
+/// Each file once, as it was told last.
+fn once(changes: Vec<FileChange>) -> Vec<FileChange> {
+    let mut seen = HashSet::new();
+    let last = changes.into_iter().rev();
+    let mut last: Vec<_> = last
+        .filter(|change| seen.insert(change.id.clone()))
+        .collect();
+    last.reverse();
+    last
+}
+
 /// Looks at all files that are not as the index knows them. The position is asked for first:
 /// whatever happens meanwhile has happened since.
 async fn look_at_drive(leg: &mut Leg<'_>) -> Result<(), Stop> {
@@ -121,12 +131,18 @@ async fn look_at_drive(leg: &mut Leg<'_>) -> Result<(), Stop> {
     // What goes makes room for what comes.
     let all: Vec<File> = gone.chain(changed).map(File).collect();
     leg.has_left_out = is_cut;
-    leg.commit_any(Vec::new(), |state| state.is_incomplete = is_cut)
-        .await?;
+    leg.commit_any(Vec::new(), |state| {
+        state.is_incomplete = is_cut;
+        // Whoever goes on after this worker has to look at all as well.
+        state.cursor = None;
+    })
+    .await?;
+    let now = leg.app.now();
     look_at_all(leg, &all, |state, left| {
         state.counts.pending = i64::try_from(left).unwrap_or(i64::MAX);
         if left == 0 {
             state.cursor = Some(position.clone());
+            state.look_again_at = state.look_again_at.filter(|at| *at > now);
         }
     })
     .await
@@ -170,14 +186,41 @@ impl Look for File {
             .is_some_and(|was| was.value.revision == described.revision && !was.value.is_partial);
         let now = match has_same_text {
             true => Now::Relabelled(described),
-            false => Now::There(described, read(leg, file).await?),
+            false => match read(leg, file).await? {
+                Content::Text(text) => Now::There(described, Some(text)),
+                Content::Never => Now::There(described, None),
+                Content::NotNow => {
+                    let revision = String::new();
+                    Now::There(
+                        Described {
+                            revision,
+                            ..described
+                        },
+                        None,
+                    )
+                }
+            },
         };
         Ok(Looked::at(was, now))
     }
+
+    /// What goes does so without a text.
+    fn matters_when_spent(&self) -> bool {
+        let file = self.0.file.as_ref();
+        file.is_none_or(|file| file.is_trashed)
+    }
 }
 
-/// The text of a file; none where nobody can read it.
-async fn read(leg: &Leg<'_>, file: &DriveFile) -> Result<Option<String>, Stop> {
+/// What is in a file.
+enum Content {
+    Text(String),
+    /// Nothing that can be read.
+    Never,
+    /// Nobody has given it this time: it is looked at again whenever all are.
+    NotNow,
+}
+
+async fn read(leg: &Leg<'_>, file: &DriveFile) -> Result<Content, Stop> {
     let as_type = exported_as(&file.mime_type);
     let is_native = file.mime_type.starts_with("application/vnd.google-apps.");
     let is_read = match is_native {
@@ -186,13 +229,16 @@ async fn read(leg: &Leg<'_>, file: &DriveFile) -> Result<Option<String>, Stop> {
     };
     let size = file.size.unwrap_or(0);
     if !is_read || size > MAX_FILE_BYTES as u64 {
-        return Ok(None);
+        return Ok(Content::Never);
     }
     let workspace = &leg.app.workspace;
     let content = workspace.read_file(&leg.account, file, as_type, MAX_FILE_BYTES);
-    let content = leg.ask(refusable(content)).await?.flatten();
+    let Some(content) = leg.ask(content).await? else {
+        return Ok(Content::NotNow);
+    };
     let mime_type = as_type.unwrap_or(&file.mime_type);
-    Ok(content.and_then(|content| read_document(&file.name, mime_type, &content).ok()))
+    let text = read_document(&file.name, mime_type, &content);
+    Ok(text.map_or(Content::Never, Content::Text))
 }
 
 /// What a file of Google's own is read as
@@ -218,5 +264,33 @@ fn described(file: &DriveFile) -> Described {
             FOLDER => format!("{FOLDER_REVISION}{}", file.revision),
             _ => file.revision.clone(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(id: &str, is_there: bool) -> FileChange {
+        let file = is_there.then(|| DriveFile {
+            id: id.to_owned(),
+            name: String::new(),
+            mime_type: String::new(),
+            modified_at: None,
+            revision: String::new(),
+            size: None,
+            is_trashed: false,
+            link: None,
+        });
+        FileChange {
+            id: id.to_owned(),
+            file,
+        }
+    }
+
+    #[test]
+    fn of_changes_of_one_file_the_last_counts() {
+        let changes = vec![change("a", false), change("b", false), change("a", true)];
+        assert_eq!(once(changes), [change("b", false), change("a", true)]);
     }
 }

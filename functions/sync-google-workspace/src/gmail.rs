@@ -3,9 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use shared::{
-    connectors,
     models::{KnowledgeDocument, KnowledgeKind, KnowledgeSource, Timestamp},
-    vault::{self, MailTouch, RawMail, Since},
+    vault::{MailTouch, RawMail, Since},
 };
 
 use crate::{
@@ -26,6 +25,9 @@ const REVISION: &str = "1";
 /// Mails that came so long before the last look, in seconds, may not have been seen then.
 const MARGIN_SECS: i64 = 600;
 
+/// So many mails may have come since the last look.
+const RECENT: usize = 500;
+
 /// Longest subject that is kept, in characters.
 const MAX_TITLE_CHARS: usize = 500;
 
@@ -34,8 +36,10 @@ struct Mail<'w> {
     id: String,
     /// Whom it starts, when it is new.
     starts: Option<&'w Waiting>,
-    /// New is what came later.
+    /// New is what came later; all that has come, for who follows what changes.
     since: Option<Timestamp>,
+    /// Whether it may have come since the last look.
+    is_recent: bool,
 }
 
 /// Brings the index to what the mailbox is.
@@ -68,6 +72,7 @@ async fn follow(leg: &mut Leg<'_>, cursor: &str, waiting: &Waiting) -> Result<bo
                 id: touch.id,
                 starts: touch.is_new.then_some(waiting),
                 since: None,
+                is_recent: true,
             })
             .collect();
         look_at_all(leg, &mails, |state, left| {
@@ -111,27 +116,34 @@ async fn look_at_mailbox(leg: &mut Leg<'_>, waiting: &Waiting) -> Result<(), Sto
     let gone: Vec<Gone> = gone.cloned().map(Gone).collect();
     leg.has_left_out = is_cut;
     look_at_all(leg, &gone, |_, _| ()).await?;
-    // Nothing is new to who has not looked before.
-    let since = leg.state.synced_at;
+    // Nothing is new that was there before anybody looked.
+    let margin = |at: Timestamp| at.plus_seconds(-MARGIN_SECS);
+    let since = leg.state.synced_at.map(margin).or(leg.state.begun_at);
     let starts = since.map(|_| waiting).filter(|waiting| !waiting.is_empty());
     let missing = ids
         .into_iter()
         .filter(|id| known.get(id).is_none_or(String::is_empty));
-    let missing: Vec<_> = missing
-        .map(|id| Mail {
-            id,
-            starts,
-            since: since.map(|since| since.plus_seconds(-MARGIN_SECS)),
-        })
-        .collect();
+    let missing = missing.enumerate().map(|(place, id)| Mail {
+        id,
+        starts,
+        since,
+        is_recent: place < RECENT,
+    });
+    let missing: Vec<_> = missing.collect();
     let missing = within_room(leg, missing).await?;
     let has_left_out = leg.has_left_out;
-    leg.commit_any(Vec::new(), |state| state.is_incomplete = has_left_out)
-        .await?;
+    leg.commit_any(Vec::new(), |state| {
+        state.is_incomplete = has_left_out;
+        // Whoever goes on after this worker has to look at all as well.
+        state.cursor = None;
+    })
+    .await?;
+    let now = leg.app.now();
     look_at_all(leg, &missing, |state, left| {
         state.counts.pending = i64::try_from(left).unwrap_or(i64::MAX);
         if left == 0 {
             state.cursor = Some(mailbox.history_id.clone());
+            state.look_again_at = state.look_again_at.filter(|at| *at > now);
         }
     })
     .await
@@ -162,8 +174,6 @@ async fn within_room<'w>(
     leg: &mut Leg<'_>,
     mut missing: Vec<Mail<'w>>,
 ) -> Result<Vec<Mail<'w>>, Stop> {
-    /// So many mails may have come since the last look.
-    const RECENT: usize = 500;
     if !missing.is_empty() && Room::now(leg).await?.is_full() {
         leg.has_left_out = true;
         let starts = missing.iter().any(|mail| mail.starts.is_some());
@@ -181,11 +191,7 @@ impl Look for Mail<'_> {
             .find_knowledge_document(leg.org_id(), &id)
             .await?;
         let found = leg.app.workspace.find_mail(&leg.account, &self.id);
-        let mail = match leg.ask(refusable(found)).await? {
-            Some(mail) => mail,
-            // One mail that Google does not give must not hold up the others.
-            None => return Ok(Looked::at(was, Now::Unknown)),
-        };
+        let mail = leg.ask(found).await?;
         let is_shown = |mail: &RawMail| {
             !["TRASH", "SPAM", "DRAFT"]
                 .iter()
@@ -213,6 +219,11 @@ impl Look for Mail<'_> {
         };
         Ok(Looked { was, now, triggers })
     }
+
+    /// A touched mail may be gone, a new one may start somebody.
+    fn matters_when_spent(&self) -> bool {
+        self.since.is_none() || (self.is_recent && self.starts.is_some())
+    }
 }
 
 /// A mail that the mailbox does not show any more.
@@ -223,23 +234,6 @@ impl Look for Gone {
         let id = KnowledgeDocument::id_of(leg.integration_id(), leg.kind, &self.0);
         let was = leg.app.store.find_knowledge_document(leg.org_id(), &id);
         Ok(Looked::at(was.await?, Now::Gone))
-    }
-}
-
-/// What is found; none where Google refuses for good to give just this.
-pub(crate) async fn refusable<T>(
-    call: impl Future<Output = Result<T, vault::Error>>,
-) -> Result<Option<T>, vault::Error> {
-    match call.await {
-        Ok(found) => Ok(Some(found)),
-        Err(vault::Error::Service(
-            connectors::Error::Rejected { .. }
-            | connectors::Error::Malformed
-            | connectors::Error::Forbidden {
-                needs_consent: false,
-            },
-        )) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

@@ -45,8 +45,6 @@ pub(crate) enum Now {
     Gone,
     /// What the index knows of it.
     Same,
-    /// To be left as it is: nobody can tell what it is.
-    Unknown,
     /// There, with the text that the index knows.
     Relabelled(Described),
     /// There, with this text; without one, nobody can read it.
@@ -69,7 +67,7 @@ pub(crate) async fn ingest(
 ) -> Result<(), Stop> {
     let mut group = Group::default();
     for looked in looked {
-        match plan(leg, looked)? {
+        match plan(leg, looked).await? {
             Work::Change(change) if change.is_empty() => {}
             Work::Change(change) => {
                 if !group.has_room_for(&change) {
@@ -78,10 +76,10 @@ pub(crate) async fn ingest(
                 group.add(change);
             }
             Work::Text(text) => {
-                if !group.has_room_for_text(&text) {
+                if !group.has_room_for_text(leg, &text) {
                     std::mem::take(&mut group).commit(leg, |_| ()).await?;
                 }
-                group.add_text(*text);
+                group.add_text(leg, *text);
             }
             Work::Large(large) => {
                 std::mem::take(&mut group).commit(leg, |_| ()).await?;

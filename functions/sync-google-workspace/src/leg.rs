@@ -22,6 +22,9 @@ const LEASE_SECS: i64 = 60;
 /// How much of the lease a batch begins with at least, in seconds.
 const LEAST_SECS: i64 = 30;
 
+/// After so many failures in a row, what fails is passed over.
+const PATIENCE: u32 = 5;
+
 /// A sync that this worker has to itself.
 pub(crate) struct Leg<'a> {
     pub(crate) app: &'a AppState,
@@ -39,6 +42,8 @@ pub(crate) struct Leg<'a> {
     pub(crate) state: SyncState,
     /// Whether models may not be asked any more: what goes still goes.
     pub(crate) is_spent: bool,
+    /// Whether a mail or file that fails must not hold up the others any longer.
+    pub(crate) passes_over: bool,
     /// Whether something was left out for want of room.
     pub(crate) has_left_out: bool,
     deadline: Instant,
@@ -112,6 +117,7 @@ impl<'a> Leg<'a> {
             owner_uid: integration.owner_uid,
             plan: start.plan.clone(),
             models,
+            passes_over: state.failures >= PATIENCE || is_due(&state, start.app.now()),
             state,
             is_spent: false,
             has_left_out: false,
@@ -127,6 +133,12 @@ impl<'a> Leg<'a> {
         &self.account.integration_id
     }
 
+    /// Where it has come to: the same for who goes on after a crash, another one when a text that
+    /// was there before comes again.
+    pub(crate) fn place(&self) -> &str {
+        self.state.cursor.as_deref().unwrap_or_default()
+    }
+
     /// Makes sure, before a batch, that there is time for it and that the lease will last.
     pub(crate) async fn keep(&mut self) -> Result<(), Stop> {
         if Instant::now() >= self.deadline {
@@ -139,9 +151,11 @@ impl<'a> Leg<'a> {
         Ok(())
     }
 
-    /// Whether something was left out for want of room, and there is some now.
+    /// Whether something was left out for want of room, and there is some now, or was passed over
+    /// for long enough.
     pub(crate) async fn is_to_look_at_all_again(&self) -> Result<bool, Stop> {
-        Ok(self.state.is_incomplete && Room::now(self).await?.is_ample())
+        let is_due = is_due(&self.state, self.app.now());
+        Ok(is_due || (self.state.is_incomplete && Room::now(self).await?.is_ample()))
     }
 
     /// Asks Google, for a limited time.
@@ -243,18 +257,29 @@ impl<'a> Leg<'a> {
                     state.failures = 0;
                     state.retry_at = None;
                     state.synced_at = Some(now);
-                    state.error_cause = state.is_incomplete.then(|| "over_limit".to_owned());
+                    let left_out = [
+                        (state.is_incomplete, "over_limit"),
+                        (state.look_again_at.is_some(), "passed_over"),
+                    ];
+                    let cause = left_out.into_iter().find(|(is_so, _)| *is_so);
+                    state.error_cause = cause.map(|(_, cause)| cause.to_owned());
                 }
-                Err(Stop::Failed(failure)) => {
-                    state.failures = state.failures.saturating_add(1);
-                    state.retry_at = failure.retry_at(state.failures, now);
-                    state.error_cause = Some(failure.cause.to_owned());
+                Err(stop) => {
+                    if let Some(failure) = stop.failure() {
+                        state.failures = state.failures.saturating_add(1);
+                        state.retry_at = failure.retry_at(state.failures, now);
+                        state.error_cause = Some(failure.cause.to_owned());
+                    }
                 }
-                Err(_) => {}
             }
         };
         self.commit(Vec::new(), end).await
     }
+}
+
+/// Whether what was passed over is to be looked at again.
+fn is_due(state: &SyncState, now: Timestamp) -> bool {
+    state.look_again_at.is_some_and(|at| at <= now)
 }
 
 fn is_free(state: &SyncState, now: Timestamp) -> bool {
@@ -269,5 +294,6 @@ fn claimed_by(owner: &str, mut state: SyncState, now: Timestamp) -> SyncState {
         revision: state.lease.revision.saturating_add(1),
         until: Some(now.plus_seconds(LEASE_SECS)),
     };
+    state.begun_at.get_or_insert(now);
     state
 }

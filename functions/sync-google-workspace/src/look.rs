@@ -17,10 +17,29 @@ const BATCH: usize = 32;
 /// How many of them at once.
 const AT_ONCE: usize = 8;
 
+/// So many of a batch are passed over at most: where more fail, Google does.
+const MAX_PASSED_OVER: usize = 3;
+
+/// When all is looked at again after something was passed over, in seconds.
+const AGAIN_SECS: i64 = 6 * 3_600;
+
 /// Something to look at again.
 pub(crate) trait Look: Sync {
     /// What it is now.
     fn look(&self, leg: &Leg<'_>) -> impl Future<Output = Result<Looked, Stop>> + Send;
+
+    /// Whether it matters while no text can be placed.
+    fn matters_when_spent(&self) -> bool {
+        true
+    }
+}
+
+/// What came of a batch.
+#[derive(Default)]
+struct Batch {
+    looked: Vec<Looked>,
+    passed_over: usize,
+    stop: Option<Stop>,
 }
 
 /// Looks at all `items` and brings the index to what they are. `update` tells what becomes of the
@@ -32,15 +51,23 @@ pub(crate) async fn look_at_all<T: Look>(
     update: impl Fn(&mut SyncState, usize),
 ) -> Result<(), Stop> {
     let mut left = items.len();
-    for batch in items.chunks(BATCH) {
+    for items in items.chunks(BATCH) {
         leg.keep().await?;
-        let (looked, stop) = look_at(leg, batch).await;
-        if let Some(stop) = stop {
-            ingest(leg, looked, |_| ()).await?;
+        let batch = look_at(leg, items).await;
+        if let Some(stop) = batch.stop {
+            ingest(leg, batch.looked, |_| ()).await?;
             return Err(stop);
         }
-        left -= batch.len();
-        ingest(leg, looked, |state| update(state, left)).await?;
+        left -= items.len();
+        let again_at = leg.app.now().plus_seconds(AGAIN_SECS);
+        ingest(leg, batch.looked, |state| {
+            if batch.passed_over > 0 {
+                state.counts.skipped += i64::try_from(batch.passed_over).unwrap_or(i64::MAX);
+                state.look_again_at = Some(again_at);
+            }
+            update(state, left);
+        })
+        .await?;
     }
     if items.is_empty() && !leg.is_spent {
         leg.commit_any(Vec::new(), |state| update(state, 0)).await?;
@@ -48,15 +75,27 @@ pub(crate) async fn look_at_all<T: Look>(
     Ok(())
 }
 
-async fn look_at<T: Look>(leg: &Leg<'_>, batch: &[T]) -> (Vec<Looked>, Option<Stop>) {
-    let looks: Vec<_> = batch.iter().map(|item| item.look(leg).boxed()).collect();
+async fn look_at<T: Look>(leg: &Leg<'_>, items: &[T]) -> Batch {
+    let matters = |item: &&T| !leg.is_spent || item.matters_when_spent();
+    let looks = items.iter().filter(matters);
+    let looks: Vec<_> = looks.map(|item| item.look(leg).boxed()).collect();
     let mut looks = stream::iter(looks).buffered(AT_ONCE);
-    let mut all = Vec::new();
+    let mut batch = Batch::default();
     while let Some(looked) = looks.next().await {
         match looked {
-            Ok(looked) => all.push(looked),
-            Err(stop) => return (all, Some(stop)),
+            Ok(looked) => batch.looked.push(looked),
+            Err(Stop::Failed(failure))
+                if leg.passes_over
+                    && failure.may_be_of_one
+                    && batch.passed_over < MAX_PASSED_OVER =>
+            {
+                batch.passed_over += 1;
+            }
+            Err(stop) => {
+                batch.stop = Some(stop);
+                break;
+            }
         }
     }
-    (all, None)
+    batch
 }

@@ -2,9 +2,9 @@
 //! next one is searched, then the old ones go. Searches and syncs go on all the while.
 
 use shared::{
-    ids::{OrgId, fingerprint},
-    models::{KnowledgeChunk, KnowledgeDocument, KnowledgeUse},
-    store::{self, Page, Versioned, Write, knowledge},
+    ids::{OrgId, fingerprint, random_token},
+    models::{KnowledgeChunk, KnowledgeDocument, KnowledgeUse, Timestamp},
+    store::{self, Page, Versioned, Write, commit_contended, knowledge},
 };
 use tokio::time::Instant;
 
@@ -14,6 +14,9 @@ use crate::{
     stop::Stop,
 };
 
+/// A worker that says nothing for so long has lost the change of the model, in seconds.
+const LEASE_SECS: i64 = 60;
+
 /// Chunks that are removed at once.
 const BATCH: u32 = 300;
 
@@ -21,15 +24,19 @@ const BATCH: u32 = 300;
 const MAX_CHUNKS: u32 = 1_100;
 
 /// Goes on with what a change of the model takes, until `deadline`; tells whether nothing is left.
-/// Several workers may do so: who is slower than another goes on behind it. What fails is left to
-/// the next message.
+/// One worker does so at a time, and another one goes on when it has said nothing for too long. What
+/// fails is left to the next message.
 pub(crate) async fn reindex(
     app: &AppState,
     org_id: &OrgId,
     deadline: Instant,
 ) -> Result<bool, store::Error> {
-    while Instant::now() < deadline {
-        match Box::pin(step(app, org_id)).await {
+    let worker = random_token();
+    let is_done = loop {
+        if Instant::now() >= deadline {
+            break false;
+        }
+        match Box::pin(step(app, org_id, &worker)).await {
             Ok(true) => {}
             Ok(false) => return Ok(true),
             // Somebody else has written what this step has read.
@@ -38,47 +45,52 @@ pub(crate) async fn reindex(
             Err(stop) => {
                 let error = &stop as &dyn std::error::Error;
                 tracing::warn!(org.id = %org_id, error, "change of the model is put off");
-                return Ok(true);
+                break true;
             }
         }
-    }
-    Ok(false)
+    };
+    leave(app, org_id, &worker).await?;
+    Ok(is_done)
 }
 
-/// Takes the next step, if there is one.
-async fn step(app: &AppState, org_id: &OrgId) -> Result<bool, Stop> {
+/// Lets another worker go on at once.
+async fn leave(app: &AppState, org_id: &OrgId, worker: &str) -> Result<(), store::Error> {
+    commit_contended(&app.store, || async move {
+        let found = app.store.find_knowledge_use(org_id).await?;
+        let is_own =
+            |found: &Versioned<KnowledgeUse>| found.value.reindexer.as_deref() == Some(worker);
+        let Some(Versioned { mut value, version }) = found.filter(is_own) else {
+            return Ok((Vec::new(), ()));
+        };
+        (value.reindexer, value.reindexing_until) = (None, None);
+        let write = knowledge::set_use(org_id, &value, Some(version))?;
+        Ok((vec![write], ()))
+    })
+    .await
+}
+
+/// Takes the next step, if there is one for this worker.
+async fn step(app: &AppState, org_id: &OrgId, worker: &str) -> Result<bool, Stop> {
+    let is_begun = |used: &KnowledgeUse| used.documents > 0 || used.previous_model.is_some();
     let found = app.store.find_knowledge_use(org_id).await?;
-    let Some(Versioned { value, version }) = found.filter(|found| found.value.documents > 0) else {
+    let Some(Versioned { value, version }) = found.filter(|found| is_begun(&found.value)) else {
         return Ok(false);
     };
     let (before, mut used) = (value.clone(), value);
     let wanted = &app.settings.embedding_model;
-    let mut writes = Vec::new();
-    match (&before.previous_model, &before.next_model) {
-        (Some(old), _) => {
-            let gone = app.store.list_removals_of_model(org_id, old, BATCH);
-            writes = gone.await?;
-            if writes.is_empty() {
-                used.previous_model = None;
-            }
-        }
-        (None, Some(next)) if next != wanted => abandon(&mut used),
-        (None, Some(next)) => {
-            let page = Page {
-                limit: 1,
-                after: before.reindexed_to.clone(),
-            };
-            let documents = app.store.list_all_knowledge_documents(org_id, &page);
-            match documents.await?.items.first() {
-                Some(document) => {
-                    writes = place(app, org_id, document, &before, next).await?;
-                    used.reindexed_to = Some(document.value.id.to_string());
-                }
-                None => switch(&mut used),
-            }
-        }
-        (None, None) if before.embedding_model.as_ref() == Some(wanted) => return Ok(false),
-        (None, None) => used.next_model = Some(wanted.clone()),
+    if is_settled(&used, wanted) || is_of_another(&used, worker, app.now()) {
+        return Ok(false);
+    }
+    used.reindexer = Some(worker.to_owned());
+    used.reindexing_until = Some(app.now().plus_seconds(LEASE_SECS));
+    if before.reindexer != used.reindexer {
+        let write = knowledge::set_use(org_id, &used, Some(version))?;
+        app.store.commit(vec![write]).await?;
+        return Ok(true);
+    }
+    let mut writes = advance(app, org_id, &mut used).await?;
+    if is_settled(&used, wanted) {
+        (used.reindexer, used.reindexing_until) = (None, None);
     }
     if used != before {
         writes.push(knowledge::set_use(org_id, &used, Some(version))?);
@@ -87,16 +99,66 @@ async fn step(app: &AppState, org_id: &OrgId) -> Result<bool, Stop> {
     Ok(true)
 }
 
+/// Takes the step that `used` stands before.
+async fn advance(
+    app: &AppState,
+    org_id: &OrgId,
+    used: &mut KnowledgeUse,
+) -> Result<Vec<Write>, Stop> {
+    let wanted = &app.settings.embedding_model;
+    match (used.previous_model.clone(), used.next_model.clone()) {
+        (Some(old), _) => {
+            let gone = app.store.list_removals_of_model(org_id, &old, BATCH);
+            let writes = gone.await?;
+            if writes.is_empty() {
+                used.previous_model = None;
+            }
+            return Ok(writes);
+        }
+        (None, Some(next)) if next != *wanted => abandon(used),
+        (None, Some(next)) => {
+            let page = Page {
+                limit: 1,
+                after: used.reindexed_to.clone(),
+            };
+            let documents = app.store.list_all_knowledge_documents(org_id, &page);
+            match documents.await?.items.first() {
+                Some(document) => {
+                    let writes = place(app, org_id, document, used, &next).await?;
+                    used.reindexed_to = Some(document.value.id.to_string());
+                    return Ok(writes);
+                }
+                None => switch(used),
+            }
+        }
+        (None, None) => used.next_model = Some(wanted.clone()),
+    }
+    Ok(Vec::new())
+}
+
+/// Whether only the wanted model has vectors.
+fn is_settled(used: &KnowledgeUse, wanted: &str) -> bool {
+    let are_others = used.next_model.is_some() || used.previous_model.is_some();
+    !are_others && (used.documents <= 0 || used.embedding_model.as_deref() == Some(wanted))
+}
+
+fn is_of_another(used: &KnowledgeUse, worker: &str, now: Timestamp) -> bool {
+    used.reindexer.as_deref() != Some(worker)
+        && used.reindexing_until.is_some_and(|until| until > now)
+}
+
 /// What was made for a model that is not wanted any more goes.
 fn abandon(used: &mut KnowledgeUse) {
-    used.previous_model = used.next_model.take();
+    let unwanted = used.next_model.take();
+    used.previous_model = unwanted.filter(|model| Some(model) != used.embedding_model.as_ref());
     used.reindexed_to = None;
 }
 
 /// From now on the next model is searched.
 fn switch(used: &mut KnowledgeUse) {
     let next = used.next_model.take();
-    used.previous_model = std::mem::replace(&mut used.embedding_model, next);
+    let searched = std::mem::replace(&mut used.embedding_model, next);
+    used.previous_model = searched.filter(|model| Some(model) != used.embedding_model.as_ref());
     used.reindexed_to = None;
 }
 

@@ -94,15 +94,29 @@ impl Room {
         }
         let mut used = self.used.clone();
         used.embedding_model = leg.models.first().cloned();
+        if before.is_none_or(|before| before.value.documents == 0) {
+            // The first text has the model that is wanted: there is nothing to change any more.
+            used.next_model = None;
+            used.reindexed_to = None;
+        }
+        if used.previous_model == used.embedding_model {
+            used.previous_model = None;
+        }
         let version = before.map(|before| before.version);
         knowledge::set_use(leg.org_id(), &used, version).map(Some)
     }
 }
 
-/// An index without a text may have any model.
+/// An index without a text may have any model, but for one whose vectors are being removed.
 fn models(app: &AppState, used: Option<&KnowledgeUse>) -> Vec<String> {
-    let used = used.filter(|used| used.documents > 0);
+    let wanted = Some(&app.settings.embedding_model);
+    let is_bound = |used: &&KnowledgeUse| {
+        used.documents > 0
+            || (used.previous_model.is_some() && used.previous_model.as_ref() == wanted)
+    };
+    let used = used.filter(is_bound);
     let searched = used.and_then(|used| used.embedding_model.clone());
+    let used = used.filter(|used| used.documents > 0);
     let next = used.and_then(|used| used.next_model.clone());
     let searched = searched.unwrap_or_else(|| app.settings.embedding_model.clone());
     [searched].into_iter().chain(next).collect()

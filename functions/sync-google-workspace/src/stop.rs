@@ -39,11 +39,17 @@ pub(crate) struct Failure {
     pub(crate) is_transient: bool,
     /// How long the other side asked to wait.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether it may be about one mail or file: others may do.
+    pub(crate) may_be_of_one: bool,
 }
+
+/// Until something changes that nobody tells of: a budget, a quota of a day.
+const SPENT_WAIT: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
 
 impl Failure {
     /// The organization's budget for models is used up.
-    pub(crate) const SPENT: Self = Self::lasting("spend_limit");
+    pub(crate) const SPENT: Self = Self::asking("spend_limit", SPENT_WAIT);
 
     /// Who connected the account is no member any more, or is locked out.
     pub(crate) const OWNER_GONE: Self = Self::lasting("owner_gone");
@@ -56,7 +62,26 @@ impl Failure {
         cause: "unavailable",
         is_transient: true,
         retry_after: None,
+        may_be_of_one: true,
     };
+
+    /// Our own database failed.
+    const INTERNAL: Self = Self {
+        cause: "internal",
+        is_transient: true,
+        retry_after: None,
+        may_be_of_one: false,
+    };
+
+    /// What a pause may change.
+    const fn asking(cause: &'static str, pause: Duration) -> Self {
+        Self {
+            cause,
+            is_transient: true,
+            retry_after: Some(pause),
+            may_be_of_one: false,
+        }
+    }
 
     /// What no pause will change.
     pub(crate) const fn lasting(cause: &'static str) -> Self {
@@ -64,6 +89,7 @@ impl Failure {
             cause,
             is_transient: false,
             retry_after: None,
+            may_be_of_one: false,
         }
     }
 
@@ -72,6 +98,7 @@ impl Failure {
             cause,
             is_transient: error.is_transient(),
             retry_after: error.retry_after(),
+            may_be_of_one: false,
         }
     }
 
@@ -89,6 +116,17 @@ impl Transient for Failure {
 
     fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+}
+
+impl Stop {
+    /// What the state keeps of it, if anything.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            Self::Store(error) if !error.is_lost_race() => Some(&Failure::INTERNAL),
+            _ => None,
+        }
     }
 }
 
@@ -113,8 +151,40 @@ impl From<vault::Error> for Stop {
         };
         match error {
             vault::Error::Store(error) => error.into(),
-            error => Failure::of(&error, cause).into(),
+            error if is_of_the_day(&error) => Failure::asking("rate_limited", DAY).into(),
+            error => Self::Failed(Failure {
+                may_be_of_one: may_be_of_one(&error),
+                ..Failure::of(&error, cause)
+            }),
         }
+    }
+}
+
+/// Google's quota of a day for all calls of ours.
+fn is_of_the_day(error: &vault::Error) -> bool {
+    reason(error) == Some("dailyLimitExceeded")
+}
+
+/// What a mail or file alone may do: its content cannot be given, or not be read. What names the
+/// account (`domainPolicy`, `accessNotConfigured`) is of all of them.
+fn may_be_of_one(error: &vault::Error) -> bool {
+    let vault::Error::Service(service) = error else {
+        return false;
+    };
+    match service {
+        connectors::Error::Unavailable(_)
+        | connectors::Error::Unknown(_)
+        | connectors::Error::Malformed
+        | connectors::Error::Rejected { status: 400, .. } => true,
+        // <https://developers.google.com/workspace/drive/api/guides/handle-errors>
+        _ => reason(error) == Some("downloadQuotaExceeded"),
+    }
+}
+
+fn reason(error: &vault::Error) -> Option<&str> {
+    match error {
+        vault::Error::Service(connectors::Error::Rejected { reason, .. }) => reason.as_deref(),
+        _ => None,
     }
 }
 

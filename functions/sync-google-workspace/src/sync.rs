@@ -71,8 +71,10 @@ pub(crate) async fn sync(
     };
     let legs = kinds.iter().map(|kind| Box::pin(run(start, *kind)));
     let ended = join_all(legs).await.into_iter();
+    // What a leg fails for may be what the change of the model has left undone.
+    let is_reindexed = reindex(app, &due.org_id, start.deadline).await;
     let ended: Vec<Ended> = ended.collect::<Result<_, _>>()?;
-    let is_reindexed = reindex(app, &due.org_id, start.deadline).await?;
+    let is_reindexed = is_reindexed?;
     if ended.contains(&Ended::Unfinished) || !is_reindexed {
         go_on_later(app, due).await;
     }

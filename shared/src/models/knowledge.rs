@@ -121,6 +121,12 @@ pub struct KnowledgeUse {
     /// The model whose vectors are to be removed, since nobody searches them any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_model: Option<String>,
+    /// The worker that carries out the change of the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reindexer: Option<String>,
+    /// Until when it has that to itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reindexing_until: Option<Timestamp>,
 }
 
 /// `integrations/{id}/sync/{gmail|drive}`: how far a sync has come, and who is at it.
@@ -138,6 +144,9 @@ pub struct SyncState {
     /// Gmail `historyId` or Drive page token; opaque. None before the first full look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// When it was first begun: what comes later is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_at: Option<Timestamp>,
     /// When the cursor was last known to be current.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced_at: Option<Timestamp>,
@@ -157,6 +166,9 @@ pub struct SyncState {
     /// again when there is room.
     #[serde(default)]
     pub is_incomplete: bool,
+    /// When all is looked at again because a mail or file was passed over that failed each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_again_at: Option<Timestamp>,
     /// Who may find its documents, all of which were written so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
@@ -228,12 +240,14 @@ impl SyncState {
             org_id,
             lease: Lease::default(),
             cursor: None,
+            begun_at: None,
             synced_at: None,
             counts: SyncCounts::default(),
             failures: 0,
             retry_at: None,
             error_cause: None,
             is_incomplete: false,
+            look_again_at: None,
             principal: None,
             address_hash: None,
             watched_until: None,

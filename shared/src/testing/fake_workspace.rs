@@ -73,6 +73,8 @@ struct State {
     weather: weather::Sky,
     /// Faults of the next calls.
     faults: VecDeque<Fault>,
+    /// Mails and files that every call about them fails for.
+    broken: BTreeMap<String, Fault>,
     rows: Vec<Value>,
     calls: Vec<WorkspaceCall>,
     problems: Vec<String>,
@@ -144,6 +146,15 @@ impl FakeWorkspace {
     /// Has the next calls fail, one with each fault.
     pub fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
         self.state().faults.extend(faults);
+    }
+
+    /// Has each call about this mail or file fail, until it is told otherwise.
+    pub fn break_item(&self, id: &str, fault: Option<Fault>) {
+        let mut state = self.state();
+        match fault {
+            Some(fault) => state.broken.insert(id.to_owned(), fault),
+            None => state.broken.remove(id),
+        };
     }
 
     /// Rows that were appended to any sheet, oldest first.

@@ -229,6 +229,8 @@ pub(crate) fn knowledge_use() -> KnowledgeUse {
         next_model: Some("text-embedding-3-large".to_owned()),
         reindexed_to: Some("d7".to_owned()),
         previous_model: Some("text-embedding-ada-002".to_owned()),
+        reindexer: Some("w1".to_owned()),
+        reindexing_until: Some(time()),
     }
 }
 
@@ -650,6 +652,7 @@ pub(crate) fn sync_status() -> SyncStatus {
 pub(crate) fn sync_state() -> SyncState {
     SyncState {
         cursor: Some("123".to_owned()),
+        begun_at: Some(time()),
         synced_at: Some(time()),
         counts: SyncCounts {
             documents: 5,
@@ -662,6 +665,7 @@ pub(crate) fn sync_state() -> SyncState {
         retry_at: Some(time()),
         error_cause: Some("rate_limited".to_owned()),
         is_incomplete: true,
+        look_again_at: Some(time()),
         principal: Some("user:u1".to_owned()),
         address_hash: Some("00ff".to_owned()),
         watched_until: Some(time()),

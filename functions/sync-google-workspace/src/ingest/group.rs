@@ -1,7 +1,7 @@
 use shared::{
     ids::{OrgId, fingerprint},
     llm::EmbeddingRequest,
-    models::{SyncState, Vector},
+    models::{SyncState, Trigger, Vector},
     quota::Call,
     store::{self, Write, knowledge},
 };
@@ -19,6 +19,9 @@ use crate::{
 /// (<https://firebase.google.com/docs/firestore/quotas> allows 500 in some clients).
 const MAX_WRITES: usize = 200;
 
+/// Bytes of the triggers of a commit at most, of the 10 MiB that it may have.
+const MAX_TRIGGER_BYTES: usize = 4_000_000;
+
 /// What goes into one commit.
 #[derive(Default)]
 pub(super) struct Group {
@@ -27,6 +30,7 @@ pub(super) struct Group {
     writes: usize,
     chunks: usize,
     bytes: usize,
+    trigger_bytes: usize,
 }
 
 /// Texts and their vectors under each model.
@@ -35,23 +39,27 @@ type Placed = Vec<(String, Vec<Vector>)>;
 impl Group {
     pub(super) fn has_room_for(&self, change: &Change) -> bool {
         self.writes + change.writes.len() + change.triggers.len() <= MAX_WRITES
+            && self.trigger_bytes + bytes(&change.triggers) <= MAX_TRIGGER_BYTES
     }
 
     pub(super) fn add(&mut self, change: Change) {
         self.writes += change.writes.len() + change.triggers.len();
+        self.trigger_bytes += bytes(&change.triggers);
         self.changes.push(change);
     }
 
-    pub(super) fn has_room_for_text(&self, text: &Text) -> bool {
+    pub(super) fn has_room_for_text(&self, leg: &Leg<'_>, text: &Text) -> bool {
         self.chunks + text.chunks.len() <= MAX_TEXTS
             && self.bytes + text.bytes() <= MAX_TEXT_BYTES
-            && self.writes + text.writes_beside() <= MAX_WRITES
+            && self.writes + text.writes_beside(leg) <= MAX_WRITES
+            && self.trigger_bytes + bytes(&text.triggers) <= MAX_TRIGGER_BYTES
     }
 
-    pub(super) fn add_text(&mut self, text: Text) {
+    pub(super) fn add_text(&mut self, leg: &Leg<'_>, text: Text) {
         self.chunks += text.chunks.len();
         self.bytes += text.bytes();
-        self.writes += text.writes_beside();
+        self.writes += text.writes_beside(leg);
+        self.trigger_bytes += bytes(&text.triggers);
         self.texts.push(text);
     }
 
@@ -125,9 +133,9 @@ impl Group {
 
 impl Text {
     /// Writes besides those of its chunks.
-    fn writes_beside(&self) -> usize {
+    fn writes_beside(&self, leg: &Leg<'_>) -> usize {
         let replaced = self.was.as_ref().map_or(0, |was| was.value.chunks);
-        1 + replaced as usize + self.triggers.len()
+        1 + replaced as usize * leg.models.len() + self.triggers.len()
     }
 
     /// Writes the document with these chunks, in place of those that it had.
@@ -157,13 +165,19 @@ impl Text {
     }
 }
 
+/// Of what a workflow is given, which is nearly all of a trigger.
+fn bytes(triggers: &[Trigger]) -> usize {
+    let payloads = triggers.iter().map(|trigger| trigger.payload.0.to_string());
+    payloads.map(|payload| payload.len()).sum()
+}
+
 /// The vectors of all chunks of these texts, under each model.
 async fn embed_all(leg: &Leg<'_>, texts: &[Text]) -> Result<Placed, Stop> {
     let mut parts = Vec::new();
     for text in texts {
         parts.extend([text.document.id.as_str(), &text.document.content_hash]);
     }
-    let key = fingerprint(&parts);
+    let key = fingerprint(&[&fingerprint(&parts), leg.place()]);
     let inputs = texts.iter().flat_map(|text| text.chunks.iter().cloned());
     let inputs: Vec<String> = inputs.collect();
     embed(leg, &key, inputs).await

@@ -188,6 +188,7 @@ async fn place(leg: &mut Leg<'_>, text: &Text) -> Result<Vec<Vec<Write>>, Stop> 
             text.document.id.as_str(),
             &text.document.content_hash,
             &number,
+            leg.place(),
         ];
         for (model, vectors) in embed(leg, &fingerprint(&key), inputs).await? {
             parts.push(text.chunk_writes(leg, &model, first, vectors)?);

@@ -1,9 +1,11 @@
+use std::collections::HashSet;
+
 use sha2::{Digest, Sha256};
 use shared::{
     ids::RecordId,
     knowledge::titled_terms,
     models::{KnowledgeChunk, KnowledgeDocument, Trigger, Vector},
-    store::{self, Versioned, Write, knowledge},
+    store::{self, Page, Versioned, Write, knowledge},
 };
 
 use super::{Described, Looked, Now, large::Large};
@@ -18,6 +20,9 @@ pub(crate) const MAX_TEXT_BYTES: usize = 60_000;
 
 /// Chunks that go in the same commit at most, of which each model has one.
 pub(super) const MAX_REMOVED: u32 = 100;
+
+/// Chunks that are read at once, each with its vector.
+const LISTED: u32 = 200;
 
 /// What is to be done about a mail or file.
 pub(super) enum Work {
@@ -39,19 +44,21 @@ pub(super) struct Text {
     pub(super) triggers: Vec<Trigger>,
 }
 
-pub(super) fn plan(leg: &Leg<'_>, looked: Looked) -> Result<Work, store::Error> {
+pub(super) async fn plan(leg: &Leg<'_>, looked: Looked) -> Result<Work, store::Error> {
     let Looked { was, now, triggers } = looked;
     let change = match (now, was) {
-        (Now::Same | Now::Unknown, _) | (Now::Gone, None) | (Now::Relabelled(_), None) => {
+        (Now::Same, _) | (Now::Gone, None) | (Now::Relabelled(_), None) => {
             Change::starting(triggers)
         }
         (Now::Gone, Some(was)) if is_large(&was.value) => {
             return Ok(Work::Large(Box::new(Large::Removal(was))));
         }
         (Now::Gone, Some(was)) => removal(leg, &was),
-        (Now::Relabelled(described), Some(was)) => return relabel(leg, was, described, triggers),
+        (Now::Relabelled(described), Some(was)) => {
+            return relabel(leg, was, described, triggers).await;
+        }
         (Now::There(described, text), was) => {
-            return write(leg, was, described, text.as_deref(), triggers);
+            return write(leg, was, described, text.as_deref(), triggers).await;
         }
     };
     Ok(Work::Change(change))
@@ -88,7 +95,29 @@ pub(super) fn chunk_ids(leg: &Leg<'_>, document: &KnowledgeDocument) -> Vec<Reco
     leg.models.iter().flat_map(under).collect()
 }
 
-fn relabel(
+/// The ids of those of a document's chunks that there are: under the next model, not all are made.
+pub(super) async fn placed_ids(
+    leg: &Leg<'_>,
+    document: &KnowledgeDocument,
+) -> Result<Vec<RecordId>, store::Error> {
+    let ids = chunk_ids(leg, document);
+    if leg.models.len() < 2 {
+        return Ok(ids);
+    }
+    let (mut placed, mut page) = (HashSet::new(), Page::first(LISTED));
+    loop {
+        let store = &leg.app.store;
+        let found = store.list_chunks_of_document(leg.org_id(), &document.id, &page);
+        let found = found.await?;
+        placed.extend(found.items.into_iter().map(|chunk| chunk.value.id));
+        page.after = found.next;
+        if page.after.is_none() {
+            return Ok(ids.into_iter().filter(|id| placed.contains(id)).collect());
+        }
+    }
+}
+
+async fn relabel(
     leg: &Leg<'_>,
     was: Versioned<KnowledgeDocument>,
     described: Described,
@@ -114,7 +143,7 @@ fn relabel(
         };
         return Ok(Work::Large(Box::new(large)));
     }
-    let ids = chunk_ids(leg, &document);
+    let ids = placed_ids(leg, &document).await?;
     let mut writes = relabelled(leg, &document, &ids)?;
     writes.push(knowledge::set_document(
         leg.org_id(),
@@ -144,7 +173,7 @@ fn relabelled(
         .collect()
 }
 
-fn write(
+async fn write(
     leg: &Leg<'_>,
     was: Option<Versioned<KnowledgeDocument>>,
     described: Described,
@@ -155,7 +184,7 @@ fn write(
     if let Some(known) = was.as_ref().filter(|was| !was.value.is_partial)
         && known.value.content_hash == content_hash
     {
-        return relabel(leg, known.clone(), described, triggers);
+        return relabel(leg, known.clone(), described, triggers).await;
     }
     let text = text.unwrap_or_default();
     let text::Chunks {

@@ -96,8 +96,26 @@ async fn a_first_look_starts_nothing() {
     let world = World::new().await;
     world.add_workflow("all", on_email(json!({}))).await;
     world.user.deliver(FROM, "Old", "It was there before.");
+    world.advance(900);
     world.sync_well().await;
     assert_eq!(world.triggers(), []);
+}
+
+#[tokio::test]
+async fn a_mail_that_comes_during_the_first_look_starts() {
+    let world = World::new().await;
+    world.add_workflow("all", on_email(json!({}))).await;
+    for polls in 1.. {
+        let died = killed_after(polls, world.sync()).await.is_none();
+        assert!(died, "the worker comes to its end before it dies");
+        if world.state(KnowledgeKind::Gmail).await.begun_at.is_some() {
+            break;
+        }
+    }
+    world.user.deliver(FROM, "New", "It came since.");
+    world.advance(61);
+    world.sync_well().await;
+    assert_eq!(started(&world), [("all".to_owned(), "New".to_owned())]);
 }
 
 #[tokio::test]

@@ -104,3 +104,115 @@ async fn a_live_lease_is_left_alone() {
     world.sync_well().await;
     assert_eq!(world.documents().len(), 1);
 }
+
+const FROM: &str = "Grace <grace@example.com>";
+
+#[tokio::test]
+async fn what_google_refuses_to_the_account_passes_over_no_mail_and_no_text() {
+    let world = World::new().await;
+    let file = world.user.create_document("Plan", "Build the engine.");
+    world.sync_well().await;
+    let before = world.chunks();
+    let mail = world.user.deliver(FROM, "Order 7", "The engine is late.");
+    world.user.edit_file(&file, "Build another.");
+    for id in [&mail, &file] {
+        let workspace = &world.google.workspace;
+        workspace.break_item(id, Some(Fault::DomainPolicy));
+    }
+    assert_eq!(world.sync().await, 204);
+    for kind in [KnowledgeKind::Gmail, KnowledgeKind::Drive] {
+        let cause = world.state(kind).await.error_cause;
+        assert_eq!(cause.as_deref(), Some("refused"));
+    }
+    assert_eq!(world.chunks(), before);
+    for id in [&mail, &file] {
+        world.google.workspace.break_item(id, None);
+    }
+    world.sync_well().await;
+    assert_eq!(world.documents().len(), 2);
+    assert_ne!(world.chunks(), before);
+}
+
+#[tokio::test]
+async fn a_quota_of_a_day_is_waited_for() {
+    let world = World::new().await;
+    world.user.set_outage(Some(Fault::DailyLimitExceeded));
+    assert_eq!(world.sync().await, 204);
+    let state = world.state(KnowledgeKind::Gmail).await;
+    assert_eq!(state.error_cause.as_deref(), Some("rate_limited"));
+    assert!(state.retry_at >= Some(world.app.clock_now().plus_seconds(86_400)));
+}
+
+#[tokio::test]
+async fn what_fails_each_time_holds_up_the_others_for_a_while_only() {
+    let world = World::new().await;
+    world.sync_well().await;
+    let mail = world.user.deliver(FROM, "Order 7", "The engine is late.");
+    let file = world.user.create_document("Plan", "Build the engine.");
+    let workspace = &world.google.workspace;
+    workspace.break_item(&mail, Some(Fault::InternalError));
+    workspace.break_item(&file, Some(Fault::DownloadQuotaExceeded));
+    let later = world.user.deliver(FROM, "Order 8", "It is here.");
+    for _ in 0..5 {
+        assert_eq!(world.sync().await, 204);
+        world.advance(3_700);
+    }
+    assert_eq!(world.documents().len(), 0);
+    assert_eq!(world.sync().await, 204);
+    assert_eq!(world.documents().keys().collect::<Vec<_>>(), [&later]);
+    for kind in [KnowledgeKind::Gmail, KnowledgeKind::Drive] {
+        let state = world.state(kind).await;
+        assert_eq!(state.error_cause.as_deref(), Some("passed_over"));
+        assert_eq!((state.failures, state.counts.skipped), (0, 1));
+    }
+    workspace.break_item(&mail, None);
+    workspace.break_item(&file, None);
+    world.advance(6 * 3_600);
+    world.sync_well().await;
+    assert_eq!(world.documents().len(), 3);
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_looked_at_nothing_is_passed_over() {
+    let world = World::new().await;
+    world.sync_well().await;
+    for number in 0..4 {
+        let mail = world
+            .user
+            .deliver(FROM, &format!("Order {number}"), "Late.");
+        let workspace = &world.google.workspace;
+        workspace.break_item(&mail, Some(Fault::Unavailable));
+    }
+    let cursor = world.state(KnowledgeKind::Gmail).await.cursor;
+    for _ in 0..7 {
+        assert_eq!(world.sync().await, 204);
+        world.advance(3_700);
+    }
+    assert_eq!(world.state(KnowledgeKind::Gmail).await.cursor, cursor);
+}
+
+#[tokio::test]
+async fn a_file_that_could_not_be_read_once_is_read_again() {
+    let world = World::new().await;
+    let file = world.user.create_file("Plan", "text/plain", "Build.");
+    let workspace = &world.google.workspace;
+    workspace.break_item(&file, Some(Fault::CannotDownload));
+    world.sync_well().await;
+    assert_eq!((world.documents().len(), world.chunks().len()), (1, 0));
+    workspace.break_item(&file, None);
+    world.user.rename_file(&file, "Another plan");
+    world.sync_well().await;
+    assert_eq!(world.chunks().len(), 1);
+}
+
+#[tokio::test]
+async fn a_text_that_comes_back_is_paid_again() {
+    let world = World::new().await;
+    let file = world.user.create_document("Plan", "Build.");
+    world.sync_well().await;
+    for text in ["Wait.", "Build."] {
+        world.user.edit_file(&file, text);
+        world.sync_well().await;
+    }
+    assert_eq!(world.app.llm.embedded(), ["Build.", "Wait.", "Build."]);
+}

@@ -1,6 +1,7 @@
 use shared::{
     models::{KnowledgeKind, Limits, SubscriptionTier},
     store::organizations,
+    testing::killed_after,
 };
 
 use crate::world::World;
@@ -32,6 +33,30 @@ async fn what_there_is_no_room_for_is_left_out_until_there_is() {
     world.sync_well().await;
     assert_eq!(world.documents().len(), 2);
     assert!(world.documents().contains_key(&file));
+}
+
+#[tokio::test]
+async fn what_was_left_out_comes_wherever_a_worker_dies() {
+    for polls in (1..200).step_by(7) {
+        let world = World::new().await;
+        world.sync_well().await;
+        world.fill().await;
+        for number in 0..2 {
+            let text = format!("Build engine {number}.");
+            world.user.create_document("Plan", &text);
+            world.user.deliver(FROM, "Order", &text);
+        }
+        assert_eq!(world.sync().await, 204);
+        world.empty().await;
+        let died = killed_after(polls, world.sync()).await.is_none();
+        world.advance(61);
+        world.sync_well().await;
+        assert_eq!(world.documents().len(), 4, "after {polls}");
+        if !died {
+            return;
+        }
+    }
+    panic!("the worker never comes to its end");
 }
 
 #[tokio::test]
@@ -101,6 +126,7 @@ async fn a_spent_budget_stops_texts_and_lets_deletions_go_on() {
     world
         .set_organization(|found| found.limits = budget(1_000_000))
         .await;
+    world.advance(3_700);
     world.sync_well().await;
     assert_eq!(world.documents().len(), 1);
 }

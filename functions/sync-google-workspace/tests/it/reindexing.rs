@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, sync::Arc};
 
-use shared::testing::killed_after;
+use shared::{models::KnowledgeUse, store::knowledge, testing::killed_after};
 use sync_google_workspace::Settings;
 
 use crate::{
@@ -93,4 +93,71 @@ async fn a_text_that_goes_after_the_change_leaves_nothing_behind() {
     world.sync_well().await;
     assert_eq!(models(&world), BTreeSet::from([OLD.to_owned()]));
     assert_eq!(world.chunks().len(), 1);
+}
+
+/// Sets what is kept of the change of the model.
+async fn set_use(world: &World, change: impl Fn(&mut KnowledgeUse)) {
+    let store = &world.app.store;
+    let found = store.find_knowledge_use(&world.org_id).await.unwrap();
+    let version = found.as_ref().map(|found| found.version);
+    let mut used = found.map(|found| found.value).unwrap_or_default();
+    change(&mut used);
+    let write = knowledge::set_use(&world.org_id, &used, version).unwrap();
+    store.commit(vec![write]).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_name_is_told_while_the_model_changes() {
+    let world = World::new().await;
+    let file = world.user.create_document("Plan", "Build the engine.");
+    world.sync_well().await;
+    let world = with_model(world, NEW);
+    set_use(&world, |used| used.next_model = Some(NEW.to_owned())).await;
+    world.user.rename_file(&file, "Another plan");
+    world.sync_well().await;
+    assert_eq!(models(&world), BTreeSet::from([NEW.to_owned()]));
+    assert_eq!(world.chunks()[0].source.title, "Another plan");
+}
+
+#[tokio::test]
+async fn a_text_that_comes_into_an_empty_index_stays_when_the_model_was_changing() {
+    for previous in [None, Some(OLD), Some(NEW)] {
+        let world = with_model(World::new().await, NEW);
+        set_use(&world, |used| {
+            used.embedding_model = Some(OLD.to_owned());
+            used.next_model = previous.is_none().then(|| NEW.to_owned());
+            used.previous_model = previous.map(str::to_owned);
+        })
+        .await;
+        world.user.create_document("Plan", "Build the engine.");
+        for _ in 0..3 {
+            world.sync_well().await;
+        }
+        assert_eq!(models(&world), BTreeSet::from([NEW.to_owned()]));
+        let used = world.used();
+        assert_eq!(used.embedding_model.as_deref(), Some(NEW));
+        assert_eq!((used.next_model, used.previous_model), (None, None));
+    }
+}
+
+#[tokio::test]
+async fn one_worker_at_a_time_changes_the_model() {
+    let world = World::new().await;
+    for number in 0..3 {
+        let text = format!("Build engine {number}.");
+        world.user.create_document("Plan", &text);
+    }
+    world.sync_well().await;
+    let world = with_model(world, NEW);
+    set_use(&world, |used| {
+        used.reindexer = Some("another".to_owned());
+        used.reindexing_until = Some(world.app.clock_now().plus_seconds(60));
+    })
+    .await;
+    world.sync_well().await;
+    assert_eq!(models(&world), BTreeSet::from([OLD.to_owned()]));
+    world.advance(61);
+    world.sync_well().await;
+    assert_eq!(models(&world), BTreeSet::from([NEW.to_owned()]));
+    assert_eq!(world.used().reindexer, None);
 }

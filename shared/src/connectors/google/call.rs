@@ -5,7 +5,10 @@ use reqwest::{
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use super::{GoogleWorkspaceConfig, refusal::from_refusal};
+use super::{
+    GoogleWorkspaceConfig,
+    refusal::{from_refusal, is_unreadable},
+};
 use crate::connectors::{
     Endpoint, Error,
     http::{Answer, Nature, bearer, path_segment, send, send_up_to},
@@ -79,6 +82,18 @@ pub(super) async fn read_up_to(
 ) -> Result<Option<Answer>, Error> {
     let answer = send_up_to(request, Nature::Read, max_bytes).await?;
     match answer {
+        Some(answer) if !answer.status.is_success() => Err(from_refusal(&answer)),
+        answer => Ok(answer),
+    }
+}
+
+/// The same for the content of a file; none as well when this file cannot be read.
+pub(super) async fn read_content(
+    request: RequestBuilder,
+    max_bytes: usize,
+) -> Result<Option<Answer>, Error> {
+    match send_up_to(request, Nature::Read, max_bytes).await? {
+        Some(answer) if is_unreadable(&answer) => Ok(None),
         Some(answer) if !answer.status.is_success() => Err(from_refusal(&answer)),
         answer => Ok(answer),
     }

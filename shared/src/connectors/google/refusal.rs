@@ -34,6 +34,27 @@ const NOT_ALLOWED: [&str; 5] = [
     "appNotAuthorizedToFile",
 ];
 
+/// Codes of 403 for one file that this user cannot read, or nobody can: others are read all the same
+/// (<https://developers.google.com/workspace/drive/api/guides/handle-errors>). Gmail has none for one
+/// mail (<https://developers.google.com/workspace/gmail/api/guides/handle-errors>).
+const UNREADABLE: [&str; 8] = [
+    "appNotAuthorizedToFile",
+    "cannotDownloadAbusiveFile",
+    "cannotDownloadFile",
+    "cannotExportFile",
+    "exportSizeLimitExceeded",
+    "fileNotDownloadable",
+    "fileNotExportable",
+    "insufficientFilePermissions",
+];
+
+/// Whether it is the file that cannot be read, rather than all of them.
+pub(super) fn is_unreadable(answer: &Answer) -> bool {
+    let body: Value = answer.json().unwrap_or_default();
+    let mut reasons = reasons(&body["error"]).into_iter();
+    answer.status == StatusCode::FORBIDDEN && reasons.any(|reason| UNREADABLE.contains(&reason))
+}
+
 pub(super) fn from_refusal(answer: &Answer) -> Error {
     let body: Value = answer.json().unwrap_or_default();
     let error = &body["error"];

@@ -76,7 +76,7 @@ impl Shared {
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
             .unwrap_or_default();
-        let admitted = self.admit(&route, token);
+        let admitted = self.admit(&route, token, &call);
         lock(&self.state).calls.push(WorkspaceCall {
             method: id.to_owned(),
             token: token.to_owned(),
@@ -92,11 +92,11 @@ impl Shared {
     }
 
     /// The id of the account that a token is of, if it may make the call and nothing is wrong today.
-    fn admit(&self, route: &Route<'_>, token: &str) -> Result<String, Fault> {
+    fn admit(&self, route: &Route<'_>, token: &str, call: &Call) -> Result<String, Fault> {
         let account = self.service.account_of(token);
         let account = account.ok_or(Fault::Unauthorized)?;
         let account_id = account.id.unwrap_or_default();
-        if let Some(fault) = lock(&self.state).next_fault(&account_id) {
+        if let Some(fault) = lock(&self.state).next_fault(&account_id, call) {
             return Err(fault);
         }
         let scopes: Vec<&str> = account.scopes.iter().map(String::as_str).collect();
@@ -128,10 +128,13 @@ impl Shared {
 }
 
 impl State {
-    fn next_fault(&mut self, account_id: &str) -> Option<Fault> {
+    fn next_fault(&mut self, account_id: &str, call: &Call) -> Option<Fault> {
         let account = self.accounts.entry(account_id.to_owned()).or_default();
         let outage = account.outage;
+        let mut items = call.parameters.values();
+        let broken = items.find_map(|id| self.broken.get(id).copied());
         outage
+            .or(broken)
             .or_else(|| self.faults.pop_front())
             .or_else(|| self.weather.fault())
     }
@@ -194,6 +197,10 @@ impl Fault {
             }
             Self::RateLimitExceeded => refuse(403, "rateLimitExceeded"),
             Self::UserRateLimitExceeded => refuse(403, "userRateLimitExceeded"),
+            Self::DailyLimitExceeded => refuse(403, "dailyLimitExceeded"),
+            Self::DomainPolicy => refuse(403, "domainPolicy"),
+            Self::DownloadQuotaExceeded => refuse(403, "downloadQuotaExceeded"),
+            Self::CannotDownload => refuse(403, "cannotDownloadFile"),
             Self::MissingScope => refuse(403, "insufficientPermissions"),
             Self::Unauthorized => refuse(401, "authError"),
             Self::InternalError => refuse(500, "internalError"),

@@ -29,6 +29,14 @@ pub enum Fault {
     RateLimitExceeded,
     /// 403 `userRateLimitExceeded`.
     UserRateLimitExceeded,
+    /// 403 `dailyLimitExceeded`.
+    DailyLimitExceeded,
+    /// 403 `domainPolicy`.
+    DomainPolicy,
+    /// 403 `downloadQuotaExceeded`.
+    DownloadQuotaExceeded,
+    /// 403 `cannotDownloadFile`.
+    CannotDownload,
     /// 403 `insufficientPermissions`.
     MissingScope,
     /// 401, whatever the token.

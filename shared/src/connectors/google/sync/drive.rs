@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{
-    super::call::{Session, Unfinished, read, read_up_to, segment},
+    super::call::{Session, Unfinished, read, read_content, segment},
     Api, DriveFile, FileChange, FileChanges, FilePage, NextFiles, Reading, Since, found,
 };
 use crate::connectors::Error;
@@ -17,18 +17,6 @@ const FILE_FIELDS: &str =
 
 /// Files of a page: each may be content to fetch, and a page is what is kept at once.
 const PAGE: usize = 100;
-
-/// Codes of 403 for a file that this user cannot read, or nobody can
-/// (<https://developers.google.com/workspace/drive/api/guides/handle-errors>).
-const UNREADABLE: [&str; 7] = [
-    "cannotDownloadAbusiveFile",
-    "cannotDownloadFile",
-    "cannotExportFile",
-    "downloadQuotaExceeded",
-    "exportSizeLimitExceeded",
-    "fileNotDownloadable",
-    "fileNotExportable",
-];
 
 /// `changes.getStartPageToken`.
 pub(crate) struct StartPosition;
@@ -239,7 +227,7 @@ impl Reading for FileContent<'_> {
     const API: Api = Api::Drive;
     const UNITS: u32 = 1;
 
-    /// None as well for what cannot be read, now or ever: one file must not hold up the others.
+    /// None as well for a file that cannot be read: it must not hold up the others.
     async fn read(&self, session: &Session<'_>) -> Result<Self::Answer, Error> {
         let path = format!("{FILES}/{}", segment("id", self.id)?);
         let request = match self.as_type {
@@ -250,21 +238,7 @@ impl Reading for FileContent<'_> {
                 .get(&session.config.apis, &path)
                 .query(&[("alt", "media")]),
         };
-        match found(read_up_to(request, self.max_bytes).await) {
-            Ok(answer) => Ok(answer.flatten().map(|answer| answer.body.into())),
-            Err(error) if is_unreadable(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-fn is_unreadable(error: &Error) -> bool {
-    match error {
-        Error::Forbidden { needs_consent } => !needs_consent,
-        Error::Rejected {
-            status: 403,
-            reason: Some(reason),
-        } => UNREADABLE.contains(&reason.as_str()),
-        _ => false,
+        let answer = found(read_content(request, self.max_bytes).await)?;
+        Ok(answer.flatten().map(|answer| answer.body.into()))
     }
 }
