@@ -215,4 +215,5 @@ async fn a_text_that_comes_back_is_paid_again() {
         world.sync_well().await;
     }
     assert_eq!(world.app.llm.embedded(), ["Build.", "Wait.", "Build."]);
+    assert_eq!(world.app.db.documents("usage_ledger/").len(), 3);
 }

@@ -132,6 +132,32 @@ async fn a_spent_budget_stops_texts_and_lets_deletions_go_on() {
 }
 
 #[tokio::test]
+async fn a_spent_budget_reads_no_texts_for_an_hour() {
+    let world = World::new().await;
+    let limits = Limits {
+        monthly_tokens: Some(0),
+        ..Limits::default()
+    };
+    world
+        .set_organization(|found| found.limits = limits.clone())
+        .await;
+    for number in 0..70 {
+        world
+            .user
+            .create_document("Plan", &format!("Build engine {number}."));
+    }
+    assert_eq!(world.sync().await, 204);
+    let read = || world.google.workspace.count("drive.files.export");
+    assert_eq!(read(), 32, "one batch shows that it is spent");
+    let early = world.app.clock_now().plus_seconds(3_600);
+    let state = world.state(KnowledgeKind::Drive).await;
+    assert!(state.retry_at >= Some(early), "{:?}", state.retry_at);
+    world.advance(900);
+    assert_eq!(world.sync().await, 204);
+    assert_eq!(read(), 32);
+}
+
+#[tokio::test]
 async fn a_text_of_many_pieces_comes_changes_and_goes_as_a_whole() {
     let world = World::new().await;
     let long = |word: &str| {
