@@ -220,14 +220,15 @@ async fn nobody_works_with_what_is_being_disconnected() {
     let tokens = world.tokens("access-0", 3_600);
     let (org_id, uid) = (org_id(), owner());
     let connecting = connecting(&org_id, &uid, IntegrationService::Google);
-    let connection = world.vaults[0].seal_for(&connecting, &account(), &tokens);
+    let account = account();
+    let connection = world.vaults[0].seal_for(&connecting, &account, &tokens);
     let connection = connection.await.unwrap();
     let refused = world.vaults[0].keep_connection(&connection).await;
     assert!(matches!(refused, Err(Error::Disconnecting)));
     // Another request has ended it, and it was connected again: the new connection stays.
     disconnect(&world, &id).await.unwrap();
     world
-        .connect(IntegrationService::Google, &account(), &tokens)
+        .connect(IntegrationService::Google, &account, &tokens)
         .await;
     assert!(world.vaults[0].removal(&cleared).await.unwrap().is_empty());
     let integration = world.integration(&id).await;
