@@ -139,8 +139,9 @@ pub(crate) async fn what_was_closed_is_not_found_before_a_sync_says_so(db: Arc<d
     let seen = search(Some("u1"), "green tea");
     assert_eq!(texts(&store, &seen).await.len(), 2);
     let change = async |principal: &str, change: &dyn Fn(&mut Integration)| {
-        let found = store.find_integration(&org("o1"), &integration_of(principal));
-        let mut integration = found.await.unwrap().unwrap();
+        let (org_id, id) = (org("o1"), integration_of(principal));
+        let found = store.find_integration(&org_id, &id).await;
+        let mut integration = found.unwrap().unwrap();
         change(&mut integration.value);
         let writes = integrations::replace(&integration).unwrap();
         store.commit(writes.into()).await.unwrap();
