@@ -113,7 +113,10 @@ async fn share_document(
         let is_last = page.after.is_none();
         let shared = KnowledgeDocument {
             owner_uid: leg.owner_uid.clone(),
-            principals: is_last.then(|| principals.clone()).unwrap_or_default(),
+            principals: match is_last {
+                true => principals.clone(),
+                false => Vec::new(),
+            },
             updated_at: leg.app.now(),
             ..document.value.clone()
         };

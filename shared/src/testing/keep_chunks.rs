@@ -14,6 +14,7 @@ use crate::{
 ///
 /// # Panics
 /// Panics when the database fails.
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 pub async fn keep_chunks(store: &Store, org_id: &OrgId, chunks: &[KnowledgeChunk]) {
     let mut writes = Vec::new();
     let mut new: BTreeMap<&IntegrationId, Integration> = BTreeMap::new();

@@ -181,6 +181,10 @@ impl Places {
         found.filter(|place| **place < hits).count()
     }
 
+    #[expect(
+        clippy::print_stdout,
+        reason = "the figures are what the test is run for"
+    )]
     fn print(&self, what: &str) {
         let [first, few, ten] = [1, FIRST_HITS, HITS].map(|hits| self.within(hits));
         let all = self.0.len();
