@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use shared::{
     ids::{RecordId, fingerprint},
     knowledge::titled_terms,
-    models::{KnowledgeDocument, KnowledgeSource},
-    store::{Page, Versioned, knowledge},
+    models::{KnowledgeChunk, KnowledgeDocument, KnowledgeSource},
+    store::{Listing, Page, Versioned, knowledge},
 };
 
 use crate::{change::Change, leg::Leg, stop::Stop};
@@ -98,8 +98,7 @@ async fn share_document(
     let mut page = Page::first(SHARED_AT_ONCE);
     loop {
         let chunks = list_chunks(leg, &document.value.id, &page).await?;
-        let write = |chunk| {
-            let chunk: &Versioned<shared::models::KnowledgeChunk> = chunk;
+        let write = |chunk: &Versioned<KnowledgeChunk>| {
             let title = &document.value.source.title;
             let terms = titled_terms(&principals, title, &chunk.value.text);
             knowledge::share_chunk(leg.org_id(), chunk, &principals, &terms)
@@ -155,7 +154,7 @@ async fn list_chunks(
     leg: &Leg<'_>,
     id: &RecordId,
     page: &Page,
-) -> Result<shared::store::Listing<Versioned<shared::models::KnowledgeChunk>>, Stop> {
+) -> Result<Listing<Versioned<KnowledgeChunk>>, Stop> {
     let store = &leg.app.store;
     Ok(store
         .list_chunks_of_document(leg.org_id(), id, page)
