@@ -37,7 +37,6 @@ pub(crate) async fn handle_document_written(
     RawBody(body): RawBody,
 ) -> Result<StatusCode, ApiError> {
     let event = CloudEvent::parse(&headers, body)?;
-    state.calibrate().await?;
     let failure = match parse(&event) {
         Ok(Subject::Nothing) => return Ok(StatusCode::NO_CONTENT),
         Ok(Subject::Wakeup(wakeup)) => return wake_up(&state, &wakeup).await,
@@ -166,7 +165,11 @@ fn parse(event: &CloudEvent) -> Result<Subject, String> {
 
 /// Makes the trigger's execution, and goes on with it as far as one request can.
 async fn begin(state: &AppState, trigger: &Trigger) -> Result<(), journal::Error> {
-    let accepted = match start::accept(state, trigger).await {
+    let accepted = async {
+        state.calibrate().await?;
+        start::accept(state, trigger).await
+    };
+    let accepted = match accepted.await {
         // A flaw of the fault tests: the event is acknowledged although nothing is durable.
         Err(_) if is_broken(Flaw::AckFirst) => return Ok(()),
         accepted => accepted.map_err(journal::Error::Store)?,
@@ -186,6 +189,7 @@ async fn begin(state: &AppState, trigger: &Trigger) -> Result<(), journal::Error
 }
 
 async fn wake_up(state: &AppState, wakeup: &Wakeup) -> Result<StatusCode, ApiError> {
+    state.calibrate().await?;
     acknowledge(wake::handle(state, wakeup).await?)
 }
 

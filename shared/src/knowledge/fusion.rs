@@ -37,13 +37,14 @@ impl Spread {
         })
     }
 
-    /// Where a cosine is within the spread: 0 for what is farther, 1 for the nearest.
+    /// Where a cosine is within the spread: 0 for what is farther, 1 for the nearest. Where nothing was
+    /// found by meaning, nothing is near.
     fn place(self, cosine: f64) -> f64 {
         let width = self.nearest - self.farthest;
         if width > 0.0 {
             ((cosine - self.farthest) / width).clamp(0.0, 1.0)
         } else {
-            f64::from(cosine >= self.nearest)
+            f64::from(width == 0.0 && cosine >= self.nearest)
         }
     }
 }

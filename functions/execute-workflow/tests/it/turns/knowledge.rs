@@ -1,8 +1,8 @@
 use shared::{
     actions::KNOWLEDGE_SEARCH,
-    models::{ApprovalStatus, ExecutionStatus},
+    models::{ApprovalStatus, ExecutionStatus, KnowledgeChunk},
     store::Versioned,
-    testing::{ObedientLlm, killed_after},
+    testing::{ObedientLlm, keep_chunks, killed_after},
 };
 
 use super::{
@@ -117,8 +117,13 @@ async fn a_grant_that_was_withdrawn_meanwhile_does_not_count() {
         })
     });
     let llm = Arc::new(llm.embedding());
-    let chunks = [("Letter", "tea for Ada")];
-    let app = app_with(llm.clone(), &[SEND, KNOWLEDGE_SEARCH], &chunks).await;
+    let app = app_with(llm.clone(), &[SEND, KNOWLEDGE_SEARCH], &[]).await;
+    let letter = KnowledgeChunk {
+        // The only account that mail is sent with.
+        integration_id: "google".parse().unwrap(),
+        ..chunk(EVERYBODY, "Letter", "tea for Ada")
+    };
+    keep_chunks(&app.store, &org_id(), &[letter]).await;
     let execution = say(&app, "Greet Ada").await;
     assert_eq!(execution.status, ExecutionStatus::Waiting);
     let agent = app.store.find_agent(&org_id(), &agent_id()).await;
