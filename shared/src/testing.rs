@@ -1,5 +1,6 @@
 //! Fakes by behaviour, for tests only (feature `testing`).
 
+mod chunks;
 mod deaths;
 pub mod discovery;
 mod edge;
@@ -9,8 +10,8 @@ mod fake_openai;
 mod fake_service;
 mod fake_workspace;
 mod fixed_clock;
+mod integration;
 mod invitation_links;
-mod keep_chunks;
 mod killed_after;
 mod memory_bucket;
 mod memory_db;
@@ -29,6 +30,7 @@ mod test_service_verifier;
 mod test_verifier;
 mod trail;
 
+pub use chunks::{chunk, keep_chunks};
 pub use edge::{
     assert_no_page_may_call, assert_pages_of_one_origin_may_call, assert_security_headers,
 };
@@ -40,8 +42,8 @@ pub use fake_workspace::{
     FakeAccount, FakeWorkspace, Fault, GroundTruth, Seen, SentMail, Weather, WorkspaceCall,
 };
 pub use fixed_clock::FixedClock;
+pub use integration::integration;
 pub use invitation_links::{APP_URL, invitation_links};
-pub use keep_chunks::keep_chunks;
 pub use killed_after::{KilledAfter, killed_after};
 pub use memory_bucket::MemoryBucket;
 pub use memory_db::{MemoryDb, memory_store};

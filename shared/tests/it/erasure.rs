@@ -11,15 +11,15 @@ use shared::{
     erasure::{self, Erasure},
     ids::{OrgId, Uid},
     models::{
-        DeletedUser, ErasureState, Integration, IntegrationService, IntegrationStatus, Invitation,
-        RenewalLease, Role, StartOptions, Timestamp, Trigger, TriggerSource, TriggerType,
+        DeletedUser, ErasureState, Integration, IntegrationService, Invitation, Role, StartOptions,
+        Timestamp, Trigger, TriggerSource, TriggerType,
     },
     store::{
         self, Store, Write,
         document_db::{Document, DocumentDb, DocumentPath, Operation, Precondition, Query},
         encode, integrations, invitations, triggers,
     },
-    testing::{AccountCall, MemoryDb, RecordingAccounts, trail},
+    testing::{self, AccountCall, MemoryDb, RecordingAccounts, trail},
 };
 
 use crate::support::{CALLER, time};
@@ -39,22 +39,7 @@ fn after(seconds: i64) -> Timestamp {
 }
 
 fn integration() -> Integration {
-    Integration {
-        id: "i1".parse().unwrap(),
-        org_id: o1(),
-        owner_uid: uid(),
-        service: IntegrationService::Github,
-        account_label: "a…".to_owned(),
-        is_of_key: false,
-        credentials: "sealed".into(),
-        status: IntegrationStatus::Connected,
-        error_cause: None,
-        last_sync: None,
-        granted_scopes: Vec::new(),
-        renewal: RenewalLease::default(),
-        shares_knowledge: false,
-        allows_triggers: false,
-    }
+    testing::integration("i1", "u1", IntegrationService::Github)
 }
 
 fn invitation(id: &str, org_id: &str) -> Invitation {

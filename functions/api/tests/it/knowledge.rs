@@ -4,14 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use shared::{
-    ids::{IntegrationId, OrgId},
-    knowledge::keyed_terms,
-    models::{
-        KnowledgeChunk, KnowledgeKind, KnowledgeSource, KnowledgeUse, SubscriptionTier, UsageEntry,
-        UsageState, Vector,
-    },
+    ids::OrgId,
+    models::{KnowledgeChunk, KnowledgeUse, SubscriptionTier, UsageEntry, UsageState},
     store::{decode, knowledge, organizations},
-    testing::{ScriptedLlm, bag_of_words, keep_chunks},
+    testing::{self, ScriptedLlm, keep_chunks},
 };
 
 use crate::{
@@ -23,28 +19,11 @@ const SEARCH: &str = "/knowledge/search";
 const MODEL: &str = "text-embedding-3-small";
 
 fn chunk(id: &str, principal: &str, text: &str) -> KnowledgeChunk {
-    let principals = vec![principal.to_owned()];
     KnowledgeChunk {
         id: id.parse().unwrap(),
         document_id: format!("d-{id}").parse().unwrap(),
-        ordinal: 0,
-        source: KnowledgeSource {
-            kind: KnowledgeKind::Gmail,
-            id: "m1".to_owned(),
-            title: format!("About {id}"),
-            link: Some("https://mail.example.com/m1".to_owned()),
-            date: Some(seeds::now()),
-        },
-        integration_id: IntegrationId::derive(&[principal]),
         owner_uid: "user".parse().unwrap(),
-        text: text.to_owned(),
-        terms: keyed_terms(&principals, text),
-        embedding: bag_of_words(text, Vector::INDEXED_DIMENSION as usize).into(),
-        embedding_model: MODEL.to_owned(),
-        dimension: Vector::INDEXED_DIMENSION,
-        revision: "1".to_owned(),
-        content_hash: "00".to_owned(),
-        principals,
+        ..testing::chunk(principal, &format!("About {id}"), text)
     }
 }
 

@@ -5,11 +5,11 @@ use shared::{
     models::{
         Agent, AgentKind, AgentRuntime, AgentStatus, Approval, ApprovalStatus, Budget, Candidate,
         DeployState, Execution, ExecutionStatus, ExecutionTrigger, Industry, Integration,
-        IntegrationService, IntegrationStatus, Invitation, Lease, Limits, LlmRoute, LogKind,
-        LogLevel, LogLine, Memory, MemoryDepth, Organization, Personality, Presence, ProviderName,
-        RenewalLease, Role, Route, Session, StartOptions, Step, StepIntent, StepResult, StepStatus,
-        StoredBody, SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, Tuning,
-        TuningState, UsageEntry, UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
+        IntegrationService, Invitation, Lease, Limits, LlmRoute, LogKind, LogLevel, LogLine,
+        Memory, MemoryDepth, Organization, Personality, Presence, ProviderName, Role, Route,
+        Session, StartOptions, Step, StepIntent, StepResult, StepStatus, StoredBody,
+        SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, Tuning, TuningState,
+        UsageEntry, UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
     },
     store::{
         Write, agents, approvals,
@@ -17,6 +17,7 @@ use shared::{
         executions, integrations, invitations, llm_routes, memories, organizations, sessions,
         triggers, tunings, usage_ledger, users, workflows,
     },
+    testing,
 };
 
 use crate::{app::NOW, table::FOREIGN};
@@ -89,20 +90,9 @@ pub(crate) fn google_integration(id: &str, owner_uid: &str) -> Vec<Write> {
 /// An account, to be changed.
 pub(crate) fn integration_model(id: &str, owner_uid: &str) -> Integration {
     Integration {
-        id: id.parse().unwrap(),
-        org_id: OrgId::parse("o1").unwrap(),
-        owner_uid: Uid::parse(owner_uid).unwrap(),
-        service: IntegrationService::Github,
         account_label: "u…".to_owned(),
         is_of_key: true,
-        credentials: "sealed".into(),
-        status: IntegrationStatus::Connected,
-        error_cause: None,
-        last_sync: None,
-        granted_scopes: Vec::new(),
-        renewal: RenewalLease::default(),
-        shares_knowledge: false,
-        allows_triggers: false,
+        ..testing::integration(id, owner_uid, IntegrationService::Github)
     }
 }
 

@@ -4,50 +4,22 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use shared::{
-    ids::{IntegrationId, RecordId, Uid},
-    knowledge::keyed_terms,
+    ids::{RecordId, Uid},
     models::{
-        Execution, ExecutionStatus, KnowledgeChunk, KnowledgeKind, KnowledgeSource, KnowledgeUse,
-        Role, SubscriptionTier, Trigger, TriggerSource, TriggerType, User, Vector,
+        Execution, ExecutionStatus, KnowledgeChunk, KnowledgeUse, Role, SubscriptionTier, Trigger,
+        TriggerSource, TriggerType, User,
     },
-    store::{knowledge, organizations, users},
-    testing::{RecordingActions, ScriptedLlm, bag_of_words, keep_chunks, killed_after},
+    store::{knowledge, users},
+    testing::{RecordingActions, ScriptedLlm, chunk, keep_chunks, killed_after},
 };
 
 use crate::{
     app::{App, edge, node, org_id, trigger},
-    turns,
+    turns::{self, change_tier},
 };
 
 const MODEL: &str = "text-embedding-3-small";
 const TEXT: &str = "green tea";
-
-/// A piece of a mail called `title`.
-pub(crate) fn chunk(principal: &str, title: &str, text: &str) -> KnowledgeChunk {
-    let principals = vec![principal.to_owned()];
-    KnowledgeChunk {
-        id: RecordId::derive(&[principal, title, text]),
-        document_id: RecordId::derive(&[principal, title]),
-        ordinal: 0,
-        source: KnowledgeSource {
-            kind: KnowledgeKind::Gmail,
-            id: "m1".to_owned(),
-            title: title.to_owned(),
-            link: Some("https://mail.example.com/m1".to_owned()),
-            date: Some(turns::now()),
-        },
-        integration_id: IntegrationId::derive(&[principal]),
-        owner_uid: "u1".parse().unwrap(),
-        text: text.to_owned(),
-        terms: keyed_terms(&principals, text),
-        embedding: bag_of_words(text, Vector::INDEXED_DIMENSION as usize).into(),
-        embedding_model: MODEL.to_owned(),
-        dimension: Vector::INDEXED_DIMENSION,
-        revision: "1".to_owned(),
-        content_hash: "00".to_owned(),
-        principals,
-    }
-}
 
 /// Has the organization, on the pro tier, keep these chunks.
 pub(crate) async fn keep(app: &App, chunks: &[KnowledgeChunk]) {
@@ -59,14 +31,6 @@ pub(crate) async fn keep(app: &App, chunks: &[KnowledgeChunk]) {
     let writes = vec![knowledge::set_use(&org_id(), &used, None).unwrap()];
     app.store.commit(writes).await.unwrap();
     keep_chunks(&app.store, &org_id(), chunks).await;
-}
-
-async fn change_tier(app: &App, tier: SubscriptionTier) {
-    let organization = app.store.find_organization(&org_id()).await;
-    let mut organization = organization.unwrap().unwrap();
-    organization.value.subscription_tier = tier;
-    let writes = vec![organizations::replace(&organization).unwrap()];
-    app.store.commit(writes).await.unwrap();
 }
 
 /// Member `u1`, and chunks for everybody and for two users, in which workflow `w1` searches.

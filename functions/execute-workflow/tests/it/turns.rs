@@ -13,10 +13,10 @@ use shared::{
     ids::{AgentId, RecordId, Uid},
     llm::{ChatRequest, Message, Part, Role as Speaker, SharedProvider},
     models::{
-        Agent, Execution, IntegrationService, IntegrationStatus, Role, Session, Timestamp, Trigger,
-        TriggerSource, TriggerType, User, UserSettings,
+        Agent, Execution, IntegrationService, IntegrationStatus, Role, Session, SubscriptionTier,
+        Timestamp, Trigger, TriggerSource, TriggerType, User, UserSettings,
     },
-    store::{agents, sessions, users},
+    store::{agents, organizations, sessions, users},
     testing::{RecordingActions, Said, ScriptedLlm},
 };
 
@@ -39,6 +39,14 @@ fn session_id() -> RecordId {
 
 fn uid() -> Uid {
     Uid::parse("u1").unwrap()
+}
+
+pub(crate) async fn change_tier(app: &App, tier: SubscriptionTier) {
+    let organization = app.store.find_organization(&org_id()).await;
+    let mut organization = organization.unwrap().unwrap();
+    organization.value.subscription_tier = tier;
+    let writes = vec![organizations::replace(&organization).unwrap()];
+    app.store.commit(writes).await.unwrap();
 }
 
 pub(crate) fn now() -> Timestamp {

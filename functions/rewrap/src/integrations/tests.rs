@@ -5,14 +5,14 @@ use secrecy::ExposeSecret;
 use shared::{
     clock::SystemClock,
     crypto::{DataKey, EncryptionKey, Envelope, Error as KeyError, UnwrappedKey, WrappedKey},
-    ids::{IntegrationId, OrgId, Uid},
-    models::{IntegrationService, RenewalLease},
+    ids::{IntegrationId, OrgId},
+    models::IntegrationService,
     store::{
         DocumentPath, Write,
         document_db::{Operation, Precondition},
         encode,
     },
-    testing::{FixedClock, memory_store},
+    testing::{FixedClock, integration, memory_store},
 };
 
 use super::*;
@@ -119,20 +119,9 @@ impl Scene {
     /// A record, sealed under the version that is the primary one now.
     async fn sealed(&self, id: &str) -> Integration {
         let mut record = Integration {
-            id: IntegrationId::parse(id).unwrap(),
-            org_id: OrgId::parse("o1").unwrap(),
-            owner_uid: Uid::parse("u1").unwrap(),
-            service: IntegrationService::Github,
             account_label: "a".to_owned(),
-            is_of_key: false,
             credentials: "".into(),
-            status: IntegrationStatus::Connected,
-            error_cause: None,
-            last_sync: None,
-            granted_scopes: Vec::new(),
-            renewal: RenewalLease::default(),
-            shares_knowledge: false,
-            allows_triggers: false,
+            ..integration(id, "u1", IntegrationService::Github)
         };
         let sealed = self.envelope.seal(b"a token", &record.sealed()[0].0).await;
         record.credentials = sealed.unwrap().into();

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use shared::{
     crypto::LocalMac,
     http::ServiceCallers,
-    ids::{IntegrationId, OrgId, Uid},
+    ids::{OrgId, Uid},
     models::{
-        Integration, IntegrationService, IntegrationStatus, Organization, RenewalLease, Role,
-        SubscriptionTier, Timestamp, User, UserSettings,
+        Integration, IntegrationService, IntegrationStatus, Organization, Role, SubscriptionTier,
+        Timestamp, User, UserSettings,
     },
     store::{Store, integrations, organizations, users},
-    testing::{FixedClock, MemoryDb, RecordingTopic, ScriptedLlm, metered_llm},
+    testing::{FixedClock, MemoryDb, RecordingTopic, ScriptedLlm, integration, metered_llm},
     topic::Message,
     vault::{NoVault, Workspace},
 };
@@ -132,20 +132,9 @@ impl TestApp {
         status: IntegrationStatus,
     ) {
         let integration = Integration {
-            id: IntegrationId::parse(id).unwrap(),
             org_id: OrgId::parse(org_id).unwrap(),
-            owner_uid: owner_of(org_id),
-            service,
-            account_label: "a…@example.com".to_owned(),
-            is_of_key: false,
-            credentials: "sealed".into(),
             status,
-            error_cause: None,
-            last_sync: None,
-            granted_scopes: Vec::new(),
-            renewal: RenewalLease::default(),
-            shares_knowledge: false,
-            allows_triggers: false,
+            ..integration(id, owner_of(org_id).as_str(), service)
         };
         self.store
             .commit(integrations::create(&integration).unwrap().into())

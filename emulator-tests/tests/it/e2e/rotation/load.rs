@@ -13,11 +13,10 @@ use futures::future::join_all;
 use shared::{
     clock::SystemClock,
     crypto::{Envelope, LocalKeys},
-    ids::{IntegrationId, OrgId, Uid},
-    models::{
-        Integration, IntegrationService, IntegrationStatus, RenewalLease, Sealed, SystemPrincipal,
-    },
+    ids::OrgId,
+    models::{Integration, IntegrationService, Sealed, SystemPrincipal},
     store::{Store, Versioned, integrations},
+    testing::integration,
     vault::SealedFields,
 };
 use tokio_util::sync::CancellationToken;
@@ -250,20 +249,10 @@ fn envelope(keys: &Keys) -> Envelope {
 
 /// A record without credentials. Their order by id is that of their numbers.
 fn record(number: usize) -> Integration {
+    let id = format!("i{number:06}");
     Integration {
-        id: IntegrationId::parse(format!("i{number:06}")).unwrap(),
         org_id: OrgId::parse(format!("o{}", number % 7)).unwrap(),
-        owner_uid: Uid::parse("u1").unwrap(),
-        service: IntegrationService::Google,
-        account_label: "a…@example.com".to_owned(),
-        is_of_key: false,
         credentials: "".into(),
-        status: IntegrationStatus::Connected,
-        error_cause: None,
-        last_sync: None,
-        granted_scopes: Vec::new(),
-        renewal: RenewalLease::default(),
-        shares_knowledge: false,
-        allows_triggers: false,
+        ..integration(&id, "u1", IntegrationService::Google)
     }
 }

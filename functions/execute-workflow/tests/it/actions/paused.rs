@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use shared::{
-    ids::Uid,
     models::{
-        Execution, ExecutionStatus, Integration, IntegrationService, IntegrationStatus,
-        RenewalLease, TriggerType,
+        Execution, ExecutionStatus, Integration, IntegrationService, IntegrationStatus, TriggerType,
     },
     store::integrations,
-    testing::RecordingActions,
+    testing::{RecordingActions, integration},
 };
 
 use super::{COMMENT, app, comment};
-use crate::app::{App, org_id, trigger};
+use crate::app::{App, trigger};
 
 pub(crate) async fn integrate(
     app: &App,
@@ -23,20 +21,9 @@ pub(crate) async fn integrate(
     status: IntegrationStatus,
 ) {
     let integration = Integration {
-        id: id.parse().unwrap(),
-        org_id: org_id(),
-        owner_uid: Uid::parse("u1").unwrap(),
-        service,
         account_label: "a".to_owned(),
-        is_of_key: false,
-        credentials: "sealed".into(),
         status,
-        error_cause: None,
-        last_sync: None,
-        granted_scopes: Vec::new(),
-        renewal: RenewalLease::default(),
-        shares_knowledge: false,
-        allows_triggers: false,
+        ..integration(id, "u1", service)
     };
     let writes = integrations::create(&integration).unwrap();
     app.store.commit(writes.into()).await.unwrap();

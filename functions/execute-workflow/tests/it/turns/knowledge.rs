@@ -2,14 +2,14 @@ use shared::{
     actions::KNOWLEDGE_SEARCH,
     models::{ApprovalStatus, ExecutionStatus, KnowledgeChunk},
     store::Versioned,
-    testing::{ObedientLlm, keep_chunks, killed_after},
+    testing::{ObedientLlm, chunk, keep_chunks, killed_after},
 };
 
 use super::{
     injections::{DISGUISES, orders},
     *,
 };
-use crate::knowledge::{chunk, keep};
+use crate::knowledge::keep;
 
 const EVERYBODY: &str = "organization";
 

@@ -1,9 +1,9 @@
 use async_trait::async_trait;
 use shared::{
-    models::{ApprovalStatus, ExecutionStatus, Memory, MemoryDepth, SubscriptionTier, Vector},
+    models::{ApprovalStatus, ExecutionStatus, Memory, MemoryDepth, Vector},
     store::{
         document_db::{Document, DocumentDb, DocumentPath, Error, Query, Write},
-        memories, organizations,
+        memories,
     },
     testing::{MemoryDb, bag_of_words, killed_after},
 };
@@ -30,14 +30,6 @@ async fn remember(app: &App, tier: SubscriptionTier) {
     let writes = vec![agents::replace(&agent).unwrap()];
     app.store.commit(writes).await.unwrap();
     change_tier(app, tier).await;
-}
-
-async fn change_tier(app: &App, tier: SubscriptionTier) {
-    let organization = app.store.find_organization(&org_id()).await;
-    let mut organization = organization.unwrap().unwrap();
-    organization.value.subscription_tier = tier;
-    let writes = vec![organizations::replace(&organization).unwrap()];
-    app.store.commit(writes).await.unwrap();
 }
 
 /// A model that keeps what it is told to, in each turn one thing.
