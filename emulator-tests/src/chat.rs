@@ -40,7 +40,7 @@ impl Chat {
     pub async fn begin(endpoints: &Endpoints) -> Result<Self> {
         let client = Client::sign_up(endpoints).await?;
         client.get("/me").await?;
-        let agent_id = demo::create_agent(&client).await?;
+        let agent_id = demo::create_agent(&client, &[], demo::SUPPORT).await?;
         let deploy = json!({ "agentId": agent_id });
         client.call("deployAgent", deploy).await?;
         Ok(Self {

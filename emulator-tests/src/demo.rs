@@ -16,6 +16,9 @@ pub const DEFAULT_INPUT: &str = r#"{
     "body": "I was charged twice for my invoice this month. Please refund one of the payments."
 }"#;
 
+/// What the agents of the demo and of the chat are told.
+pub(crate) const SUPPORT: &str = "You sort the support mail of a small software company.";
+
 /// Steps that the progress bar counts.
 const STEPS: u64 = 6;
 /// Pause between two looks at the log.
@@ -56,7 +59,7 @@ pub async fn run(
         tell,
         &format!("signed up; organization {}", text(&me, "organizationId")?),
     );
-    let agent_id = create_agent(&client).await?;
+    let agent_id = create_agent(&client, &[], SUPPORT).await?;
     step(&progress, tell, &format!("agent {agent_id} created"));
     let deployed = client
         .call("deployAgent", json!({ "agentId": agent_id }))
@@ -93,8 +96,12 @@ pub async fn run(
     })
 }
 
-/// Creates the agent of the demo.
-pub(crate) async fn create_agent(client: &Client) -> Result<String> {
+/// Creates an agent that may use `tools` and is told this.
+pub(crate) async fn create_agent(
+    client: &Client,
+    tools: &[&str],
+    system_prompt: &str,
+) -> Result<String> {
     let agent = json!({
         "name": "Ada",
         "type": "custom",
@@ -102,7 +109,8 @@ pub(crate) async fn create_agent(client: &Client) -> Result<String> {
         "personality": { "empathy": 0.8, "confidence": 0.7, "style": "friendly and brief" },
         "voiceConfig": { "model": "alloy", "speed": 1.0, "pitch": 0.0 },
         "memoryDepth": "session",
-        "systemPrompt": "You sort the support mail of a small software company.",
+        "tools": tools,
+        "systemPrompt": system_prompt,
     });
     let created = client.post("/agents/create", &agent).await?;
     Ok(text(&created, "id")?.to_owned())

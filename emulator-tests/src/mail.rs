@@ -205,18 +205,8 @@ async fn sync_with_bar(client: &Client, integration_id: &str) -> Result<Value> {
 }
 
 async fn create_agent(client: &Client) -> Result<String> {
-    let agent = json!({
-        "name": "Ada",
-        "type": "custom",
-        "industry": "tech",
-        "personality": { "empathy": 0.8, "confidence": 0.7, "style": "friendly and brief" },
-        "voiceConfig": { "model": "alloy", "speed": 1.0, "pitch": 0.0 },
-        "memoryDepth": "session",
-        "tools": ["knowledge.search"],
-        "systemPrompt": "You answer mail from what the company has written down, and from nothing else.",
-    });
-    let created = client.post("/agents/create", &agent).await?;
-    let id = created["id"].as_str().context("the agent has no id")?;
+    let prompt = "You answer mail from what the company has written down, and from nothing else.";
+    let id = demo::create_agent(client, &["knowledge.search"], prompt).await?;
     client.call("deployAgent", json!({ "agentId": id })).await?;
-    Ok(id.to_owned())
+    Ok(id)
 }
