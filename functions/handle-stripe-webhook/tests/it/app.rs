@@ -19,15 +19,13 @@ use shared::{
     http::ServiceCallers,
     ids::{OrgId, RecordId, Uid},
     models::{
-        Limits, Organization, Role, StripeEvent, SubscriptionTier, SystemPrincipal, Timestamp, User,
-        UserSettings,
+        Limits, Organization, Role, StripeEvent, SubscriptionTier, SystemPrincipal, Timestamp,
+        User, UserSettings,
     },
     queue::Task,
     store::{Store, organizations, users},
     stripe::{Billing, Error, Subscription, SubscriptionItem},
-    testing::{
-        FixedClock, MemoryDb, RecordingQueue, TestServiceVerifier, memory_store, trail,
-    },
+    testing::{FixedClock, MemoryDb, RecordingQueue, TestServiceVerifier, memory_store, trail},
 };
 use tokio::sync::Notify;
 use tower::ServiceExt;
