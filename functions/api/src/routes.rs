@@ -134,6 +134,18 @@ const ORGANIZATION: &[Route] = &[
     route(Method::GET, "/analytics/usage", Action::ReadUsage, || {
         get(analytics::get_usage)
     }),
+    route(
+        Method::GET,
+        "/analytics/usage.csv",
+        Action::ReadUsage,
+        || get(analytics::get_usage_csv),
+    ),
+    route(
+        Method::GET,
+        "/analytics/usage.svg",
+        Action::ReadUsage,
+        || get(analytics::get_usage_svg),
+    ),
 ];
 
 const MEMBERS: &[Route] = &[

@@ -1,6 +1,7 @@
 use secrecy::SecretString;
 use serde::{Deserialize, de::value::StrDeserializer};
 use shared::{
+    auth::ServiceAuthConfig,
     config::{Env, Error, ServiceConfig},
     crypto::MacConfig,
     models::SubscriptionTier,
@@ -23,6 +24,8 @@ pub struct Config {
     pub api_base_url: String,
     /// What is accepted as an event.
     pub webhook: WebhookConfig,
+    /// Who may have usage metered; anyone without it.
+    pub callers: Option<ServiceAuthConfig>,
 }
 
 /// What is accepted as an event, and what prices mean.
@@ -34,6 +37,8 @@ pub struct WebhookConfig {
     pub livemode: bool,
     /// `STRIPE_PRODUCT_TIERS`: `prod_…=pro,prod_…=enterprise`, for prices without a lookup key.
     pub product_tiers: ProductTiers,
+    /// `STRIPE_METER_EVENT_NAME`: the events that Stripe's meter counts; default `tokens`.
+    pub meter_event_name: String,
 }
 
 impl Config {
@@ -50,6 +55,7 @@ impl Config {
             api_key: env.secret("STRIPE_API_KEY")?,
             api_base_url: format!("{}/", base_url.trim_end_matches('/')),
             webhook: WebhookConfig::load(env)?,
+            callers: ServiceAuthConfig::load(env)?,
         })
     }
 }
@@ -65,6 +71,7 @@ impl WebhookConfig {
             secrets: secrets.into_iter().map(SecretString::from).collect(),
             livemode: env.required_parsed("STRIPE_LIVEMODE")?,
             product_tiers: load_product_tiers(env)?,
+            meter_event_name: env.parsed("STRIPE_METER_EVENT_NAME", "tokens".to_owned())?,
         })
     }
 }
@@ -87,6 +94,8 @@ fn parse_product_tier(item: &str) -> Result<(String, SubscriptionTier), Error> {
 
 #[cfg(test)]
 mod tests {
+    use shared::testing;
+
     use super::*;
 
     const KEY: &str = "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
@@ -133,6 +142,19 @@ mod tests {
             let error = Config::from_env(&env(&variables)).unwrap_err();
             assert!(error.to_string().contains(emulator), "{error}");
         }
+    }
+
+    #[test]
+    fn on_cloud_run_callers_must_be_named() {
+        let required = [
+            ("GOOGLE_CLOUD_PROJECT", "demo"),
+            ("KMS_MAC_KEY", KEY),
+            ("STRIPE_API_KEY", "rk_test_1"),
+            ("STRIPE_WEBHOOK_SECRETS", "whsec_1"),
+            ("STRIPE_LIVEMODE", "false"),
+        ];
+        let load = |env: &Env| Config::from_env(env).map(|config| config.callers);
+        testing::assert_callers_must_be_named(&required, load);
     }
 
     #[test]

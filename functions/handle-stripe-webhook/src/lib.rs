@@ -3,6 +3,8 @@
 mod config;
 mod event;
 mod handler;
+mod meter;
+mod meter_handler;
 mod signature;
 mod stripe_client;
 mod subscription;
@@ -10,11 +12,11 @@ mod tier;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, routing::post};
+use axum::{Router, extract::FromRef, routing::post};
 use shared::{
     audit::Trail,
     clock::{SharedClock, SystemClock},
-    http::{EdgeConfig, edge},
+    http::{ClientError, EdgeConfig, ServiceCallers, edge},
     models::Timestamp,
     store::{Store, firestore::Firestore},
     stripe::Billing,
@@ -22,6 +24,7 @@ use shared::{
 
 pub use crate::{
     config::{Config, WebhookConfig},
+    meter::{Error as MeterError, Meter, Metered},
     stripe_client::{InvalidClient, StripeClient},
     tier::ProductTiers,
 };
@@ -29,8 +32,8 @@ pub use crate::{
 /// Stripe's events are far smaller (<https://docs.stripe.com/webhooks>).
 const MAX_BODY_BYTES: usize = 256_000;
 
-/// Stripe takes an answer that comes later for a failure.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that Cloud Scheduler waits for a run; Stripe itself waits for 10 s.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What the function works with.
 #[derive(Clone)]
@@ -40,25 +43,34 @@ pub struct AppState {
     billing: Arc<dyn Billing>,
     clock: SharedClock,
     webhook: Arc<WebhookConfig>,
+    callers: ServiceCallers,
+}
+
+/// The state cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The key or the URL of Stripe's API cannot be used.
+    #[error(transparent)]
+    Stripe(#[from] InvalidClient),
+    /// The client for the keys of callers cannot be built.
+    #[error(transparent)]
+    Callers(#[from] ClientError),
 }
 
 impl AppState {
     /// The state on the real systems.
     ///
     /// # Errors
-    /// Returns [`InvalidClient`] when the key or the URL of Stripe's API cannot be used.
-    pub fn new(config: Config) -> Result<Self, InvalidClient> {
+    /// Returns [`StartError`] when a client cannot be built.
+    pub fn new(config: Config) -> Result<Self, StartError> {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let billing = StripeClient::new(&config.api_key, &config.api_base_url)?;
         let clock = SystemClock::shared();
         let trail = Trail::new(store.clone(), config.mac.key());
-        Ok(Self::with_ports(
-            store,
-            trail,
-            Arc::new(billing),
-            clock,
-            config.webhook,
-        ))
+        let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
+        let billing = Arc::new(billing);
+        let state = Self::with_ports(store, trail, billing, clock, config.webhook);
+        Ok(state.with_callers(callers))
     }
 
     /// The state on the caller's ports.
@@ -76,7 +88,20 @@ impl AppState {
             billing,
             clock,
             webhook: Arc::new(webhook),
+            callers: ServiceCallers::unchecked(),
         }
+    }
+
+    /// The state with those that may have usage metered.
+    #[must_use]
+    pub fn with_callers(self, callers: ServiceCallers) -> Self {
+        Self { callers, ..self }
+    }
+
+    fn meter(&self) -> Meter {
+        let (store, billing) = (self.store.clone(), Arc::clone(&self.billing));
+        let event_name = self.webhook.meter_event_name.clone();
+        Meter::new(store, billing, self.clock.clone(), event_name)
     }
 
     fn now(&self) -> Timestamp {
@@ -84,10 +109,21 @@ impl AppState {
     }
 }
 
+impl FromRef<AppState> for ServiceCallers {
+    fn from_ref(state: &AppState) -> Self {
+        state.callers.clone()
+    }
+}
+
 /// The function's routes.
 pub fn router(state: AppState) -> Router {
     let routes = Router::new()
         .route("/", post(handler::handle_event))
+        .route("/meter", post(meter_handler::handle_meter))
+        .route(
+            "/reconcile-usage",
+            post(meter_handler::handle_reconcile_usage),
+        )
         .with_state(state);
     let config = EdgeConfig {
         max_body_bytes: MAX_BODY_BYTES,

@@ -80,6 +80,8 @@ pub(crate) fn routes() -> Vec<Route> {
         write(Method::PATCH, "/executions/{id}", "running", cancel, 200),
         delete("/executions/{id}", "ended"),
         get("/analytics/usage", ""),
+        get("/analytics/usage.csv", ""),
+        get("/analytics/usage.svg", ""),
     ]
     .into_iter()
     .chain(memory_routes())

@@ -5,4 +5,5 @@
 mod app;
 mod client;
 mod events;
+mod metering;
 mod requests;
