@@ -192,3 +192,6 @@ pub struct UsageDrift {
     /// `apiUsage`.
     pub api_usage: i64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use shared::{
     testing::{FixedClock, MemoryDb, killed_after, memory_store},
 };
 
-use super::adapter::{Adapter, on_each_adapter};
+use super::adapter::{Adapter, assert_to_be_metered, on_each_adapter};
 use crate::support::{create_organization, month};
 
 const NOW: &str = "2026-11-23T12:00:00Z";
@@ -141,6 +141,7 @@ impl Fixture {
     async fn settled(&self) -> Vec<UsageEntry> {
         let mut settled = Vec::new();
         let keep = |entry: UsageEntry| {
+            assert_to_be_metered(&entry);
             if entry.state == UsageState::Settled {
                 settled.push(entry);
             }

@@ -21,7 +21,7 @@ use shared::{
 };
 use tokio::time::Instant;
 
-use super::adapter::{Adapter, on_each_adapter};
+use super::adapter::{Adapter, assert_to_be_metered, on_each_adapter};
 use crate::support::create_organization;
 
 const USED: Usage = Usage {
@@ -134,6 +134,7 @@ impl Fixture {
     async fn settled(&self) -> Vec<UsageEntry> {
         let mut settled = Vec::new();
         let keep = |entry: UsageEntry| {
+            assert_to_be_metered(&entry);
             if entry.state == UsageState::Settled {
                 settled.push(entry);
             }
