@@ -9,7 +9,10 @@ use crate::{
     models::{DeletedUser, ErasureState, Integration, SystemPrincipal, Timestamp},
     outbox,
     retry::Transient,
-    store::{self, Page, Store, Versioned, Write, integrations, invitations, triggers, usage_ledger, users},
+    store::{
+        self, Page, Store, Versioned, Write, integrations, invitations, triggers, usage_ledger,
+        users,
+    },
     vault::{self, Vault},
 };
 

@@ -157,8 +157,12 @@ async fn ask_about_metering(
     store.list_organizations_to_meter(caller, page).await?;
     store.list_usage_entries_to_meter(org_id, page).await?;
     store.list_due_meter_rows(caller, now, 10).await?;
-    store.list_meter_rows_of_minute(caller, "cus_1", now, page).await?;
-    let rows = store.list_meter_rows_of_day(caller, "2026-11-23", page).await;
+    store
+        .list_meter_rows_of_minute(caller, "cus_1", now, page)
+        .await?;
+    let rows = store
+        .list_meter_rows_of_day(caller, "2026-11-23", page)
+        .await;
     rows.map(|_| ())
 }
 

@@ -123,7 +123,10 @@ impl Meter {
             owners.dedup();
             owners.retain(|org_id| !seen.contains(org_id));
             let counts = owners.iter().map(|org_id| self.count_one(org_id, until));
-            let counts: Vec<u64> = stream::iter(counts).buffer_unordered(AT_ONCE).collect().await;
+            let counts: Vec<u64> = stream::iter(counts)
+                .buffer_unordered(AT_ONCE)
+                .collect()
+                .await;
             counted += counts.into_iter().sum::<u64>();
             seen.extend(owners);
             match listing.next {

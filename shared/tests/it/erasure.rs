@@ -150,7 +150,10 @@ async fn usage_stays_and_who_caused_it_is_forgotten() {
         let of = json!({ "id": format!("r{number}"), "uid": uid, "orgId": "o1", "model": "m",
             "inputTokens": number, "outputTokens": 0, "costMicroUsd": 0, "state": "settled",
             "meter": { "state": "pending" }, "period": "2026-11", "day": "2026-11-23" });
-        let mut entry = raw(&DocumentPath::new("usage_ledger", &format!("r{number}")), &of);
+        let mut entry = raw(
+            &DocumentPath::new("usage_ledger", &format!("r{number}")),
+            &of,
+        );
         if let Operation::Replace(fields) = &mut entry.operation {
             let path = DocumentPath::new("usage_ledger", "at");
             let created = std::collections::BTreeMap::from([("createdAt", after(0))]);
@@ -163,10 +166,15 @@ async fn usage_stays_and_who_caused_it_is_forgotten() {
     fixture.keep(vec![entry(450, "u2")]).await;
     fixture.finish(0).await.unwrap();
     let entries = fixture.db.documents("usage_ledger/");
-    let entries = entries.iter().map(|entry| store::decode::<UsageEntry>(entry).unwrap());
+    let entries = entries
+        .iter()
+        .map(|entry| store::decode::<UsageEntry>(entry).unwrap());
     let entries: Vec<UsageEntry> = entries.collect();
     assert_eq!(entries.len(), 451);
-    let known: Vec<_> = entries.iter().filter_map(|entry| entry.uid.as_ref()).collect();
+    let known: Vec<_> = entries
+        .iter()
+        .filter_map(|entry| entry.uid.as_ref())
+        .collect();
     assert_eq!(known, [&Uid::parse("u2").unwrap()]);
     let tokens: i64 = entries.iter().map(|entry| entry.amount().tokens).sum();
     assert_eq!(tokens, 450 * 451 / 2);

@@ -132,5 +132,7 @@ fn prefers_csv(headers: &HeaderMap) -> bool {
     let mut known = kinds.filter(|kind| {
         kind.eq_ignore_ascii_case("text/csv") || kind.eq_ignore_ascii_case("application/json")
     });
-    known.next().is_some_and(|kind| kind.eq_ignore_ascii_case("text/csv"))
+    known
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("text/csv"))
 }

@@ -155,7 +155,9 @@ async fn admins_see_who_has_used_what_and_nobody_else_does() {
 #[tokio::test]
 async fn usage_is_a_table_by_its_path_and_for_who_accepts_one() {
     let app = app_with_usage().await;
-    let table = app.get("viewer", "/analytics/usage.csv?groupBy=model").await;
+    let table = app
+        .get("viewer", "/analytics/usage.csv?groupBy=model")
+        .await;
     assert_eq!(table.status, 200);
     let text = std::str::from_utf8(&table.bytes).unwrap();
     let expected = "day,model,requests,inputTokens,outputTokens,tokens,costMicroUsd\r\n\
@@ -175,26 +177,46 @@ async fn usage_is_a_table_by_its_path_and_for_who_accepts_one() {
         let request = request(Method::GET, "/analytics/usage?groupBy=model", "viewer");
         let answer = app.send(empty(request.header(ACCEPT, accept))).await;
         assert_eq!(answer.bytes == table.bytes, is_table, "{accept}");
-        assert!(answer.headers.get_all(VARY).iter().any(|value| value == "accept"));
+        assert!(
+            answer
+                .headers
+                .get_all(VARY)
+                .iter()
+                .any(|value| value == "accept")
+        );
     }
 }
 
 #[tokio::test]
 async fn usage_is_drawn_the_same_each_time_in_both_themes() {
     let app = app_with_usage().await;
-    for query in ["", "groupBy=model&measure=cost", "theme=dark", "groupBy=workflow&theme=dark"] {
+    for query in [
+        "",
+        "groupBy=model&measure=cost",
+        "theme=dark",
+        "groupBy=workflow&theme=dark",
+    ] {
         let path = format!("/analytics/usage.svg?{query}");
-        let (one, other) = (app.get("viewer", &path).await, app.get("viewer", &path).await);
+        let (one, other) = (
+            app.get("viewer", &path).await,
+            app.get("viewer", &path).await,
+        );
         assert_eq!(one.status, 200, "{query}");
         assert_eq!(one.headers[CONTENT_TYPE], "image/svg+xml; charset=utf-8");
         assert_eq!(one.bytes, other.bytes);
         let svg = std::str::from_utf8(&one.bytes).unwrap();
         let svg = roxmltree::Document::parse(svg).unwrap();
-        let names: Vec<_> = svg.descendants().map(|node| node.tag_name().name()).collect();
+        let names: Vec<_> = svg
+            .descendants()
+            .map(|node| node.tag_name().name())
+            .collect();
         for forbidden in ["script", "style", "image", "foreignObject", "a"] {
             assert!(!names.contains(&forbidden), "{query}: {forbidden}");
         }
-        let ground = svg.descendants().find(|node| node.has_tag_name("rect")).unwrap();
+        let ground = svg
+            .descendants()
+            .find(|node| node.has_tag_name("rect"))
+            .unwrap();
         let is_dark = ground.attribute("fill") == Some("#0d1117");
         assert_eq!(is_dark, query.contains("dark"));
     }
@@ -210,7 +232,9 @@ async fn bars_are_as_long_as_what_was_used() {
     assert_eq!(heights.len(), 23, "a bar for each day");
     assert!(heights[0] > 0.0 && (heights[0] - 2.0 * heights[22]).abs() < 0.2);
     assert!(heights[1..22].iter().all(|height| *height == 0.0));
-    let answer = app.get("viewer", "/analytics/usage.svg?groupBy=model").await;
+    let answer = app
+        .get("viewer", "/analytics/usage.svg?groupBy=model")
+        .await;
     let text = std::str::from_utf8(&answer.bytes).unwrap();
     assert!(text.contains("&lt;b&gt;&amp;&quot;evil&quot;"), "{text}");
     assert_eq!(bars(&answer, "width").len(), 3);
@@ -222,7 +246,8 @@ fn bars(answer: &Answer, size: &str) -> Vec<f64> {
     let svg = roxmltree::Document::parse(svg).unwrap();
     let rects = svg.descendants().filter(|node| node.has_tag_name("rect"));
     let bars = rects.filter(|rect| rect.has_children());
-    bars.map(|bar| bar.attribute(size).unwrap().parse().unwrap()).collect()
+    bars.map(|bar| bar.attribute(size).unwrap().parse().unwrap())
+        .collect()
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId, Uid},
     llm::{OpenAi, OpenAiConfig},
     models::{
-        Agent, AgentStatus, AuditAction, AuditLog, ChatMessage, ChatRole, LlmSwitch, Role, Session,
-        Metering, Timestamp, Tuning, TuningState, UsageEntry, UsageState,
+        Agent, AgentStatus, AuditAction, AuditLog, ChatMessage, ChatRole, LlmSwitch, Metering,
+        Role, Session, Timestamp, Tuning, TuningState, UsageEntry, UsageState,
     },
     prompt,
     quota::reserve_training,

@@ -68,14 +68,18 @@ pub(super) async fn clear(
     }
     let mut done = Metered::default();
     if send::keep(meter, &stale).await? {
-        stale.iter().for_each(|row| done.add(send::outcome(&row.value)));
+        stale
+            .iter()
+            .for_each(|row| done.add(send::outcome(&row.value)));
     }
     Ok(done)
 }
 
 async fn total(meter: &Meter, customer_id: &str, minute: Timestamp) -> Result<i64, Error> {
     let (id, end) = (meter.id().await?, minute.plus_seconds(60));
-    let total = meter.billing.meter_total(&id, customer_id, minute.instant(), end.instant());
+    let total = meter
+        .billing
+        .meter_total(&id, customer_id, minute.instant(), end.instant());
     Ok(total.await?)
 }
 
@@ -193,7 +197,12 @@ mod tests {
     #[test]
     fn a_sum_that_fits_all_or_none_decides_and_no_other() {
         use MeterRowState::{Due, Sending, Sent};
-        let rows = [row(Sent, 5), row(Sending, 10), row(Sending, 20), row(Due, 40)];
+        let rows = [
+            row(Sent, 5),
+            row(Sending, 10),
+            row(Sending, 20),
+            row(Due, 40),
+        ];
         let table = [
             (5, Verdict::None),
             (35, Verdict::All),
@@ -209,7 +218,10 @@ mod tests {
 
     #[test]
     fn what_is_unknown_may_be_in_the_sum() {
-        let rows = [row(MeterRowState::Unknown, 10), row(MeterRowState::Sending, 10)];
+        let rows = [
+            row(MeterRowState::Unknown, 10),
+            row(MeterRowState::Sending, 10),
+        ];
         assert_eq!(judge(rows.iter(), 10), Verdict::Ambiguous);
         assert_eq!(judge(rows.iter(), 0), Verdict::None);
     }

@@ -51,7 +51,10 @@ async fn batch(
     now: Timestamp,
 ) -> Result<(Vec<Write>, u64), store::Error> {
     let page = Page::first(BATCH);
-    let mut entries = store.list_usage_entries_to_meter(org_id, &page).await?.items;
+    let mut entries = store
+        .list_usage_entries_to_meter(org_id, &page)
+        .await?
+        .items;
     if entries.is_empty() {
         return Ok((Vec::new(), 0));
     }

@@ -70,7 +70,10 @@ async fn compare(meter: &Meter, day: Date, now: Timestamp) -> Result<UsageReconc
         let id = meter.id().await?;
         let id = &id;
         let asked = stream::iter(sums).map(|((org_id, customer_id), sum)| async move {
-            let total = meter.billing.meter_total(id, &customer_id, from, to).await?;
+            let total = meter
+                .billing
+                .meter_total(id, &customer_id, from, to)
+                .await?;
             let fits = (sum.sent..=sum.sent + sum.uncertain).contains(&total);
             Ok::<_, Error>((!fits).then_some(UsageDifference {
                 org_id,
@@ -83,7 +86,9 @@ async fn compare(meter: &Meter, day: Date, now: Timestamp) -> Result<UsageReconc
         let found: Vec<_> = asked.buffered(AT_ONCE).try_collect().await?;
         differences = found.into_iter().flatten().collect();
     }
-    differences.iter().for_each(|difference| report(&day, difference));
+    differences
+        .iter()
+        .for_each(|difference| report(&day, difference));
     Ok(UsageReconciliation {
         day,
         customers,
@@ -110,7 +115,10 @@ fn report(day: &str, difference: &UsageDifference) {
 async fn sums_of(meter: &Meter, day: &str) -> Result<Sums, Error> {
     let (mut sums, mut page) = (Sums::new(), Page::first(PAGE));
     loop {
-        let listing = meter.store.list_meter_rows_of_day(&CALLER, day, &page).await?;
+        let listing = meter
+            .store
+            .list_meter_rows_of_day(&CALLER, day, &page)
+            .await?;
         for row in listing.items {
             let row = row.value;
             let sum = Sum::of(&row);

@@ -109,7 +109,11 @@ impl Course<'_> {
         if let Err(error) = self.try_to_serve(&customer_id, rows, &mut done).await {
             self.fail(1);
             let error = &error as &dyn std::error::Error;
-            tracing::error!(stripe.customer = customer_id, error, "meter events left for later");
+            tracing::error!(
+                stripe.customer = customer_id,
+                error,
+                "meter events left for later"
+            );
         }
         done
     }
@@ -177,7 +181,11 @@ impl Course<'_> {
                     row.value.sent_at = Some(now);
                 }
                 Attempt::Failed(error) => {
-                    self.fail(if error.is_transient() { 1 } else { MAX_FAILURES });
+                    self.fail(if error.is_transient() {
+                        1
+                    } else {
+                        MAX_FAILURES
+                    });
                     is_broken = true;
                     postpone(&mut row.value, &error, now);
                 }
@@ -275,7 +283,7 @@ fn postpone(row: &mut MeterRow, error: &stripe::Error, now: Timestamp) {
     row.due_at = Some(now.plus_seconds(pause));
     row.last_error = Some(match error {
         stripe::Error::Rejected { status } => format!("status {status}"),
-        _ => "unavailable".to_owned(),
+        stripe::Error::Unavailable(_) => "unavailable".to_owned(),
     });
 }
 

@@ -55,6 +55,7 @@ impl TestApp {
             ],
             livemode: false,
             product_tiers: ProductTiers::new(),
+            meter_event_name: "tokens".to_owned(),
         };
         let state = AppState::with_ports(
             store.clone(),

@@ -3,6 +3,7 @@
 mod failures;
 mod kills;
 mod reconciliation;
+mod routes;
 mod stripe;
 mod world;
 
@@ -104,7 +105,9 @@ async fn what_was_used_before_there_was_a_customer_is_not_made_up_for() {
     world.add("o1", SubscriptionTier::Pro, None).await;
     world.call("u0", 6_000_000).await;
     world.run().await;
-    world.change(|organization| organization.stripe_customer_id = Some("cus_1".to_owned())).await;
+    world
+        .change(|organization| organization.stripe_customer_id = Some("cus_1".to_owned()))
+        .await;
     world.call("u1", 100).await;
     world.run().await;
     assert_eq!(world.metering("u1"), Metering::Due { tokens: 100 });
@@ -114,12 +117,18 @@ async fn what_was_used_before_there_was_a_customer_is_not_made_up_for() {
 async fn an_upgrade_counts_what_was_billed_before() {
     let world = World::over().await;
     world.run().await;
-    world.change(|organization| organization.subscription_tier = SubscriptionTier::Enterprise).await;
+    world
+        .change(|organization| organization.subscription_tier = SubscriptionTier::Enterprise)
+        .await;
     world.call("u5", 44_000_000).await;
     world.call("u6", 1_000_000).await;
     world.run().await;
     assert_eq!(world.metering("u5"), Metering::Included);
-    assert_eq!(world.metering("u6"), Metering::Included, "50M and what was billed");
+    assert_eq!(
+        world.metering("u6"),
+        Metering::Included,
+        "50M and what was billed"
+    );
     world.call("u7", 10).await;
     world.run().await;
     assert_eq!(world.metering("u7"), Metering::Due { tokens: 10 });
@@ -155,7 +164,10 @@ async fn calls_that_go_on_meanwhile_are_billed_once_too() {
             output_tokens: 1,
             ..Usage::default()
         };
-        admissions.settle(&admission, &admission.book(&usage, 1)).await.unwrap();
+        admissions
+            .settle(&admission, &admission.book(&usage, 1))
+            .await
+            .unwrap();
     };
     let metering = async {
         for _ in 0..30 {
@@ -175,11 +187,19 @@ async fn an_organization_that_fails_holds_nobody_else_back() {
         ..world.settled("broken", 5)
     };
     world.keep(&broken).await;
-    world.db.store().commit(vec![malformed_month()]).await.unwrap();
+    world
+        .db
+        .store()
+        .commit(vec![malformed_month()])
+        .await
+        .unwrap();
     world.run().await;
     let entries = world.entries().into_iter();
     let mut pending = entries.filter(|entry| entry.meter == Some(Metering::Pending));
-    assert_eq!(pending.next().unwrap().id, RecordId::parse("broken").unwrap());
+    assert_eq!(
+        pending.next().unwrap().id,
+        RecordId::parse("broken").unwrap()
+    );
     assert!(pending.next().is_none());
 }
 

@@ -93,7 +93,12 @@ fn entries() -> impl Strategy<Value = Vec<UsageEntry>> {
             input_tokens,
             output_tokens,
             cost_micro_usd,
-            ..entry(agent.as_deref(), &model, &format!("2026-11-{day:02}"), state)
+            ..entry(
+                agent.as_deref(),
+                &model,
+                &format!("2026-11-{day:02}"),
+                state,
+            )
         }
     });
     vec(one, 0..60)

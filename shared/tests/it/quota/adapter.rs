@@ -50,7 +50,11 @@ impl Adapter {
 /// What is settled is to be metered, and nothing else is.
 pub(crate) fn assert_to_be_metered(entry: &UsageEntry) {
     let is_settled = entry.state == UsageState::Settled;
-    assert_eq!(entry.meter, is_settled.then_some(Metering::Pending), "{entry:?}");
+    assert_eq!(
+        entry.meter,
+        is_settled.then_some(Metering::Pending),
+        "{entry:?}"
+    );
 }
 
 /// One suite, twice: the tests take the adapter.

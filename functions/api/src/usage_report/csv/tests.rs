@@ -80,7 +80,12 @@ fn no_name_is_a_formula_or_breaks_its_row() {
 
 fn entries() -> impl Strategy<Value = Vec<UsageEntry>> {
     let name = "[a-c]";
-    let of = (option::of(name), option::of(name), option::of(name), "[ab=,\"\n]{1,3}");
+    let of = (
+        option::of(name),
+        option::of(name),
+        option::of(name),
+        "[ab=,\"\n]{1,3}",
+    );
     let amounts = (0..1_000_000_i64, 0..1_000_000_i64, 0..1_000_000_i64);
     let one = (of, amounts, 1..29_u8).prop_map(|((agent, workflow, user, model), amounts, day)| {
         let (input_tokens, output_tokens, cost_micro_usd) = amounts;

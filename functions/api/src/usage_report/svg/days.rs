@@ -50,7 +50,10 @@ pub(super) fn write(drawing: &Drawing, f: &mut fmt::Formatter<'_>) -> fmt::Resul
         write_text(f, (left - 8.0, y + 4.0), ("end", colours.faint), &number)?;
     }
     let count = scale::float(i64::try_from(bars.len()).unwrap_or(1)).max(1.0);
-    let (step, every) = ((right - left) / count, bars.len().div_ceil(MAX_NAMES).max(1));
+    let (step, every) = (
+        (right - left) / count,
+        bars.len().div_ceil(MAX_NAMES).max(1),
+    );
     let (mut x, width) = (left, (step * 0.75).min(48.0));
     for (number, bar) in bars.iter().enumerate() {
         let height = scale.share(bar.value) * PLOT;

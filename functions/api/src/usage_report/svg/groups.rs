@@ -44,7 +44,12 @@ pub(super) fn write(drawing: &Drawing, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     let scale = scale::Scale::up_to(most);
     let mut y = HEAD;
     if bars.is_empty() {
-        write_text(f, (MARGIN, y + 18.0), ("start", colours.faint), "nothing used")?;
+        write_text(
+            f,
+            (MARGIN, y + 18.0),
+            ("start", colours.faint),
+            "nothing used",
+        )?;
     }
     for bar in bars {
         let width = scale.share(bar.value) * (right - left);
@@ -60,7 +65,12 @@ pub(super) fn write(drawing: &Drawing, f: &mut fmt::Formatter<'_>) -> fmt::Resul
             Escaped(&bar.label)
         )?;
         let number = scale::format(bar.value, drawing.measure);
-        write_text(f, (left + width + 8.0, base), ("start", colours.faint), &number)?;
+        write_text(
+            f,
+            (left + width + 8.0, base),
+            ("start", colours.faint),
+            &number,
+        )?;
         y += ROW;
     }
     Ok(())

@@ -29,12 +29,18 @@ async fn a_connection_that_breaks_after_the_work_is_done_bills_once() {
 #[tokio::test]
 async fn a_busy_stripe_is_left_alone_for_a_while() {
     let world = World::over().await;
-    world.stripe.plan([Some(Refused(429)), Some(Down), Some(Down), Some(Down)]);
+    world
+        .stripe
+        .plan([Some(Refused(429)), Some(Down), Some(Down), Some(Down)]);
     world.run().await;
     let after_one = world.stripe.requests().len();
     assert_eq!(after_one, 1, "the customer's other events wait");
     world.run().await;
-    assert_eq!(world.stripe.requests().len(), after_one, "it is not due yet");
+    assert_eq!(
+        world.stripe.requests().len(),
+        after_one,
+        "it is not due yet"
+    );
     for _ in 0..8 {
         world.clock.advance(Duration::from_mins(10));
         world.run().await;
@@ -90,7 +96,11 @@ async fn a_minute_that_tells_nothing_is_given_up_and_billed_no_second_time() {
     world.run().await;
     world.clock.advance(Duration::from_hours(30));
     world.run_for_hours(4).await;
-    let unknown = world.rows().values().filter(|row| row.state == MeterRowState::Unknown).count();
+    let unknown = world
+        .rows()
+        .values()
+        .filter(|row| row.state == MeterRowState::Unknown)
+        .count();
     assert_eq!(unknown, 2, "{:?}", world.rows());
     let counted: Vec<i64> = world.stripe.counted().into_values().flatten().collect();
     assert_eq!(counted.len(), 1, "{counted:?}");
@@ -121,7 +131,10 @@ async fn a_refused_event_is_given_up_and_the_others_go_on() {
     world.stripe.plan([Some(Refused(400))]);
     let metered = world.run().await;
     assert_eq!((metered.sent, metered.given_up), (2, 1));
-    let failed = world.rows().into_values().find(|row| row.state == MeterRowState::Failed);
+    let failed = world
+        .rows()
+        .into_values()
+        .find(|row| row.state == MeterRowState::Failed);
     assert_eq!(failed.unwrap().last_error.unwrap(), "status 400");
     world.run_for_hours(30).await;
     assert_eq!(world.stripe.requests().len(), 3);
@@ -156,13 +169,21 @@ async fn a_wrong_key_gives_no_event_up() {
 async fn what_stripe_would_not_take_any_more_expires() {
     let world = World::over().await;
     world.stripe.remove_meter(true);
-    assert!(matches!(world.meter.run().await, Err(MeterError::NoMeter(_))));
+    assert!(matches!(
+        world.meter.run().await,
+        Err(MeterError::NoMeter(_))
+    ));
     assert!(world.stripe.requests().is_empty());
     world.clock.advance(Duration::from_hours(35 * 24));
     world.stripe.remove_meter(false);
     let metered = world.run().await;
     assert_eq!((metered.sent, metered.given_up), (0, 3));
-    assert!(world.rows().values().all(|row| row.state == MeterRowState::Expired));
+    assert!(
+        world
+            .rows()
+            .values()
+            .all(|row| row.state == MeterRowState::Expired)
+    );
     assert!(world.stripe.requests().is_empty());
 }
 

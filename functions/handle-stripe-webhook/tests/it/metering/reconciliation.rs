@@ -42,7 +42,10 @@ async fn what_agrees_is_told_to_agree() {
     world.run().await;
     world.clock.advance(Duration::from_hours(24));
     let report = report(&world).await;
-    assert_eq!((report.customers, report.differing, report.drifting), (1, 0, 0));
+    assert_eq!(
+        (report.customers, report.differing, report.drifting),
+        (1, 0, 0)
+    );
 }
 
 #[tokio::test]

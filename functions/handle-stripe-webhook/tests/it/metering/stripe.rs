@@ -136,9 +136,10 @@ impl Billing for FakeMeter {
         assert_eq!((from.as_second() % 60, to.as_second() % 60), (0, 0));
         tokio::task::yield_now().await;
         let state = self.state.lock().unwrap();
-        let counted = state.counted.iter().filter(|event| {
-            event.customer_id == customer_id && (from..to).contains(&event.at)
-        });
+        let counted = state
+            .counted
+            .iter()
+            .filter(|event| event.customer_id == customer_id && (from..to).contains(&event.at));
         Ok(counted.map(|event| event.value).sum())
     }
 
