@@ -4,7 +4,6 @@ mod config;
 mod event;
 mod handler;
 mod signature;
-mod stripe_client;
 mod subscription;
 mod tier;
 
@@ -17,12 +16,11 @@ use shared::{
     http::{EdgeConfig, edge},
     models::Timestamp,
     store::{Store, firestore::Firestore},
-    stripe::Billing,
+    stripe::{Billing, InvalidClient, StripeClient},
 };
 
 pub use crate::{
     config::{Config, WebhookConfig},
-    stripe_client::{InvalidClient, StripeClient},
     tier::ProductTiers,
 };
 
