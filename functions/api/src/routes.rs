@@ -7,6 +7,7 @@ mod analytics;
 mod answer;
 mod approvals;
 mod audit;
+mod billing;
 mod conversations;
 mod error;
 mod etag;
@@ -71,6 +72,7 @@ pub struct Route {
 pub const ROUTES: &[&[Route]] = &[
     ACCOUNT,
     ORGANIZATION,
+    billing::ROUTES,
     MEMBERS,
     INVITATIONS,
     AGENTS,

@@ -6,7 +6,6 @@ mod handler;
 mod meter;
 mod meter_handler;
 mod signature;
-mod stripe_client;
 mod subscription;
 mod tier;
 
@@ -19,13 +18,12 @@ use shared::{
     http::{ClientError, EdgeConfig, ServiceCallers, edge},
     models::Timestamp,
     store::{Store, firestore::Firestore},
-    stripe::Billing,
+    stripe::{Billing, InvalidClient, StripeClient},
 };
 
 pub use crate::{
     config::{Config, WebhookConfig},
     meter::{Error as MeterError, Meter, Metered},
-    stripe_client::{InvalidClient, StripeClient},
     tier::ProductTiers,
 };
 

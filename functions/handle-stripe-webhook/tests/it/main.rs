@@ -1,9 +1,8 @@
-//! `handle-stripe-webhook` through its router, on fakes; its client against a small server.
+//! `handle-stripe-webhook` through its router, on fakes.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod app;
-mod client;
 mod events;
 mod metering;
 mod requests;
