@@ -3,10 +3,16 @@
 mod config;
 mod event;
 mod handler;
+mod limits;
 mod meter;
 mod meter_handler;
+mod notices;
+mod process;
+mod receive;
+mod reconcile;
 mod signature;
 mod subscription;
+mod sweep;
 mod tier;
 
 use std::{sync::Arc, time::Duration};
@@ -15,8 +21,9 @@ use axum::{Router, extract::FromRef, routing::post};
 use shared::{
     audit::Trail,
     clock::{SharedClock, SystemClock},
-    http::{ClientError, EdgeConfig, ServiceCallers, edge},
-    models::Timestamp,
+    http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
+    models::{SystemPrincipal, Timestamp},
+    queue::{CloudTasks, SharedQueue},
     store::{Store, firestore::Firestore},
     stripe::{Billing, InvalidClient, StripeClient},
 };
@@ -30,8 +37,16 @@ pub use crate::{
 /// Stripe's events are far smaller (<https://docs.stripe.com/webhooks>).
 const MAX_BODY_BYTES: usize = 256_000;
 
-/// The longest that Cloud Scheduler waits for a run; Stripe itself waits for 10 s.
+/// Longest time for a task of the queue or a tick; events are answered far sooner.
 const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// When the sweeper looks after something that is to be done at once, in seconds.
+const SWEEP_SECS: i64 = 60;
+
+/// Acts for itself: Stripe has called, not a user.
+const CALLER: SystemPrincipal = SystemPrincipal {
+    function: "handle-stripe-webhook",
+};
 
 /// What the function works with.
 #[derive(Clone)]
@@ -39,6 +54,7 @@ pub struct AppState {
     store: Store,
     trail: Trail,
     billing: Arc<dyn Billing>,
+    queue: SharedQueue,
     clock: SharedClock,
     webhook: Arc<WebhookConfig>,
     callers: ServiceCallers,
@@ -50,25 +66,28 @@ pub enum StartError {
     /// The key or the URL of Stripe's API cannot be used.
     #[error(transparent)]
     Stripe(#[from] InvalidClient),
-    /// The client for the keys of callers cannot be built.
+    /// An HTTP client.
     #[error(transparent)]
-    Callers(#[from] ClientError),
+    Client(#[from] ClientError),
 }
 
 impl AppState {
     /// The state on the real systems.
     ///
     /// # Errors
-    /// Returns [`StartError`] when a client cannot be built.
+    /// Returns an error when a client cannot be built.
     pub fn new(config: Config) -> Result<Self, StartError> {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let billing = StripeClient::new(&config.api_key, &config.api_base_url)?;
         let clock = SystemClock::shared();
         let trail = Trail::new(store.clone(), config.mac.key());
+        let queue = CloudTasks::new(config.queue, client()?, clock.clone());
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
-        let billing = Arc::new(billing);
-        let state = Self::with_ports(store, trail, billing, clock, config.webhook);
-        Ok(state.with_callers(callers))
+        let (billing, queue) = (Arc::new(billing), Arc::new(queue));
+        let webhook = config.webhook;
+        Ok(Self::with_ports(
+            store, trail, billing, queue, clock, webhook, callers,
+        ))
     }
 
     /// The state on the caller's ports.
@@ -77,29 +96,25 @@ impl AppState {
         store: Store,
         trail: Trail,
         billing: Arc<dyn Billing>,
+        queue: SharedQueue,
         clock: SharedClock,
         webhook: WebhookConfig,
+        callers: ServiceCallers,
     ) -> Self {
         Self {
             store,
             trail,
             billing,
+            queue,
             clock,
             webhook: Arc::new(webhook),
-            callers: ServiceCallers::unchecked(),
+            callers,
         }
-    }
-
-    /// The state with those that may have usage metered.
-    #[must_use]
-    pub fn with_callers(self, callers: ServiceCallers) -> Self {
-        Self { callers, ..self }
     }
 
     fn meter(&self) -> Meter {
         let (store, billing) = (self.store.clone(), Arc::clone(&self.billing));
-        let event_name = self.webhook.meter_event_name.clone();
-        Meter::new(store, billing, self.clock.clone(), event_name)
+        Meter::new(store, billing, self.clock.clone())
     }
 
     fn now(&self) -> Timestamp {
@@ -113,10 +128,14 @@ impl FromRef<AppState> for ServiceCallers {
     }
 }
 
-/// The function's routes.
+/// The function's routes. Stripe's is for everybody who can sign; the others are for the queue and
+/// the scheduler.
 pub fn router(state: AppState) -> Router {
     let routes = Router::new()
         .route("/", post(handler::handle_event))
+        .route("/events/process", post(handler::handle_process))
+        .route("/sweep", post(handler::handle_sweep))
+        .route("/reconcile", post(handler::handle_reconcile))
         .route("/meter", post(meter_handler::handle_meter))
         .route(
             "/reconcile-usage",

@@ -14,11 +14,14 @@ use serde::Serialize;
 use shared::{
     clock::SharedClock,
     ids::OrgId,
-    models::{SystemPrincipal, Timestamp, UsageReconciliation},
+    models::{Timestamp, UsageReconciliation},
+    quota::prices::Catalog,
     retry::Transient,
     store::{self, Page, Store},
     stripe::{self, Billing},
 };
+
+use crate::CALLER;
 
 /// Organizations that are looked at side by side.
 const AT_ONCE: usize = 8;
@@ -28,10 +31,6 @@ const PAGE: u32 = 500;
 
 /// How long a run begins anything new: Cloud Scheduler comes again every minute.
 const RUN: Duration = Duration::from_secs(40);
-
-const CALLER: SystemPrincipal = SystemPrincipal {
-    function: "handle-stripe-webhook",
-};
 
 /// What reports usage to Stripe.
 #[derive(Clone)]
@@ -72,19 +71,14 @@ pub enum Error {
 }
 
 impl Meter {
-    /// A meter of the events of a name.
+    /// The meter of what is sold.
     #[must_use]
-    pub fn new(
-        store: Store,
-        billing: Arc<dyn Billing>,
-        clock: SharedClock,
-        event_name: String,
-    ) -> Self {
+    pub fn new(store: Store, billing: Arc<dyn Billing>, clock: SharedClock) -> Self {
         Self {
             store,
             billing,
             clock,
-            event_name,
+            event_name: Catalog::load().meter.event_name,
         }
     }
 

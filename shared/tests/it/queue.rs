@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use shared::{
     http::client,
     models::Timestamp,
-    queue::{Access, CloudTasks, Error, Queue, QueueConfig, Task},
+    queue::{
+        Access, CloudTasks, Continuation, Error, Queue, QueueConfig, StripeEventTask, Task, Work,
+    },
     testing::{FixedClock, RecordingQueue},
 };
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers};
@@ -68,8 +70,10 @@ fn task(name: &str, due_at: Option<&str>) -> Task {
     let instant = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
     Task {
         name: name.to_owned(),
-        org_id: "o1".parse().unwrap(),
-        execution_id: "e1".parse().unwrap(),
+        work: Work::Continue(Continuation {
+            org_id: "o1".parse().unwrap(),
+            execution_id: "e1".parse().unwrap(),
+        }),
         due_at: due_at.map(|text| Timestamp::from(instant(text))),
     }
 }

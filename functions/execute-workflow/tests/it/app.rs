@@ -223,7 +223,7 @@ impl App {
                 return answers;
             }
             for task in due {
-                let body = serde_json::to_vec(&task.continuation()).unwrap();
+                let body = task.work.to_body().unwrap();
                 answers.push(self.post("/continue", Vec::new(), body).await);
             }
         }

@@ -7,9 +7,10 @@ use shared::{
 };
 
 use super::{
-    CALLER, Error, Meter, Metered,
+    Error, Meter, Metered,
     send::{self, REPEATABLE_SECS},
 };
+use crate::CALLER;
 
 /// How long Stripe may take to sum up what it has acknowledged, in seconds. It does so within
 /// minutes (<https://docs.stripe.com/billing/subscriptions/usage-based/recording-usage-api>).
@@ -51,8 +52,7 @@ pub(super) async fn clear(
     let total = match total {
         Ok(total) => total,
         Err(error) if error.is_transient() => {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(stripe.customer = customer_id, error, "meter not read");
+            report(customer_id, &error);
             return postpone(meter, before, now).await;
         }
         Err(error) => return Err(error),
@@ -73,6 +73,11 @@ pub(super) async fn clear(
             .for_each(|row| done.add(send::outcome(&row.value)));
     }
     Ok(done)
+}
+
+fn report(customer_id: &str, error: &Error) {
+    let error = error as &dyn std::error::Error;
+    tracing::warn!(stripe.customer = customer_id, error, "meter not read");
 }
 
 async fn total(meter: &Meter, customer_id: &str, minute: Timestamp) -> Result<i64, Error> {

@@ -12,7 +12,8 @@ use shared::{
     store::{Page, meter_events},
 };
 
-use super::{AT_ONCE, CALLER, Error, Meter};
+use super::{AT_ONCE, Error, Meter};
+use crate::CALLER;
 
 /// Whole days that are looked at: calls of the last one may be billed on the next.
 const DAYS: i64 = 2;

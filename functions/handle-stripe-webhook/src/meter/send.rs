@@ -13,7 +13,8 @@ use shared::{
     stripe::{self, MeterEvent},
 };
 
-use super::{AT_ONCE, CALLER, Error, Meter, Metered, clear};
+use super::{AT_ONCE, Error, Meter, Metered, clear};
+use crate::CALLER;
 
 /// Rows that are looked at together.
 const BATCH: u32 = 500;

@@ -7,7 +7,8 @@ use shared::{
     store::{Page, Store, organizations::period_of},
 };
 
-use super::super::{AT_ONCE, CALLER, Error, Meter};
+use super::super::{AT_ONCE, Error, Meter};
+use crate::CALLER;
 
 /// Looks at the ledger while calls go on before an organization is left for the next night.
 const LOOKS: usize = 3;

@@ -53,7 +53,7 @@ async fn what_stripe_has_counted_beside_us_is_told_and_not_made_up_for() {
     let world = World::over().await;
     world.run().await;
     world.stripe.count_foreign(MeterEvent {
-        event_name: "tokens".to_owned(),
+        event_name: "llm_tokens".to_owned(),
         customer_id: "cus_1".to_owned(),
         value: 7,
         identifier: "foreign".to_owned(),

@@ -11,7 +11,7 @@ use http::Request;
 use serde_json::{Value, json};
 use shared::{
     http::ServiceCallers,
-    testing::{TestServiceVerifier, trail},
+    testing::{RecordingQueue, TestServiceVerifier, trail},
 };
 use tower::ServiceExt;
 
@@ -22,13 +22,14 @@ fn app(world: &World) -> Router {
         secrets: Vec::new(),
         livemode: false,
         product_tiers: ProductTiers::new(),
-        meter_event_name: "tokens".to_owned(),
     };
     let (store, stripe) = (world.store.clone(), world.stripe.clone());
     let trail = trail(&store);
-    let state = AppState::with_ports(store, trail, stripe, world.clock.shared(), webhook);
+    let (queue, clock) = (Arc::new(RecordingQueue::new()), world.clock.shared());
     let callers = ServiceCallers::verified_by(Arc::new(TestServiceVerifier));
-    router(state.with_callers(callers))
+    router(AppState::with_ports(
+        store, trail, stripe, queue, clock, webhook, callers,
+    ))
 }
 
 async fn post(app: &Router, path: &str, token: &str) -> (u16, Value) {

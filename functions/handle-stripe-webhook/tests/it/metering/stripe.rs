@@ -145,7 +145,7 @@ impl Billing for FakeMeter {
 
     async fn find_meter(&self, event_name: &str) -> Result<Option<String>, Error> {
         tokio::task::yield_now().await;
-        assert_eq!(event_name, "tokens");
+        assert_eq!(event_name, "llm_tokens");
         let has_none = self.state.lock().unwrap().has_no_meter;
         Ok((!has_none).then(|| "mtr_1".to_owned()))
     }

@@ -55,8 +55,7 @@ impl World {
         let (store, db) = memory_store();
         let clock = FixedClock::at("2026-11-23T12:00:00Z");
         let stripe = Arc::new(FakeMeter::new(clock.clone()));
-        let event_name = "tokens".to_owned();
-        let meter = Meter::new(store.clone(), stripe.clone(), clock.shared(), event_name);
+        let meter = Meter::new(store.clone(), stripe.clone(), clock.shared());
         Self {
             db,
             store,
