@@ -116,7 +116,7 @@ impl Meter {
             owners.sort();
             owners.dedup();
             owners.retain(|org_id| !seen.contains(org_id));
-            let counts = owners.iter().map(|org_id| self.count_one(org_id, until));
+            let counts = owners.iter().cloned().map(|org_id| self.count_one(org_id, until));
             let counts: Vec<u64> = stream::iter(counts)
                 .buffer_unordered(AT_ONCE)
                 .collect()
@@ -131,8 +131,8 @@ impl Meter {
         Ok(counted)
     }
 
-    async fn count_one(&self, org_id: &OrgId, until: Timestamp) -> u64 {
-        let (counted, result) = count::count(self, org_id, until).await;
+    async fn count_one(&self, org_id: OrgId, until: Timestamp) -> u64 {
+        let (counted, result) = count::count(self, &org_id, until).await;
         if let Err(error) = result {
             let error = &error as &dyn std::error::Error;
             tracing::error!(org.id = %org_id, error, "usage left to be metered by the next run");

@@ -24,7 +24,7 @@ pub(super) async fn find(meter: &Meter) -> Result<Vec<UsageDrift>, Error> {
         let Some(last) = ids.last().cloned() else {
             return Ok(drifts);
         };
-        let found = stream::iter(&ids).map(|org_id| drift(meter, org_id));
+        let found = stream::iter(ids).map(|org_id| drift(meter, org_id));
         let found: Vec<_> = found.buffered(AT_ONCE).try_collect().await?;
         drifts.extend(found.into_iter().flatten());
         after = Some(last);
@@ -33,17 +33,17 @@ pub(super) async fn find(meter: &Meter) -> Result<Vec<UsageDrift>, Error> {
 
 /// Between two looks at the quota the ledger has what was used at the first, and no more than what
 /// was used or admitted at the second.
-async fn drift(meter: &Meter, org_id: &OrgId) -> Result<Option<UsageDrift>, Error> {
+async fn drift(meter: &Meter, org_id: OrgId) -> Result<Option<UsageDrift>, Error> {
     let (store, period) = (&meter.store, period_of(meter.now()));
     for _ in 0..LOOKS {
-        let Some(first) = quota(store, org_id, &period).await? else {
+        let Some(first) = quota(store, &org_id, &period).await? else {
             return Ok(None);
         };
-        let Some(ledger) = ledger(store, org_id, &period).await? else {
+        let Some(ledger) = ledger(store, &org_id, &period).await? else {
             continue;
         };
-        let organization = store.find_organization(org_id).await?;
-        let Some(second) = quota(store, org_id, &period).await? else {
+        let organization = store.find_organization(&org_id).await?;
+        let Some(second) = quota(store, &org_id, &period).await? else {
             return Ok(None);
         };
         let api_usage = organization.map_or(0, |organization| organization.value.api_usage);
@@ -53,7 +53,7 @@ async fn drift(meter: &Meter, org_id: &OrgId) -> Result<Option<UsageDrift>, Erro
         let is_shown = used.contains(&api_usage) || second.used == 0;
         let is_kept = (first.used..=second.used + held).contains(&ledger);
         return Ok((!is_shown || !is_kept).then(|| UsageDrift {
-            org_id: org_id.clone(),
+            org_id,
             period,
             ledger,
             quota: second.used,
