@@ -11,8 +11,8 @@ use crate::{
     ids::{OrgId, RecordId, Uid},
     invitation::Links,
     models::{
-        BillingNotice, Integration, Invitation, OutboxMessage, OutboxRow, OutboxState, SystemPrincipal, Timestamp,
-        User,
+        BillingNotice, Integration, Invitation, OutboxMessage, OutboxRow, OutboxState,
+        SystemPrincipal, Timestamp, User,
     },
     retry::Transient,
     store::{self, Error, Store, Versioned},

@@ -74,9 +74,8 @@ impl Config {
 /// else calls.
 fn load_callers(env: &Env) -> Result<Option<ServiceAuthConfig>, Error> {
     let callers = ServiceAuthConfig::load(env)?;
-    let is_left_to_others = |callers: &ServiceAuthConfig| {
-        callers.signature_check == SignatureCheck::CloudRun
-    };
+    let is_left_to_others =
+        |callers: &ServiceAuthConfig| callers.signature_check == SignatureCheck::CloudRun;
     if callers.as_ref().is_some_and(is_left_to_others) {
         return Err(Error::Invalid {
             name: "EVENTS_SIGNATURE_CHECK",
@@ -132,9 +131,15 @@ mod tests {
             ("STRIPE_API_KEY", "rk_test_1"),
             ("STRIPE_WEBHOOK_SECRETS", "whsec_1, whsec_2"),
             ("STRIPE_LIVEMODE", "false"),
-            ("STRIPE_EVENTS_QUEUE", "projects/p/locations/l/queues/stripe-events"),
+            (
+                "STRIPE_EVENTS_QUEUE",
+                "projects/p/locations/l/queues/stripe-events",
+            ),
             ("STRIPE_EVENTS_TARGET_URL", "https://stripe.example.com"),
-            ("STRIPE_EVENTS_SERVICE_ACCOUNT", "tasks@p.iam.gserviceaccount.com"),
+            (
+                "STRIPE_EVENTS_SERVICE_ACCOUNT",
+                "tasks@p.iam.gserviceaccount.com",
+            ),
         ];
         Env::from_pairs(required.into_iter().chain(extra.iter().copied()))
     }
@@ -166,7 +171,10 @@ mod tests {
     fn the_queue_is_this_services_own() {
         for name in [QUEUE.queue, QUEUE.target_url, QUEUE.service_account] {
             let error = Config::from_env(&env(&[(name, "")])).unwrap_err();
-            assert!(matches!(error, Error::Missing(missing) if missing == name), "{error}");
+            assert!(
+                matches!(error, Error::Missing(missing) if missing == name),
+                "{error}"
+            );
         }
     }
 
@@ -177,11 +185,21 @@ mod tests {
             ("EVENTS_SERVICE_ACCOUNTS", "tasks@p.iam.gserviceaccount.com"),
         ];
         assert!(Config::from_env(&env(&callers)).unwrap().callers.is_some());
-        let left = [callers[0], callers[1], ("EVENTS_SIGNATURE_CHECK", "cloud_run")];
+        let left = [
+            callers[0],
+            callers[1],
+            ("EVENTS_SIGNATURE_CHECK", "cloud_run"),
+        ];
         let error = Config::from_env(&env(&left)).unwrap_err();
-        assert!(error.to_string().contains("EVENTS_SIGNATURE_CHECK"), "{error}");
+        assert!(
+            error.to_string().contains("EVENTS_SIGNATURE_CHECK"),
+            "{error}"
+        );
         let on_cloud_run = Config::from_env(&env(&[("K_SERVICE", "x")])).unwrap_err();
-        assert!(matches!(on_cloud_run, Error::Missing("EVENTS_AUDIENCE")), "{on_cloud_run}");
+        assert!(
+            matches!(on_cloud_run, Error::Missing("EVENTS_AUDIENCE")),
+            "{on_cloud_run}"
+        );
     }
 
     #[test]

@@ -263,8 +263,16 @@ mod tests {
     #[test]
     fn refunds_and_disputes_are_noted() {
         let table = [
-            ("charge.refunded", json!({ "id": "ch_1", "customer": "cus_1" }), Some("cus_1")),
-            ("charge.dispute.created", json!({ "id": "du_1", "charge": "ch_1" }), None),
+            (
+                "charge.refunded",
+                json!({ "id": "ch_1", "customer": "cus_1" }),
+                Some("cus_1"),
+            ),
+            (
+                "charge.dispute.created",
+                json!({ "id": "du_1", "charge": "ch_1" }),
+                None,
+            ),
         ];
         for (kind, object, customer) in table {
             let event = parse(&json!({
@@ -300,7 +308,10 @@ mod tests {
             "customer": "cus_1", "subscription": "sub_1", "client_reference_id": "o2",
             "metadata": { "orgId": "o1" },
         }));
-        assert_eq!(change, subscriptions_of("cus_1", Some(StripeClaim::Invalid)));
+        assert_eq!(
+            change,
+            subscriptions_of("cus_1", Some(StripeClaim::Invalid))
+        );
     }
 
     #[test]

@@ -12,11 +12,8 @@ use shared::{
 use tokio::time::timeout;
 
 use crate::{
-    AppState,
-    event::Event,
-    process, receive,
-    receive::Receipt,
-    reconcile, signature, subscription, sweep,
+    AppState, event::Event, process, receive, receive::Receipt, reconcile, signature, subscription,
+    sweep,
 };
 
 const SIGNATURE: &str = "stripe-signature";
@@ -74,7 +71,9 @@ pub(crate) async fn handle_sweep(
         sweep::enforce_limits(&state),
         reconcile::go_on_if_stalled(&state),
     );
-    Ok(Json(json!({ "events": events?, "limits": limits?, "stalled": stalled? })))
+    Ok(Json(
+        json!({ "events": events?, "limits": limits?, "stalled": stalled? }),
+    ))
 }
 
 /// Handles the nightly tick that has all tiers compared, and the tasks by which that goes on. The
@@ -89,7 +88,9 @@ pub(crate) async fn handle_reconcile(
         Ok(task) => reconcile::go_on(&state, &task.run_id).await?,
         Err(_) => Some(reconcile::begin(&state).await?),
     };
-    Ok(Json(reconcile.map_or(json!({}), |reconcile| describe(&reconcile))))
+    Ok(Json(
+        reconcile.map_or(json!({}), |reconcile| describe(&reconcile)),
+    ))
 }
 
 fn describe(reconcile: &TierReconcile) -> Value {

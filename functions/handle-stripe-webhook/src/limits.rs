@@ -91,7 +91,11 @@ fn next_step(mut deployed: Vec<Versioned<Agent>>, limit: usize) -> Step {
     if !to_suspend.is_empty() {
         return Step::Suspend(to_suspend);
     }
-    let to_resume: Vec<_> = deployed.into_iter().filter(is_suspended).take(BATCH).collect();
+    let to_resume: Vec<_> = deployed
+        .into_iter()
+        .filter(is_suspended)
+        .take(BATCH)
+        .collect();
     match to_resume.is_empty() {
         true => Step::Nothing,
         false => Step::Resume(to_resume),
@@ -152,7 +156,11 @@ async fn write(
     let entry = Entry::new(org_id, CALLER.actor_id(), action, metadata);
     let mut writes = state.trail.append(entry, now).await?;
     let version = Some(quota.version);
-    writes.push(organizations::set_agent_quota(org_id, &quota.value, version)?);
+    writes.push(organizations::set_agent_quota(
+        org_id,
+        &quota.value,
+        version,
+    )?);
     for mut agent in agents {
         agent.value.updated_at = now;
         writes.push(agents::replace(&agent)?);

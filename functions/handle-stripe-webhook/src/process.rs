@@ -47,13 +47,16 @@ pub(crate) async fn process(state: &AppState, id: &RecordId) -> Result<Outcome, 
     let decided = commit_contended(&state.store, || decide(state, id)).await;
     let (event, outcome) = match decided {
         Ok(Some(decided)) => decided,
-        Ok(None) => return Ok(Outcome::Unknown),
+        Ok(None) => {
+            tracing::error!(event.id = %id, "the queue has brought an event that is not kept");
+            return Ok(Outcome::Unknown);
+        }
         Err(error) => return give_up_in_the_end(state, id, error).await,
     };
+    report(&event, &outcome);
     if let Some(org_id) = &event.org_id {
         limits::enforce(state, org_id).await?;
     }
-    report(&event, &outcome);
     Ok(outcome)
 }
 
@@ -154,7 +157,9 @@ async fn give_up_in_the_end(
     id: &RecordId,
     error: Error,
 ) -> Result<Outcome, Error> {
-    let counted = commit_contended(&state.store, || count_attempt(&state.store, id, state.now()));
+    let counted = commit_contended(&state.store, || {
+        count_attempt(&state.store, id, state.now())
+    });
     match counted.await {
         Ok(Some(StripeEventState::Failed)) => {
             let source = &error as &dyn std::error::Error;
@@ -182,7 +187,10 @@ async fn count_attempt(
         event.value.state = StripeEventState::Failed;
         event.value.sweep_at = None;
     }
-    Ok((vec![stripe_events::replace(&event)?], Some(event.value.state)))
+    Ok((
+        vec![stripe_events::replace(&event)?],
+        Some(event.value.state),
+    ))
 }
 
 /// Errors are what an alert is made of.

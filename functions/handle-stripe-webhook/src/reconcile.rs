@@ -2,7 +2,7 @@
 //!
 //! Each request compares one page and keeps how far it has come; the queue brings the next.
 
-use futures::{StreamExt, stream};
+use futures::future::join_all;
 use shared::{
     ids::RecordId,
     models::{PayingOrganization, TierDrift, TierReconcile},
@@ -40,7 +40,9 @@ pub(crate) async fn begin(state: &AppState) -> Result<TierReconcile, store::Erro
         Ok::<_, store::Error>((vec![write], begun))
     })
     .await?;
-    go_on(state, &reconcile.run_id).await.map(|found| found.unwrap_or(reconcile))
+    go_on(state, &reconcile.run_id)
+        .await
+        .map(|found| found.unwrap_or(reconcile))
 }
 
 /// Compares the next page of the comparison, unless it is done or another has begun; tells how far
@@ -85,9 +87,8 @@ pub(crate) async fn go_on(
 pub(crate) async fn go_on_if_stalled(state: &AppState) -> Result<bool, store::Error> {
     let found = state.store.find_tier_reconcile(&CALLER).await?;
     let before = state.now().plus_seconds(-STALLED_SECS);
-    let stalled = found.filter(|found| {
-        found.value.finished_at.is_none() && found.value.updated_at <= before
-    });
+    let stalled =
+        found.filter(|found| found.value.finished_at.is_none() && found.value.updated_at <= before);
     if let Some(stalled) = &stalled {
         let reason = format!("-sweep-{}", state.now().instant().as_second());
         hand_in(state, &stalled.value, &reason).await;
@@ -142,11 +143,12 @@ async fn compare_all(
     run_id: &RecordId,
     page: &[PayingOrganization],
 ) -> Vec<Compared> {
-    stream::iter(page)
-        .map(|paying| compare(state, run_id, paying))
-        .buffered(PARALLEL)
-        .collect()
-        .await
+    let mut compared = Vec::new();
+    for some in page.chunks(PARALLEL) {
+        let some = some.iter().map(|paying| compare(state, run_id, paying));
+        compared.extend(join_all(some).await);
+    }
+    compared
 }
 
 /// Mends the organization's tier as an event would; tells how it was wrong, if it was.
@@ -159,7 +161,10 @@ async fn compare(state: &AppState, run_id: &RecordId, paying: &PayingOrganizatio
         };
         let drift = commit_contended(&state.store, || async {
             let cause = Cause::Reconcile(run_id);
-            let known = state.store.find_stripe_customer(&CALLER, &customer_id).await?;
+            let known = state
+                .store
+                .find_stripe_customer(&CALLER, &customer_id)
+                .await?;
             let known = known.as_ref();
             match subscription::settle(state, cause, &customer_id, known, org_id).await? {
                 Ok(settled) if !settled.changes.is_empty() => {

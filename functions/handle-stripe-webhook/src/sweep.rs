@@ -1,7 +1,7 @@
 //! What a tick of the sweeper picks up: events that nobody has acted on, agents that are to be
 //! brought within a limit, and a comparison of tiers that stands still.
 
-use futures::{StreamExt, future::join_all, stream};
+use futures::future::join_all;
 use shared::{models::StripeEvent, store::Error};
 
 use crate::{AppState, CALLER, limits, process, receive};
@@ -63,13 +63,14 @@ pub(crate) async fn enforce_limits(state: &AppState) -> Result<usize, Error> {
         .store
         .list_due_agent_limits(&CALLER, state.now(), MAX_LIMITS)
         .await?;
-    stream::iter(&due)
-        .for_each_concurrent(PARALLEL, |org_id| async move {
-            if let Err(error) = limits::enforce(state, org_id).await {
+    for some in due.chunks(PARALLEL) {
+        let enforced = join_all(some.iter().map(|org_id| limits::enforce(state, org_id))).await;
+        for (org_id, enforced) in some.iter().zip(enforced) {
+            if let Err(error) = enforced {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(org.id = %org_id, error, "agents left to the next tick");
             }
-        })
-        .await;
+        }
+    }
     Ok(due.len())
 }

@@ -7,8 +7,8 @@ use crate::{
     ids::{IntegrationId, OrgId, RecordId, Uid},
     invitation::{self, Links},
     models::{
-        BillingNotice, IntegrationService, IntegrationStatus, Invitation, OutboxMessage, OutboxRow, Timestamp,
-        User,
+        BillingNotice, IntegrationService, IntegrationStatus, Invitation, OutboxMessage, OutboxRow,
+        Timestamp, User,
     },
     store::{Error, Store, Versioned},
 };

@@ -124,7 +124,11 @@ impl World {
         let (body, time) = (event.to_string(), SystemClock.now().as_second());
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"whsec_local");
         let tag = hmac::sign(&key, format!("{time}.{body}").as_bytes());
-        let tag: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let tag: String = tag
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let url = format!("{}/webhooks/stripe", self.harness.endpoints().api_url);
         let request = http_client().unwrap().post(url).body(body);
         let request = request.header("stripe-signature", format!("t={time},v1={tag}"));
@@ -152,7 +156,10 @@ impl World {
 
     async fn at_work(&self) -> usize {
         let agents = self.agents().await;
-        agents.iter().filter(|agent| agent["status"] == "active").count()
+        agents
+            .iter()
+            .filter(|agent| agent["status"] == "active")
+            .count()
     }
 
     /// Asks until it is so; a hang is a failure.
@@ -176,7 +183,9 @@ async fn an_upgrade_works_within_five_seconds_and_a_downgrade_pauses_what_is_abo
 
     let sold = Instant::now();
     world.sell("evt_1", "pro_monthly").await;
-    world.until(async || world.create_agent().await == StatusCode::CREATED).await;
+    world
+        .until(async || world.create_agent().await == StatusCode::CREATED)
+        .await;
     assert!(sold.elapsed().as_secs() < 5, "{:?}", sold.elapsed());
     assert_eq!(world.create_agent().await, StatusCode::CREATED);
     world.deploy_agents().await;
@@ -185,12 +194,22 @@ async fn an_upgrade_works_within_five_seconds_and_a_downgrade_pauses_what_is_abo
     world.sell("evt_2", "starter").await;
     world.until(async || world.at_work().await == 1).await;
     let agents = world.agents().await;
-    let oldest = agents.iter().find(|agent| agent["status"] == "active").unwrap();
-    let first = agents.iter().min_by_key(|agent| agent["createdAt"].to_string());
+    let oldest = agents
+        .iter()
+        .find(|agent| agent["status"] == "active")
+        .unwrap();
+    let first = agents
+        .iter()
+        .min_by_key(|agent| agent["createdAt"].to_string());
     assert_eq!(Some(oldest), first);
     let suspended = agents.iter().find(|agent| agent["suspension"].is_object());
-    let path = format!("/agents/{}/resume", suspended.unwrap()["id"].as_str().unwrap());
-    let refused = send(world.client.request(Method::POST, &path)).await.unwrap();
+    let path = format!(
+        "/agents/{}/resume",
+        suspended.unwrap()["id"].as_str().unwrap()
+    );
+    let refused = send(world.client.request(Method::POST, &path))
+        .await
+        .unwrap();
     assert_eq!(refused.error_code(), "resource_exhausted");
 
     world.sell("evt_3", "pro_monthly").await;
@@ -210,7 +229,11 @@ async fn of_parallel_creators_exactly_as_many_succeed_as_the_limit_allows() {
         let made = count(StatusCode::CREATED);
         let room = usize::try_from(limit).unwrap() - before;
         assert_eq!(made, room, "{limit} {creators}");
-        assert_eq!(made + count(StatusCode::TOO_MANY_REQUESTS), creators, "no other answer");
+        assert_eq!(
+            made + count(StatusCode::TOO_MANY_REQUESTS),
+            creators,
+            "no other answer"
+        );
         before += made;
         assert_eq!(world.agents().await.len(), before);
     }

@@ -210,6 +210,10 @@ async fn a_suspended_agent_that_goes_leaves_no_trace_in_the_counts() {
             "archive" => assert_eq!(take(&app, step).await.status, 200),
             _ => assert_eq!(app.delete("user", "/agents/a1").await.status, 204),
         }
-        assert_eq!((suspended(&app).await, counts(&app).await.1), (0, 1), "{step}");
+        assert_eq!(
+            (suspended(&app).await, counts(&app).await.1),
+            (0, 1),
+            "{step}"
+        );
     }
 }

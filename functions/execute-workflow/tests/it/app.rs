@@ -477,7 +477,7 @@ fn organization() -> Organization {
     Organization {
         id: org_id(),
         name: "Test".to_owned(),
-        subscription_tier: SubscriptionTier::Free,
+        subscription_tier: SubscriptionTier::Pro,
         stripe_customer_id: None,
         api_usage: 0,
         limits: Limits::default(),

@@ -19,8 +19,8 @@ use shared::{
     http::ServiceCallers,
     ids::{OrgId, RecordId, Uid},
     models::{
-        Limits, Organization, Role, StripeEvent, SubscriptionTier, SystemPrincipal, Timestamp, User,
-        UserSettings,
+        Limits, Organization, Role, StripeEvent, SubscriptionTier, SystemPrincipal, Timestamp,
+        User, UserSettings,
     },
     queue::Task,
     store::{Store, organizations, users},

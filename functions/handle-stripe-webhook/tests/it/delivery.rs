@@ -24,11 +24,20 @@ async fn paying() -> TestApp {
 #[tokio::test]
 async fn an_event_is_kept_and_handed_in_before_it_is_acknowledged_and_acted_on_later() {
     let app = paying().await;
-    assert_eq!(app.receipt(&subscription_event("evt_1", UPDATED)).await, "queued");
-    assert_eq!((app.state("evt_1").await.as_str(), app.stripe.asked()), ("pending", 0));
+    assert_eq!(
+        app.receipt(&subscription_event("evt_1", UPDATED)).await,
+        "queued"
+    );
+    assert_eq!(
+        (app.state("evt_1").await.as_str(), app.stripe.asked()),
+        ("pending", 0)
+    );
     let tasks = app.queue.tasks();
     let event_id = "evt_1".parse().unwrap();
-    assert_eq!(tasks[0].work, Work::StripeEvent(StripeEventTask { event_id }));
+    assert_eq!(
+        tasks[0].work,
+        Work::StripeEvent(StripeEventTask { event_id })
+    );
     app.drain().await;
     assert_eq!(app.state("evt_1").await, "applied");
     assert_eq!(app.tier().await, SubscriptionTier::Pro);
@@ -42,7 +51,14 @@ async fn what_is_kept_of_an_event_is_no_more_than_it_takes() {
     let mut names: Vec<_> = document.fields.keys().map(String::as_str).collect();
     names.sort_unstable();
     let expected = [
-        "attempts", "claim", "customerId", "id", "receivedAt", "state", "sweepAt", "type",
+        "attempts",
+        "claim",
+        "customerId",
+        "id",
+        "receivedAt",
+        "state",
+        "sweepAt",
+        "type",
     ];
     assert_eq!(names, expected);
 }
@@ -58,7 +74,10 @@ async fn a_database_that_is_down_is_told_and_redelivery_completes() {
         assert_eq!(answer.body["error"]["code"], "unavailable");
         app.db.fail_all(false);
         app.db.fail_next_commits(1, applied);
-        assert_eq!(app.deliver(&event).await.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            app.deliver(&event).await.status,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
         assert_eq!(app.db.count("stripe_events"), usize::from(applied));
         assert_eq!(app.outcome(&event).await, "applied");
         assert_eq!((app.tier().await, app.audits()), (SubscriptionTier::Pro, 1));
@@ -69,7 +88,10 @@ async fn a_database_that_is_down_is_told_and_redelivery_completes() {
 async fn a_queue_that_is_down_keeps_no_event_from_being_acknowledged_or_acted_on() {
     let app = paying().await;
     app.queue.fail_next(1);
-    assert_eq!(app.receipt(&subscription_event("evt_1", UPDATED)).await, "queued");
+    assert_eq!(
+        app.receipt(&subscription_event("evt_1", UPDATED)).await,
+        "queued"
+    );
     assert!(app.queue.tasks().is_empty());
     assert_eq!(app.sweep().await.body["events"], 0, "it may be on its way");
     app.clock.advance(std::time::Duration::from_secs(MINUTE));
@@ -88,7 +110,11 @@ async fn an_event_whose_task_was_lost_is_handed_in_again_after_a_minute() {
     for _ in 0..2 {
         app.clock.advance(std::time::Duration::from_secs(MINUTE));
         assert_eq!(app.sweep().await.body["events"], 1);
-        assert_eq!(app.queue.take().len(), 1, "each tick makes a task of its own");
+        assert_eq!(
+            app.queue.take().len(),
+            1,
+            "each tick makes a task of its own"
+        );
     }
     app.clock.advance(std::time::Duration::from_secs(MINUTE));
     app.sweep().await;
@@ -114,7 +140,8 @@ async fn stripe_down_has_the_queue_try_again() {
     let app = paying().await;
     app.receipt(&subscription_event("evt_1", UPDATED)).await;
     let task = app.queue.take().remove(0);
-    app.stripe.fail_next(Error::Unavailable("connection refused".into()));
+    app.stripe
+        .fail_next(Error::Unavailable("connection refused".into()));
     assert_eq!(app.bring(&task).await, StatusCode::SERVICE_UNAVAILABLE);
     let kept = app.event("evt_1").await.unwrap();
     assert_eq!((kept.attempts, app.audits()), (1, 0));
@@ -161,11 +188,22 @@ async fn refunds_and_disputes_are_noted_and_change_no_tier() {
     app.stripe.set("cus_1", "canceled", "pro_monthly");
     let refund = json!({ "id": "ch_1", "object": "charge", "customer": "cus_1" });
     let dispute = json!({ "id": "du_1", "object": "dispute", "charge": "ch_1" });
-    assert_eq!(app.outcome(&event("evt_1", "charge.refunded", &refund)).await, "noted");
-    assert_eq!(app.outcome(&event("evt_2", "charge.dispute.created", &dispute)).await, "noted");
+    assert_eq!(
+        app.outcome(&event("evt_1", "charge.refunded", &refund))
+            .await,
+        "noted"
+    );
+    assert_eq!(
+        app.outcome(&event("evt_2", "charge.dispute.created", &dispute))
+            .await,
+        "noted"
+    );
     let org_id = app.event("evt_1").await.unwrap().org_id;
-    assert_eq!(org_id.as_deref(), Some("o1"));
-    assert_eq!((app.tier().await, app.stripe.asked()), (SubscriptionTier::Pro, 0));
+    assert_eq!(org_id, Some("o1".parse().unwrap()));
+    assert_eq!(
+        (app.tier().await, app.stripe.asked()),
+        (SubscriptionTier::Pro, 0)
+    );
 }
 
 #[tokio::test]
@@ -218,8 +256,16 @@ async fn a_process_that_dies_at_any_await_leaves_nothing_undone_and_nothing_done
         app.sweep().await;
         app.drain().await;
         assert_eq!(app.state("evt_1").await, "applied", "{polls}");
-        assert_eq!((app.tier().await, app.audits()), (SubscriptionTier::Pro, 1), "{polls}");
-        let quota = app.store.find_agent_quota(&"o1".parse().unwrap()).await.unwrap();
+        assert_eq!(
+            (app.tier().await, app.audits()),
+            (SubscriptionTier::Pro, 1),
+            "{polls}"
+        );
+        let quota = app
+            .store
+            .find_agent_quota(&"o1".parse().unwrap())
+            .await
+            .unwrap();
         assert_eq!(quota.unwrap().value.enforce_at, None, "{polls}");
         if lived {
             break;

@@ -290,7 +290,10 @@ async fn parallel_events_of_one_customer_all_count_and_change_the_tier_once() {
     let tasks = app.queue.take();
     let statuses = join_all(tasks.iter().map(|task| app.bring(task))).await;
     assert_eq!(statuses, [StatusCode::NO_CONTENT; 12]);
-    assert_eq!((states(&app), app.audits()), (vec!["applied".to_owned(); 12], 1));
+    assert_eq!(
+        (states(&app), app.audits()),
+        (vec!["applied".to_owned(); 12], 1)
+    );
 }
 
 /// One event reads Stripe while the subscription is active. Before it can commit, the subscription
@@ -316,7 +319,10 @@ async fn an_older_reading_of_stripe_never_wins() {
             outcome
         };
         let (status, outcome) = futures::join!(app.bring(&updated), overtaking);
-        assert_eq!((status, outcome.as_str()), (StatusCode::NO_CONTENT, "applied"));
+        assert_eq!(
+            (status, outcome.as_str()),
+            (StatusCode::NO_CONTENT, "applied")
+        );
         assert_eq!(app.state("evt_1").await, "applied");
         let after = (app.tier().await, app.audits());
         assert_eq!(after, (SubscriptionTier::Free, 0), "{known_before}");
@@ -341,7 +347,10 @@ async fn an_event_that_is_parked_while_its_customer_is_linked_is_not_lost() {
         outcome
     };
     let (status, outcome) = futures::join!(app.bring(&linking), overtaking);
-    assert_eq!((status, outcome.as_str()), (StatusCode::NO_CONTENT, "parked"));
+    assert_eq!(
+        (status, outcome.as_str()),
+        (StatusCode::NO_CONTENT, "parked")
+    );
     assert_eq!(app.tier().await, SubscriptionTier::Free);
 }
 

@@ -70,7 +70,10 @@ async fn admins_are_told_once_of_each_invoice_that_is_not_paid() {
         assert_eq!(app.outcome(&invoice(id, number)).await, "applied");
     }
     let failed = |uid: &str| (uid.to_owned(), BillingNotice::PaymentFailed);
-    assert_eq!(told(&app), [failed("ada"), failed("ada"), failed("bob"), failed("bob")]);
+    assert_eq!(
+        told(&app),
+        [failed("ada"), failed("ada"), failed("bob"), failed("bob")]
+    );
     assert_eq!(app.tier().await, SubscriptionTier::Pro);
 }
 
@@ -80,10 +83,14 @@ async fn admins_are_told_that_a_trial_ends_and_once_more_when_it_was_prolonged()
     app.stripe.set("cus_1", "trialing", "pro_monthly");
     for (id, end) in [("evt_1", 1), ("evt_2", 1), ("evt_3", 2)] {
         let object = json!({ "id": "sub_1", "customer": "cus_1", "trial_end": end });
-        app.outcome(&event(id, "customer.subscription.trial_will_end", &object)).await;
+        app.outcome(&event(id, "customer.subscription.trial_will_end", &object))
+            .await;
     }
     let ending = |uid: &str| (uid.to_owned(), BillingNotice::TrialEnding);
-    assert_eq!(told(&app), [ending("ada"), ending("ada"), ending("bob"), ending("bob")]);
+    assert_eq!(
+        told(&app),
+        [ending("ada"), ending("ada"), ending("bob"), ending("bob")]
+    );
 }
 
 #[tokio::test]
@@ -118,7 +125,10 @@ async fn a_trial_that_ends_without_a_means_of_payment_ends_the_tier() {
 #[tokio::test]
 async fn the_best_subscription_that_is_paid_counts() {
     let app = pro().await;
-    let all = [("sub_1", "canceled", "enterprise_yearly"), ("sub_2", "past_due", "pro_monthly")];
+    let all = [
+        ("sub_1", "canceled", "enterprise_yearly"),
+        ("sub_2", "past_due", "pro_monthly"),
+    ];
     let all = all.map(|(id, status, key)| subscription(id, status, key));
     app.stripe.set_all("cus_1", all.to_vec());
     app.outcome(&subscription_event("evt_1", UPDATED)).await;

@@ -25,7 +25,9 @@ const KINDS: [&str; 8] = [
     "invoice.payment_failed",
 ];
 
-const STATUSES: [&str; 6] = ["active", "trialing", "past_due", "unpaid", "canceled", "paused"];
+const STATUSES: [&str; 6] = [
+    "active", "trialing", "past_due", "unpaid", "canceled", "paused",
+];
 
 const KEYS: [&str; 3] = ["starter", "pro_monthly", "enterprise_yearly"];
 
@@ -179,7 +181,11 @@ impl World {
 
     /// The best tier that is paid for in the end, told without the code under test.
     fn truth(&self) -> SubscriptionTier {
-        let paid = self.current.iter().flatten().filter(|change| change.status < 3);
+        let paid = self
+            .current
+            .iter()
+            .flatten()
+            .filter(|change| change.status < 3);
         match paid.map(|change| change.key).max() {
             Some(2) => SubscriptionTier::Enterprise,
             Some(1) => SubscriptionTier::Pro,
@@ -191,7 +197,10 @@ impl World {
         assert_eq!(self.app.tier().await, self.truth());
         for number in 0..self.history.len() {
             let state = self.app.state(&format!("evt_{number}")).await;
-            assert!(matches!(state.as_str(), "applied" | "parked"), "{number}: {state}");
+            assert!(
+                matches!(state.as_str(), "applied" | "parked"),
+                "{number}: {state}"
+            );
         }
     }
 }

@@ -119,16 +119,34 @@ async fn a_downgrade_pauses_the_newest_agents_and_an_upgrade_resumes_exactly_tho
     change_tier(&app, "evt_1", "starter").await;
     assert_eq!(app.tier().await, SubscriptionTier::Free);
     assert_eq!(at_work(&app).await, ["a9"], "the oldest");
-    assert_eq!((quota(&app).await.deployed, quota(&app).await.suspended), (5, 4));
+    assert_eq!(
+        (quota(&app).await.deployed, quota(&app).await.suspended),
+        (5, 4)
+    );
     for id in ["a8", "a7", "a6", "a5"] {
         let agent = find(&app, id).await;
-        assert_eq!((agent.status, agent.suspension.is_some()), (Paused, true), "{id}");
-        assert_eq!(agent.deploy_state, DeployState::Deployed, "{id}: nothing is lost");
+        assert_eq!(
+            (agent.status, agent.suspension.is_some()),
+            (Paused, true),
+            "{id}"
+        );
+        assert_eq!(
+            agent.deploy_state,
+            DeployState::Deployed,
+            "{id}: nothing is lost"
+        );
     }
     change_tier(&app, "evt_2", "pro_monthly").await;
-    assert_eq!(at_work(&app).await, ["a9", "a8", "a7", "a5"], "a6 was paused before");
+    assert_eq!(
+        at_work(&app).await,
+        ["a9", "a8", "a7", "a5"],
+        "a6 was paused before"
+    );
     assert_eq!(find(&app, "a6").await.suspension, None);
-    assert_eq!((quota(&app).await.deployed, quota(&app).await.suspended), (5, 0));
+    assert_eq!(
+        (quota(&app).await.deployed, quota(&app).await.suspended),
+        (5, 0)
+    );
 }
 
 #[tokio::test]
@@ -153,7 +171,10 @@ async fn training_goes_on_and_its_agent_rests_after_it() {
     let app = with_agents(&[Active, Training]).await;
     change_tier(&app, "evt_1", "starter").await;
     let mut training = find(&app, "a8").await;
-    assert_eq!((training.status, training.suspension.is_some()), (Training, true));
+    assert_eq!(
+        (training.status, training.suspension.is_some()),
+        (Training, true)
+    );
     training.begin_work();
     assert_eq!(training.status, Paused);
     training.end_suspension();
@@ -176,8 +197,12 @@ async fn what_is_paused_is_audited_in_the_same_commit() {
     assert_eq!(paused.metadata.0, expected);
     let commits = app.db.commits();
     let commit = commits.iter().find(|commit| {
-        commit.iter().any(|write| write.path.as_str() == "agents/a7")
-            && commit.iter().any(|write| write.path.as_str().starts_with("audit_logs/"))
+        commit
+            .iter()
+            .any(|write| write.path.as_str() == "agents/a7")
+            && commit
+                .iter()
+                .any(|write| write.path.as_str().starts_with("audit_logs/"))
     });
     assert!(commit.is_some());
 }
@@ -189,7 +214,10 @@ async fn nobody_deploys_or_resumes_an_agent_above_the_limit() {
     for attempt in [AgentPlaces::deploy, AgentPlaces::resume] {
         let places = AgentPlaces::find(&app.store, &org_id()).await.unwrap();
         let refused = attempt(places);
-        assert!(matches!(refused, Err(QuotaError::Exhausted { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(QuotaError::Exhausted { .. })),
+            "{refused:?}"
+        );
     }
     change_tier(&app, "evt_2", "pro_monthly").await;
     let places = AgentPlaces::find(&app.store, &org_id()).await.unwrap();
@@ -235,7 +263,11 @@ async fn a_downgrade_that_is_cut_off_is_finished_by_the_sweep() {
         app.drain().await;
         assert_eq!(at_work(&app).await, ["a9"], "{polls}");
         let after = quota(&app).await;
-        assert_eq!((after.deployed, after.suspended, after.enforce_at), (9, 8, None), "{polls}");
+        assert_eq!(
+            (after.deployed, after.suspended, after.enforce_at),
+            (9, 8, None),
+            "{polls}"
+        );
         if lived {
             break;
         }

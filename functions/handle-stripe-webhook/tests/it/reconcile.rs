@@ -32,7 +32,8 @@ async fn with_drift(count: usize) -> TestApp {
     let app = TestApp::new().await;
     for number in 0..count {
         let customer = format!("cus_{number}");
-        app.add_organization(&format!("org{number}"), Some(&customer)).await;
+        app.add_organization(&format!("org{number}"), Some(&customer))
+            .await;
         if number % 10 == 3 {
             app.stripe.set(&customer, "active", "pro_monthly");
         }
@@ -50,10 +51,25 @@ async fn drift_is_repaired_as_an_event_would_and_reported() {
     let report = report(&app).await;
     assert_eq!((report.checked, report.repaired, report.failed), (1, 1, 0));
     let drift = serde_json::to_value(&report.drifts).unwrap();
-    assert_eq!(drift, json!([{ "orgId": "o1", "from": "free", "to": "pro" }]));
-    let quota = app.store.find_agent_quota(&"o1".parse().unwrap()).await.unwrap();
-    assert_eq!(quota.unwrap().value.enforce_at, None, "agents are within the limit");
-    assert_eq!(tick(&app).await.body["repaired"], 0, "the next night all is well");
+    assert_eq!(
+        drift,
+        json!([{ "orgId": "o1", "from": "free", "to": "pro" }])
+    );
+    let quota = app
+        .store
+        .find_agent_quota(&"o1".parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        quota.unwrap().value.enforce_at,
+        None,
+        "agents are within the limit"
+    );
+    assert_eq!(
+        tick(&app).await.body["repaired"],
+        0,
+        "the next night all is well"
+    );
     assert_eq!(app.audits(), 1);
 }
 
@@ -61,11 +77,16 @@ async fn drift_is_repaired_as_an_event_would_and_reported() {
 async fn what_is_in_step_is_not_written() {
     let app = TestApp::with_customer().await;
     app.stripe.set("cus_1", "active", "pro_monthly");
-    app.outcome(&subscription_event("evt_1", "invoice.paid")).await;
+    app.outcome(&subscription_event("evt_1", "invoice.paid"))
+        .await;
     let before = app.db.commits().len();
     tick(&app).await;
     let commits = app.db.commits().split_off(before);
-    let paths: Vec<_> = commits.iter().flatten().map(|write| write.path.as_str()).collect();
+    let paths: Vec<_> = commits
+        .iter()
+        .flatten()
+        .map(|write| write.path.as_str())
+        .collect();
     assert_eq!(paths, ["platform/tier_reconcile"; 2]);
 }
 
@@ -127,7 +148,10 @@ async fn a_comparison_that_dies_anywhere_is_finished_by_the_sweep() {
         assert!(report.finished_at.is_some(), "{polls}");
         assert_eq!(report.checked, 120, "{polls}");
         for number in [3, 113] {
-            assert_eq!(tier_of(&app, &format!("org{number}")).await, SubscriptionTier::Pro);
+            assert_eq!(
+                tier_of(&app, &format!("org{number}")).await,
+                SubscriptionTier::Pro
+            );
         }
         if lived {
             break;

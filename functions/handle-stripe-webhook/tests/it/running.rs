@@ -46,7 +46,10 @@ impl Running {
     /// Brings a task as the queue does.
     pub(crate) async fn bring(&self, task: &Task) -> StatusCode {
         let url = format!("{}{}", self.url, task.work.path());
-        let request = self.client.post(url).bearer_auth(TestServiceVerifier::EXPECTED);
+        let request = self
+            .client
+            .post(url)
+            .bearer_auth(TestServiceVerifier::EXPECTED);
         let request = request.body(task.work.to_body().unwrap());
         request.send().await.unwrap().status()
     }

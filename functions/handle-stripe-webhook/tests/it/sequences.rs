@@ -19,12 +19,19 @@ const PRO: &str = "pro_monthly";
 const YEARLY: &str = "enterprise_yearly";
 
 /// What Stripe says of all subscriptions, the event that it sends then, and the tier after it.
-type Step = (&'static [(&'static str, &'static str)], &'static str, SubscriptionTier);
+type Step = (
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    SubscriptionTier,
+);
 
 const SEQUENCES: [(&str, &[Step]); 16] = [
     (
         "a checkout that is paid",
-        &[(&[("active", PRO)], CHECKOUT, Pro), (&[("active", PRO)], PAID, Pro)],
+        &[
+            (&[("active", PRO)], CHECKOUT, Pro),
+            (&[("active", PRO)], PAID, Pro),
+        ],
     ),
     (
         "the subscription is told before the checkout",
@@ -44,7 +51,10 @@ const SEQUENCES: [(&str, &[Step]); 16] = [
     ),
     (
         "the first payment comes late",
-        &[(&[("incomplete", PRO)], CHECKOUT, Free), (&[("active", PRO)], PAID, Pro)],
+        &[
+            (&[("incomplete", PRO)], CHECKOUT, Free),
+            (&[("active", PRO)], PAID, Pro),
+        ],
     ),
     (
         "a trial that is paid for",
@@ -64,7 +74,10 @@ const SEQUENCES: [(&str, &[Step]); 16] = [
     ),
     (
         "a trial that is not wanted",
-        &[(&[("trialing", PRO)], CHECKOUT, Pro), (&[("canceled", PRO)], DELETED, Free)],
+        &[
+            (&[("trialing", PRO)], CHECKOUT, Pro),
+            (&[("canceled", PRO)], DELETED, Free),
+        ],
     ),
     (
         "a payment that fails once",
@@ -112,7 +125,11 @@ const SEQUENCES: [(&str, &[Step]); 16] = [
         &[
             (&[("active", PRO)], CHECKOUT, Pro),
             (&[("active", PRO), ("active", YEARLY)], CREATED, Enterprise),
-            (&[("canceled", PRO), ("active", YEARLY)], DELETED, Enterprise),
+            (
+                &[("canceled", PRO), ("active", YEARLY)],
+                DELETED,
+                Enterprise,
+            ),
         ],
     ),
     (
@@ -146,7 +163,8 @@ async fn each_sequence_leads_from_tier_to_tier() {
         let app = TestApp::new().await;
         for (number, (subscriptions, kind, tier)) in steps.iter().enumerate() {
             let all = (0..).zip(*subscriptions);
-            let all = all.map(|(id, (status, key))| subscription(&format!("sub_{id}"), status, key));
+            let all =
+                all.map(|(id, (status, key))| subscription(&format!("sub_{id}"), status, key));
             app.stripe.set_all("cus_1", all.collect());
             let id = format!("evt_{number}");
             let event = match *kind {

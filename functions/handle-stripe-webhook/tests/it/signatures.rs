@@ -53,7 +53,10 @@ async fn each_row_is_accepted_or_refused_by_the_running_router() {
     assert_eq!(table.now, NOW.parse().unwrap());
     let (mut accepted, mut refused) = (0, 0);
     for row in &table.rows {
-        let secrets = row.secrets.iter().map(|secret| SecretString::from(secret.as_str()));
+        let secrets = row
+            .secrets
+            .iter()
+            .map(|secret| SecretString::from(secret.as_str()));
         let app = TestApp::with_secrets(secrets.collect()).await;
         let running = Running::start(app.router.clone()).await;
         let decode = |text: &String| STANDARD.decode(text).unwrap();
@@ -62,11 +65,19 @@ async fn each_row_is_accepted_or_refused_by_the_running_router() {
         let status = running.post(&headers, decode(&row.body)).await;
         let expected = if row.accepted { 200 } else { 400 };
         assert_eq!(status, expected, "{}", row.name);
-        assert_eq!(app.db.count("stripe_events"), usize::from(row.accepted), "{}", row.name);
+        assert_eq!(
+            app.db.count("stripe_events"),
+            usize::from(row.accepted),
+            "{}",
+            row.name
+        );
         accepted += usize::from(row.accepted);
         refused += usize::from(!row.accepted);
     }
-    assert!(accepted >= 15 && refused >= 45, "{accepted} and {refused} rows");
+    assert!(
+        accepted >= 15 && refused >= 45,
+        "{accepted} and {refused} rows"
+    );
 }
 
 #[test]

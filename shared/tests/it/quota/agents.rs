@@ -29,12 +29,8 @@ async fn delete_agent(store: &Store, org_id: &OrgId, is_deployed: bool) {
         is_deployed,
         is_suspended: false,
     };
-    let build = || async {
-        Ok::<_, Error>((
-            release_agent(store, org_id, place, time(NOW)).await?,
-            (),
-        ))
-    };
+    let build =
+        || async { Ok::<_, Error>((release_agent(store, org_id, place, time(NOW)).await?, ())) };
     commit_contended(store, build).await.unwrap();
 }
 
