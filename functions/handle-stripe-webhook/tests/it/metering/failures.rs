@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use handle_stripe_webhook::MeterError;
-use shared::models::MeterRowState;
+use shared::models::{MeterRow, MeterRowState};
 
 use super::{
     stripe::Fault::{Down, Refused, Unheard},
@@ -68,12 +68,15 @@ async fn an_outage_of_a_day_bills_what_had_arrived_no_second_time() {
 async fn a_minute_of_which_all_or_none_has_arrived_is_settled_by_its_sum() {
     for fault in [Unheard, Down] {
         let world = World::over().await;
-        for _ in 0..3 {
-            world.stripe.plan([Some(fault), Some(fault), Some(fault)]);
+        for _ in 0..8 {
+            world.stripe.plan([Some(fault)]);
             world.run().await;
-            world.clock.advance(Duration::from_mins(1));
+            world.clock.advance(Duration::from_secs(31));
         }
-        world.stripe.plan([None; 0]);
+        world.stripe.plan([]);
+        let rows = world.rows();
+        let open = |row: &MeterRow| row.first_attempt_at.is_some() && row.sent_at.is_none();
+        assert_eq!(rows.values().filter(|row| open(row)).count(), 3, "{rows:?}");
         world.clock.advance(Duration::from_hours(30));
         world.run_for_hours(3).await;
         world.assert_billed_once(&format!("{fault:?}"));
@@ -116,11 +119,18 @@ async fn a_fresh_attempt_in_the_minute_keeps_the_verdict_back() {
     // Hours later the ledger hears of another call of the same minute.
     let mut late = world.settled("u2", 20);
     late.created_at = world.rows()["u1"].at;
-    world.clock.advance(Duration::from_hours(23));
+    world.clock.advance(Duration::from_hours(22));
+    world.stripe.plan([Some(Down)]);
+    world.run().await;
     world.keep(&late).await;
+    world.clock.advance(Duration::from_secs(31));
     world.stripe.plan([Some(Unheard)]);
     world.run().await;
-    assert_eq!(world.state("u1"), MeterRowState::Sending);
+    assert_eq!(world.state("u2"), MeterRowState::Sending);
+    world.clock.advance(Duration::from_hours(1));
+    world.stripe.plan([Some(Down)]);
+    world.run().await;
+    assert_eq!(world.state("u1"), MeterRowState::Sending, "nobody can tell yet");
     world.run_for_hours(30).await;
     world.assert_billed_once("both in the end");
 }

@@ -50,9 +50,9 @@ impl FakeMeter {
         }
     }
 
-    /// What becomes of the next requests, in order.
+    /// What becomes of the next requests, in order, and of no others.
     pub(crate) fn plan(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
-        self.state.lock().unwrap().faults.extend(faults);
+        self.state.lock().unwrap().faults = faults.into_iter().collect();
     }
 
     pub(crate) fn refuse_repeats(&self) {
@@ -96,14 +96,14 @@ impl FakeMeter {
             return Err(Error::Rejected { status: 400 });
         }
         let seen = state.seen.get(&event.identifier);
-        if seen.is_some_and(|seen| *seen + SignedDuration::from_hours(24) > now) {
-            return match state.refuses_repeats {
-                true => Err(Error::Rejected { status: 400 }),
-                false => Ok(()),
-            };
+        let is_repeat = seen.is_some_and(|seen| *seen + SignedDuration::from_hours(24) > now);
+        if is_repeat && state.refuses_repeats {
+            return Err(Error::Rejected { status: 400 });
         }
-        state.seen.insert(event.identifier.clone(), now);
-        state.counted.push(event.clone());
+        if !is_repeat {
+            state.seen.insert(event.identifier.clone(), now);
+            state.counted.push(event.clone());
+        }
         match fault {
             Some(_) => Err(Error::Unavailable("the connection broke".into())),
             None => Ok(()),
