@@ -116,7 +116,10 @@ impl Meter {
             owners.sort();
             owners.dedup();
             owners.retain(|org_id| !seen.contains(org_id));
-            let counts = owners.iter().cloned().map(|org_id| self.count_one(org_id, until));
+            let counts = owners
+                .iter()
+                .cloned()
+                .map(|org_id| self.count_one(org_id, until));
             let counts: Vec<u64> = stream::iter(counts)
                 .buffer_unordered(AT_ONCE)
                 .collect()

@@ -25,9 +25,7 @@ use shared::{
     queue::Task,
     store::{Store, organizations, users},
     stripe::{Billing, Error, MeterEvent, Subscription, SubscriptionItem},
-    testing::{
-        FixedClock, MemoryDb, RecordingQueue, TestServiceVerifier, memory_store, trail,
-    },
+    testing::{FixedClock, MemoryDb, RecordingQueue, TestServiceVerifier, memory_store, trail},
 };
 use tokio::sync::Notify;
 use tower::ServiceExt;

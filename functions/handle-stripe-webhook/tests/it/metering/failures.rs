@@ -130,7 +130,11 @@ async fn a_fresh_attempt_in_the_minute_keeps_the_verdict_back() {
     world.clock.advance(Duration::from_hours(1));
     world.stripe.plan([Some(Down)]);
     world.run().await;
-    assert_eq!(world.state("u1"), MeterRowState::Sending, "nobody can tell yet");
+    assert_eq!(
+        world.state("u1"),
+        MeterRowState::Sending,
+        "nobody can tell yet"
+    );
     world.run_for_hours(30).await;
     world.assert_billed_once("both in the end");
 }
