@@ -111,6 +111,23 @@ async fn a_task_is_made_as_the_contract_says() {
 }
 
 #[tokio::test]
+async fn each_kind_of_work_has_a_path_and_a_body_of_its_own() {
+    let tasks = Tasks::accepting().await;
+    let event_id = "evt_1".parse().unwrap();
+    let work = Work::StripeEvent(StripeEventTask { event_id });
+    let event = Task {
+        work,
+        ..task("evt_1-0", None)
+    };
+    tasks.queue.enqueue(&event).await.unwrap();
+    let body: Value = tasks.requests().await[0].body_json().unwrap();
+    let request = &body["task"]["httpRequest"];
+    let expected = "https://execute-workflow.example.com/events/process";
+    assert_eq!(request["url"], expected);
+    assert_eq!(request["body"], STANDARD.encode(r#"{"eventId":"evt_1"}"#));
+}
+
+#[tokio::test]
 async fn a_task_is_named_alike_each_time_and_after_a_hash() {
     let tasks = Tasks::accepting().await;
     let odd = "e.1:a";

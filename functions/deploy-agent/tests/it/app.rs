@@ -175,8 +175,9 @@ impl TestApp {
     }
 
     pub(crate) async fn quota(&self) -> AgentQuota {
-        let quota = self.store.find_agent_quota(&OrgId::parse("o1").unwrap());
-        quota.await.unwrap().unwrap().value
+        let org_id = OrgId::parse("o1").unwrap();
+        let quota = self.store.find_agent_quota(&org_id).await.unwrap();
+        quota.unwrap().value
     }
 
     /// Has the agent be suspended, one of so many that are deployed.
