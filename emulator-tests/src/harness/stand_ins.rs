@@ -21,6 +21,7 @@ use crate::{
     stubs::{
         cloud_run::CloudRun,
         local_google::{LocalGoogle, LocalGoogleOptions},
+        local_stripe::{self, LocalStripe},
         openai::{OpenAi, OpenAiOptions},
         pub_sub::{PubSub, PubSubOptions},
         sendgrid::{SendGrid, SendGridOptions},
@@ -51,6 +52,7 @@ pub(super) struct StandIns {
     pub(super) tasks: Option<Tasks>,
     pub(super) topic: Option<Arc<PubSub>>,
     pub(super) google: Option<LocalGoogle>,
+    pub(super) stripe: Option<LocalStripe>,
     pub(super) cloud_run: Option<CloudRun>,
     pub(super) web: Web,
     pub(super) artifacts: Option<Place>,
@@ -85,6 +87,7 @@ pub(super) async fn start_stand_ins(
         tasks: start_tasks(options, &env).await?,
         topic: start_topic(options, &env, functions_url).await?,
         google: start_google(&env, url).await?,
+        stripe: start_stripe(&env, functions_url).await?,
         cloud_run: CloudRun::start(&env).await,
         web: Web::start(WebOptions::default()).await?,
         artifacts: place_artifacts(options, &env)?,
@@ -122,6 +125,8 @@ fn variables(stand_ins: &StandIns, functions_url: &str) -> Result<Vec<(&'static 
     pairs.extend(topic.map(|host| ("PUBSUB_EMULATOR_HOST", host)));
     let google = stand_ins.google.as_ref();
     pairs.extend(google.into_iter().flat_map(LocalGoogle::variables));
+    let stripe = stand_ins.stripe.as_ref();
+    pairs.extend(stripe.map(|stripe| ("STRIPE_API_BASE_URL", stripe.url())));
     let cloud_run = stand_ins.cloud_run.as_ref();
     pairs.extend(cloud_run.into_iter().flat_map(CloudRun::variables));
     if let Some(artifacts) = &stand_ins.artifacts {
@@ -239,6 +244,15 @@ async fn start_google(env: &Env, url: &str) -> Result<Option<LocalGoogle>> {
     LocalGoogle::start(google).await.map(Some)
 }
 
+/// An account of one's own tells its events to whoever forwards them here.
+async fn start_stripe(env: &Env, functions_url: &str) -> Result<Option<LocalStripe>> {
+    if env.optional("STRIPE_API_KEY").is_some() {
+        return Ok(None);
+    }
+    let webhook_url = format!("{functions_url}/handle-stripe-webhook");
+    LocalStripe::start(webhook_url).await.map(Some)
+}
+
 fn place_artifacts(options: &HarnessOptions, env: &Env) -> Result<Option<Place>> {
     let names = ["ARTIFACTS_BUCKET", "ARTIFACTS_DIR"];
     if names.iter().any(|name| env.optional(name).is_some()) {
@@ -294,8 +308,8 @@ fn fixed_variables() -> Vec<(&'static str, String)> {
         ("OPENAI_API_KEY", "local"),
         ("SENDGRID_API_KEY", "local"),
         ("EMAIL_FROM", "hello@infinity-x.localhost"),
-        ("STRIPE_API_KEY", "sk_test_local"),
-        ("STRIPE_WEBHOOK_SECRETS", "whsec_local"),
+        ("STRIPE_API_KEY", local_stripe::API_KEY),
+        ("STRIPE_WEBHOOK_SECRETS", local_stripe::WEBHOOK_SECRET),
         ("STRIPE_LIVEMODE", "false"),
         ("LOCAL_MAC_KEY", "local"),
         ("APP_URL", "http://localhost:5173"),

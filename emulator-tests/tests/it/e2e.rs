@@ -3,6 +3,7 @@
 mod actions;
 mod api;
 mod audit;
+mod billing;
 mod containers;
 mod conversations;
 mod events;

@@ -5,6 +5,7 @@ mod account_export;
 mod agents;
 mod approvals;
 mod audit_trail;
+mod billing;
 mod cancellation;
 mod changes;
 mod config;
@@ -54,16 +55,18 @@ use shared::{
     quota::MeteredLlm,
     storage::{Bucket, BucketConfig},
     store::{Store, firestore::Firestore},
+    stripe::{InvalidClient, StripeClient},
     topic::{PubSub, SharedTopic},
     vault::Vault,
 };
 use tokio::sync::Semaphore;
 
+use crate::{billing::Billing, integrations::Hub, webhooks::HookKeys};
 pub use crate::{
+    billing::StripeConfig,
     config::Config,
     routes::{PUBLIC_ROUTES, ROUTES, Route},
 };
-use crate::{integrations::Hub, webhooks::HookKeys};
 
 /// Acts for itself when what refers to a user may lie in organizations that it has left.
 pub(crate) const CALLER: SystemPrincipal = SystemPrincipal { function: "api" };
@@ -92,6 +95,7 @@ pub struct AppState {
     authenticator: Authenticator,
     default_model: String,
     hub: Hub,
+    billing: Billing,
     llm: Option<MeteredLlm>,
     /// Places for texts that are being spoken.
     speeches: Arc<Semaphore>,
@@ -124,7 +128,13 @@ impl AppState {
         let vault = vault.transpose()?;
         let keys = vault.clone().map(|vault| Arc::new(vault) as SharedOrgKeys);
         let llm = llm(&config, keys, speakers, &store, &clock)?;
+        let stripe = config
+            .stripe
+            .as_ref()
+            .map(|stripe| StripeClient::new(&stripe.api_key, &stripe.api_base_url));
+        let stripe = stripe.transpose()?;
         let state = Self::with_ports(config, store, verifier, accounts, clock);
+        let state = state.with_stripe(stripe);
         let state = state.with_artifacts(artifacts).with_vault(vault);
         let state = state.with_sync_topic(topic);
         Ok(state.with_llm(llm))
@@ -141,6 +151,13 @@ impl AppState {
     #[must_use]
     pub fn with_sync_topic(mut self, topic: Option<SharedTopic>) -> Self {
         self.hub.topic = topic;
+        self
+    }
+
+    /// The state with the platform's account at Stripe, if there is one.
+    #[must_use]
+    pub fn with_stripe(mut self, stripe: Option<StripeClient>) -> Self {
+        self.billing.stripe = stripe;
         self
     }
 
@@ -203,6 +220,11 @@ impl AppState {
             key: key.clone(),
             app_url: config.app_url,
         };
+        let billing = Billing {
+            stripe: None,
+            portal_configuration: config.stripe.and_then(|stripe| stripe.portal_configuration),
+            return_urls: config.return_urls,
+        };
         Self {
             store,
             trail,
@@ -213,6 +235,7 @@ impl AppState {
             authenticator,
             default_model: config.default_model,
             hub,
+            billing,
             llm: None,
             speeches: Arc::new(Semaphore::new(MAX_SPEECHES)),
             artifacts: None,
@@ -231,6 +254,9 @@ pub enum StartError {
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The key or the address of Stripe.
+    #[error(transparent)]
+    Stripe(#[from] InvalidClient),
     /// The address of a service that can be connected.
     #[error(transparent)]
     Vault(#[from] shared::config::Error),

@@ -7,6 +7,7 @@ mod analytics;
 mod answer;
 mod approvals;
 mod audit;
+mod billing;
 mod conversations;
 mod error;
 mod etag;
@@ -71,6 +72,7 @@ pub struct Route {
 pub const ROUTES: &[&[Route]] = &[
     ACCOUNT,
     ORGANIZATION,
+    billing::ROUTES,
     MEMBERS,
     INVITATIONS,
     AGENTS,
@@ -134,6 +136,18 @@ const ORGANIZATION: &[Route] = &[
     route(Method::GET, "/analytics/usage", Action::ReadUsage, || {
         get(analytics::get_usage)
     }),
+    route(
+        Method::GET,
+        "/analytics/usage.csv",
+        Action::ReadUsage,
+        || get(analytics::get_usage_csv),
+    ),
+    route(
+        Method::GET,
+        "/analytics/usage.svg",
+        Action::ReadUsage,
+        || get(analytics::get_usage_svg),
+    ),
 ];
 
 const MEMBERS: &[Route] = &[

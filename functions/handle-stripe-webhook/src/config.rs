@@ -118,6 +118,8 @@ fn parse_product_tier(item: &str) -> Result<(String, SubscriptionTier), Error> {
 
 #[cfg(test)]
 mod tests {
+    use shared::testing;
+
     use super::*;
 
     const KEY: &str = "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
@@ -208,6 +210,19 @@ mod tests {
             let error = Config::from_env(&env(&variables)).unwrap_err();
             assert!(error.to_string().contains(emulator), "{error}");
         }
+    }
+
+    #[test]
+    fn on_cloud_run_callers_must_be_named() {
+        let required = [
+            ("GOOGLE_CLOUD_PROJECT", "demo"),
+            ("KMS_MAC_KEY", KEY),
+            ("STRIPE_API_KEY", "rk_test_1"),
+            ("STRIPE_WEBHOOK_SECRETS", "whsec_1"),
+            ("STRIPE_LIVEMODE", "false"),
+        ];
+        let load = |env: &Env| Config::from_env(env).map(|config| config.callers);
+        testing::assert_callers_must_be_named(&required, load);
     }
 
     #[test]

@@ -4,12 +4,13 @@ mod config;
 mod event;
 mod handler;
 mod limits;
+mod meter;
+mod meter_handler;
 mod notices;
 mod process;
 mod receive;
 mod reconcile;
 mod signature;
-mod stripe_client;
 mod subscription;
 mod sweep;
 mod tier;
@@ -24,12 +25,12 @@ use shared::{
     models::{SystemPrincipal, Timestamp},
     queue::{CloudTasks, SharedQueue},
     store::{Store, firestore::Firestore},
-    stripe::Billing,
+    stripe::{Billing, InvalidClient, StripeClient},
 };
 
 pub use crate::{
     config::{Config, WebhookConfig},
-    stripe_client::{InvalidClient, StripeClient},
+    meter::{Error as MeterError, Meter, Metered},
     tier::ProductTiers,
 };
 
@@ -111,6 +112,11 @@ impl AppState {
         }
     }
 
+    fn meter(&self) -> Meter {
+        let (store, billing) = (self.store.clone(), Arc::clone(&self.billing));
+        Meter::new(store, billing, self.clock.clone())
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now().into()
     }
@@ -130,6 +136,11 @@ pub fn router(state: AppState) -> Router {
         .route("/events/process", post(handler::handle_process))
         .route("/sweep", post(handler::handle_sweep))
         .route("/reconcile", post(handler::handle_reconcile))
+        .route("/meter", post(meter_handler::handle_meter))
+        .route(
+            "/reconcile-usage",
+            post(meter_handler::handle_reconcile_usage),
+        )
         .with_state(state);
     let config = EdgeConfig {
         max_body_bytes: MAX_BODY_BYTES,

@@ -231,6 +231,8 @@ pub mod can {
         ReadUsage,
         ReadOrganization,
         RenameOrganization,
+        ReadBilling,
+        ManageBilling,
         ReadMembers,
         UpdateMember,
         RemoveMember,

@@ -25,6 +25,7 @@ mod sealed_fields;
 mod sendgrid;
 mod serve;
 mod storage;
+mod stripe;
 mod support;
 mod sweeps;
 mod tokens;

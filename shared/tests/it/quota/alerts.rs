@@ -76,6 +76,7 @@ impl Fixture {
             agent_id: None,
             workflow_id: None,
             execution_id: None,
+            uid: None,
             request,
         };
         self.llm.chat(&call).await.map(drop)
@@ -284,6 +285,7 @@ async fn switches_refuse_before_anything_is_reserved(adapter: &Adapter) {
         agent_id: None,
         workflow_id: None,
         execution_id: None,
+        uid: None,
         request: request("k"),
     };
     assert!(matches!(off.chat(&call).await, Err(Error::SwitchedOff)));
