@@ -7,6 +7,7 @@ use shared::{
     invitation::AppUrl,
     llm::{ProvidersConfig, default_model},
     quota::AdmissionConfig,
+    rate_limit::RateLimitConfig,
     storage::BucketConfig,
     topic::TopicConfig,
     vault::VaultConfig,
@@ -29,6 +30,8 @@ pub struct Config {
     pub providers: ProvidersConfig,
     /// How calls of models are admitted.
     pub admission: AdmissionConfig,
+    /// How often somebody may come.
+    pub rate_limits: RateLimitConfig,
     /// What opens credentials and calls connected services, if credentials have a key.
     pub vault: Option<VaultConfig>,
     /// `APP_URL`: where users come back to from a consent.
@@ -55,6 +58,7 @@ impl Config {
             default_model: default_model(env)?,
             providers: ProvidersConfig::new(env),
             admission: AdmissionConfig::load(env)?,
+            rate_limits: RateLimitConfig::load(env)?,
             vault: VaultConfig::load_optional(env)?,
             app_url: AppUrl::load(env)?,
             sync_topic: TopicConfig::load_optional(env, "SYNC_TOPIC")?,

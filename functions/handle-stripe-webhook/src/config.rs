@@ -4,6 +4,7 @@ use shared::{
     config::{Env, Error, ServiceConfig},
     crypto::MacConfig,
     models::SubscriptionTier,
+    rate_limit::RateLimitConfig,
 };
 
 use crate::tier::ProductTiers;
@@ -23,6 +24,8 @@ pub struct Config {
     pub api_base_url: String,
     /// What is accepted as an event.
     pub webhook: WebhookConfig,
+    /// How often somebody may come.
+    pub rate_limits: RateLimitConfig,
 }
 
 /// What is accepted as an event, and what prices mean.
@@ -50,6 +53,7 @@ impl Config {
             api_key: env.secret("STRIPE_API_KEY")?,
             api_base_url: format!("{}/", base_url.trim_end_matches('/')),
             webhook: WebhookConfig::load(env)?,
+            rate_limits: RateLimitConfig::load(env)?,
         })
     }
 }

@@ -14,8 +14,9 @@ use axum::{Router, routing::post};
 use shared::{
     audit::Trail,
     clock::{SharedClock, SystemClock},
-    http::{EdgeConfig, edge},
+    http::{ClientLimit, EdgeConfig, edge},
     models::Timestamp,
+    rate_limit::{RateLimits, Rule},
     store::{Store, firestore::Firestore},
     stripe::Billing,
 };
@@ -40,25 +41,22 @@ pub struct AppState {
     billing: Arc<dyn Billing>,
     clock: SharedClock,
     webhook: Arc<WebhookConfig>,
+    limits: Option<RateLimits>,
 }
 
 impl AppState {
     /// The state on the real systems.
     ///
     /// # Errors
-    /// Returns [`InvalidClient`] when the key or the URL of Stripe's API cannot be used.
-    pub fn new(config: Config) -> Result<Self, InvalidClient> {
+    /// Returns [`StartError`].
+    pub fn new(config: Config) -> Result<Self, StartError> {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let billing = StripeClient::new(&config.api_key, &config.api_base_url)?;
         let clock = SystemClock::shared();
         let trail = Trail::new(store.clone(), config.mac.key());
-        Ok(Self::with_ports(
-            store,
-            trail,
-            Arc::new(billing),
-            clock,
-            config.webhook,
-        ))
+        let limits = RateLimits::new(config.rate_limits, clock.clone())?;
+        let state = Self::with_ports(store, trail, Arc::new(billing), clock, config.webhook);
+        Ok(state.with_limits(Some(limits)))
     }
 
     /// The state on the caller's ports.
@@ -76,7 +74,14 @@ impl AppState {
             billing,
             clock,
             webhook: Arc::new(webhook),
+            limits: None,
         }
+    }
+
+    /// The state with limits of how often somebody may come, if there are any.
+    #[must_use]
+    pub fn with_limits(self, limits: Option<RateLimits>) -> Self {
+        Self { limits, ..self }
     }
 
     fn now(&self) -> Timestamp {
@@ -84,14 +89,31 @@ impl AppState {
     }
 }
 
+/// Why the function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The key or the URL of Stripe's API cannot be used.
+    #[error(transparent)]
+    Stripe(#[from] InvalidClient),
+    /// The address of Redis.
+    #[error(transparent)]
+    Config(#[from] shared::config::Error),
+}
+
 /// The function's routes.
 pub fn router(state: AppState) -> Router {
+    let limit = |limits: &RateLimits| {
+        let rule = Rule::shared("stripe-webhook", limits.config().hooks);
+        ClientLimit::new(limits, rule)
+    };
+    let client_limit = state.limits.as_ref().map(limit);
     let routes = Router::new()
         .route("/", post(handler::handle_event))
         .with_state(state);
     let config = EdgeConfig {
         max_body_bytes: MAX_BODY_BYTES,
         timeout: TIMEOUT,
+        client_limit,
         ..EdgeConfig::default()
     };
     edge(routes, &config)

@@ -1,4 +1,9 @@
-use std::{future::IntoFuture, io, net::Ipv4Addr, time::Duration};
+use std::{
+    future::IntoFuture,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use axum::Router;
 use tokio::{
@@ -23,7 +28,7 @@ pub async fn serve(router: Router, port: u16) -> io::Result<()> {
 }
 
 /// Serves until SIGTERM, SIGINT or the start of `shutdown`, which each of them is; then lets
-/// requests finish for at most 8 s.
+/// requests finish for at most 8 s. Handlers learn who is at the other end by `ConnectInfo`.
 ///
 /// # Errors
 /// Returns an error when the port cannot be bound or signals cannot be awaited.
@@ -33,8 +38,9 @@ pub async fn serve_until(router: Router, port: u16, shutdown: Shutdown) -> io::R
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
     tracing::info!(port, "serving");
     let begun = shutdown.clone();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server =
-        axum::serve(listener, router).with_graceful_shutdown(async move { begun.begun().await });
+        axum::serve(listener, service).with_graceful_shutdown(async move { begun.begun().await });
     let mut server = std::pin::pin!(server.into_future());
     tokio::select! {
         result = &mut server => return result,
