@@ -81,7 +81,10 @@ mod tests {
         assert_eq!(config.client.window, Duration::from_secs(60));
         assert_eq!(config.trusted_proxy_hops, 1);
         let config = load("RATE_LIMIT_CLIENT", "7").unwrap();
-        assert_eq!((config.client.requests.get(), config.user.requests.get()), (7, 300));
+        assert_eq!(
+            (config.client.requests.get(), config.user.requests.get()),
+            (7, 300)
+        );
     }
 
     #[test]

@@ -79,7 +79,10 @@ impl RedisRateLimiter {
 
     async fn ask_once(&self, key: &Key, limit: Limit) -> Result<Decision, RedisError> {
         let window = u64::try_from(limit.window.as_micros()).unwrap_or(u64::MAX);
-        let now = self.clock.as_ref().map(|clock| clock.now().as_microsecond());
+        let now = self
+            .clock
+            .as_ref()
+            .map(|clock| clock.now().as_microsecond());
         let mut script = self.take.key(key.to_string());
         script
             .arg(limit.requests.get())

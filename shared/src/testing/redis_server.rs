@@ -136,7 +136,9 @@ fn read_answer(reader: &mut impl BufRead) -> io::Result<String> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let line = line.trim_end();
-    let (kind, rest) = line.split_at_checked(1).ok_or(io::ErrorKind::UnexpectedEof)?;
+    let (kind, rest) = line
+        .split_at_checked(1)
+        .ok_or(io::ErrorKind::UnexpectedEof)?;
     let count = || rest.parse::<usize>().unwrap_or(0);
     match kind {
         "+" | ":" => Ok(rest.to_owned()),

@@ -11,7 +11,10 @@ mod window;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use shared::{config::Env, rate_limit::{Limit, RateLimitConfig}};
+use shared::{
+    config::Env,
+    rate_limit::{Limit, RateLimitConfig},
+};
 
 fn limit(requests: u32, window_secs: u64) -> Limit {
     Limit {

@@ -169,7 +169,10 @@ async fn redis_that_dies_under_load_is_one_alert_and_no_5xx() {
 
 /// A busy machine may add short outages; each is told once, and its end.
 fn assert_one_alert_an_outage(log: &str) {
-    let lines: Vec<bool> = log.lines().map(|line| line.contains("cannot be counted")).collect();
+    let lines: Vec<bool> = log
+        .lines()
+        .map(|line| line.contains("cannot be counted"))
+        .collect();
     let expected: Vec<bool> = (0..lines.len()).map(|number| number % 2 == 0).collect();
     assert!(lines.len() >= 2 && lines.len() < 20, "{log}");
     assert_eq!(lines, expected, "{log}");
@@ -201,7 +204,11 @@ async fn every_public_service_limits_its_clients_as_it_is_configured() {
         let mut admitted = 0;
         for number in 0..10 {
             let response = send(&http, method.clone(), &format!("{url}{path}"), number).await;
-            assert_eq!(response.headers()["ratelimit-limit"], limit.to_string(), "{path}");
+            assert_eq!(
+                response.headers()["ratelimit-limit"],
+                limit.to_string(),
+                "{path}"
+            );
             admitted += usize::from(response.status() != StatusCode::TOO_MANY_REQUESTS);
         }
         assert_eq!(admitted, limit, "{path}");

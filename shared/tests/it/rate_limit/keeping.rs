@@ -71,9 +71,15 @@ async fn a_script_that_redis_has_forgotten_is_told_again() {
     let server = RedisServer::start().unwrap();
     let limiter = limiter(&server);
     let key = Key::new("test", b"a");
-    assert_eq!(limiter.take(&key, limit(5, 3_600)).await.unwrap().remaining, 4);
+    assert_eq!(
+        limiter.take(&key, limit(5, 3_600)).await.unwrap().remaining,
+        4
+    );
     server.ask(&["SCRIPT", "FLUSH"]).unwrap();
-    assert_eq!(limiter.take(&key, limit(5, 3_600)).await.unwrap().remaining, 3);
+    assert_eq!(
+        limiter.take(&key, limit(5, 3_600)).await.unwrap().remaining,
+        3
+    );
 }
 
 #[tokio::test]
@@ -105,5 +111,8 @@ fn the_address_of_redis_is_checked_and_shown_to_nobody() {
     assert!(!format!("{config:?}").contains("s3cret"));
     let limits = shared::rate_limit::RateLimits::new(config, Arc::new(SystemClock));
     let error = limits.err().unwrap().to_string();
-    assert!(error.contains("`REDIS_URL`") && !error.contains("s3cret"), "{error}");
+    assert!(
+        error.contains("`REDIS_URL`") && !error.contains("s3cret"),
+        "{error}"
+    );
 }

@@ -53,7 +53,11 @@ impl Model {
             self.admitted.push(now);
         }
         let within = self.within(now);
-        (is_admitted, requests - within.len(), within[0] + WINDOW - now)
+        (
+            is_admitted,
+            requests - within.len(),
+            within[0] + WINDOW - now,
+        )
     }
 }
 

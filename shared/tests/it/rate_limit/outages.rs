@@ -73,11 +73,20 @@ async fn assert_outage(service: &Router) {
         let error = &body["error"];
         assert_eq!(error["code"], "resource_exhausted");
         assert_eq!(error["details"]["reason"], "rate_limit_unavailable");
-        assert!(error["message"].as_str().unwrap().contains("cannot be counted"));
+        assert!(
+            error["message"]
+                .as_str()
+                .unwrap()
+                .contains("cannot be counted")
+        );
         assert_eq!(headers["retry-after"], "1");
     }
     let mut admitted = 0;
-    for method in [Method::GET, Method::HEAD].into_iter().cycle().take(2 * LIMIT) {
+    for method in [Method::GET, Method::HEAD]
+        .into_iter()
+        .cycle()
+        .take(2 * LIMIT)
+    {
         let (status, headers, body) = call(service, method).await;
         assert!(status == 200 || status == 429, "{status} {body}");
         assert_eq!(headers["ratelimit-limit"], "20");
@@ -85,7 +94,11 @@ async fn assert_outage(service: &Router) {
     }
     assert_eq!(admitted, LIMIT, "this instance's own bucket");
     // Each of 80 waiting 50 ms would take 4 s.
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 /// The instance may take a second to notice, and a busy machine may miss the time.

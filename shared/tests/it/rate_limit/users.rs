@@ -106,8 +106,18 @@ async fn nobody_is_counted_for_a_token_that_is_not_theirs() {
 #[tokio::test]
 async fn an_answer_tells_of_the_limit_that_is_tighter() {
     let rows = [
-        ([("RATE_LIMIT_CLIENT", "5"), ("RATE_LIMIT_USER", "9")], 200, "5", "4"),
-        ([("RATE_LIMIT_CLIENT", "9"), ("RATE_LIMIT_USER", "5")], 200, "5", "4"),
+        (
+            [("RATE_LIMIT_CLIENT", "5"), ("RATE_LIMIT_USER", "9")],
+            200,
+            "5",
+            "4",
+        ),
+        (
+            [("RATE_LIMIT_CLIENT", "9"), ("RATE_LIMIT_USER", "5")],
+            200,
+            "5",
+            "4",
+        ),
     ];
     for (variables, expected, limit, remaining) in rows {
         let answer = call(&service(&variables), "/", "ada", "198.51.100.1").await;

@@ -31,7 +31,9 @@ async fn no_phase_against_the_minute_lets_more_than_the_limit_in(bench: &Bench) 
         bench.clock.advance(Duration::from_secs(phase));
         // The next minute has begun, and the window is still full.
         assert_eq!(bench.burst(&client, limit, 150).await, 0, "{client}");
-        bench.clock.advance(Duration::from_secs(60 - phase) - MICROSECOND);
+        bench
+            .clock
+            .advance(Duration::from_secs(60 - phase) - MICROSECOND);
         assert_eq!(bench.burst(&client, limit, 150).await, 0, "{client}");
         bench.clock.advance(MICROSECOND);
         assert_eq!(bench.burst(&client, limit, 150).await, 100, "{client}");
@@ -125,7 +127,10 @@ async fn a_clock_that_is_set_back_admits_no_more_and_locks_nobody_out(bench: &Be
         bench.clock.move_by(-back * 1_000_000);
         let refused = bench.take(&client, limit).await;
         // At the latest, the second came just now and the first 20 s before.
-        assert_eq!((refused.is_admitted, refused.reset_after.as_secs()), (false, 40));
+        assert_eq!(
+            (refused.is_admitted, refused.reset_after.as_secs()),
+            (false, 40)
+        );
         bench.clock.advance(Duration::from_secs(40) - MICROSECOND);
         assert!(!bench.take(&client, limit).await.is_admitted);
         bench.clock.advance(MICROSECOND);

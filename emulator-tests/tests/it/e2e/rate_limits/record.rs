@@ -55,7 +55,10 @@ impl Record {
 
     pub(super) fn assert_the_first_window_is_filled(&self) {
         let first = self.admitted.iter().map(|call| call.sent).min().unwrap();
-        let within = self.admitted.iter().filter(|call| call.sent < first + self.window);
+        let within = self
+            .admitted
+            .iter()
+            .filter(|call| call.sent < first + self.window);
         let count = within.count();
         assert!(count >= self.limit, "{count}");
     }
@@ -65,9 +68,15 @@ impl Record {
     pub(super) fn assert_refusals_are_true_within_a_second(&self) {
         assert!(self.refused.len() > self.limit, "{}", self.refused.len());
         for (call, told) in self.refused.iter().step_by(5) {
-            let surely = self.admitted.iter().filter(|other| other.received <= call.sent);
+            let surely = self
+                .admitted
+                .iter()
+                .filter(|other| other.received <= call.sent);
             let earliest = nth_last(surely.map(|call| call.sent), self.limit);
-            let perhaps = self.admitted.iter().filter(|other| other.sent <= call.received);
+            let perhaps = self
+                .admitted
+                .iter()
+                .filter(|other| other.sent <= call.received);
             let latest = nth_last(perhaps.map(|call| call.received), self.limit);
             let latest = latest.expect("a refusal before the limit");
             let most = (latest + self.window).checked_sub(call.sent);
