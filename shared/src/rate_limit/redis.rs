@@ -107,7 +107,7 @@ impl RateLimiter for RedisRateLimiter {
             false => self.budget.max(FIRST_BUDGET),
         };
         let answer = tokio::time::timeout(budget, self.ask(key, limit)).await;
-        let decision = answer.map_err(|late| Unavailable::new(late))??;
+        let decision = answer.map_err(Unavailable::new)??;
         self.has_answered.store(true, Ordering::Relaxed);
         Ok(decision)
     }

@@ -4,6 +4,9 @@ use super::*;
 
 const PEER: &str = "192.0.2.200:4711";
 
+/// Lines, hops, and whose request that is.
+type Row<'a> = (&'a [&'a [u8]], usize, Vec<u8>);
+
 fn client(lines: &[&[u8]], hops: usize) -> Vec<u8> {
     let mut headers = HeaderMap::new();
     for line in lines {
@@ -26,7 +29,7 @@ fn peer() -> Vec<u8> {
 #[test]
 fn the_client_is_the_nth_address_from_the_right() {
     let fifty = vec!["203.0.113.9"; 49].join(", ") + ", 198.51.100.1";
-    let rows: [(&[&[u8]], usize, Vec<u8>); 14] = [
+    let rows: [Row<'_>; 14] = [
         (&[], 1, peer()),
         (&[], 2, peer()),
         (&[b""], 1, peer()),
