@@ -29,5 +29,5 @@ pub use path::{Path, Query};
 pub use principal::{Allowed, Authenticator, Permission, SignedIn, Verified, can};
 pub use rate_limit::ClientLimit;
 pub use raw_body::RawBody;
-pub use serve::{serve, serve_until};
+pub use serve::{serve, serve_until, without_delay};
 pub use service_caller::{ServiceCaller, ServiceCallers};
