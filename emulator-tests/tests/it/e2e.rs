@@ -15,6 +15,7 @@ mod renewals;
 mod restart;
 mod rotation;
 mod stored_bodies;
+mod subscriptions;
 mod workflows;
 mod workspace;
 
