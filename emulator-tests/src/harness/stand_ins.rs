@@ -40,6 +40,8 @@ const SYNC_TOPIC: &str = "projects/demo-infinity-x/topics/google-workspace-sync"
 const SYNC_SUBSCRIPTION: &str = "projects/demo-infinity-x/subscriptions/google-workspace-sync";
 /// The file of the key that credentials are sealed with.
 const CREDENTIALS_KEY: &str = "credentials-key.json";
+/// All that use one machine come from one address, suites and demos included.
+const LOCAL_RATE_LIMIT: &str = "6000";
 /// Origins of Vite's development and preview servers.
 const LOCAL_ORIGINS: &str = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:4173";
 
@@ -318,6 +320,10 @@ fn fixed_variables() -> Vec<(&'static str, String)> {
         ("STRIPE_EVENTS_QUEUE", TASKS_QUEUE),
         ("SYNC_TOPIC", SYNC_TOPIC),
         ("CORS_ORIGINS", LOCAL_ORIGINS),
+        ("RATE_LIMIT_CLIENT", LOCAL_RATE_LIMIT),
+        ("RATE_LIMIT_USER", LOCAL_RATE_LIMIT),
+        ("RATE_LIMIT_HOOKS", LOCAL_RATE_LIMIT),
+        ("RATE_LIMIT_OAUTH_CALLBACK", LOCAL_RATE_LIMIT),
     ]
     .map(|(name, value)| (name, value.to_owned()))
     .to_vec()

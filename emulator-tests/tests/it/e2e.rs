@@ -11,6 +11,7 @@ mod google;
 mod members;
 mod processes;
 mod queue;
+mod rate_limits;
 mod renewals;
 mod restart;
 mod rotation;

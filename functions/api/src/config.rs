@@ -7,6 +7,7 @@ use shared::{
     invitation::AppUrl,
     llm::{ProvidersConfig, default_model},
     quota::AdmissionConfig,
+    rate_limit::RateLimitConfig,
     storage::BucketConfig,
     topic::TopicConfig,
     vault::VaultConfig,
@@ -31,6 +32,8 @@ pub struct Config {
     pub providers: ProvidersConfig,
     /// How calls of models are admitted.
     pub admission: AdmissionConfig,
+    /// How often somebody may come.
+    pub rate_limits: RateLimitConfig,
     /// What opens credentials and calls connected services, if credentials have a key.
     pub vault: Option<VaultConfig>,
     /// `APP_URL`: where users come back to from a consent.
@@ -62,6 +65,7 @@ impl Config {
             default_model: default_model(env)?,
             providers: ProvidersConfig::new(env),
             admission: AdmissionConfig::load(env)?,
+            rate_limits: RateLimitConfig::load(env)?,
             vault: VaultConfig::load_optional(env)?,
             stripe: StripeConfig::load_optional(env)?,
             return_urls: ReturnUrls::load(env, &app_url)?,

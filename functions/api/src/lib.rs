@@ -43,16 +43,18 @@ mod workflows;
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::FromRef};
+use http::Method;
 use shared::{
     audit::Trail,
     auth::TokenVerifier,
     clock::{SharedClock, SystemClock},
-    http::{Authenticator, ClientError, EdgeConfig, client, edge},
+    http::{Authenticator, ClientError, ClientLimit, EdgeConfig, client, edge},
     identity::{Accounts, IdentityToolkit},
     invitation::Tokens,
     llm::{SharedOrgKeys, providers::Speakers, router::Timeouts},
     models::{SystemPrincipal, Timestamp},
     quota::MeteredLlm,
+    rate_limit::{RateLimits, Rule},
     storage::{Bucket, BucketConfig},
     store::{Store, firestore::Firestore},
     stripe::{InvalidClient, StripeClient},
@@ -100,6 +102,7 @@ pub struct AppState {
     /// Places for texts that are being spoken.
     speeches: Arc<Semaphore>,
     artifacts: Option<Arc<dyn Bucket>>,
+    limits: Option<RateLimits>,
     edge: EdgeConfig,
 }
 
@@ -133,11 +136,23 @@ impl AppState {
             .as_ref()
             .map(|stripe| StripeClient::new(&stripe.api_key, &stripe.api_base_url));
         let stripe = stripe.transpose()?;
+        let limits = RateLimits::new(config.rate_limits.clone(), clock.clone())?;
         let state = Self::with_ports(config, store, verifier, accounts, clock);
         let state = state.with_stripe(stripe);
         let state = state.with_artifacts(artifacts).with_vault(vault);
         let state = state.with_sync_topic(topic);
-        Ok(state.with_llm(llm))
+        Ok(state.with_llm(llm).with_limits(Some(limits)))
+    }
+
+    /// The state with limits of how often somebody may come, if there are any.
+    #[must_use]
+    pub fn with_limits(self, limits: Option<RateLimits>) -> Self {
+        let authenticator = self.authenticator.with_limits(limits.clone());
+        Self {
+            authenticator,
+            limits,
+            ..self
+        }
     }
 
     /// The state with what connects outside services, if credentials have a key.
@@ -239,6 +254,7 @@ impl AppState {
             llm: None,
             speeches: Arc::new(Semaphore::new(MAX_SPEECHES)),
             artifacts: None,
+            limits: None,
             edge,
         }
     }
@@ -257,9 +273,9 @@ pub enum StartError {
     /// The key or the address of Stripe.
     #[error(transparent)]
     Stripe(#[from] InvalidClient),
-    /// The address of a service that can be connected.
+    /// The address of a service that can be connected, or of Redis.
     #[error(transparent)]
-    Vault(#[from] shared::config::Error),
+    Config(#[from] shared::config::Error),
 }
 
 /// The models that can be asked, if there is a provider, or may be one, and the voices.
@@ -287,10 +303,14 @@ impl FromRef<AppState> for Authenticator {
 
 /// The function's routes.
 pub fn router(state: AppState) -> Router {
-    let edge_config = state.edge.clone();
+    let limits = state.limits.as_ref();
+    let edge_config = EdgeConfig {
+        client_limit: limits.map(page_limit),
+        ..state.edge.clone()
+    };
     let api = Router::new().nest(routes::PREFIX, routes::routes());
     let below = |base| routes::below(base).with_state(state.clone());
-    let hooks = edge(below(routes::HOOKS), &hook_edge());
+    let hooks = edge(below(routes::HOOKS), &hook_edge(limits));
     let models = edge(below(routes::LLM), &model_edge(&edge_config));
     let speech = edge(below(routes::SPEECH), &speech_edge(&edge_config));
     // Added last: what the edge does for pages is not done here.
@@ -318,9 +338,23 @@ fn model_edge(pages: &EdgeConfig) -> EdgeConfig {
 }
 
 /// Servers call there, and no pages.
-fn hook_edge() -> EdgeConfig {
+fn hook_edge(limits: Option<&RateLimits>) -> EdgeConfig {
+    let limit = |limits: &RateLimits| {
+        let rule = Rule::shared("api-hooks", limits.config().hooks);
+        ClientLimit::new(limits, rule)
+    };
     EdgeConfig {
         max_body_bytes: routes::MAX_HOOK_BODY_BYTES,
+        client_limit: limits.map(limit),
         ..EdgeConfig::default()
     }
+}
+
+/// Browsers that come back from a consent are counted apart: a page that has used up its requests
+/// must not lose a consent.
+fn page_limit(limits: &RateLimits) -> ClientLimit {
+    let pages = Rule::shared("api", limits.config().client);
+    let callback = Rule::shared("api-oauth-callback", limits.config().oauth_callback);
+    let limit = ClientLimit::new(limits, pages);
+    limit.with_own(Method::GET, routes::GOOGLE_CALLBACK, callback)
 }

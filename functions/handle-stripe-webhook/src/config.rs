@@ -6,6 +6,7 @@ use shared::{
     crypto::MacConfig,
     models::SubscriptionTier,
     queue::{QueueConfig, QueueVariables},
+    rate_limit::RateLimitConfig,
 };
 
 use crate::tier::ProductTiers;
@@ -37,6 +38,8 @@ pub struct Config {
     pub queue: QueueConfig,
     /// Whose tasks and ticks are accepted; anyone's without it.
     pub callers: Option<ServiceAuthConfig>,
+    /// How often somebody may come.
+    pub rate_limits: RateLimitConfig,
 }
 
 /// What is accepted as an event, and what prices mean.
@@ -66,6 +69,7 @@ impl Config {
             webhook: WebhookConfig::load(env)?,
             queue: QueueConfig::load_from(env, &QUEUE)?,
             callers: load_callers(env)?,
+            rate_limits: RateLimitConfig::load(env)?,
         })
     }
 }

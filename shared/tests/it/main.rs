@@ -20,6 +20,7 @@ mod outbox;
 mod provision;
 mod queue;
 mod quota;
+mod rate_limit;
 mod recall;
 mod sealed_fields;
 mod sendgrid;
