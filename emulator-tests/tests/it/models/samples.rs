@@ -94,6 +94,7 @@ pub(crate) fn organization() -> Organization {
         limits: Limits {
             agents: Some(7),
             monthly_tokens: Some(i64::MAX),
+            own_monthly_tokens: Some(900_000),
             monthly_cost_micro_usd: Some(8),
         },
         created_at: time(),
