@@ -68,7 +68,16 @@ fn cpu_time_in(process: &str, name: &str) -> Result<CpuTime> {
 
 /// Memory that is in use, in bytes.
 pub(super) fn resident_bytes() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+    resident_bytes_in("self")
+}
+
+/// Memory that another process has in use, in bytes.
+pub(super) fn resident_bytes_of(pid: u32) -> Result<u64> {
+    resident_bytes_in(&pid.to_string())
+}
+
+fn resident_bytes_in(process: &str) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.context("no VmRSS")?.trim().trim_end_matches(" kB");
     Ok(kilobytes.trim().parse::<u64>()? * 1024)

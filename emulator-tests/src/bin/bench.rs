@@ -16,11 +16,16 @@ struct Arguments {
 enum Subject {
     /// Runs of workflows.
     Engine,
+    /// Stripe's webhook and a rate-limited route, beside the same in Node.
+    Edge,
     /// Calls of models.
     Router,
-    /// What `router` measures, in a process of its own.
+    /// What `edge` and `router` measure, in a process of its own.
     #[value(hide = true)]
     Api,
+    /// The least that `edge` could do, likewise.
+    #[value(hide = true)]
+    Ceiling,
     /// The least that a gateway does, likewise.
     #[value(hide = true)]
     PassThrough,
@@ -36,8 +41,13 @@ async fn main() -> anyhow::Result<()> {
     let progress = ProgressBar::new(1);
     let lines = match subject {
         // These log as they do on Cloud Run.
-        Subject::Api => return bench::router::serve_api().await,
+        Subject::Api => return bench::serve_api().await,
+        Subject::Ceiling => return bench::edge::serve_ceiling().await,
         Subject::PassThrough => return bench::router::serve_pass_through().await,
+        Subject::Edge => {
+            log_errors();
+            bench::edge::measure(&progress).await?
+        }
         Subject::Engine => {
             log_errors();
             bench::engine::measure(&progress).await?
