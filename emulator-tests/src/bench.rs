@@ -6,3 +6,5 @@ pub mod engine;
 mod engine_under_load;
 mod process;
 pub mod router;
+pub mod sync;
+mod tenant;

@@ -68,8 +68,18 @@ fn cpu_time_in(process: &str, name: &str) -> Result<CpuTime> {
 
 /// Memory that is in use, in bytes.
 pub(super) fn resident_bytes() -> Result<u64> {
+    status_bytes("VmRSS:")
+}
+
+/// The most memory that was in use at any time, in bytes.
+pub(super) fn peak_bytes() -> Result<u64> {
+    status_bytes("VmHWM:")
+}
+
+fn status_bytes(field: &str) -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.context("no VmRSS")?.trim().trim_end_matches(" kB");
-    Ok(kilobytes.trim().parse::<u64>()? * 1024)
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kilobytes = line.context(field.to_owned())?.trim();
+    let kilobytes = kilobytes.trim_end_matches(" kB");
+    Ok(kilobytes.parse::<u64>()? * 1024)
 }

@@ -10,6 +10,9 @@ use tracing_subscriber::EnvFilter;
 struct Arguments {
     /// What to measure.
     subject: Subject,
+    /// Divides the sizes of `sync`, for a trial whose figures mean nothing.
+    #[arg(long, default_value_t = 1)]
+    divide_by: usize,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -18,6 +21,11 @@ enum Subject {
     Engine,
     /// Calls of models.
     Router,
+    /// Mailboxes and accounts of Google Workspace.
+    Sync,
+    /// A part of `sync`, in a process of its own.
+    #[value(hide = true)]
+    FanOut,
     /// What `router` measures, in a process of its own.
     #[value(hide = true)]
     Api,
@@ -32,7 +40,7 @@ enum Subject {
     reason = "a command line tool talks through its output"
 )]
 async fn main() -> anyhow::Result<()> {
-    let Arguments { subject } = Arguments::parse();
+    let Arguments { subject, divide_by } = Arguments::parse();
     let progress = ProgressBar::new(1);
     let lines = match subject {
         // These log as they do on Cloud Run.
@@ -45,6 +53,14 @@ async fn main() -> anyhow::Result<()> {
         Subject::Router => {
             log_errors();
             bench::router::measure(&progress).await?
+        }
+        Subject::Sync => {
+            log_errors();
+            bench::sync::measure(&progress, divide_by).await?
+        }
+        Subject::FanOut => {
+            log_errors();
+            bench::sync::tick_here().await?
         }
     };
     progress.finish_and_clear();

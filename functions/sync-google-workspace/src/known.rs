@@ -125,17 +125,21 @@ async fn share_document(
             writes,
             ..Change::default()
         };
-        leg.commit(vec![change], |_| ()).await?;
+        let written = leg.commit_versioned(vec![change], |_| ()).await?;
         if is_last {
             return Ok(());
         }
         leg.keep().await?;
         let store = &leg.app.store;
         let found = store.find_knowledge_document(leg.org_id(), &shared.id);
-        match found.await? {
-            Some(found) => document = found,
-            None => return Ok(()),
+        let Some(found) = found.await? else {
+            return Ok(());
+        };
+        if Some(found.version) > written {
+            // Whoever changes the model may have added chunks before this page.
+            page.after = None;
         }
+        document = found;
     }
 }
 

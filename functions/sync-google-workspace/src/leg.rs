@@ -9,7 +9,9 @@ use shared::{
         user_principal,
     },
     quota::Plan,
-    store::{self, Versioned, Write, commit_contended, integrations, triggers},
+    store::{
+        self, Versioned, Write, commit_contended, commit_versioned, integrations, triggers,
+    },
     vault::{self, SyncAccount},
 };
 use tokio::time::Instant;
@@ -172,12 +174,22 @@ impl<'a> Leg<'a> {
         changes: Vec<Change>,
         update: impl Fn(&mut SyncState),
     ) -> Result<(), Stop> {
+        self.commit_versioned(changes, update).await?;
+        Ok(())
+    }
+
+    /// The same; tells the version of all that it has changed.
+    pub(crate) async fn commit_versioned(
+        &mut self,
+        changes: Vec<Change>,
+        update: impl Fn(&mut SyncState),
+    ) -> Result<Option<Timestamp>, Stop> {
         let (leg, changes, update) = (&*self, &changes, &update);
-        let committed = commit_contended(&self.app.store, || leg.build(changes, update)).await?;
-        let (state, has_left_out) = committed;
+        let committed = commit_versioned(&self.app.store, || leg.build(changes, update)).await?;
+        let ((state, has_left_out), version) = committed;
         self.state = state;
         self.has_left_out |= has_left_out;
-        Ok(())
+        Ok(version)
     }
 
     /// The same, if there is anything to keep.

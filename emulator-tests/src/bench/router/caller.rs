@@ -1,4 +1,4 @@
-//! Organizations and the ID tokens of their admins, signed as Firebase signs them.
+//! The ID tokens of callers, signed as Firebase signs them.
 
 use anyhow::{Context, Result};
 use aws_lc_rs::{
@@ -10,9 +10,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::json;
 use shared::{
     clock::{Clock, SystemClock},
-    ids::{OrgId, Uid},
-    models::{Limits, Organization, Role, SubscriptionTier, User, UserSettings},
-    store::{Store, organizations, users},
+    ids::Uid,
 };
 
 const KEY_ID: &str = "k1";
@@ -74,33 +72,6 @@ impl Issuer {
             .context("cannot sign")?;
         Ok(format!("{text}.{}", encode(signature)))
     }
-}
-
-/// Makes an organization with an admin.
-pub(super) async fn settle(store: &Store, org_id: &OrgId, uid: &Uid) -> Result<()> {
-    let now = SystemClock.now().into();
-    let organization = Organization {
-        id: org_id.clone(),
-        name: "Bench".to_owned(),
-        subscription_tier: SubscriptionTier::Enterprise,
-        stripe_customer_id: None,
-        api_usage: 0,
-        limits: Limits::default(),
-        created_at: now,
-    };
-    let user = User {
-        uid: uid.clone(),
-        email: Some("bench@example.com".to_owned()),
-        role: Role::Admin,
-        organization_id: org_id.clone(),
-        created_at: now,
-        settings: UserSettings::default(),
-        disabled: false,
-        tokens_valid_after: None,
-    };
-    let writes = vec![organizations::create(&organization)?, users::create(&user)?];
-    store.commit(writes).await?;
-    Ok(())
 }
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {

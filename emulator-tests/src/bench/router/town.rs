@@ -13,7 +13,7 @@ use shared::{
 };
 
 use super::{
-    caller::{self, Issuer},
+    caller::Issuer,
     contender::{Contender, step_aside},
     load::Target,
     served::{KEYS, UPSTREAM},
@@ -22,6 +22,7 @@ use super::{
 use crate::bench::{
     database::{DATABASE, Database},
     process::{self, CpuTime},
+    tenant,
 };
 
 const PROJECT_ID: &str = "demo-bench";
@@ -197,7 +198,7 @@ impl Api {
     async fn start(store: &Store, issuer: &Issuer, variables: &[(&str, String)]) -> Result<Self> {
         let org_id = OrgId::generate();
         let uid = Uid::parse(org_id.as_str()).context("no uid")?;
-        caller::settle(store, &org_id, &uid).await?;
+        tenant::settle(store, &org_id, &uid).await?;
         Ok(Self {
             contender: Contender::start("api", variables).await?,
             org_id,
