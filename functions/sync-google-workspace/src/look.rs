@@ -125,3 +125,61 @@ async fn look_at<T: Look>(leg: &Leg<'_>, items: &[T]) -> Batch {
     }
     batch
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::ids::OrgId;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        let instant = jiff::Timestamp::from_second(1_795_694_400 + seconds);
+        instant.unwrap().into()
+    }
+
+    /// After a look, with a cursor for who follows what changes.
+    fn state(cursor: Option<&str>) -> SyncState {
+        SyncState {
+            cursor: cursor.map(str::to_owned),
+            begun_at: Some(at(-9_000)),
+            synced_at: Some(at(0)),
+            ..SyncState::new(OrgId::derive(&["o1"]))
+        }
+    }
+
+    #[test]
+    fn a_look_at_all_that_is_planned_is_not_put_off() {
+        let mut state = state(Some("7"));
+        pass_over(&mut state, 1, at(100));
+        pass_over(&mut state, 2, at(200));
+        assert_eq!(state.look_again_at, Some(at(100)));
+        assert_eq!(state.counts.skipped, 3);
+        state.cursor = None;
+        pass_over(&mut state, 1, at(300));
+        forget_passed_over(&mut state, at(250));
+        assert_eq!(state.look_again_at, Some(at(300)));
+        assert!(state.passed_over_since.is_some());
+    }
+
+    #[test]
+    fn what_was_passed_over_stays_new_until_all_was_looked_at() {
+        let mut state = state(Some("7"));
+        assert_eq!(new_since(&state), Some(at(-MARGIN_SECS)));
+        pass_over(&mut state, 1, at(100));
+        state.synced_at = Some(at(90));
+        pass_over(&mut state, 1, at(190));
+        assert_eq!(new_since(&state), Some(at(-MARGIN_SECS)));
+        forget_passed_over(&mut state, at(110));
+        assert_eq!(new_since(&state), Some(at(90 - MARGIN_SECS)));
+    }
+
+    #[test]
+    fn nothing_is_new_that_was_there_before_the_first_look() {
+        let mut state = SyncState {
+            synced_at: None,
+            ..state(None)
+        };
+        pass_over(&mut state, 1, at(100));
+        assert_eq!(new_since(&state), Some(at(-9_000)));
+    }
+}
