@@ -54,9 +54,12 @@ fn cpu_time_in(process: &str, name: &str) -> Result<CpuTime> {
         let task = task?.path();
         // Nanoseconds on a processor, and two more figures
         // (<https://docs.kernel.org/scheduler/sched-stats.html>).
-        let used = std::fs::read_to_string(task.join("schedstat"))?;
+        let read = |file| std::fs::read_to_string(task.join(file));
+        let (Ok(used), Ok(comm)) = (read("schedstat"), read("comm")) else {
+            // The thread has ended meanwhile.
+            continue;
+        };
         let used = used.split(' ').next().context("no time")?.parse()?;
-        let comm = std::fs::read_to_string(task.join("comm"))?;
         let part = match comm.trim_end() == name {
             true => &mut sum.named,
             false => &mut sum.others,

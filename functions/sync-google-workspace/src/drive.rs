@@ -112,7 +112,8 @@ async fn look_at_drive(leg: &mut Leg<'_>) -> Result<(), Stop> {
         .ask(leg.app.workspace.drive_position(&leg.account))
         .await?;
     let (files, is_cut) = list_files(leg).await?;
-    let known = list_known(leg).await?;
+    let of = |known: &KnowledgeDocument| stamp(&known.source, &known.revision);
+    let known = list_known(leg, of).await?;
     let there: HashSet<String> = files.iter().map(|file| file.id.clone()).collect();
     let gone = known.keys().filter(|id| !there.contains(*id));
     let gone = gone.map(|id| FileChange {

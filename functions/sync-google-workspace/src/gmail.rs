@@ -114,7 +114,7 @@ async fn look_at_mailbox(leg: &mut Leg<'_>, waiting: &Waiting) -> Result<(), Sto
     leg.keep().await?;
     let mailbox = leg.ask(leg.app.workspace.mailbox(&leg.account)).await?;
     let (ids, is_cut) = list_ids(leg).await?;
-    let known = list_known(leg).await?;
+    let known = list_known(leg, |known| known.revision.clone()).await?;
     let there: HashSet<&String> = ids.iter().collect();
     let gone = known.keys().filter(|id| !there.contains(id));
     let gone: Vec<Gone> = gone.cloned().map(Gone).collect();
@@ -125,7 +125,7 @@ async fn look_at_mailbox(leg: &mut Leg<'_>, waiting: &Waiting) -> Result<(), Sto
     let starts = since.map(|_| waiting).filter(|waiting| !waiting.is_empty());
     let missing = ids
         .into_iter()
-        .filter(|id| known.get(id).is_none_or(String::is_empty));
+        .filter(|id| known.get(id).is_none_or(|revision| revision != REVISION));
     let missing = missing.enumerate().map(|(place, id)| Mail {
         id,
         starts,
@@ -214,7 +214,7 @@ impl Look for Mail<'_> {
         }
         let raw = mem::take(&mut mail.raw);
         let read = leg.app.readers.read(move || read_mail(&raw)).await?;
-        // What takes too long is read again when somebody touches it.
+        // What takes too long is read again when all are.
         let revision = if read.is_some() { REVISION } else { "" };
         let text = read.and_then(Result::ok);
         let triggers = match (starts, &text) {

@@ -64,8 +64,8 @@ fn words(random: &mut StdRng, count: usize) -> String {
     for place in 1..=count {
         text.push_str(WORDS[random.random_range(0..WORDS.len())]);
         text.push_str(match place {
-            place if place % 60 == 0 => ".\r\n\r\n",
-            place if place % 12 == 0 => ".\r\n",
+            place if place.is_multiple_of(60) => ".\r\n\r\n",
+            place if place.is_multiple_of(12) => ".\r\n",
             _ => " ",
         });
     }

@@ -1,4 +1,4 @@
-use shared::{models::KnowledgeKind, testing::Fault};
+use shared::{models::KnowledgeKind, store::knowledge, testing::Fault};
 
 use crate::world::World;
 
@@ -57,4 +57,28 @@ async fn after_a_position_that_drive_refuses_all_files_are_looked_at() {
 #[tokio::test]
 async fn after_a_position_that_gmail_has_forgotten_all_mails_are_looked_at() {
     is_all_there_after(404, KnowledgeKind::Gmail).await;
+}
+
+#[tokio::test]
+async fn mails_that_were_read_in_another_way_are_read_again_with_all() {
+    let world = World::new().await;
+    let user = &world.user;
+    let mail = user.deliver("Grace <grace@example.com>", "Order 7", "It is late.");
+    world.sync_well().await;
+    let known = world.documents().remove(&mail).unwrap();
+    let store = &world.app.store;
+    let found = store.find_knowledge_document(&world.org_id, &known.id);
+    let mut found = found.await.unwrap().unwrap();
+    found.value.revision = "an earlier one".to_owned();
+    let write = knowledge::set_document(&world.org_id, &found.value, Some(found.version));
+    store.commit(vec![write.unwrap()]).await.unwrap();
+    user.expire_history();
+    world.sync_well().await;
+    assert_eq!(world.documents()[&mail].revision, known.revision);
+    assert_eq!(world.app.llm.embedded().len(), 1, "the text is the same");
+    let reads = || world.google.workspace.count("gmail.users.messages.get");
+    let before = reads();
+    user.expire_history();
+    world.sync_well().await;
+    assert_eq!(reads(), before, "nothing is read twice in the same way");
 }

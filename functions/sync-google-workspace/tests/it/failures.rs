@@ -264,7 +264,7 @@ async fn an_account_that_is_refused_without_a_reason_loses_no_text() {
 #[tokio::test]
 async fn a_failing_database_is_kept_as_a_cause_and_left_alone_for_a_while() {
     let mut kept = 0;
-    for spared in 0.. {
+    for spared in 0..14 {
         let world = World::new().await;
         world.user.create_document("Plan", "Build the engine.");
         world.app.db.fail_commit_after(spared, false);
@@ -286,9 +286,6 @@ async fn a_failing_database_is_kept_as_a_cause_and_left_alone_for_a_while() {
         world.advance(3_700);
         world.sync_well().await;
         assert_eq!(world.documents().len(), 1, "after {spared}");
-        if status == 204 {
-            break;
-        }
     }
     assert!(kept > 2, "{kept}");
 }
