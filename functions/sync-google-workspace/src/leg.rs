@@ -119,7 +119,7 @@ impl<'a> Leg<'a> {
             owner_uid: integration.owner_uid,
             plan: start.plan.clone(),
             models,
-            passes_over: state.failures >= PATIENCE || is_due(&state, start.app.now()),
+            passes_over: passes_over(&state, start.app.now()),
             state,
             is_spent: false,
             has_left_out: false,
@@ -289,6 +289,13 @@ impl<'a> Leg<'a> {
     }
 }
 
+/// Whether others must not wait any longer for what fails: it has failed often enough, or was passed
+/// over before in a look at all that is due or under way.
+fn passes_over(state: &SyncState, now: Timestamp) -> bool {
+    let is_under_way = state.cursor.is_none() && state.look_again_at.is_some();
+    state.failures >= PATIENCE || is_due(state, now) || is_under_way
+}
+
 /// Whether what was passed over is to be looked at again.
 fn is_due(state: &SyncState, now: Timestamp) -> bool {
     state.look_again_at.is_some_and(|at| at <= now)
@@ -308,4 +315,37 @@ fn claimed_by(owner: &str, mut state: SyncState, now: Timestamp) -> SyncState {
     };
     state.begun_at.get_or_insert(now);
     state
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        let instant = jiff::Timestamp::from_second(1_795_694_400 + seconds);
+        instant.unwrap().into()
+    }
+
+    #[test]
+    fn what_fails_is_passed_over_after_five_failures_or_when_it_was_before() {
+        let state = SyncState {
+            cursor: Some("7".to_owned()),
+            ..SyncState::new(OrgId::derive(&["o1"]))
+        };
+        assert!(!passes_over(&state, at(0)));
+        let often = |failures| SyncState {
+            failures,
+            ..state.clone()
+        };
+        assert!(!passes_over(&often(4), at(0)));
+        assert!(passes_over(&often(5), at(0)));
+        let mut before = SyncState {
+            look_again_at: Some(at(10)),
+            ..state
+        };
+        assert!(!passes_over(&before, at(9)));
+        assert!(passes_over(&before, at(10)));
+        before.cursor = None;
+        assert!(passes_over(&before, at(9)));
+    }
 }
