@@ -237,7 +237,10 @@ async fn read(leg: &Leg<'_>, file: &DriveFile) -> Result<Content, Stop> {
     let Some(content) = leg.ask(content).await? else {
         return Ok(Content::NotNow);
     };
-    let (name, mime_type) = (file.name.clone(), as_type.unwrap_or(&file.mime_type).to_owned());
+    let (name, mime_type) = (
+        file.name.clone(),
+        as_type.unwrap_or(&file.mime_type).to_owned(),
+    );
     let read = move || read_document(&name, &mime_type, &content);
     Ok(match leg.app.readers.read(read).await? {
         Some(Ok(text)) => Content::Text(text),

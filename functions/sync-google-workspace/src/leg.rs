@@ -9,9 +9,7 @@ use shared::{
         user_principal,
     },
     quota::Plan,
-    store::{
-        self, Versioned, Write, commit_contended, commit_versioned, integrations, triggers,
-    },
+    store::{self, Versioned, Write, commit_contended, commit_versioned, integrations, triggers},
     vault::{self, SyncAccount},
 };
 use tokio::time::Instant;

@@ -39,8 +39,8 @@ use shared::{
 
 use tokio::time::timeout;
 
-use crate::{readers::Readers, stop::Failure};
 pub use crate::{config::Config, settings::Settings};
+use crate::{readers::Readers, stop::Failure};
 
 /// Acts for itself when it looks across organizations.
 const CALLER: SystemPrincipal = SystemPrincipal {

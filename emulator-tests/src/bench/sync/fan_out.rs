@@ -87,7 +87,11 @@ async fn run(count: usize) -> Result<(usize, Told)> {
         .kill_on_drop(true)
         .output()
         .await?;
-    ensure!(told.status.success(), "the tick has failed: {}", told.status);
+    ensure!(
+        told.status.success(),
+        "the tick has failed: {}",
+        told.status
+    );
     let told = serde_json::from_slice(&told.stdout).context("the tick tells nothing")?;
     let synced = count_synced(&service.store).await?;
     database.stop().await;

@@ -4,11 +4,54 @@
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 const WORDS: [&str; 48] = [
-    "the", "engine", "order", "is", "late", "and", "contract", "ends", "in", "March", "we", "have",
-    "to", "pay", "rent", "of", "office", "before", "Friday", "please", "send", "invoice", "with",
-    "number", "delivery", "from", "Hamburg", "arrived", "yesterday", "but", "two", "boxes", "were",
-    "damaged", "our", "customer", "asks", "for", "a", "discount", "meeting", "moved", "plan",
-    "budget", "next", "quarter", "review", "thanks",
+    "the",
+    "engine",
+    "order",
+    "is",
+    "late",
+    "and",
+    "contract",
+    "ends",
+    "in",
+    "March",
+    "we",
+    "have",
+    "to",
+    "pay",
+    "rent",
+    "of",
+    "office",
+    "before",
+    "Friday",
+    "please",
+    "send",
+    "invoice",
+    "with",
+    "number",
+    "delivery",
+    "from",
+    "Hamburg",
+    "arrived",
+    "yesterday",
+    "but",
+    "two",
+    "boxes",
+    "were",
+    "damaged",
+    "our",
+    "customer",
+    "asks",
+    "for",
+    "a",
+    "discount",
+    "meeting",
+    "moved",
+    "plan",
+    "budget",
+    "next",
+    "quarter",
+    "review",
+    "thanks",
 ];
 
 /// Words of a mail, without what it quotes.
@@ -48,7 +91,13 @@ fn alternatives(text: &str) -> String {
 
 fn with_file(text: &str, random: &mut StdRng) -> String {
     let rows: String = (0..40)
-        .map(|row| format!("{row},{},{}\r\n", words(random, 2), random.random_range(1..900)))
+        .map(|row| {
+            format!(
+                "{row},{},{}\r\n",
+                words(random, 2),
+                random.random_range(1..900)
+            )
+        })
         .collect();
     format!(
         "Content-Type: multipart/mixed; boundary=b\r\n\r\n\

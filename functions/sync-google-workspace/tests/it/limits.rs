@@ -68,7 +68,9 @@ async fn room_that_comes_meanwhile_leaves_no_text_without_its_pieces() {
         let file = world.user.create_document("Plan", "Build.");
         world.sync_well().await;
         world.fill().await;
-        world.user.edit_file(&file, "Build the engine, and then another one.");
+        world
+            .user
+            .edit_file(&file, "Build the engine, and then another one.");
         world.user.deliver(FROM, "Order 7", "The engine is late.");
         let mut sync = pin!(world.sync());
         let is_done = killed_after(polls, sync.as_mut()).await.is_some();

@@ -197,7 +197,9 @@ async fn a_text_that_goes_while_the_model_changes_leaves_no_piece_of_either() {
         let world = World::new().await;
         let short = world.user.create_document("Plan", "Build the engine.");
         let large = world.user.create_file("Long", "text/plain", long("a"));
-        let mail = world.user.deliver("Grace <grace@example.com>", "Order 7", "Late.");
+        let mail = world
+            .user
+            .deliver("Grace <grace@example.com>", "Order 7", "Late.");
         world.user.create_document("Another", "Build another.");
         world.sync_well().await;
         let world = with_model(world, NEW);
