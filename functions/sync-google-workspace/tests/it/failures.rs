@@ -269,6 +269,7 @@ async fn a_failing_database_is_kept_as_a_cause_and_left_alone_for_a_while() {
         world.user.create_document("Plan", "Build the engine.");
         world.app.db.fail_commit_after(spared, false);
         let status = world.sync().await;
+        world.app.db.fail_next_commits(0, false);
         for kind in [KnowledgeKind::Gmail, KnowledgeKind::Drive] {
             let state = world.state(kind).await;
             if state.error_cause.as_deref() != Some("internal") {

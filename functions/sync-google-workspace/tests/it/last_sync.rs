@@ -2,17 +2,10 @@ use shared::{models::KnowledgeKind, testing::Fault};
 
 use crate::world::{GMAIL_READ, World};
 
-/// Has the account grant nothing but these scopes.
-async fn grant(world: &World, scopes: &[&str]) {
-    let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-    let change = world.change(|integration| integration.granted_scopes = scopes);
-    change.await;
-}
-
 #[tokio::test]
 async fn an_account_of_mail_alone_was_synced_when_its_mail_was() {
     let world = World::new().await;
-    grant(&world, &[GMAIL_READ]).await;
+    world.grant(GMAIL_READ).await;
     world
         .user
         .deliver("Grace <grace@example.com>", "Order 7", "It is late.");
@@ -25,9 +18,9 @@ async fn an_account_of_mail_alone_was_synced_when_its_mail_was() {
 }
 
 #[tokio::test]
-async fn an_account_that_has_granted_nothing_was_never_synced() {
+async fn an_account_that_has_granted_neither_was_never_synced() {
     let world = World::new().await;
-    grant(&world, &[]).await;
+    world.grant("openid").await;
     assert_eq!(world.sync().await, 204);
     assert_eq!(world.integration().await.last_sync, None);
 }
