@@ -11,5 +11,7 @@ mod engine_under_load;
 mod load;
 mod process;
 pub mod router;
+pub mod sync;
+mod tenant;
 
 pub use self::api::serve_api;

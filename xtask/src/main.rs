@@ -31,7 +31,7 @@ enum Task {
     Lint,
     /// Measures, and prints tables.
     Bench {
-        /// What to measure: `edge`, `engine` or `router`.
+        /// What to measure: `edge`, `engine`, `router` or `sync`.
         subject: String,
     },
     /// Fuzzes graphs, expressions and URLs; needs a nightly compiler.

@@ -1,4 +1,4 @@
-//! Organizations and the ID tokens of their admins, signed as Firebase signs them.
+//! The ID tokens of callers, signed as Firebase signs them.
 
 use std::time::Duration;
 
@@ -14,9 +14,7 @@ use serde_json::json;
 use shared::{
     auth::{Error, FetchedKeys, KeySet, KeySource},
     clock::{Clock, SystemClock},
-    ids::{OrgId, Uid},
-    models::{Limits, Organization, Role, SubscriptionTier, User, UserSettings},
-    store::{Store, organizations, users},
+    ids::Uid,
 };
 
 /// The variable with the keys of ID tokens, as a JSON Web Key Set.
@@ -82,33 +80,6 @@ impl Issuer {
             .context("cannot sign")?;
         Ok(format!("{text}.{}", encode(signature)))
     }
-}
-
-/// Makes an organization with an admin.
-pub(super) async fn settle(store: &Store, org_id: &OrgId, uid: &Uid) -> Result<()> {
-    let now = SystemClock.now().into();
-    let organization = Organization {
-        id: org_id.clone(),
-        name: "Bench".to_owned(),
-        subscription_tier: SubscriptionTier::Enterprise,
-        stripe_customer_id: None,
-        api_usage: 0,
-        limits: Limits::default(),
-        created_at: now,
-    };
-    let user = User {
-        uid: uid.clone(),
-        email: Some("bench@example.com".to_owned()),
-        role: Role::Admin,
-        organization_id: org_id.clone(),
-        created_at: now,
-        settings: UserSettings::default(),
-        disabled: false,
-        tokens_valid_after: None,
-    };
-    let writes = vec![organizations::create(&organization)?, users::create(&user)?];
-    store.commit(writes).await?;
-    Ok(())
 }
 
 /// The keys of an [`Issuer`], in another process.

@@ -10,6 +10,9 @@ use tracing_subscriber::EnvFilter;
 struct Arguments {
     /// What to measure.
     subject: Subject,
+    /// Divides the sizes of `sync`, for a trial whose figures mean nothing.
+    #[arg(long, default_value_t = 1)]
+    divide_by: usize,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -20,6 +23,11 @@ enum Subject {
     Edge,
     /// Calls of models.
     Router,
+    /// Mailboxes and accounts of Google Workspace.
+    Sync,
+    /// A part of `sync`, in a process of its own.
+    #[value(hide = true)]
+    FanOut,
     /// What `edge` and `router` measure, in a process of its own.
     #[value(hide = true)]
     Api,
@@ -37,7 +45,7 @@ enum Subject {
     reason = "a command line tool talks through its output"
 )]
 async fn main() -> anyhow::Result<()> {
-    let Arguments { subject } = Arguments::parse();
+    let Arguments { subject, divide_by } = Arguments::parse();
     let progress = ProgressBar::new(1);
     let lines = match subject {
         // These log as they do on Cloud Run.
@@ -55,6 +63,14 @@ async fn main() -> anyhow::Result<()> {
         Subject::Router => {
             log_errors();
             bench::router::measure(&progress).await?
+        }
+        Subject::Sync => {
+            log_errors();
+            bench::sync::measure(&progress, divide_by).await?
+        }
+        Subject::FanOut => {
+            log_errors();
+            bench::sync::tick_here().await?
         }
     };
     progress.finish_and_clear();

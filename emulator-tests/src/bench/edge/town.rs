@@ -23,11 +23,11 @@ use super::ask::{Asked, SECRET, Target, is_me};
 use crate::{
     bench::{
         api::HIGH_LIMITS,
-        caller::{self, Issuer, KEYS},
+        caller::{Issuer, KEYS},
         contender::{Contender, step_aside},
         database::Database,
         load::Ask,
-        process,
+        process, tenant,
     },
     emulators::LocalServer,
 };
@@ -107,7 +107,7 @@ impl Town {
         let store = Store::new(Arc::new(Firestore::new(&ServiceConfig::load(&env)?)));
         let org_id = OrgId::generate();
         let uid = Uid::parse(org_id.as_str()).context("no uid")?;
-        caller::settle(&store, &org_id, &uid).await?;
+        tenant::settle(&store, &org_id, &uid).await?;
         let mut contenders = BTreeMap::new();
         for door in Door::ALL {
             for maker in Maker::ALL {

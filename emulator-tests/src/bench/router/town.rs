@@ -19,11 +19,12 @@ use super::{
 };
 use crate::bench::{
     api::HIGH_LIMITS,
-    caller::{self, Issuer, KEYS},
+    caller::{Issuer, KEYS},
     contender::{Contender, step_aside},
     database::{DATABASE, Database},
     load::Ask,
     process::{self, CpuTime},
+    tenant,
 };
 
 const PROJECT_ID: &str = "demo-bench";
@@ -218,7 +219,7 @@ impl Api {
     async fn start(store: &Store, issuer: &Issuer, variables: &[(&str, String)]) -> Result<Self> {
         let org_id = OrgId::generate();
         let uid = Uid::parse(org_id.as_str()).context("no uid")?;
-        caller::settle(store, &org_id, &uid).await?;
+        tenant::settle(store, &org_id, &uid).await?;
         Ok(Self {
             contender: Contender::of_this_program("api", variables).await?,
             org_id,

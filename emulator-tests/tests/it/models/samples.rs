@@ -678,6 +678,7 @@ pub(crate) fn sync_state() -> SyncState {
         error_cause: Some("rate_limited".to_owned()),
         is_incomplete: true,
         look_again_at: Some(time()),
+        passed_over_since: Some(time()),
         principal: Some("user:u1".to_owned()),
         address_hash: Some("00ff".to_owned()),
         watched_until: Some(time()),
