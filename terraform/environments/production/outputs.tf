@@ -18,9 +18,24 @@ output "deployer" {
   value       = module.platform.deployer
 }
 
+output "domain" {
+  description = "Host name of the API."
+  value       = var.domain
+}
+
 output "functions" {
   description = "Names of the services, whose traffic `scripts/rollout.sh` moves."
   value       = module.platform.functions
+}
+
+output "google_oauth_client_id" {
+  description = "OAuth client by which Google Workspace is connected; null if it is not."
+  value       = var.google_oauth_client_id
+}
+
+output "project_id" {
+  description = "The project."
+  value       = var.project.id
 }
 
 output "registry" {

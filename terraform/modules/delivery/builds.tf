@@ -1,7 +1,8 @@
 locals {
   substitutions = merge(var.substitutions, {
-    _LOCATION     = var.location
-    _STATE_BUCKET = var.state_bucket
+    _BUILDS_BUCKET = google_storage_bucket.builds.name
+    _LOCATION      = var.location
+    _STATE_BUCKET  = var.state_bucket
   })
 }
 

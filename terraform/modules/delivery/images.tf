@@ -31,6 +31,26 @@ resource "google_artifact_registry_repository" "images" {
   }
 }
 
+# What a build leaves beside its images: lists of what is in them.
+resource "google_storage_bucket" "builds" {
+  #checkov:skip=CKV_GCP_62:Reads are told by Cloud Audit Logs.
+  project                     = var.project_id
+  name                        = "${var.project_id}-builds"
+  location                    = var.location
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+
+  versioning {
+    enabled = true
+  }
+}
+
+resource "google_storage_bucket_iam_member" "builds" {
+  bucket = google_storage_bucket.builds.name
+  role   = "roles/storage.objectCreator"
+  member = google_service_account.build.member
+}
+
 # Only what Cloud Build has built from the repository runs; it signs an attestation for each image of a build.
 resource "google_binary_authorization_policy" "this" {
   project                       = var.project_id

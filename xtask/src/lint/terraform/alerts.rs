@@ -1,0 +1,41 @@
+//! The alerts' queries on made-up series, as they stand in the Terraform files.
+
+use std::{fs, process::Command};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::workbench::{Workbench, run as run_check};
+use crate::{
+    alerts::{self, Alert},
+    command::report,
+};
+
+/// The series, and which alerts fire on them; `promtool` reads the rules from beside it.
+const TESTS: &str = "terraform/modules/observability/tests/alerts.yml";
+
+const RULES: &str = "terraform/modules/observability/tests/rules.json";
+
+/// Evaluates the queries.
+pub(super) fn run(workbench: &Workbench) -> Result<()> {
+    let alerts = alerts::read()?;
+    let rules: Vec<Value> = alerts.iter().map(rule).collect();
+    let rules = json!({ "groups": [{ "name": "infinity-x", "rules": rules }] });
+    fs::write(workbench.path(RULES), rules.to_string()).context("cannot write the rules")?;
+    let mut promtool = Command::new("promtool");
+    promtool
+        .args(["test", "rules"])
+        .arg(workbench.path(TESTS));
+    run_check(promtool)?.accept()?;
+    report(&format!("{} alerts fire when they should", alerts.len()));
+    Ok(())
+}
+
+/// Prometheus' form of an alert; its YAML has JSON in it.
+fn rule(alert: &Alert) -> Value {
+    json!({
+        "alert": alert.name,
+        "expr": alert.query,
+        "for": format!("{}s", alert.wait_seconds),
+    })
+}
