@@ -95,8 +95,8 @@ variable "state_bucket" {
   type        = string
 }
 
-variable "stripe_product_tiers" {
-  description = "Tiers of Stripe's products whose prices have no lookup key, as `prod_…=pro,…`; null if there are none."
+variable "stripe_portal_configuration" {
+  description = "What Stripe's portal offers: the `bpc_…` that `stripe-setup apply` tells; null for the account's default."
   type        = string
   default     = null
 }

@@ -29,7 +29,10 @@ pub(crate) fn read() -> Result<Vec<Alert>> {
     let alerts = local(&body, "alerts").with_context(|| format!("{FILE} has no alerts"))?;
     let alerts = alerts.evaluate(&Scope::new())?;
     let alerts = alerts.as_object().context("the alerts are no object")?;
-    alerts.iter().map(|(name, alert)| parse(name, alert)).collect()
+    alerts
+        .iter()
+        .map(|(name, alert)| parse(name, alert))
+        .collect()
 }
 
 fn parse(name: &str, alert: &hcl::Value) -> Result<Alert> {
@@ -41,7 +44,9 @@ fn parse(name: &str, alert: &hcl::Value) -> Result<Alert> {
     let wait = field("wait_seconds").and_then(hcl::Value::as_u64);
     Ok(Alert {
         name: name.to_owned(),
-        query: query.with_context(|| format!("{name} has no query"))?.to_owned(),
+        query: query
+            .with_context(|| format!("{name} has no query"))?
+            .to_owned(),
         wait_seconds: wait.with_context(|| format!("{name} has no wait_seconds"))?,
     })
 }

@@ -48,7 +48,7 @@ module "platform" {
   }
 
   stripe = {
-    is_live       = true
-    product_tiers = var.stripe_product_tiers
+    is_live              = true
+    portal_configuration = var.stripe_portal_configuration
   }
 }

@@ -45,7 +45,7 @@ module "platform" {
   }
 
   stripe = {
-    is_live       = false
-    product_tiers = var.stripe_product_tiers
+    is_live              = false
+    portal_configuration = var.stripe_portal_configuration
   }
 }

@@ -121,7 +121,7 @@ variable "project" {
 }
 
 variable "queues" {
-  description = "Queues of Cloud Tasks by name, which the function fills and which call it: attempts and seconds between them, and deliveries at a time."
+  description = "Queues of Cloud Tasks by name, which the function fills and which call it: attempts (-1 for no end) and seconds between them, and deliveries at a time."
   type = map(object({
     max_attempts        = optional(number, 100)
     max_backoff_seconds = optional(number, 600)

@@ -23,6 +23,14 @@ resource "google_project_iam_member" "this" {
   member   = google_service_account.this.member
 }
 
+resource "google_secret_manager_secret_iam_member" "this" {
+  for_each  = var.secrets
+  project   = var.project_id
+  secret_id = each.value.secret
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.this.member
+}
+
 resource "google_service_account" "scheduler" {
   count        = var.schedule == null ? 0 : 1
   project      = var.project_id

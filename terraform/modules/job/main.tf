@@ -23,6 +23,19 @@ resource "google_cloud_run_v2_job" "this" {
           }
         }
 
+        dynamic "env" {
+          for_each = var.secrets
+          content {
+            name = env.key
+            value_source {
+              secret_key_ref {
+                secret  = env.value.secret
+                version = env.value.version
+              }
+            }
+          }
+        }
+
         resources {
           limits = {
             cpu    = var.cpu
@@ -43,4 +56,6 @@ resource "google_cloud_run_v2_job" "this" {
   lifecycle {
     ignore_changes = [client, client_version]
   }
+
+  depends_on = [google_secret_manager_secret_iam_member.this]
 }

@@ -23,8 +23,9 @@ variable "cpu" {
 }
 
 variable "database" {
-  description = "Firestore database that the job works on, as `projects/…/databases/…`."
+  description = "Firestore database that the job works on, as `projects/…/databases/…`; null for none."
   type        = string
+  default     = null
 }
 
 variable "database_role" {
@@ -87,6 +88,15 @@ variable "schedule" {
   description = "When the job runs (cron, UTC); null for a job that is started by hand."
   type        = string
   default     = null
+}
+
+variable "secrets" {
+  description = "Environment variables that are secrets: the secret's resource id and its version."
+  type = map(object({
+    secret  = string
+    version = string
+  }))
+  default = {}
 }
 
 variable "timeout_seconds" {

@@ -27,6 +27,15 @@ locals {
       EOT
     }
 
+    events-given-up = {
+      summary      = "Events were acknowledged that nobody can understand: what they tell of is lost."
+      severity     = "ERROR"
+      wait_seconds = 0
+      query        = <<-EOT
+        sum by (service_name) (increase(logging_googleapis_com:user_event_given_up{monitored_resource="cloud_run_revision"}[10m])) > 0
+      EOT
+    }
+
     # The job `backup-age` says each hour that the newest export is at most 26 hours old, or nothing.
     backup-age = {
       summary      = "The newest export of the database is older than 26 hours, or nobody looks."

@@ -15,20 +15,28 @@ module "api" {
   environment = merge(
     local.service_environment,
     local.audit_environment,
+    local.limits_environment,
     local.model_environment,
     local.vault_environment,
     {
-      APP_URL            = var.app_url
-      ARTIFACTS_BUCKET   = module.data.artifacts_bucket
-      CORS_ORIGINS       = join(",", var.cors_origins)
-      GOOGLE_SPEECH      = tostring(var.llm.has_google_speech)
-      LLM_DEFAULT_MODEL  = var.llm.default_model
-      SYNC_TOPIC         = google_pubsub_topic.sync.id
-      TRUSTED_PROXY_HOPS = local.proxy_hops
+      APP_URL                     = var.app_url
+      ARTIFACTS_BUCKET            = module.data.artifacts_bucket
+      BILLING_RETURN_ORIGINS      = join(",", var.stripe.return_origins)
+      CORS_ORIGINS                = join(",", var.cors_origins)
+      GOOGLE_SPEECH               = tostring(var.llm.has_google_speech)
+      LLM_DEFAULT_MODEL           = var.llm.default_model
+      RATE_LIMIT_CLIENT           = var.rate_limits.client
+      RATE_LIMIT_HOOKS            = var.rate_limits.hooks
+      RATE_LIMIT_OAUTH_CALLBACK   = var.rate_limits.oauth_callback
+      RATE_LIMIT_USER             = var.rate_limits.user
+      STRIPE_PORTAL_CONFIGURATION = var.stripe.portal_configuration
+      SYNC_TOPIC                  = google_pubsub_topic.sync.id
     },
   )
 
-  secrets = merge(local.model_secrets, local.vault_secrets)
+  secrets = merge(local.model_secrets, local.vault_secrets, {
+    STRIPE_API_KEY = module.secrets.references["stripe-billing-api-key"]
+  })
 
   roles = merge(local.model_roles, {
     "ends sessions and accounts" = google_project_iam_custom_role.account_editor.id

@@ -28,7 +28,7 @@ module "deploy_agent" {
   url                 = local.urls["deploy-agent"]
 
   # The callable makes it public, so that it checks the callers of its other routes itself.
-  environment = merge(local.service_environment, local.audit_environment, {
+  environment = merge(local.service_environment, local.audit_environment, local.limits_environment, {
     AGENT_IMAGE             = var.agent_image
     AGENT_MAX_INSTANCES     = var.agent_max_instances
     AGENT_REGION            = var.agent_image == null ? null : var.location
@@ -37,8 +37,9 @@ module "deploy_agent" {
     EVENTS_AUDIENCE         = local.urls["deploy-agent"]
     EVENTS_SERVICE_ACCOUNTS = local.callers["deploy-agent"]
     EVENTS_SIGNATURE_CHECK  = "function"
-    REDIS_CA                = module.network.redis_ca
-    TRUSTED_PROXY_HOPS      = local.proxy_hops
+    RATE_LIMIT_CLIENT       = var.rate_limits.client
+    RATE_LIMIT_EVENTS       = var.rate_limits.events
+    RATE_LIMIT_USER         = var.rate_limits.user
   })
 
   secrets = local.redis_secrets

@@ -16,9 +16,6 @@ locals {
     stripe_events = "projects/${var.project.id}/locations/${var.location}/queues/stripe-events"
   }
 
-  # Before the load balancer's address in `X-Forwarded-For` stands the client's.
-  proxy_hops = 2
-
   environment = {
     FIRESTORE_DATABASE   = "(default)"
     GOOGLE_CLOUD_PROJECT = var.project.id
@@ -27,6 +24,14 @@ locals {
   service_environment = merge(local.environment, {
     LOG_FILTER = var.log_filter
   })
+
+  # What the Internet reaches. The client's address stands before the load balancer's in `X-Forwarded-For`.
+  limits_environment = {
+    RATE_LIMIT_HEALTH      = var.rate_limits.health
+    RATE_LIMIT_WINDOW_SECS = var.rate_limits.window_seconds
+    REDIS_CA               = module.network.redis_ca
+    TRUSTED_PROXY_HOPS     = 2
+  }
 
   audit_environment = {
     KMS_MAC_KEY = module.keys.mac_key
@@ -118,7 +123,15 @@ module "secrets" {
   versions   = var.secret_versions
 
   names = setunion(
-    ["pagerduty-service-key", "redis-url", "sendgrid-api-key", "stripe-api-key", "stripe-webhook-secrets"],
+    [
+      "pagerduty-service-key",
+      "redis-url",
+      "sendgrid-api-key",
+      "stripe-api-key",
+      "stripe-billing-api-key",
+      "stripe-verify-api-key",
+      "stripe-webhook-secrets",
+    ],
     [for provider in var.llm.providers : "${provider}-api-key"],
     var.google_oauth_client_id == null ? [] : ["google-oauth-client-secret"],
   )

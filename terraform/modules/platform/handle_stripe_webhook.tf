@@ -13,14 +13,17 @@ module "handle_stripe_webhook" {
   url                 = local.urls["handle-stripe-webhook"]
 
   # Stripe makes it public, so that it checks the callers of its other routes itself.
-  environment = merge(local.service_environment, local.audit_environment, {
-    EVENTS_AUDIENCE         = local.urls["handle-stripe-webhook"]
-    EVENTS_SERVICE_ACCOUNTS = local.callers["handle-stripe-webhook"]
-    EVENTS_SIGNATURE_CHECK  = "function"
-    REDIS_CA                = module.network.redis_ca
-    STRIPE_LIVEMODE         = tostring(var.stripe.is_live)
-    STRIPE_PRODUCT_TIERS    = var.stripe.product_tiers
-    TRUSTED_PROXY_HOPS      = local.proxy_hops
+  environment = merge(local.service_environment, local.audit_environment, local.limits_environment, {
+    EVENTS_AUDIENCE               = local.urls["handle-stripe-webhook"]
+    EVENTS_SERVICE_ACCOUNTS       = local.callers["handle-stripe-webhook"]
+    EVENTS_SIGNATURE_CHECK        = "function"
+    RATE_LIMIT_HOOKS              = var.rate_limits.hooks
+    STRIPE_EVENTS_QUEUE           = local.queues.stripe_events
+    STRIPE_EVENTS_SERVICE_ACCOUNT = local.callers["handle-stripe-webhook"]
+    STRIPE_EVENTS_TARGET_URL      = local.urls["handle-stripe-webhook"]
+    STRIPE_LIVEMODE               = tostring(var.stripe.is_live)
+    STRIPE_METER_EVENT_NAME       = var.stripe.meter_event_name
+    STRIPE_PRODUCT_TIERS          = var.stripe.product_tiers
   })
 
   secrets = merge(local.redis_secrets, {
@@ -29,7 +32,7 @@ module "handle_stripe_webhook" {
   })
 
   queues = {
-    stripe-events = { max_concurrent = 20, max_per_second = 20 }
+    stripe-events = { max_attempts = -1, max_concurrent = 20, max_per_second = 20, min_backoff_seconds = 5 }
   }
 
   schedules = {

@@ -67,6 +67,24 @@ module "rewrap" {
   })
 }
 
+# Compares what Stripe has with what the functions need, weekly: prices, the meter, the portal, and the endpoint with its
+# URL, events and version.
+module "stripe_verify" {
+  source              = "../job"
+  name                = "stripe-verify"
+  image               = var.images["stripe-setup"]
+  arguments           = ["verify", "--webhook-url", "https://${var.domain}/webhooks/stripe"]
+  project_id          = var.project.id
+  location            = var.location
+  deletion_protection = var.deletion_protection
+  schedule            = "0 6 * * 1"
+  timeout_seconds     = 300
+
+  secrets = {
+    STRIPE_API_KEY = module.secrets.references["stripe-verify-api-key"]
+  }
+}
+
 # Exports the database as it was a minute ago, daily.
 module "backup" {
   source               = "../job"
@@ -77,7 +95,6 @@ module "backup" {
   arguments            = [file("${var.root}/scripts/backup-export.sh")]
   project_id           = var.project.id
   location             = var.location
-  database             = module.data.database
   deletion_protection  = var.deletion_protection
   schedule             = "0 2 * * *"
   timeout_seconds      = 21600
@@ -103,7 +120,6 @@ module "backup_age" {
   arguments            = [file("${var.root}/scripts/backup-age.sh")]
   project_id           = var.project.id
   location             = var.location
-  database             = module.data.database
   deletion_protection  = var.deletion_protection
   schedule             = "30 * * * *"
   timeout_seconds      = 300

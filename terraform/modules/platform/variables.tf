@@ -174,6 +174,20 @@ variable "project" {
   }
 }
 
+variable "rate_limits" {
+  description = "Requests in a window, 1 to 10,000: of a client, of a user, of a client to webhooks, to `/events` and `/sweep` of public functions, back from a consent, and to `/healthz`; and the window in seconds. Null is the functions' own default."
+  type = object({
+    client         = optional(number)
+    events         = optional(number)
+    health         = optional(number)
+    hooks          = optional(number)
+    oauth_callback = optional(number)
+    user           = optional(number)
+    window_seconds = optional(number)
+  })
+  default = {}
+}
+
 variable "redis_url_version" {
   description = "Raised when the password of Redis is replaced."
   type        = number
@@ -221,10 +235,13 @@ variable "state_bucket" {
 }
 
 variable "stripe" {
-  description = "Whether events are of real money, and tiers of products whose prices have no lookup key, as `prod_…=pro,…`."
+  description = "Whether events are of real money, the events that the meter counts, the portal's configuration as `stripe-setup apply` tells it, tiers of products whose prices have no lookup key, as `prod_…=pro,…`, and origins beside that of the application that Stripe's pages may lead back to. Null is the functions' own default."
   type = object({
-    is_live       = bool
-    product_tiers = optional(string)
+    is_live              = bool
+    meter_event_name     = optional(string)
+    portal_configuration = optional(string)
+    product_tiers        = optional(string)
+    return_origins       = optional(list(string), [])
   })
 }
 

@@ -4,7 +4,7 @@ use super::{Finding, Outputs, Verdict, gcloud};
 use crate::command::{capture, program};
 
 /// A secret of the deployment that Stripe's API is asked with.
-const STRIPE_KEY: &str = "stripe-api-key";
+const STRIPE_KEY: &str = "stripe-verify-api-key";
 
 /// Google's page for people without a sign-in; it answers an error for a client that it does not know.
 const CONSENT: &str = "https://accounts.google.com/o/oauth2/v2/auth";
@@ -137,12 +137,14 @@ fn redirect(outputs: &Outputs) -> Result<Verdict> {
 
 fn hsts(outputs: &Outputs) -> Result<Verdict> {
     let url = format!("https://{}/api/v1/me", outputs.domain.value);
-    let headers = ask(&["--head", "--request", "GET", &url])?.unwrap_or_default();
+    let headers = ask(&["--dump-header", "-", "--output", "/dev/null", &url])?.unwrap_or_default();
     let headers = headers.to_ascii_lowercase();
-    Ok(match headers.contains("strict-transport-security: max-age=") {
-        true => Verdict::Good("is told".to_owned()),
-        false => Verdict::Bad("is not told".to_owned()),
-    })
+    Ok(
+        match headers.contains("strict-transport-security: max-age=") {
+            true => Verdict::Good("is told".to_owned()),
+            false => Verdict::Bad("is not told".to_owned()),
+        },
+    )
 }
 
 /// `stripe-setup verify` compares what Stripe has with what the functions need.
@@ -150,16 +152,18 @@ fn stripe(outputs: &Outputs) -> Result<Verdict> {
     let version = outputs.secrets.value.get(STRIPE_KEY);
     let version = version.map_or("latest", String::as_str);
     let secret = format!("--secret={STRIPE_KEY}");
-    let key = gcloud(outputs, &["secrets", "versions", "access", version, &secret])?;
+    let key = gcloud(
+        outputs,
+        &["secrets", "versions", "access", version, &secret],
+    )?;
     let Some(key) = key else {
         return Ok(Verdict::Bad("the key cannot be read".to_owned()));
     };
     let url = format!("https://{}/webhooks/stripe", outputs.domain.value);
-    let verify = ["run", "--quiet", "-p", "stripe-setup", "--", "verify"];
-    let mut command = program("cargo", &verify);
-    command
-        .env("STRIPE_API_KEY", key)
-        .env("STRIPE_WEBHOOK_URL", url);
+    let build = ["run", "--quiet", "-p", "stripe-setup", "--"];
+    let verify = ["verify", "--webhook-url", &url];
+    let mut command = program("cargo", &[&build[..], &verify].concat());
+    command.env("STRIPE_API_KEY", key);
     Ok(match capture(command)? {
         Some(_) => Verdict::Good("as they must be".to_owned()),
         None => Verdict::Bad("see `stripe-setup verify`".to_owned()),
@@ -169,7 +173,9 @@ fn stripe(outputs: &Outputs) -> Result<Verdict> {
 /// Whether Google knows the client and the address that users come back to.
 fn consent(outputs: &Outputs) -> Result<Verdict> {
     let Some(client) = &outputs.google_oauth_client_id.value else {
-        return Ok(Verdict::Good("none: Google Workspace is not connected".to_owned()));
+        return Ok(Verdict::Good(
+            "none: Google Workspace is not connected".to_owned(),
+        ));
     };
     let back = format!(
         "redirect_uri=https://{}/api/v1/integrations/google/callback",

@@ -23,9 +23,7 @@ pub(super) fn run(workbench: &Workbench) -> Result<()> {
     let rules = json!({ "groups": [{ "name": "infinity-x", "rules": rules }] });
     fs::write(workbench.path(RULES), rules.to_string()).context("cannot write the rules")?;
     let mut promtool = Command::new("promtool");
-    promtool
-        .args(["test", "rules"])
-        .arg(workbench.path(TESTS));
+    promtool.args(["test", "rules"]).arg(workbench.path(TESTS));
     run_check(promtool)?.accept()?;
     report(&format!("{} alerts fire when they should", alerts.len()));
     Ok(())
