@@ -173,7 +173,12 @@ pub(super) fn run(mut command: Command) -> Result<Outcome<()>> {
         .with_context(|| format!("cannot start {command:?}"))?;
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
-        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        let faults = String::from_utf8_lossy(&output.stderr);
+        // Terraform has them here alone, and what it would have done before that.
+        if faults.contains("Error: ") {
+            text.clear();
+        }
+        text.push_str(&faults);
     }
     Ok(Outcome {
         made: output.status.success().then_some(()),
