@@ -75,8 +75,11 @@ variable "project" {
 }
 
 variable "repository" {
-  description = "The repository as Cloud Build knows it, `projects/…/locations/…/connections/…/repositories/…`."
-  type        = string
+  description = "The connection of Cloud Build to the repository's host, which is made once in the browser, and the repository's URL."
+  type = object({
+    connection = optional(string, "github")
+    url        = string
+  })
 }
 
 variable "runbooks_url" {

@@ -4,7 +4,6 @@ app_url      = "https://app.example.com"
 domain       = "api.example.com"
 email_from   = "noreply@example.com"
 location     = "europe-west4"
-repository   = "projects/infinity-x-production/locations/europe-west4/connections/github/repositories/infinity-x"
 runbooks_url = "https://github.com/example/infinity-x/blob/main/docs/runbooks"
 state_bucket = "infinity-x-production-terraform"
 
@@ -25,4 +24,8 @@ llm = {
 project = {
   id     = "infinity-x-production"
   number = "100000000001"
+}
+
+repository = {
+  url = "https://github.com/example/infinity-x.git"
 }

@@ -4,7 +4,6 @@ app_url      = "https://app.staging.example.com"
 domain       = "api.staging.example.com"
 email_from   = "noreply@example.com"
 location     = "europe-west4"
-repository   = "projects/infinity-x-staging/locations/europe-west4/connections/github/repositories/infinity-x"
 runbooks_url = "https://github.com/example/infinity-x/blob/main/docs/runbooks"
 state_bucket = "infinity-x-staging-terraform"
 
@@ -25,4 +24,8 @@ llm = {
 project = {
   id     = "infinity-x-staging"
   number = "100000000001"
+}
+
+repository = {
+  url = "https://github.com/example/infinity-x.git"
 }

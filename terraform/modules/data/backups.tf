@@ -3,10 +3,19 @@ locals {
   firestore_agent      = "serviceAccount:service-${var.project.number}@gcp-sa-firestore.iam.gserviceaccount.com"
 }
 
+resource "google_project_service" "backups" {
+  for_each           = toset(["cloudkms.googleapis.com", "storage.googleapis.com"])
+  project            = var.backup.project_id
+  service            = each.value
+  disable_on_destroy = false
+}
+
 resource "google_kms_key_ring" "backups" {
   project  = var.backup.project_id
   name     = "backups"
   location = var.backup.location
+
+  depends_on = [google_project_service.backups]
 }
 
 resource "google_kms_crypto_key" "backups" {

@@ -6,6 +6,14 @@ locals {
   })
 }
 
+resource "google_cloudbuildv2_repository" "this" {
+  project           = var.project_id
+  location          = var.location
+  name              = "infinity-x"
+  parent_connection = var.repository.connection
+  remote_uri        = var.repository.url
+}
+
 # `cloudbuild.yaml`: checks, tests and images of what is pushed.
 resource "google_cloudbuild_trigger" "release" {
   project         = var.project_id
@@ -16,7 +24,7 @@ resource "google_cloudbuild_trigger" "release" {
   substitutions   = local.substitutions
 
   repository_event_config {
-    repository = var.repository
+    repository = google_cloudbuildv2_repository.this.id
     push {
       branch = var.release.branch
       tag    = var.release.tag
@@ -33,14 +41,14 @@ resource "google_cloudbuild_trigger" "deploy" {
   substitutions   = local.substitutions
 
   source_to_build {
-    repository = var.repository
+    repository = google_cloudbuildv2_repository.this.id
     ref        = "refs/heads/main"
     repo_type  = "GITHUB"
   }
 
   git_file_source {
     path       = "cloudbuild.deploy.yaml"
-    repository = var.repository
+    repository = google_cloudbuildv2_repository.this.id
     revision   = "refs/heads/main"
     repo_type  = "GITHUB"
   }

@@ -33,7 +33,12 @@ locals {
   }
 
   # Enough to see that nothing has changed there.
-  backup_roles = toset(["roles/cloudkms.viewer", "roles/iam.securityReviewer", "roles/storage.bucketViewer"])
+  backup_roles = toset([
+    "roles/cloudkms.viewer",
+    "roles/iam.securityReviewer",
+    "roles/serviceusage.serviceUsageViewer",
+    "roles/storage.bucketViewer",
+  ])
 }
 
 resource "google_service_account" "build" {

@@ -32,8 +32,11 @@ variable "release" {
 }
 
 variable "repository" {
-  description = "The repository as Cloud Build knows it, `projects/…/locations/…/connections/…/repositories/…`: it is connected once, in the browser."
-  type        = string
+  description = "The connection of Cloud Build to the repository's host, which is made once in the browser, and the repository's URL."
+  type = object({
+    connection = optional(string, "github")
+    url        = string
+  })
 }
 
 variable "state_bucket" {
