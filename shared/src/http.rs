@@ -26,5 +26,5 @@ pub use origins::cors_origins;
 pub use path::{Path, Query};
 pub use principal::{Allowed, Authenticator, Permission, SignedIn, Verified, can};
 pub use raw_body::RawBody;
-pub use serve::{serve, serve_until};
+pub use serve::{serve, serve_until, without_delay};
 pub use service_caller::{ServiceCaller, ServiceCallers};

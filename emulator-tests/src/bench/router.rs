@@ -41,8 +41,15 @@ struct Course {
 enum Callers {
     /// So many at once.
     Some(usize),
-    /// Half as many requests a second as the API with leases answered in the course before.
+    /// Half as many requests a second as the API with leases answered in the course before. By the
+    /// quota document it answers far fewer, so that its line of waiting calls would have no end.
     Half,
+}
+
+impl Callers {
+    fn ask(self, gateway: Gateway) -> bool {
+        !matches!((self, gateway), (Self::Half, Gateway::Documents))
+    }
 }
 
 const COURSES: [Course; 8] = [
@@ -93,13 +100,16 @@ pub async fn measure(progress: &ProgressBar) -> Result<Vec<String>> {
             };
             town.think(course.thinks);
             for gateway in Gateway::ALL {
+                progress.inc(1);
+                if !course.callers.ask(gateway) {
+                    continue;
+                }
                 let cell = run(&town, gateway, &course, load).await;
                 let cell = cell.with_context(|| format!("{}: {}", gateway.name(), course.name))?;
                 if gateway == Gateway::Leases {
                     reached = cell.per_second;
                 }
                 report.add(course.name, gateway, cell);
-                progress.inc(1);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use shared::http::without_delay;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,7 +52,7 @@ impl LocalPort {
     pub(crate) fn serve(self, router: Router) -> LocalServer {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let serving = axum::serve(self.listener, router)
+        let serving = axum::serve(without_delay(self.listener), router)
             .with_graceful_shutdown(stop.clone().cancelled_owned());
         tasks.spawn(async move {
             if let Err(error) = serving.await {

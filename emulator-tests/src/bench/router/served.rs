@@ -12,14 +12,13 @@ use axum::{
     http::{HeaderMap, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::post,
-    serve::ListenerExt,
 };
 use reqwest::{Client, StatusCode};
 use shared::{
     auth::{Error, FetchedKeys, FirebaseVerifier, KeySet, KeySource},
     clock::SystemClock,
     config::Env,
-    http::client,
+    http::{client, without_delay},
     identity::IdentityToolkit,
     quota::MeteredLlm,
     store::{Store, firestore::Firestore},
@@ -92,10 +91,9 @@ async fn pass(
 async fn serve(router: Router) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     eprintln!("{}", listener.local_addr()?);
-    let listener = listener.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
-    axum::serve(listener, router).await.context("ended")
+    axum::serve(without_delay(listener), router)
+        .await
+        .context("ended")
 }
 
 struct Keys(KeySet);
