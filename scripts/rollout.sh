@@ -9,7 +9,7 @@ watch_secs=${WATCH_SECS:-300}
 # Of at least so many requests; fewer tell nothing.
 limit=0.02 least=20
 here=$(dirname "$0")
-declare -A before after
+declare -A before=() after=()
 
 # An expression of Python over the JSON that comes in, `data`.
 json() {

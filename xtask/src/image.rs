@@ -22,7 +22,7 @@ pub(crate) struct ImageArguments {
 pub(crate) fn run(arguments: &ImageArguments) -> Result<()> {
     let functions = functions(&arguments.functions)?;
     let target = layout::build()?;
-    report("| image | MB | of which libraries | healthy after, ms | memory, MB |");
+    report("| image | MB | of which libraries and authorities | healthy after, ms | memory, MB |");
     report("|---|---|---|---|---|");
     for function in &functions {
         let layout = Layout::make(function, target)?;
@@ -61,8 +61,8 @@ fn row(function: &str, layout: &Layout, trial: Option<&Trial>) -> String {
     );
     format!(
         "| {function} | {} | {} | {healthy} | {memory} |",
-        megabytes(layout.program_bytes + layout.library_bytes),
-        megabytes(layout.library_bytes),
+        megabytes(layout.program_bytes + layout.base_bytes),
+        megabytes(layout.base_bytes),
     )
 }
 

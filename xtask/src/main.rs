@@ -12,6 +12,8 @@ mod image;
 mod lint;
 mod production;
 mod sbom;
+#[cfg(test)]
+mod scripts;
 mod setup;
 mod suites;
 mod tally;

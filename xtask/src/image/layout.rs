@@ -17,6 +17,9 @@ const IMAGES: &str = "target/images";
 /// The program's place in each image.
 pub(super) const PROGRAM: &str = "app";
 
+/// What the base image has beside libraries: whom to trust in TLS.
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// How functions are built.
 #[derive(Clone, Copy)]
 pub(super) enum Target {
@@ -30,7 +33,8 @@ pub(super) enum Target {
 pub(super) struct Layout {
     pub(super) root: PathBuf,
     pub(super) program_bytes: u64,
-    pub(super) library_bytes: u64,
+    /// Libraries and authorities.
+    pub(super) base_bytes: u64,
 }
 
 /// Builds the functions as they ship: static if this machine can.
@@ -80,17 +84,19 @@ impl Layout {
         fs::create_dir_all(&folder).context("cannot make a folder for an image")?;
         let program_bytes = fs::copy(&built, folder.join(PROGRAM))
             .with_context(|| format!("{} was not built", built.display()))?;
-        let mut library_bytes = 0;
-        for library in libraries(&built)? {
-            let place = folder.join(library.strip_prefix("/")?);
+        let mut base_bytes = 0;
+        let mut base = libraries(&built)?;
+        base.push(AUTHORITIES.into());
+        for file in base {
+            let place = folder.join(file.strip_prefix("/")?);
             fs::create_dir_all(place.parent().unwrap_or(&folder))?;
-            library_bytes += fs::copy(&library, place)
-                .with_context(|| format!("cannot copy {}", library.display()))?;
+            base_bytes += fs::copy(&file, place)
+                .with_context(|| format!("cannot copy {}", file.display()))?;
         }
         Ok(Self {
             root: folder,
             program_bytes,
-            library_bytes,
+            base_bytes,
         })
     }
 }
