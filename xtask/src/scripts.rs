@@ -1,7 +1,7 @@
 //! The pipeline's scripts, with stand-ins of the programs that they run.
 
 use std::{
-    env, fs,
+    fs,
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output},
@@ -60,13 +60,13 @@ impl Stage {
     }
 
     fn run(&self, script: &str, arguments: &[&str]) -> Output {
-        let found = env::var_os("PATH").unwrap_or_default();
-        let mut path = vec![self.folder.path().to_owned()];
-        path.extend(env::split_paths(&found));
-        Command::new(root().join("scripts").join(script))
+        let folder = self.folder.path();
+        Command::new("bash")
+            .args(["-c", r#"PATH="$0:$PATH" exec "$@""#])
+            .arg(folder)
+            .arg(root().join("scripts").join(script))
             .args(arguments)
-            .current_dir(self.folder.path())
-            .env("PATH", env::join_paths(path).unwrap())
+            .current_dir(folder)
             .env("BACKUP_BUCKET", "backups")
             .output()
             .unwrap()
