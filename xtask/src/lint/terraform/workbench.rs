@@ -145,9 +145,9 @@ impl Workbench {
         fs::create_dir_all(&folder).context("cannot make a folder for a provider")?;
         let program = folder.join(format!("terraform-provider-{name}_v{version}_x5"));
         let python = root().join(setup::deployment_program("python"));
-        let stub = root().join(TOOLS).join("provider_stub.py");
+        let stub = root().join(TOOLS).join("provider");
         let script = format!(
-            "#!/bin/sh\nTF_STUB_PROVIDER={name} exec '{}' '{}' \"$@\"\n",
+            "#!/bin/sh\nTF_STUB_PROVIDER={name} exec '{}' -B '{}' \"$@\"\n",
             python.display(),
             stub.display()
         );
