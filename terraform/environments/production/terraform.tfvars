@@ -3,7 +3,7 @@ alert_emails = ["oncall@example.com"]
 app_url      = "https://app.example.com"
 domain       = "api.example.com"
 email_from   = "noreply@example.com"
-location     = "europe-west4"
+location     = "europe-west3"
 runbooks_url = "https://github.com/example/infinity-x/blob/main/docs/runbooks"
 state_bucket = "infinity-x-production-terraform"
 

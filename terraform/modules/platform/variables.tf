@@ -126,7 +126,7 @@ variable "llm" {
 }
 
 variable "location" {
-  description = "Region of everything that is in one, such as `europe-west4`."
+  description = "Region of everything that is in one, such as `europe-west3`."
   type        = string
 }
 
