@@ -1,5 +1,7 @@
 //! The program's commands, with stand-ins of the programs that they run.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
