@@ -20,7 +20,6 @@ RUN cargo chef prepare --recipe-path recipe.json
 # in a build of the whole workspace it would give them the feature `testing`.
 FROM tools AS build
 COPY --from=recipe /src/recipe.json recipe.json
-COPY rust-toolchain.toml Cargo.toml Cargo.lock ./
 RUN cargo chef cook --release --locked --recipe-path recipe.json
 COPY . .
 RUN cargo build --release --locked
