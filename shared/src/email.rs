@@ -15,7 +15,7 @@ pub use address::{Address, InvalidAddress};
 pub use error::Error;
 pub use message::{Email, InvalidEmail};
 pub use sendgrid::{SendGrid, SendGridConfig};
-pub use template::{broken_integration, invitation, usage_alert, welcome};
+pub use template::{billing_notice, broken_integration, invitation, usage_alert, welcome};
 
 /// Someone who delivers e-mail.
 #[async_trait]

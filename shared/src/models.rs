@@ -18,6 +18,7 @@ mod organization;
 mod principal;
 mod sealed;
 mod stored_body;
+mod subscription;
 mod timestamp;
 mod token_quota;
 mod tuning;
@@ -27,14 +28,14 @@ mod workflow;
 
 pub use agent::{
     Agent, AgentKind, AgentRuntime, AgentStatus, DeployState, Industry, LastError, MemoryDepth,
-    Personality, Presence, VoiceConfig,
+    Personality, Presence, Suspension, VoiceConfig,
 };
 pub use agent_service::{AgentService, AgentServiceState};
 pub use approval::{Approval, ApprovalStatus, AskedAccount, AskedAction, Decision, Wakeup};
 pub use audit_log::{AuditAction, AuditHead, AuditLog};
 pub use bookkeeping::{
     IdempotencyRecord, OAuthState, OutboxMessage, OutboxRow, OutboxState, ProcessedEvent,
-    ScheduleTick, StripeCustomer, StripeEvent, StripeEventState, UsageEntry, UsageState,
+    ScheduleTick, UsageEntry, UsageState,
 };
 pub use conversation::{ChatMessage, ChatRole, Session, Summary};
 pub use draft::Draft;
@@ -61,6 +62,10 @@ pub use organization::{
 pub use principal::{Principal, Role, SystemPrincipal};
 pub use sealed::Sealed;
 pub use stored_body::StoredBody;
+pub use subscription::{
+    BillingNotice, PayingOrganization, StripeClaim, StripeCustomer, StripeEvent, StripeEventState,
+    TierDrift, TierReconcile,
+};
 pub use timestamp::Timestamp;
 pub use token_quota::{BudgetLease, Hold, LeaseSum, LlmSwitch, Reservation, TokenQuota, Use};
 pub use tuning::{TunedModel, Tuning, TuningState};

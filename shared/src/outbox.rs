@@ -11,8 +11,8 @@ use crate::{
     ids::{OrgId, RecordId, Uid},
     invitation::Links,
     models::{
-        Integration, Invitation, OutboxMessage, OutboxRow, OutboxState, SystemPrincipal, Timestamp,
-        User,
+        BillingNotice, Integration, Invitation, OutboxMessage, OutboxRow, OutboxState,
+        SystemPrincipal, Timestamp, User,
     },
     retry::Transient,
     store::{self, Error, Store, Versioned},
@@ -107,6 +107,29 @@ pub fn usage_alert(org_id: &OrgId, uid: &Uid, alert: &UsageAlert, now: Timestamp
         period: period.clone(),
     };
     pending(row_id, org_id, message, now)
+}
+
+/// The e-mail that tells an admin of the subscription: one for each `cause`, which is what it is
+/// about.
+#[must_use]
+pub fn billing_notice(
+    org_id: &OrgId,
+    uid: &Uid,
+    notice: BillingNotice,
+    cause: &str,
+    now: Timestamp,
+) -> OutboxRow {
+    let kind = match &notice {
+        BillingNotice::PaymentFailed => "payment_failed",
+        BillingNotice::TrialEnding => "trial_ending",
+        BillingNotice::TierLowered { .. } => "tier_lowered",
+    };
+    let parts = ["outbox", kind, org_id.as_str(), uid.as_str(), cause];
+    let message = OutboxMessage::BillingNotice {
+        uid: uid.clone(),
+        notice,
+    };
+    pending(RecordId::derive(&parts), org_id, message, now)
 }
 
 fn pending(id: RecordId, org_id: &OrgId, message: OutboxMessage, now: Timestamp) -> OutboxRow {

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use cloud_tasks::CloudTasks;
-pub use config::{Access, QueueConfig};
+pub use config::{Access, QueueConfig, QueueVariables};
 
 use crate::{
-    ids::{ExecutionId, OrgId},
+    ids::{ExecutionId, OrgId, RecordId},
     models::Timestamp,
     retry::Transient,
 };
@@ -36,33 +36,55 @@ impl Transient for Error {
     }
 }
 
-/// One piece of work for a service: to go on with an execution.
+/// One piece of work for a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// What this piece of work is called, and no other: a repeat of the name is made once, also
     /// while it is under way and for hours after it is done.
     pub name: String,
-    /// Whose execution.
-    pub org_id: OrgId,
-    /// Which one.
-    pub execution_id: ExecutionId,
+    /// What is to be done.
+    pub work: Work,
     /// Not before this time; at once when absent. A queue that cannot look so far ahead delivers
     /// early, and takes the same name again for the rest of the time.
     pub due_at: Option<Timestamp>,
 }
 
-impl Task {
-    /// What its delivery carries.
+/// What a task is about. Each kind is delivered to a path of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// To go on with an execution: `/continue`.
+    Continue(Continuation),
+    /// To act on an event of Stripe: `/events/process`.
+    StripeEvent(StripeEventTask),
+    /// To go on with comparing tiers with what Stripe says: `/reconcile`.
+    TierReconcile(TierReconcileTask),
+}
+
+impl Work {
+    /// Where it is delivered, below the URL of the service.
     #[must_use]
-    pub fn continuation(&self) -> Continuation {
-        Continuation {
-            org_id: self.org_id.clone(),
-            execution_id: self.execution_id.clone(),
+    pub fn path(&self) -> &'static str {
+        match self {
+            Self::Continue(_) => "/continue",
+            Self::StripeEvent(_) => "/events/process",
+            Self::TierReconcile(_) => "/reconcile",
+        }
+    }
+
+    /// The body of its delivery.
+    ///
+    /// # Errors
+    /// Returns the error of the serializer.
+    pub fn to_body(&self) -> Result<Vec<u8>, serde_json::Error> {
+        match self {
+            Self::Continue(continuation) => serde_json::to_vec(continuation),
+            Self::StripeEvent(task) => serde_json::to_vec(task),
+            Self::TierReconcile(task) => serde_json::to_vec(task),
         }
     }
 }
 
-/// The body of the request that delivers a [`Task`].
+/// The body of the request that has an execution go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Continuation {
@@ -70,6 +92,22 @@ pub struct Continuation {
     pub org_id: OrgId,
     /// Which one to go on with.
     pub execution_id: ExecutionId,
+}
+
+/// The body of the request that has an event of Stripe be acted on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StripeEventTask {
+    /// Which event, as `stripe_events` keeps it.
+    pub event_id: RecordId,
+}
+
+/// The body of the request that has a comparison of tiers go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TierReconcileTask {
+    /// Which comparison.
+    pub run_id: RecordId,
 }
 
 /// Something that delivers tasks until they are acknowledged.

@@ -16,8 +16,8 @@ pub mod usage;
 
 pub use admissions::{AdmissionConfig, Admissions, SharedAdmissions};
 pub use agents::{
-    allows_knowledge, allows_memory, deploy_agent_slot, release_agent, release_agent_slot,
-    reserve_agent,
+    AgentPlaces, Place, allows_knowledge, allows_memory, allows_workspace, release_agent,
+    release_agent_slot, reserve_agent,
 };
 pub use budget::percent_of_limit;
 pub use error::{Error, Resource};

@@ -31,6 +31,7 @@ pub mod sessions;
 pub mod steps;
 pub mod stripe_customers;
 pub mod stripe_events;
+mod subscriptions;
 pub mod triggers;
 pub mod tunings;
 pub mod usage_ledger;

@@ -103,6 +103,10 @@ fn variables(stand_ins: &StandIns, functions_url: &str) -> Result<Vec<(&'static 
         "TASKS_TARGET_URL",
         format!("{functions_url}/execute-workflow"),
     ));
+    pairs.push((
+        "STRIPE_EVENTS_TARGET_URL",
+        format!("{functions_url}/handle-stripe-webhook"),
+    ));
     pairs.push(("EGRESS_HOST_OVERRIDES", format!("demo.localhost={address}")));
     let firestore = stand_ins.firestore.as_ref().map(EmbeddedFirestore::host);
     pairs.extend(firestore.map(|host| ("FIRESTORE_EMULATOR_HOST", host)));
@@ -296,6 +300,8 @@ fn fixed_variables() -> Vec<(&'static str, String)> {
         ("LOCAL_MAC_KEY", "local"),
         ("APP_URL", "http://localhost:5173"),
         ("TASKS_QUEUE", TASKS_QUEUE),
+        // The stand-in has one queue, which delivers wherever a task says.
+        ("STRIPE_EVENTS_QUEUE", TASKS_QUEUE),
         ("SYNC_TOPIC", SYNC_TOPIC),
         ("CORS_ORIGINS", LOCAL_ORIGINS),
     ]

@@ -14,6 +14,7 @@ mod renewals;
 mod restart;
 mod rotation;
 mod stored_bodies;
+mod subscriptions;
 mod workflows;
 mod workspace;
 

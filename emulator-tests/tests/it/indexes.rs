@@ -101,7 +101,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 67;
+const STORE_QUERIES: usize = 71;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -142,8 +142,26 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     ask_about_members(store, &caller, &org_id, &page).await?;
     ask_about_conversations(store, &caller, &org_id, &page).await?;
     ask_for_memories(store, &caller, &org_id, &page).await?;
-    let customer = store.find_organization_by_stripe_customer(&caller, "cus_1");
-    customer.await.map(|_| ())
+    ask_about_subscriptions(store, &caller, &org_id, &page).await
+}
+
+async fn ask_about_subscriptions(
+    store: &Store,
+    caller: &SystemPrincipal,
+    org_id: &OrgId,
+    page: &Page,
+) -> Result<(), Error> {
+    let now = samples::time();
+    store
+        .find_organization_by_stripe_customer(caller, "cus_1")
+        .await?;
+    for after in [None, samples::tier_reconcile().after.as_ref()] {
+        store.list_paying_organizations(caller, after, 10).await?;
+    }
+    store.list_due_stripe_events(caller, now, 10).await?;
+    store.list_versioned_agents(org_id, page).await?;
+    let limits = store.list_due_agent_limits(caller, now, 10).await;
+    limits.map(|_| ())
 }
 
 async fn ask_about_training(

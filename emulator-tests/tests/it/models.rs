@@ -102,6 +102,7 @@ round_trips! {
     StepPage "executions/e1/steps/@1-1" samples::step_page();
     StripeCustomer "stripe_customers/cus_1" samples::stripe_customer();
     StripeEvent "stripe_events/r1" samples::stripe_event();
+    TierReconcile "platform/tier_reconcile" samples::tier_reconcile();
     SyncState "integrations/i1/sync/gmail" samples::sync_state();
     SyncStatus "integration_status/i1" samples::sync_status();
     TokenQuota "organizations/o1/quota/tokens" samples::token_quota();

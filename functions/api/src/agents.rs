@@ -3,7 +3,7 @@ use shared::{
     audit::{Entry, Trail},
     ids::AgentId,
     models::{Agent, AgentStatus, AuditAction, DeployState, Principal, Timestamp},
-    quota,
+    quota::{self, AgentPlaces, Place},
     store::{self, Store, Versioned, Write, commit_contended},
 };
 
@@ -114,9 +114,13 @@ impl Transition {
     fn apply(self, agent: &mut Agent) {
         match self {
             Self::Pause => agent.status = AgentStatus::Paused,
-            Self::Resume => agent.status = AgentStatus::Active,
+            Self::Resume => {
+                agent.suspension = None;
+                agent.status = AgentStatus::Active;
+            }
             Self::Archive => {
                 agent.deploy_state = DeployState::Archived;
+                agent.suspension = None;
                 agent.runtime = None;
             }
         }
@@ -140,7 +144,8 @@ impl Transition {
 }
 
 /// Takes the step if the agent is where it begins, and records it, in one commit. An agent that is
-/// archived gives its place among the deployed ones back, and its container goes.
+/// archived gives its place among the deployed ones back, and its container goes. One that is
+/// suspended works again only if there is a place for it.
 pub(crate) async fn transition(
     store: &Store,
     trail: &Trail,
@@ -156,7 +161,11 @@ pub(crate) async fn transition(
             return Err(transition.refusal().into());
         }
         let mut writes = match transition {
-            Transition::Archive => retire(store, principal, id, now).await?,
+            Transition::Archive => retire(store, &agent.value, now).await?,
+            Transition::Resume if agent.value.suspension.is_some() => {
+                let places = AgentPlaces::find(store, &principal.org_id).await?;
+                vec![places.resume()?]
+            }
             Transition::Pause | Transition::Resume => Vec::new(),
         };
         transition.apply(&mut agent.value);
@@ -170,15 +179,10 @@ pub(crate) async fn transition(
 }
 
 /// What else goes with an agent that is archived.
-async fn retire(
-    store: &Store,
-    principal: &Principal,
-    id: &AgentId,
-    now: Timestamp,
-) -> Result<Vec<Write>, Error> {
-    let org_id = &principal.org_id;
-    let mut writes = quota::release_agent_slot(store, org_id).await?;
-    writes.extend(store.agent_service_removal(org_id, id, now).await?);
+async fn retire(store: &Store, agent: &Agent, now: Timestamp) -> Result<Vec<Write>, Error> {
+    let org_id = &agent.org_id;
+    let mut writes = quota::release_agent_slot(store, org_id, Place::of(agent)).await?;
+    writes.extend(store.agent_service_removal(org_id, &agent.id, now).await?);
     Ok(writes)
 }
 
@@ -231,9 +235,8 @@ async fn delete_itself(
 ) -> Result<(), Error> {
     commit_contended(store, || async move {
         let agent = find(store, principal, id).await?;
-        let was_deployed = agent.value.deploy_state.takes_place();
-        let org_id = &principal.org_id;
-        let mut writes = quota::release_agent(store, org_id, was_deployed, now).await?;
+        let (org_id, place) = (&principal.org_id, Place::of(&agent.value));
+        let mut writes = quota::release_agent(store, org_id, place, now).await?;
         writes.extend(store.agent_service_removal(org_id, id, now).await?);
         writes.push(store::agents::delete(&agent));
         let entry = entry(principal, AuditAction::AgentDelete, &agent.value, json!({}));

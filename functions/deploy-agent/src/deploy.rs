@@ -6,7 +6,7 @@ use shared::{
     models::{
         Agent, AgentRuntime, AgentStatus, AuditAction, DeployState, Presence, Principal, Timestamp,
     },
-    quota::{self, deploy_agent_slot},
+    quota::{self, AgentPlaces},
     store::{self, Versioned, Write, agents, commit_contended},
 };
 
@@ -91,7 +91,7 @@ async fn decide(
     now: Timestamp,
 ) -> Result<(Vec<Write>, Agent), Error> {
     // Read before the agent: when a twin of this call takes the last place, the agent shows it.
-    let slot = deploy_agent_slot(&state.store, &principal.org_id).await;
+    let places = AgentPlaces::find(&state.store, &principal.org_id).await;
     let mut agent = find(state, principal, request).await?;
     let before = agent.value.clone();
     if let Some(config) = &request.config {
@@ -110,10 +110,13 @@ async fn decide(
         return Err(Error::Training);
     }
     require_memory(state, &agent.value).await?;
-    let mut writes = match before.deploy_state.takes_place() {
-        true => Vec::new(),
-        false => slot?,
-    };
+    let mut writes = Vec::new();
+    if !before.deploy_state.takes_place() {
+        writes.push(places?.deploy()?);
+    } else if before.suspension.is_some() {
+        writes.push(places?.resume()?);
+        agent.value.end_suspension();
+    }
     let orchestrator = orchestrator(state, runtime)?;
     match orchestrator.register(&agent.value, now) {
         Some(place) => {
@@ -176,9 +179,9 @@ pub(crate) fn settle(agent: &mut Agent, place: AgentRuntime) {
     agent.last_error = None;
 }
 
-/// Has the agent work.
+/// Has the agent work, unless it is suspended.
 pub(crate) fn activate(agent: &mut Agent, now: Timestamp) {
-    agent.status = AgentStatus::Active;
+    agent.begin_work();
     agent.presence = Presence::at(now);
 }
 

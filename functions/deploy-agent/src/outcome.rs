@@ -5,7 +5,7 @@ use shared::{
     models::{
         Agent, AgentRuntime, AgentService, AgentServiceState, AgentStatus, DeployState, LastError,
     },
-    quota::release_agent_slot,
+    quota::{Place, release_agent_slot},
     store::{Versioned, Write, agent_services, agents, commit_contended},
 };
 
@@ -99,7 +99,6 @@ async fn ready(held: &Held<'_>, place: &AgentRuntime) -> Built<bool> {
 
 async fn failed(held: &Held<'_>, attempt: &Attempt, failure: &str) -> Built<()> {
     let now = held.state.now();
-    let mut writes = release_agent_slot(&held.state.store, held.org_id).await?;
     let Some((mut service, Some(mut agent))) = provisioning(held).await? else {
         return Ok((Vec::new(), ()));
     };
@@ -107,7 +106,10 @@ async fn failed(held: &Held<'_>, attempt: &Attempt, failure: &str) -> Built<()> 
     if is_other || revision(&agent.value) != attempt.revision {
         return Ok((Vec::new(), ()));
     }
+    let place = Place::of(&agent.value);
+    let mut writes = release_agent_slot(&held.state.store, held.org_id, place).await?;
     agent.value.deploy_state = DeployState::Failed;
+    agent.value.suspension = None;
     agent.value.status = AgentStatus::Paused;
     agent.value.runtime = None;
     agent.value.last_error = Some(LastError {

@@ -3,7 +3,7 @@
 
 use shared::{
     models::{Execution, ExecutionStatus, SystemPrincipal, Timestamp, WorkflowState},
-    queue::Task,
+    queue::{Continuation, Task, Work},
     store::{Error, Page, Versioned, workflow_states},
 };
 
@@ -45,8 +45,10 @@ pub(crate) async fn enqueue(
     let (id, fence) = (&execution.id, execution.lease.fence);
     let task = Task {
         name: format!("{id}-{fence}{reason}"),
-        org_id: execution.org_id.clone(),
-        execution_id: id.clone(),
+        work: Work::Continue(Continuation {
+            org_id: execution.org_id.clone(),
+            execution_id: id.clone(),
+        }),
         due_at,
     };
     if let Err(error) = state.queue.enqueue(&task).await {

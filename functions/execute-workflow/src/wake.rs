@@ -1,6 +1,10 @@
 //! Waking up executions: what they wait for has happened.
 
-use shared::{models::Wakeup, queue::Task, store::wakeups};
+use shared::{
+    models::Wakeup,
+    queue::{Continuation, Task, Work},
+    store::wakeups,
+};
 
 use crate::{
     AppState,
@@ -29,8 +33,10 @@ pub(crate) async fn handle(state: &AppState, wakeup: &Wakeup) -> Result<Advance,
 pub(crate) async fn hand_in(state: &AppState, wakeup: &Wakeup) {
     let task = Task {
         name: format!("wakeup-{}", wakeup.id),
-        org_id: wakeup.org_id.clone(),
-        execution_id: wakeup.execution_id.clone(),
+        work: Work::Continue(Continuation {
+            org_id: wakeup.org_id.clone(),
+            execution_id: wakeup.execution_id.clone(),
+        }),
         due_at: None,
     };
     let result: Result<(), Box<dyn std::error::Error + Send + Sync>> = async {

@@ -1,14 +1,23 @@
 use secrecy::SecretString;
 use serde::{Deserialize, de::value::StrDeserializer};
 use shared::{
+    auth::{ServiceAuthConfig, SignatureCheck},
     config::{Env, Error, ServiceConfig},
     crypto::MacConfig,
     models::SubscriptionTier,
+    queue::{QueueConfig, QueueVariables},
 };
 
 use crate::tier::ProductTiers;
 
 const PRODUCT_TIERS: &str = "STRIPE_PRODUCT_TIERS";
+
+/// The queue of events.
+const QUEUE: QueueVariables = QueueVariables {
+    queue: "STRIPE_EVENTS_QUEUE",
+    target_url: "STRIPE_EVENTS_TARGET_URL",
+    service_account: "STRIPE_EVENTS_SERVICE_ACCOUNT",
+};
 
 /// Variables of `handle-stripe-webhook`.
 #[derive(Clone, Debug)]
@@ -23,6 +32,11 @@ pub struct Config {
     pub api_base_url: String,
     /// What is accepted as an event.
     pub webhook: WebhookConfig,
+    /// Where events are handed in: `STRIPE_EVENTS_QUEUE`, `STRIPE_EVENTS_TARGET_URL` and
+    /// `STRIPE_EVENTS_SERVICE_ACCOUNT`.
+    pub queue: QueueConfig,
+    /// Whose tasks and ticks are accepted; anyone's without it.
+    pub callers: Option<ServiceAuthConfig>,
 }
 
 /// What is accepted as an event, and what prices mean.
@@ -50,8 +64,25 @@ impl Config {
             api_key: env.secret("STRIPE_API_KEY")?,
             api_base_url: format!("{}/", base_url.trim_end_matches('/')),
             webhook: WebhookConfig::load(env)?,
+            queue: QueueConfig::load_from(env, &QUEUE)?,
+            callers: load_callers(env)?,
         })
     }
+}
+
+/// Stripe must get in without Cloud Run's IAM check, so that nobody but this process can check who
+/// else calls.
+fn load_callers(env: &Env) -> Result<Option<ServiceAuthConfig>, Error> {
+    let callers = ServiceAuthConfig::load(env)?;
+    let is_left_to_others =
+        |callers: &ServiceAuthConfig| callers.signature_check == SignatureCheck::CloudRun;
+    if callers.as_ref().is_some_and(is_left_to_others) {
+        return Err(Error::Invalid {
+            name: "EVENTS_SIGNATURE_CHECK",
+            reason: "this service is public: expected `function`".to_owned(),
+        });
+    }
+    Ok(callers)
 }
 
 impl WebhookConfig {
@@ -98,6 +129,15 @@ mod tests {
             ("STRIPE_API_KEY", "rk_test_1"),
             ("STRIPE_WEBHOOK_SECRETS", "whsec_1, whsec_2"),
             ("STRIPE_LIVEMODE", "false"),
+            (
+                "STRIPE_EVENTS_QUEUE",
+                "projects/p/locations/l/queues/stripe-events",
+            ),
+            ("STRIPE_EVENTS_TARGET_URL", "https://stripe.example.com"),
+            (
+                "STRIPE_EVENTS_SERVICE_ACCOUNT",
+                "tasks@p.iam.gserviceaccount.com",
+            ),
         ];
         Env::from_pairs(required.into_iter().chain(extra.iter().copied()))
     }
@@ -123,6 +163,41 @@ mod tests {
             let config = Config::from_env(&env(&[("STRIPE_API_BASE_URL", url)])).unwrap();
             assert_eq!(config.api_base_url, "http://127.0.0.1:1/");
         }
+    }
+
+    #[test]
+    fn the_queue_is_this_services_own() {
+        for name in [QUEUE.queue, QUEUE.target_url, QUEUE.service_account] {
+            let error = Config::from_env(&env(&[(name, "")])).unwrap_err();
+            assert!(
+                matches!(error, Error::Missing(missing) if missing == name),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn callers_are_checked_here_and_by_nobody_else() {
+        let callers = [
+            ("EVENTS_AUDIENCE", "https://stripe.example.com"),
+            ("EVENTS_SERVICE_ACCOUNTS", "tasks@p.iam.gserviceaccount.com"),
+        ];
+        assert!(Config::from_env(&env(&callers)).unwrap().callers.is_some());
+        let left = [
+            callers[0],
+            callers[1],
+            ("EVENTS_SIGNATURE_CHECK", "cloud_run"),
+        ];
+        let error = Config::from_env(&env(&left)).unwrap_err();
+        assert!(
+            error.to_string().contains("EVENTS_SIGNATURE_CHECK"),
+            "{error}"
+        );
+        let on_cloud_run = Config::from_env(&env(&[("K_SERVICE", "x")])).unwrap_err();
+        assert!(
+            matches!(on_cloud_run, Error::Missing("EVENTS_AUDIENCE")),
+            "{on_cloud_run}"
+        );
     }
 
     #[test]

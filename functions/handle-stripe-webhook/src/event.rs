@@ -5,7 +5,16 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use shared::ids::{OrgId, RecordId};
+use shared::{
+    ids::{OrgId, RecordId},
+    models::StripeClaim,
+};
+
+/// A payment has failed; Stripe tries it again.
+pub(crate) const PAYMENT_FAILED: &str = "invoice.payment_failed";
+
+/// A trial ends in three days.
+pub(crate) const TRIAL_WILL_END: &str = "customer.subscription.trial_will_end";
 
 /// Event types after which a customer's subscriptions may differ, beside checkouts.
 const SUBSCRIPTION_EVENTS: [&str; 8] = [
@@ -13,11 +22,19 @@ const SUBSCRIPTION_EVENTS: [&str; 8] = [
     "customer.subscription.deleted",
     "customer.subscription.paused",
     "customer.subscription.resumed",
-    "customer.subscription.trial_will_end",
+    TRIAL_WILL_END,
     "customer.subscription.updated",
     "invoice.paid",
-    "invoice.payment_failed",
+    PAYMENT_FAILED,
 ];
+
+/// Money goes back, which changes no tier by itself: people decide.
+const NOTED_EVENTS: [&str; 2] = ["charge.dispute.created", "charge.refunded"];
+
+/// Whether an event of this type is for people to look at.
+pub(crate) fn is_noted(kind: &str) -> bool {
+    NOTED_EVENTS.contains(&kind)
+}
 
 /// A checkout that is paid, at once or later by a slow means of payment.
 const CHECKOUT_EVENTS: [&str; 2] = [
@@ -43,6 +60,8 @@ pub(crate) struct Event {
 pub(crate) enum Change {
     /// The customer's subscriptions may have changed.
     Subscriptions(Customer),
+    /// Somebody should look at it: money of this customer, if that is known, goes back.
+    Noted(Option<RecordId>),
     /// Nothing.
     None,
 }
@@ -53,18 +72,9 @@ pub(crate) struct Customer {
     /// Stripe's id.
     pub(crate) id: RecordId,
     /// Which organization it pays for, by what the object says.
-    pub(crate) claim: Claim,
-}
-
-/// Which organization an object says it is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Claim {
-    /// It says nothing.
-    None,
-    /// Our own server wrote it into the metadata of the checkout.
-    Organization(OrgId),
-    /// It contradicts itself, or names what cannot be an organization.
-    Invalid,
+    pub(crate) claim: Option<StripeClaim>,
+    /// What a mail about the event is about.
+    pub(crate) subject: Option<String>,
 }
 
 impl Event {
@@ -75,7 +85,10 @@ impl Event {
         let change = match (envelope.object.as_str(), Relevance::of(&envelope.kind)) {
             // Thin events, `v2.core.event`, carry no object
             // (https://docs.stripe.com/event-destinations#thin-events).
-            ("event", Some(relevance)) => relevance.change(Data::deserialize(data)?.object),
+            ("event", Some(relevance)) => {
+                let object = Data::deserialize(data)?.object;
+                relevance.change(&envelope.kind, object)
+            }
             _ => Change::None,
         };
         Ok(Self {
@@ -104,13 +117,15 @@ struct Data {
     object: Object,
 }
 
-/// A checkout session, a subscription or an invoice.
+/// A checkout session, a subscription, an invoice, a charge or a dispute.
 #[derive(Deserialize)]
 struct Object {
+    id: Option<RecordId>,
     customer: Option<Expandable>,
     subscription: Option<Expandable>,
     client_reference_id: Option<String>,
     metadata: Option<HashMap<String, String>>,
+    trial_end: Option<i64>,
 }
 
 /// An id, or the object behind it.
@@ -126,12 +141,15 @@ enum Expandable {
 enum Relevance {
     Checkout,
     Subscription,
+    Note,
 }
 
 impl Relevance {
     fn of(kind: &str) -> Option<Self> {
         if CHECKOUT_EVENTS.contains(&kind) {
             Some(Self::Checkout)
+        } else if is_noted(kind) {
+            Some(Self::Note)
         } else {
             SUBSCRIPTION_EVENTS
                 .contains(&kind)
@@ -139,17 +157,20 @@ impl Relevance {
         }
     }
 
-    fn change(self, object: Object) -> Change {
+    fn change(self, kind: &str, object: Object) -> Change {
         let claim = match self {
             // A checkout without a subscription is a one-time payment.
             Self::Checkout if object.subscription.is_none() => return Change::None,
             Self::Checkout => object.claim(),
-            Self::Subscription => Claim::None,
+            Self::Subscription => None,
+            Self::Note => return Change::Noted(object.customer.map(Expandable::into_id)),
         };
+        let subject = object.subject(kind);
         object.customer.map_or(Change::None, |customer| {
             Change::Subscriptions(Customer {
                 id: customer.into_id(),
                 claim,
+                subject,
             })
         })
     }
@@ -158,7 +179,7 @@ impl Relevance {
 impl Object {
     /// Only metadata counts. Whoever opens a payment link chooses `client_reference_id`
     /// (<https://docs.stripe.com/payment-links/url-parameters>), so that may only confirm.
-    fn claim(&self) -> Claim {
+    fn claim(&self) -> Option<StripeClaim> {
         let metadata = self.metadata.as_ref();
         let named = metadata.and_then(|metadata| metadata.get("orgId"));
         let confirmed = |named| {
@@ -166,10 +187,21 @@ impl Object {
                 .as_ref()
                 .is_none_or(|id| id == named)
         };
-        match named {
-            None => Claim::None,
-            Some(named) if !confirmed(named) => Claim::Invalid,
-            Some(named) => OrgId::parse(named).map_or(Claim::Invalid, Claim::Organization),
+        let named = named?;
+        let org_id = OrgId::parse(named).ok().filter(|_| confirmed(named));
+        let claim = org_id.map(|org_id| StripeClaim::Organization { org_id });
+        Some(claim.unwrap_or(StripeClaim::Invalid))
+    }
+
+    /// Stripe may tell of one thing by two events
+    /// (<https://docs.stripe.com/webhooks#handle-duplicate-events>), and of an invoice once for each
+    /// attempt to collect it. A trial that was prolonged ends once more.
+    fn subject(&self, kind: &str) -> Option<String> {
+        let id = self.id.as_ref()?;
+        match kind {
+            PAYMENT_FAILED => Some(id.to_string()),
+            TRIAL_WILL_END => Some(format!("{id} {}", self.trial_end.unwrap_or_default())),
+            _ => None,
         }
     }
 }
@@ -200,11 +232,55 @@ mod tests {
         .change
     }
 
-    fn subscriptions_of(id: &str, claim: Claim) -> Change {
+    fn subscriptions_of(id: &str, claim: Option<StripeClaim>) -> Change {
         Change::Subscriptions(Customer {
             id: RecordId::parse(id).unwrap(),
             claim,
+            subject: None,
         })
+    }
+
+    fn subject(kind: &str, object: &Value) -> Option<String> {
+        let event = parse(&json!({
+            "id": "evt_1", "object": "event", "type": kind, "data": { "object": object },
+        }));
+        match event.change {
+            Change::Subscriptions(customer) => customer.subject,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_mail_is_about_an_invoice_or_the_end_of_a_trial() {
+        let invoice = json!({ "id": "in_1", "customer": "cus_1" });
+        assert_eq!(subject(PAYMENT_FAILED, &invoice).as_deref(), Some("in_1"));
+        assert_eq!(subject("invoice.paid", &invoice), None);
+        let trial = |end: i64| json!({ "id": "sub_1", "customer": "cus_1", "trial_end": end });
+        let first = subject(TRIAL_WILL_END, &trial(1)).unwrap();
+        assert_ne!(subject(TRIAL_WILL_END, &trial(2)).unwrap(), first);
+    }
+
+    #[test]
+    fn refunds_and_disputes_are_noted() {
+        let table = [
+            (
+                "charge.refunded",
+                json!({ "id": "ch_1", "customer": "cus_1" }),
+                Some("cus_1"),
+            ),
+            (
+                "charge.dispute.created",
+                json!({ "id": "du_1", "charge": "ch_1" }),
+                None,
+            ),
+        ];
+        for (kind, object, customer) in table {
+            let event = parse(&json!({
+                "id": "evt_1", "object": "event", "type": kind, "data": { "object": object },
+            }));
+            let customer = customer.map(|id| RecordId::parse(id).unwrap());
+            assert_eq!(event.change, Change::Noted(customer), "{kind}");
+        }
     }
 
     #[test]
@@ -213,8 +289,9 @@ mod tests {
             "customer": "cus_1", "subscription": "sub_1", "client_reference_id": "o1",
             "metadata": { "orgId": "o1" },
         }));
-        let organization = Claim::Organization(OrgId::parse("o1").unwrap());
-        assert_eq!(change, subscriptions_of("cus_1", organization));
+        let org_id = OrgId::parse("o1").unwrap();
+        let claim = StripeClaim::Organization { org_id };
+        assert_eq!(change, subscriptions_of("cus_1", Some(claim)));
     }
 
     #[test]
@@ -222,7 +299,7 @@ mod tests {
         let change = checkout(&json!({
             "customer": "cus_1", "subscription": "sub_1", "client_reference_id": "o1",
         }));
-        assert_eq!(change, subscriptions_of("cus_1", Claim::None));
+        assert_eq!(change, subscriptions_of("cus_1", None));
     }
 
     #[test]
@@ -231,7 +308,10 @@ mod tests {
             "customer": "cus_1", "subscription": "sub_1", "client_reference_id": "o2",
             "metadata": { "orgId": "o1" },
         }));
-        assert_eq!(change, subscriptions_of("cus_1", Claim::Invalid));
+        assert_eq!(
+            change,
+            subscriptions_of("cus_1", Some(StripeClaim::Invalid))
+        );
     }
 
     #[test]
@@ -246,7 +326,7 @@ mod tests {
             "customer": { "id": "cus_1", "object": "customer" },
             "subscription": { "id": "sub_1", "object": "subscription" },
         }));
-        assert_eq!(change, subscriptions_of("cus_1", Claim::None));
+        assert_eq!(change, subscriptions_of("cus_1", None));
     }
 
     #[test]

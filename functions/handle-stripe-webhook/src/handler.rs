@@ -1,21 +1,28 @@
+use std::time::Duration;
+
 use axum::{Json, extract::State};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use shared::{
-    http::{ApiError, Code, RawBody},
+    http::{ApiError, Code, RawBody, ServiceCaller},
+    models::TierReconcile,
+    queue::{StripeEventTask, TierReconcileTask},
     retry::Transient,
 };
+use tokio::time::timeout;
 
 use crate::{
-    AppState,
-    event::Event,
-    signature,
-    subscription::{self, Outcome},
+    AppState, event::Event, process, receive, receive::Receipt, reconcile, signature, subscription,
+    sweep,
 };
 
 const SIGNATURE: &str = "stripe-signature";
 
-/// Handles an event that Stripe sends. The idempotency key is the event's id.
+/// Stripe takes an answer that comes later for a failure.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Handles an event that Stripe sends: keeps it, and leaves the rest to the queue. The idempotency
+/// key is the event's id.
 pub(crate) async fn handle_event(
     State(state): State<AppState>,
     headers: HeaderMap,
@@ -25,9 +32,75 @@ pub(crate) async fn handle_event(
     let event = Event::parse(&body)
         .map_err(|error| ApiError::invalid_field("body", format!("not an event: {error}")))?;
     check_mode(&state, &event)?;
-    let outcome = subscription::apply(&state, &event).await?;
-    report(&event, &outcome);
-    Ok(Json(json!({ "outcome": name(&outcome) })))
+    let received = timeout(ANSWER_WITHIN, receive::receive(&state, &event)).await;
+    let late = |_| ApiError::new(Code::Unavailable, "the database takes too long");
+    let receipt = received.map_err(late)??;
+    let (id, kind, outcome) = (&event.id, event.kind.as_str(), name(receipt));
+    tracing::info!(event.id = %id, event.kind = kind, outcome, "event received");
+    Ok(Json(json!({ "outcome": outcome })))
+}
+
+/// Handles a task of the queue: acts on an event. The idempotency key is the event's id.
+///
+/// A body that can never be understood is acknowledged and logged: nothing else writes into the
+/// queue, and a repeat would not help.
+pub(crate) async fn handle_process(
+    _: ServiceCaller,
+    State(state): State<AppState>,
+    RawBody(body): RawBody,
+) -> Result<StatusCode, ApiError> {
+    match serde_json::from_slice::<StripeEventTask>(&body) {
+        Ok(task) => {
+            process::process(&state, &task.event_id).await?;
+        }
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "task dropped: its body cannot be understood");
+        }
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Handles the minute's tick of the sweeper, and survives a repeat.
+pub(crate) async fn handle_sweep(
+    _: ServiceCaller,
+    State(state): State<AppState>,
+) -> Result<Json<Value>, ApiError> {
+    let (events, limits, stalled) = futures::join!(
+        sweep::hand_in_events(&state),
+        sweep::enforce_limits(&state),
+        reconcile::go_on_if_stalled(&state),
+    );
+    Ok(Json(
+        json!({ "events": events?, "limits": limits?, "stalled": stalled? }),
+    ))
+}
+
+/// Handles the nightly tick that has all tiers compared, and the tasks by which that goes on. The
+/// idempotency key is the comparison's id: a repeat finds its page compared.
+pub(crate) async fn handle_reconcile(
+    _: ServiceCaller,
+    State(state): State<AppState>,
+    RawBody(body): RawBody,
+) -> Result<Json<Value>, ApiError> {
+    // The tick has no body.
+    let reconcile = match serde_json::from_slice::<TierReconcileTask>(&body) {
+        Ok(task) => reconcile::go_on(&state, &task.run_id).await?,
+        Err(_) => Some(reconcile::begin(&state).await?),
+    };
+    Ok(Json(
+        reconcile.map_or(json!({}), |reconcile| describe(&reconcile)),
+    ))
+}
+
+fn describe(reconcile: &TierReconcile) -> Value {
+    json!({
+        "runId": reconcile.run_id,
+        "checked": reconcile.checked,
+        "repaired": reconcile.repaired,
+        "failed": reconcile.failed,
+        "finished": reconcile.finished_at.is_some(),
+    })
 }
 
 /// The raw bytes are verified, and parsed only then.
@@ -59,33 +132,11 @@ fn check_mode(state: &AppState, event: &Event) -> Result<(), ApiError> {
     ))
 }
 
-/// Errors are what an alert is made of.
-fn report(event: &Event, outcome: &Outcome) {
-    let (id, kind) = (&event.id, event.kind.as_str());
-    match outcome {
-        Outcome::Applied { org_id, verdict } if !verdict.unknown.is_empty() => {
-            let unknown = verdict.unknown.join(" ");
-            tracing::error!(event.id = %id, org.id = %org_id, unknown, "unknown price: tier kept");
-        }
-        Outcome::Applied { org_id, verdict } => {
-            let tier = verdict.tier.as_str();
-            tracing::info!(event.id = %id, event.kind = kind, org.id = %org_id, tier, "tier in step");
-        }
-        Outcome::Parked(reason) => {
-            tracing::error!(event.id = %id, event.kind = kind, %reason, "event parked");
-        }
-        Outcome::Ignored | Outcome::Repeated => {
-            tracing::info!(event.id = %id, event.kind = kind, outcome = name(outcome), "no effect");
-        }
-    }
-}
-
-fn name(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Applied { .. } => "applied",
-        Outcome::Ignored => "ignored",
-        Outcome::Parked(_) => "parked",
-        Outcome::Repeated => "repeated",
+fn name(receipt: Receipt) -> &'static str {
+    match receipt {
+        Receipt::Queued => "queued",
+        Receipt::Ignored => "ignored",
+        Receipt::Repeated => "repeated",
     }
 }
 

@@ -3,37 +3,29 @@
 use serde_json::json;
 use shared::{
     audit::{self, Entry},
-    ids::OrgId,
+    ids::{OrgId, RecordId},
     models::{
-        AuditAction, Organization, StripeCustomer, StripeEvent, StripeEventState, SubscriptionTier,
-        SystemPrincipal,
+        AuditAction, BillingNotice, Organization, StripeCustomer, SubscriptionTier, TierDrift,
     },
+    quota::Plan,
     retry::Transient,
-    store::{
-        self, Versioned, Write, commit_contended, organizations, stripe_customers, stripe_events,
-    },
+    store::{self, Store, Versioned, Write, organizations, stripe_customers},
     stripe,
 };
 
 use crate::{
-    AppState,
-    event::{Change, Claim, Customer, Event},
+    AppState, CALLER, SWEEP_SECS, notices,
     tier::{self, Verdict},
 };
 
-/// Acts for itself: Stripe has called, not a user.
-const CALLER: SystemPrincipal = SystemPrincipal {
-    function: "handle-stripe-webhook",
-};
-
-/// Why an event could not be acted on; it did nothing and may come again.
+/// Why nothing could be done; it may be tried again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The database did not do what was asked.
-    #[error("the event cannot be kept")]
+    #[error("the tier cannot be kept")]
     Store(#[from] store::Error),
     /// It cannot be recorded.
-    #[error("the event's effect cannot be recorded")]
+    #[error("the change cannot be recorded")]
     Audit(#[from] audit::Error),
     /// Stripe did not tell the subscriptions.
     #[error("the subscriptions cannot be read")]
@@ -48,19 +40,6 @@ impl Transient for Error {
             Self::Billing(error) => error.is_transient(),
         }
     }
-}
-
-/// What became of an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The organization is in step with Stripe.
-    Applied { org_id: OrgId, verdict: Verdict },
-    /// It means nothing here.
-    Ignored,
-    /// It needs a person.
-    Parked(Reason),
-    /// It was acted on before.
-    Repeated,
 }
 
 /// Why an event needs a person.
@@ -78,145 +57,154 @@ pub(crate) enum Reason {
     InvalidClaim,
 }
 
-/// Acts on an event, once for its id: the effect, its audit record and the event are one commit.
+/// Why a tier is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cause<'a> {
+    /// An event of Stripe.
+    Event(&'a RecordId),
+    /// The nightly comparison of all tiers.
+    Reconcile(&'a RecordId),
+}
+
+/// What Stripe says, and what has to be written for it to be so.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) verdict: Verdict,
+    /// How the tier changes, if it does.
+    pub(crate) drift: Option<TierDrift>,
+    /// Empty when the organization is in step.
+    pub(crate) changes: Vec<Write>,
+    /// Has whoever has read Stripe before lose the race.
+    pub(crate) seen: Write,
+}
+
+/// Reads the subscriptions of the organization's customer and derives the tier from them.
 ///
-/// The event only says which customer to look at. So it does not matter in which order events
-/// come, and a parked one need not be kept for later: the next about its customer does its work.
-pub(crate) async fn apply(state: &AppState, event: &Event) -> Result<Outcome, Error> {
-    commit_contended(&state.store, || decide(state, event)).await
-}
-
-async fn decide(state: &AppState, event: &Event) -> Result<(Vec<Write>, Outcome), Error> {
-    if state
-        .store
-        .find_stripe_event(&CALLER, &event.id)
-        .await?
-        .is_some()
-    {
-        return Ok((Vec::new(), Outcome::Repeated));
-    }
-    let Change::Subscriptions(customer) = &event.change else {
-        let write = record(state, event, None, StripeEventState::Ignored)?;
-        return Ok((vec![write], Outcome::Ignored));
-    };
-    // Read before Stripe is: whoever writes it meanwhile may know something newer.
-    let known = state
-        .store
-        .find_stripe_customer(&CALLER, &customer.id)
-        .await?;
-    match resolve(state, customer).await? {
-        Ok(org_id) => reconcile(state, event, customer, known, org_id).await,
-        Err(reason) => park(state, event, reason),
-    }
-}
-
-/// The organization that the customer pays for.
-async fn resolve(state: &AppState, customer: &Customer) -> Result<Result<OrgId, Reason>, Error> {
-    let id = customer.id.as_str();
-    let linked = state
-        .store
-        .find_organization_by_stripe_customer(&CALLER, id)
-        .await?;
-    let linked = linked.map(|organization| organization.value.id);
-    Ok(match (linked, &customer.claim) {
-        (_, Claim::Invalid) => Err(Reason::InvalidClaim),
-        (Some(linked), Claim::Organization(named)) if linked != *named => {
-            Err(Reason::OtherOrganization)
-        }
-        (Some(linked), _) => Ok(linked),
-        (None, Claim::None) => Err(Reason::UnknownCustomer),
-        (None, Claim::Organization(named)) => Ok(named.clone()),
-    })
-}
-
-async fn reconcile(
+/// Of two that do so at a time, one with an older reading never wins: both write the customer's
+/// document on the condition that it is as it was before Stripe was read, which `known` is.
+pub(crate) async fn settle(
     state: &AppState,
-    event: &Event,
-    customer: &Customer,
-    known: Option<Versioned<StripeCustomer>>,
-    org_id: OrgId,
-) -> Result<(Vec<Write>, Outcome), Error> {
+    cause: Cause<'_>,
+    customer_id: &RecordId,
+    known: Option<&Known>,
+    org_id: &OrgId,
+) -> Result<Result<Settled, Reason>, Error> {
     let subscriptions = state
         .billing
-        .list_subscriptions(customer.id.as_str())
+        .list_subscriptions(customer_id.as_str())
         .await?;
     // Read after Stripe was, which takes long: usage is counted in this document all the time.
-    let Some(organization) = state.store.find_organization(&org_id).await? else {
-        return park(state, event, Reason::UnknownOrganization);
+    let Some(organization) = state.store.find_organization(org_id).await? else {
+        return Ok(Err(Reason::UnknownOrganization));
     };
     let owner = organization.value.stripe_customer_id.as_deref();
-    if owner.is_some_and(|owner| owner != customer.id.as_str()) {
-        return park(state, event, Reason::OtherCustomer);
+    if owner.is_some_and(|owner| owner != customer_id.as_str()) {
+        return Ok(Err(Reason::OtherCustomer));
     }
     let current = organization.value.subscription_tier;
     let verdict = tier::derive(&subscriptions, &state.webhook.product_tiers, current);
-    let mut writes =
-        change_organization(state, event, customer, organization, verdict.tier).await?;
-    let seen = StripeCustomer {
+    let drift = (verdict.tier != current).then(|| TierDrift {
         org_id: org_id.clone(),
-        last_event_id: event.id.clone(),
+        from: current,
+        to: verdict.tier,
+    });
+    Ok(Ok(Settled {
+        changes: change(state, cause, customer_id, organization, drift.as_ref()).await?,
+        seen: see(state, cause, customer_id, known, Some(org_id))?,
+        verdict,
+        drift,
+    }))
+}
+
+/// What is known of a customer.
+pub(crate) type Known = Versioned<StripeCustomer>;
+
+/// Keeps that the customer was looked at, if nobody else has done so since `known` was read.
+pub(crate) fn see(
+    state: &AppState,
+    cause: Cause<'_>,
+    customer_id: &RecordId,
+    known: Option<&Known>,
+    org_id: Option<&OrgId>,
+) -> Result<Write, store::Error> {
+    let seen = StripeCustomer {
+        org_id: org_id.cloned(),
+        last_event_id: cause.id().clone(),
         updated_at: state.now(),
     };
-    let version = known.map(|known| known.version);
-    writes.push(stripe_customers::set(&customer.id, &seen, version)?);
-    writes.push(record(
-        state,
-        event,
-        Some(&org_id),
-        StripeEventState::Applied,
-    )?);
-    Ok((writes, Outcome::Applied { org_id, verdict }))
+    stripe_customers::set(customer_id, &seen, known.map(|known| known.version))
+}
+
+impl Cause<'_> {
+    fn id(&self) -> &RecordId {
+        match self {
+            Self::Event(id) | Self::Reconcile(id) => id,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "stripeEventId",
+            Self::Reconcile(_) => "reconcileId",
+        }
+    }
 }
 
 /// Nothing, when customer and tier are as they should be.
-async fn change_organization(
+async fn change(
     state: &AppState,
-    event: &Event,
-    customer: &Customer,
+    cause: Cause<'_>,
+    customer_id: &RecordId,
     mut organization: Versioned<Organization>,
-    tier: SubscriptionTier,
+    drift: Option<&TierDrift>,
 ) -> Result<Vec<Write>, Error> {
-    let before = organization.value.clone();
-    organization.value.subscription_tier = tier;
-    organization.value.stripe_customer_id = Some(customer.id.to_string());
-    if organization.value == before {
+    let is_linked = organization.value.stripe_customer_id.is_some();
+    if is_linked && drift.is_none() {
         return Ok(Vec::new());
     }
+    organization.value.stripe_customer_id = Some(customer_id.to_string());
+    let Some(drift) = drift else {
+        return Ok(vec![organizations::replace(&organization)?]);
+    };
+    organization.value.subscription_tier = drift.to;
     let mut writes = vec![organizations::replace(&organization)?];
-    if before.subscription_tier != tier {
-        let metadata = json!({
-            "from": before.subscription_tier,
-            "to": tier,
-            "stripeEventId": event.id,
-        });
-        let action = AuditAction::TierChange;
-        let entry = Entry::new(&before.id, CALLER.actor_id(), action, metadata);
-        writes.extend(state.trail.append(entry, state.now()).await?);
+    writes.push(mark_limit(state, &drift.org_id).await?);
+    let metadata = json!({ "from": drift.from, "to": drift.to, cause.name(): cause.id() });
+    let action = AuditAction::TierChange;
+    let entry = Entry::new(&drift.org_id, CALLER.actor_id(), action, metadata);
+    writes.extend(state.trail.append(entry, state.now()).await?);
+    if drift.to < drift.from {
+        let notice = BillingNotice::TierLowered {
+            from: product(drift.from),
+            to: product(drift.to),
+        };
+        let about = cause.id().as_str();
+        writes.extend(notices::write(state, &drift.org_id, &notice, about).await?);
     }
     Ok(writes)
 }
 
-fn park(state: &AppState, event: &Event, reason: Reason) -> Result<(Vec<Write>, Outcome), Error> {
-    let write = record(state, event, None, StripeEventState::Parked)?;
-    Ok((vec![write], Outcome::Parked(reason)))
+/// Has the agents be brought within the new limit, even if this process ends after the commit.
+async fn mark_limit(state: &AppState, org_id: &OrgId) -> Result<Write, store::Error> {
+    let found = state.store.find_agent_quota(org_id).await?;
+    let version = found.as_ref().map(|found| found.version);
+    let mut quota = found.map(|found| found.value).unwrap_or_default();
+    quota.tier_changes += 1;
+    quota.enforce_at = Some(state.now().plus_seconds(SWEEP_SECS));
+    organizations::set_agent_quota(org_id, &quota, version)
 }
 
-fn record(
-    state: &AppState,
-    event: &Event,
-    org_id: Option<&OrgId>,
-    outcome: StripeEventState,
-) -> Result<Write, Error> {
-    let customer_id = match &event.change {
-        Change::Subscriptions(customer) => Some(customer.id.to_string()),
-        Change::None => None,
-    };
-    Ok(stripe_events::create(&StripeEvent {
-        id: event.id.clone(),
-        kind: event.kind.clone(),
-        customer_id,
-        org_id: org_id.cloned(),
-        state: outcome,
-        received_at: state.now(),
-    })?)
+fn product(tier: SubscriptionTier) -> String {
+    Plan::of(tier).product
+}
+
+/// The organization that pays as this customer.
+pub(crate) async fn find_payer(
+    store: &Store,
+    customer_id: &RecordId,
+) -> Result<Option<OrgId>, store::Error> {
+    let found = store
+        .find_organization_by_stripe_customer(&CALLER, customer_id.as_str())
+        .await?;
+    Ok(found.map(|organization| organization.value.id))
 }

@@ -12,6 +12,9 @@ const BROKEN_INTEGRATION_HTML: &str = include_str!("templates/broken_integration
 const USAGE_ALERT_TEXT: &str = include_str!("templates/usage_alert.txt");
 const USAGE_ALERT_HTML: &str = include_str!("templates/usage_alert.html");
 
+const BILLING_NOTICE_TEXT: &str = include_str!("templates/billing_notice.txt");
+const BILLING_NOTICE_HTML: &str = include_str!("templates/billing_notice.html");
+
 /// The text and HTML parts of the welcome e-mail.
 #[must_use]
 pub fn welcome(organization_name: &str) -> (String, String) {
@@ -58,6 +61,17 @@ pub fn usage_alert(
         ("consequence", consequence),
     ];
     render_both((USAGE_ALERT_TEXT, USAGE_ALERT_HTML), &values)
+}
+
+/// The text and HTML parts of an e-mail about the subscription.
+#[must_use]
+pub fn billing_notice(organization_name: &str, title: &str, text: &str) -> (String, String) {
+    let values = [
+        ("organization", organization_name),
+        ("title", title),
+        ("text", text),
+    ];
+    render_both((BILLING_NOTICE_TEXT, BILLING_NOTICE_HTML), &values)
 }
 
 fn render_both((text, html): (&str, &str), values: &[(&str, &str)]) -> (String, String) {
@@ -128,7 +142,8 @@ mod tests {
         let invitation = invitation("Ada", "viewer", "2026-11-30", "https://app.example.com/#t");
         let broken = broken_integration("Stripe", "sk_…42", "https://app.example.com/i");
         let alert = usage_alert("Ada", "the monthly tokens", "80", "2026-11", "Soon.");
-        for (text, html) in [welcome("Ada"), invitation, broken, alert] {
+        let notice = billing_notice("Ada", "A payment has failed", "It is tried again.");
+        for (text, html) in [welcome("Ada"), invitation, broken, alert, notice] {
             assert!(!text.contains("{{") && !html.contains("{{"));
         }
     }

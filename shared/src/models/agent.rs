@@ -41,6 +41,9 @@ pub struct Agent {
     /// Where the agent runs, once deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<AgentRuntime>,
+    /// Why it rests although nobody has paused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<Suspension>,
     /// Why the last deployment failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
@@ -51,11 +54,54 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Whether it answers: it is deployed, and neither paused nor being trained.
+    /// Whether it answers: it is deployed, and neither paused, suspended nor being trained.
     #[must_use]
     pub fn is_at_work(&self) -> bool {
-        self.status == AgentStatus::Active && self.deploy_state == DeployState::Deployed
+        self.status == AgentStatus::Active
+            && self.deploy_state == DeployState::Deployed
+            && self.suspension.is_none()
     }
+
+    /// Has it work; one that is suspended will when it is no more.
+    pub fn begin_work(&mut self) {
+        match &mut self.suspension {
+            None => self.status = AgentStatus::Active,
+            Some(suspension) => {
+                suspension.status = AgentStatus::Active;
+                self.status = AgentStatus::Paused;
+            }
+        }
+    }
+
+    /// Has it rest, because the plan has no place for it. What is in training is trained to its end.
+    pub fn suspend(&mut self, now: Timestamp) {
+        self.suspension = Some(Suspension {
+            status: self.status,
+            since: now,
+        });
+        if self.status == AgentStatus::Active {
+            self.status = AgentStatus::Paused;
+        }
+    }
+
+    /// Has it be again as it was before it was suspended.
+    pub fn end_suspension(&mut self) {
+        if let Some(suspension) = self.suspension.take()
+            && self.status == AgentStatus::Paused
+        {
+            self.status = suspension.status;
+        }
+    }
+}
+
+/// A rest that ends when the plan has a place for the agent again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Suspension {
+    /// What the agent was, and is to be again.
+    pub status: AgentStatus,
+    /// Since when it rests.
+    pub since: Timestamp,
 }
 
 /// Where an agent comes from.

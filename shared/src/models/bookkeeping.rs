@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Hold, JsonText, Timestamp, Use};
+use super::{BillingNotice, Hold, JsonText, Timestamp, Use};
 use crate::ids::{AgentId, ExecutionId, IntegrationId, OrgId, RecordId, Uid, WorkflowId};
 
 /// `idempotency/{key}` for a request: the answer that a repeat gets.
@@ -128,6 +128,13 @@ pub enum OutboxMessage {
         /// The UTC month, `YYYY-MM`.
         period: String,
     },
+    /// Something about the subscription.
+    BillingNotice {
+        /// The admin who is told.
+        uid: Uid,
+        /// What.
+        notice: BillingNotice,
+    },
 }
 
 /// How far an outbox row has come.
@@ -144,55 +151,6 @@ pub enum OutboxState {
     Failed,
     /// A crash hid the outcome; it is not sent again.
     Unknown,
-}
-
-/// `stripe_events/{id}`: a webhook event, acted on once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StripeEvent {
-    /// Stripe's event id, equal to the document id.
-    pub id: RecordId,
-    /// Stripe's event type.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The customer it is about, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub customer_id: Option<String>,
-    /// The organization it changed, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<OrgId>,
-    /// What became of it.
-    pub state: StripeEventState,
-    /// When it was received.
-    pub received_at: Timestamp,
-}
-
-/// What became of a Stripe event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StripeEventState {
-    /// Acted on.
-    Applied,
-    /// Of no interest.
-    Ignored,
-    /// About a customer that no organization has.
-    Parked,
-}
-
-/// `stripe_customers/{customerId}`: one organization a customer.
-///
-/// Every event about the customer writes it. So of two that read Stripe at the same time, the one
-/// that commits last has lost a race and reads again: a tier cannot come from an older reading.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StripeCustomer {
-    /// The organization.
-    pub org_id: OrgId,
-    /// The event that was acted on last. It makes every write a change: Firestore keeps the
-    /// version of a document that is replaced by its equal.
-    pub last_event_id: RecordId,
-    /// When that was.
-    pub updated_at: Timestamp,
 }
 
 /// `schedule_ticks/last`: how far the schedules have been looked at.

@@ -86,8 +86,16 @@ pub struct Limits {
 pub struct AgentQuota {
     /// Agents that exist.
     pub created: i64,
-    /// Agents that are deployed.
+    /// Agents that are deployed, those included that are suspended.
     pub deployed: i64,
+    /// Deployed agents that are suspended: they have no place among those that may be deployed.
+    pub suspended: i64,
+    /// Changes of the tier so far. They make every one a change of this document, so that whoever
+    /// has counted by the old limit has lost a race.
+    pub tier_changes: i64,
+    /// When the sweeper brings the agents within a limit that has changed, until that is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enforce_at: Option<Timestamp>,
 }
 
 /// `organizations/{id}/quota/members`: the counter behind the rule of the last admin.

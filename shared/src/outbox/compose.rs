@@ -7,8 +7,8 @@ use crate::{
     ids::{IntegrationId, OrgId, RecordId, Uid},
     invitation::{self, Links},
     models::{
-        IntegrationService, IntegrationStatus, Invitation, OutboxMessage, OutboxRow, Timestamp,
-        User,
+        BillingNotice, IntegrationService, IntegrationStatus, Invitation, OutboxMessage, OutboxRow,
+        Timestamp, User,
     },
     store::{Error, Store, Versioned},
 };
@@ -51,6 +51,9 @@ impl Composer {
                 percent,
                 period,
             } => self.usage_alert(row, uid, (limit, *percent, period)).await,
+            OutboxMessage::BillingNotice { uid, notice } => {
+                self.billing_notice(row, uid, notice).await
+            }
         }
     }
 
@@ -129,6 +132,23 @@ impl Composer {
         Ok(email(row, &address, &subject, content))
     }
 
+    /// To an admin, as long as it is a member.
+    async fn billing_notice(
+        &self,
+        row: &OutboxRow,
+        uid: &Uid,
+        notice: &BillingNotice,
+    ) -> Result<Result<Email, Obstacle>, Error> {
+        let admin = self.store.find_member(&row.org_id, uid).await?;
+        let Some(address) = address_of(admin) else {
+            return Ok(Err(NO_RECIPIENT));
+        };
+        let name = self.organization_name(&row.org_id).await?;
+        let (subject, text) = notice_words(notice);
+        let content = email::billing_notice(&name, &subject, &text);
+        Ok(email(row, &address, &subject, content))
+    }
+
     async fn standing_invitation(
         &self,
         org_id: &OrgId,
@@ -169,6 +189,33 @@ fn limit_words(limit: &str, percent: i64) -> (&'static str, &'static str) {
         ),
         "monthlyCostMicroUsd" => ("the monthly budget", consequence),
         _ => ("the monthly tokens", consequence),
+    }
+}
+
+/// What happened to a subscription, and what follows.
+fn notice_words(notice: &BillingNotice) -> (String, String) {
+    match notice {
+        BillingNotice::PaymentFailed => (
+            "A payment has failed".to_owned(),
+            "We could not collect the last payment. It is tried again in the next days, and the plan \
+             stays as it is meanwhile. Please check the means of payment in the billing settings: \
+             when no attempt succeeds, the organization goes on with the free plan."
+                .to_owned(),
+        ),
+        BillingNotice::TrialEnding => (
+            "The trial ends soon".to_owned(),
+            "The trial ends in about three days. With a means of payment in the billing settings the \
+             plan goes on; without one the organization goes on with the free plan."
+                .to_owned(),
+        ),
+        BillingNotice::TierLowered { from, to } => {
+            let text = format!(
+                "The plan is {to} now; it was {from}. Agents above its limit rest, the newest first, \
+                 and connected Google accounts are not read if it does not include them. Nothing is \
+                 deleted: with a larger plan all of it works again."
+            );
+            (format!("The plan is {to} now"), text)
+        }
     }
 }
 

@@ -76,12 +76,12 @@ impl CloudTasks {
 
     fn create_request(&self, task: &Task) -> Result<Value, Error> {
         let (leg, due_at) = self.schedule(task.due_at);
-        let body = serde_json::to_vec(&task.continuation());
+        let body = task.work.to_body();
         let body = body.map_err(|error| Error::Refused(error.into()))?;
         let mut request = json!({
             "name": format!("{}/tasks/{}", self.config.queue, task_id(&task.name, leg)),
             "httpRequest": {
-                "url": format!("{}/continue", self.config.target_url),
+                "url": format!("{}{}", self.config.target_url, task.work.path()),
                 "httpMethod": "POST",
                 "headers": { "Content-Type": "application/json" },
                 "body": STANDARD.encode(body),
@@ -168,7 +168,10 @@ fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SystemClock;
+    use crate::{
+        clock::SystemClock,
+        queue::{StripeEventTask, Work},
+    };
 
     #[test]
     fn a_delivery_carries_a_token_for_this_service() {
@@ -184,8 +187,9 @@ mod tests {
         assert_eq!(queue.tasks_url, expected);
         let request = queue.create_request(&Task {
             name: "e1-1".to_owned(),
-            org_id: "o1".parse().unwrap(),
-            execution_id: "e1".parse().unwrap(),
+            work: Work::StripeEvent(StripeEventTask {
+                event_id: "evt_1".parse().unwrap(),
+            }),
             due_at: None,
         });
         let token = &request.unwrap()["task"]["httpRequest"]["oidcToken"];

@@ -2,18 +2,34 @@ use url::{Host, Url};
 
 use crate::config::{Env, Error};
 
-const QUEUE: &str = "TASKS_QUEUE";
-const TARGET_URL: &str = "TASKS_TARGET_URL";
-const SERVICE_ACCOUNT: &str = "TASKS_SERVICE_ACCOUNT";
+/// The names of the variables that tell a service its queue. Services that share an environment
+/// have queues of their own.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueVariables {
+    /// Names [`QueueConfig::queue`].
+    pub queue: &'static str,
+    /// Names [`QueueConfig::target_url`].
+    pub target_url: &'static str,
+    /// Names [`Access::CloudTasks::service_account`].
+    pub service_account: &'static str,
+}
+
+/// `TASKS_QUEUE`, `TASKS_TARGET_URL` and `TASKS_SERVICE_ACCOUNT`.
+const TASKS: QueueVariables = QueueVariables {
+    queue: "TASKS_QUEUE",
+    target_url: "TASKS_TARGET_URL",
+    service_account: "TASKS_SERVICE_ACCOUNT",
+};
+
 const EMULATOR_HOST: &str = "CLOUD_TASKS_EMULATOR_HOST";
 
 /// Which queue a service hands its own work to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueConfig {
-    /// `TASKS_QUEUE`: `projects/…/locations/…/queues/…`.
+    /// `TASKS_QUEUE` for executions: `projects/…/locations/…/queues/…`.
     pub queue: String,
-    /// `TASKS_TARGET_URL`: this service's URL, without a trailing slash. Deliveries are made to
-    /// `/continue` below it.
+    /// `TASKS_TARGET_URL` for executions: this service's URL, without a trailing slash. Deliveries are
+    /// made below it.
     pub target_url: String,
     /// How the queue is reached.
     pub access: Access,
@@ -22,7 +38,8 @@ pub struct QueueConfig {
 /// How the queue is reached, and as whom it delivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Cloud Tasks. `TASKS_SERVICE_ACCOUNT`: the account whose OIDC token each delivery carries.
+    /// Cloud Tasks. `TASKS_SERVICE_ACCOUNT` for executions: the account whose OIDC token each delivery
+    /// carries.
     CloudTasks {
         /// Its e-mail address.
         service_account: String,
@@ -36,28 +53,36 @@ pub enum Access {
 }
 
 impl QueueConfig {
-    /// Reads the variables.
+    /// Reads the variables of the queue of executions.
     ///
     /// # Errors
     /// Returns the variable that is missing, invalid, or not allowed on Cloud Run.
     pub fn load(env: &Env) -> Result<Self, Error> {
+        Self::load_from(env, &TASKS)
+    }
+
+    /// The same for the queue that other variables tell.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_from(env: &Env, variables: &QueueVariables) -> Result<Self, Error> {
         let emulator_host = env.development_only(EMULATOR_HOST)?;
-        let queue = env.required(QUEUE)?;
+        let queue = env.required(variables.queue)?;
         if !is_queue(queue) {
             return Err(Error::Invalid {
-                name: QUEUE,
+                name: variables.queue,
                 reason: "expected `projects/…/locations/…/queues/…`".to_owned(),
             });
         }
         Ok(Self {
             queue: queue.to_owned(),
-            target_url: target_url(env)?,
+            target_url: target_url(env, variables.target_url)?,
             access: match emulator_host {
                 Some(host) => Access::Emulator {
                     host: host.to_owned(),
                 },
                 None => Access::CloudTasks {
-                    service_account: env.required(SERVICE_ACCOUNT)?.to_owned(),
+                    service_account: env.required(variables.service_account)?.to_owned(),
                 },
             },
         })
@@ -65,8 +90,8 @@ impl QueueConfig {
 }
 
 /// A token goes along, which nobody else may read.
-fn target_url(env: &Env) -> Result<String, Error> {
-    let url: Url = env.required_parsed(TARGET_URL)?;
+fn target_url(env: &Env, name: &'static str) -> Result<String, Error> {
+    let url: Url = env.required_parsed(name)?;
     let is_safe = match url.scheme() {
         "https" => true,
         "http" => is_this_machine(&url),
@@ -77,7 +102,7 @@ fn target_url(env: &Env) -> Result<String, Error> {
         return Ok(url.as_str().trim_end_matches('/').to_owned());
     }
     Err(Error::Invalid {
-        name: TARGET_URL,
+        name,
         reason: "expected `https://host/path`, or `http` on this machine".to_owned(),
     })
 }
@@ -109,6 +134,9 @@ fn is_queue(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    const QUEUE: &str = TASKS.queue;
+    const TARGET_URL: &str = TASKS.target_url;
+    const SERVICE_ACCOUNT: &str = TASKS.service_account;
     const NAME: &str = "projects/p-1/locations/europe-west1/queues/executions";
     const URL: &str = "https://execute-workflow-x.a.run.app";
 

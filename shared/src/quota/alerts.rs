@@ -2,14 +2,11 @@
 
 use super::budget::{self, Limits};
 use crate::{
-    ids::{OrgId, Uid},
-    models::{Role, Timestamp, TokenQuota},
+    ids::OrgId,
+    models::{Timestamp, TokenQuota},
     outbox::{self, UsageAlert},
-    store::{self, Page, Store, Write, outbox as rows},
+    store::{self, Store, Write, outbox as rows},
 };
-
-/// Members that are read at once.
-const MEMBERS: u32 = 300;
 
 /// The share of a limit at which its admins are warned, in percent.
 const WARNING: i64 = 80;
@@ -61,7 +58,7 @@ pub(super) async fn write(
     if alerts.is_empty() {
         return Ok(writes);
     }
-    let admins = admins(store, org_id).await?;
+    let admins = store.list_admins(org_id).await?;
     for alert in alerts {
         for uid in &admins {
             let row = outbox::usage_alert(org_id, uid, alert, now);
@@ -97,19 +94,4 @@ fn mark(
         }
     }
     alerts
-}
-
-async fn admins(store: &Store, org_id: &OrgId) -> Result<Vec<Uid>, store::Error> {
-    let mut admins = Vec::new();
-    let mut page = Page::first(MEMBERS);
-    loop {
-        let members = store.list_members(org_id, &page).await?;
-        let acting = members.items.into_iter();
-        let acting = acting.filter(|user| user.role == Role::Admin && !user.disabled);
-        admins.extend(acting.map(|user| user.uid));
-        match members.next {
-            Some(next) => page.after = Some(next),
-            None => return Ok(admins),
-        }
-    }
 }

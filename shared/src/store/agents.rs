@@ -35,6 +35,20 @@ impl Store {
         self.page_by_id(query, page).await
     }
 
+    /// The organization's agents by id, with their versions.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_versioned_agents(
+        &self,
+        org_id: &OrgId,
+        page: &Page,
+    ) -> Result<Listing<Versioned<Agent>>, Error> {
+        let query = Query::new("agents", page.limit);
+        let query = query.filter("orgId", Comparison::Equal, org_id.as_str());
+        self.versioned_page_by_id(query, page).await
+    }
+
     /// The organization's agents that are in training, at most `limit`.
     ///
     /// # Errors

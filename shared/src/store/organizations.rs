@@ -5,7 +5,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{
     DocumentPath, Error, Found, Store, Versioned, Write,
-    document_db::{Comparison, Operation, Order, Precondition, Query},
+    document_db::{Comparison, Document, Operation, Order, Precondition, Query},
 };
 use crate::{
     ids::OrgId,
@@ -72,23 +72,6 @@ impl Store {
         ids.collect()
     }
 
-    /// The organization that pays as this Stripe customer.
-    ///
-    /// # Errors
-    /// Returns the database's error.
-    pub async fn find_organization_by_stripe_customer(
-        &self,
-        _caller: &SystemPrincipal,
-        customer_id: &str,
-    ) -> Result<Option<Versioned<Organization>>, Error> {
-        let query = Query::new("organizations", 1).filter(
-            "stripeCustomerId",
-            Comparison::Equal,
-            customer_id,
-        );
-        Ok(self.list(&query).await?.pop())
-    }
-
     /// The counters behind the agent quota; zero when nothing was counted yet.
     ///
     /// # Errors
@@ -144,11 +127,7 @@ impl Store {
             .filter("sweepAt", Comparison::LessOrEqual, now)
             .order(Order::Ascending("sweepAt"));
         let documents = self.db.query(&query).await?;
-        let ids = documents.iter().filter_map(|document| {
-            let path = document.path.as_str().strip_prefix("organizations/")?;
-            OrgId::parse(path.split('/').next()?).ok()
-        });
-        Ok(ids.collect())
+        Ok(documents.iter().filter_map(organization_of).collect())
     }
 
     /// Usage of the month in which something was last counted.
@@ -367,6 +346,12 @@ fn increment_stats(
         operation: Operation::Merge { fields, increments },
         precondition: Precondition::None,
     })
+}
+
+/// The organization that a document is below.
+pub(super) fn organization_of(document: &Document) -> Option<OrgId> {
+    let path = document.path.as_str().strip_prefix("organizations/")?;
+    OrgId::parse(path.split('/').next()?).ok()
 }
 
 fn path(org_id: &OrgId) -> DocumentPath {

@@ -14,6 +14,9 @@ use crate::{
     models::{DeletedUser, Role, SystemPrincipal, Timestamp, User},
 };
 
+/// Members that are read at once.
+const MEMBER_BATCH: u32 = 300;
+
 impl Store {
     /// The user's document; the caller is that user, or acts for it.
     ///
@@ -44,6 +47,25 @@ impl Store {
         let query = Query::new("users", page.limit);
         let query = query.filter("organizationId", Comparison::Equal, org_id.as_str());
         self.page_by_id(query, page).await
+    }
+
+    /// The organization's admins that are not locked out.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_admins(&self, org_id: &OrgId) -> Result<Vec<Uid>, Error> {
+        let mut admins = Vec::new();
+        let mut page = Page::first(MEMBER_BATCH);
+        loop {
+            let members = self.list_members(org_id, &page).await?;
+            let acting = members.items.into_iter();
+            let acting = acting.filter(|user| user.role == Role::Admin && !user.disabled);
+            admins.extend(acting.map(|user| user.uid));
+            match members.next {
+                Some(next) => page.after = Some(next),
+                None => return Ok(admins),
+            }
+        }
     }
 
     /// Whether a member of the organization has this address, given in lower case.

@@ -55,6 +55,11 @@ impl RecordingQueue {
         std::mem::take(&mut lock(&self.state).tasks)
     }
 
+    /// Puts back what was taken out and not acknowledged.
+    pub fn put_back(&self, tasks: Vec<Task>) {
+        lock(&self.state).tasks.extend(tasks);
+    }
+
     /// Takes out what is due at `now`, oldest first.
     #[must_use]
     pub fn take_due(&self, now: Timestamp) -> Vec<Task> {

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use shared::{
     http::client,
     models::Timestamp,
-    queue::{Access, CloudTasks, Error, Queue, QueueConfig, Task},
+    queue::{
+        Access, CloudTasks, Continuation, Error, Queue, QueueConfig, StripeEventTask, Task, Work,
+    },
     testing::{FixedClock, RecordingQueue},
 };
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers};
@@ -68,8 +70,10 @@ fn task(name: &str, due_at: Option<&str>) -> Task {
     let instant = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
     Task {
         name: name.to_owned(),
-        org_id: "o1".parse().unwrap(),
-        execution_id: "e1".parse().unwrap(),
+        work: Work::Continue(Continuation {
+            org_id: "o1".parse().unwrap(),
+            execution_id: "e1".parse().unwrap(),
+        }),
         due_at: due_at.map(|text| Timestamp::from(instant(text))),
     }
 }
@@ -104,6 +108,23 @@ async fn a_task_is_made_as_the_contract_says() {
         "dispatchDeadline": "600s",
     }});
     assert_eq!(body, expected);
+}
+
+#[tokio::test]
+async fn each_kind_of_work_has_a_path_and_a_body_of_its_own() {
+    let tasks = Tasks::accepting().await;
+    let event_id = "evt_1".parse().unwrap();
+    let work = Work::StripeEvent(StripeEventTask { event_id });
+    let event = Task {
+        work,
+        ..task("evt_1-0", None)
+    };
+    tasks.queue.enqueue(&event).await.unwrap();
+    let body: Value = tasks.requests().await[0].body_json().unwrap();
+    let request = &body["task"]["httpRequest"];
+    let expected = "https://execute-workflow.example.com/events/process";
+    assert_eq!(request["url"], expected);
+    assert_eq!(request["body"], STANDARD.encode(r#"{"eventId":"evt_1"}"#));
 }
 
 #[tokio::test]

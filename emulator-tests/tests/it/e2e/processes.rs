@@ -23,7 +23,7 @@ const SERVICES: [&str; 6] = [
 ];
 
 /// What every service can start with; none of it is a real secret.
-pub(super) const VARIABLES: [(&str, &str); 13] = [
+pub(super) const VARIABLES: [(&str, &str); 15] = [
     ("GOOGLE_CLOUD_PROJECT", "demo-infinity-x"),
     ("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1"),
     ("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:1"),
@@ -40,6 +40,11 @@ pub(super) const VARIABLES: [(&str, &str); 13] = [
         "projects/demo-infinity-x/locations/local/queues/executions",
     ),
     ("TASKS_TARGET_URL", "http://127.0.0.1:1"),
+    (
+        "STRIPE_EVENTS_QUEUE",
+        "projects/demo-infinity-x/locations/local/queues/stripe-events",
+    ),
+    ("STRIPE_EVENTS_TARGET_URL", "http://127.0.0.1:1"),
 ];
 
 /// `cargo xtask test` names a folder with the services as they ship. In `target/<profile>` a

@@ -4,7 +4,7 @@ use emulator_tests::{Harness, HarnessOptions, stubs::tasks::Counts};
 use shared::{
     clock::SystemClock,
     http::client,
-    queue::{CloudTasks, Queue, QueueConfig, Task},
+    queue::{CloudTasks, Continuation, Queue, QueueConfig, Task, Work},
 };
 
 use super::PATIENCE;
@@ -20,8 +20,10 @@ async fn a_task_reaches_the_service_that_it_is_for() {
     let queue = CloudTasks::new(config, client().unwrap(), SystemClock::shared());
     let task = Task {
         name: "e1-1".to_owned(),
-        org_id: "o1".parse().unwrap(),
-        execution_id: "e1".parse().unwrap(),
+        work: Work::Continue(Continuation {
+            org_id: "o1".parse().unwrap(),
+            execution_id: "e1".parse().unwrap(),
+        }),
         due_at: None,
     };
     // The service acknowledges what is not there to go on with.

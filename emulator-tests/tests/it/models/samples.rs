@@ -113,6 +113,9 @@ pub(crate) fn agent_quota() -> AgentQuota {
     AgentQuota {
         created: 2,
         deployed: 1,
+        suspended: 1,
+        tier_changes: 3,
+        enforce_at: Some(time()),
     }
 }
 
@@ -278,6 +281,10 @@ pub(crate) fn agent() -> Agent {
         runtime: Some(AgentRuntime::Registered {
             revision: "00ff".to_owned(),
             registered_at: time(),
+        }),
+        suspension: Some(Suspension {
+            status: AgentStatus::Active,
+            since: time(),
         }),
         last_error: Some(LastError {
             code: "unavailable".to_owned(),
@@ -758,16 +765,41 @@ pub(crate) fn stripe_event() -> StripeEvent {
     StripeEvent {
         id: record_id(),
         kind: "invoice.paid".to_owned(),
-        customer_id: Some("cus_1".to_owned()),
+        customer_id: Some(record_id()),
+        claim: Some(StripeClaim::Organization { org_id: org_id() }),
+        subject: Some("in_1".to_owned()),
         org_id: Some(org_id()),
         state: StripeEventState::Parked,
+        attempts: 2,
         received_at: time(),
+        sweep_at: Some(time()),
+    }
+}
+
+pub(crate) fn tier_reconcile() -> TierReconcile {
+    TierReconcile {
+        run_id: record_id(),
+        after: Some(PayingOrganization {
+            customer_id: "cus_1".to_owned(),
+            org_id: org_id(),
+        }),
+        checked: 3,
+        repaired: 1,
+        failed: 1,
+        drifts: vec![TierDrift {
+            org_id: org_id(),
+            from: SubscriptionTier::Pro,
+            to: SubscriptionTier::Free,
+        }],
+        started_at: time(),
+        updated_at: time(),
+        finished_at: Some(time()),
     }
 }
 
 pub(crate) fn stripe_customer() -> StripeCustomer {
     StripeCustomer {
-        org_id: org_id(),
+        org_id: Some(org_id()),
         last_event_id: record_id(),
         updated_at: time(),
     }

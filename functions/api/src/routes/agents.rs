@@ -213,6 +213,7 @@ impl CreateAgentRequest {
             tools: self.tools,
             model: self.model.unwrap_or_else(|| default_model.to_owned()),
             runtime: None,
+            suspension: None,
             last_error: None,
             created_at: now,
             updated_at: now,

@@ -1,9 +1,12 @@
 //! The life of an agent: draft, active or paused, archived.
 
 use http::Method;
+use serde_json::Value;
 use shared::{
     ids::{AgentId, OrgId},
-    models::{Agent, AgentQuota, AgentService, AgentServiceState, AgentStatus, DeployState},
+    models::{
+        Agent, AgentQuota, AgentService, AgentServiceState, AgentStatus, DeployState, Suspension,
+    },
     store::{agent_services, agents, organizations},
 };
 
@@ -32,6 +35,7 @@ async fn app_with(status: AgentStatus, deploy_state: DeployState) -> TestApp {
     let counted = AgentQuota {
         created: 2,
         deployed: 2,
+        ..AgentQuota::default()
     };
     let writes = vec![
         agents::create(&agent).unwrap(),
@@ -153,4 +157,63 @@ async fn whoever_is_at_the_service_keeps_it_alone_when_the_agent_is_deleted() {
     let service = service.unwrap().value;
     assert_eq!(service.state, AgentServiceState::Removing);
     assert_eq!(service.due_at, Some(until));
+}
+
+/// Of two deployed agents, `a1` is suspended; the free tier has one place.
+async fn app_with_suspended() -> TestApp {
+    let app = app_with(AgentStatus::Paused, DeployState::Deployed).await;
+    let mut agent = app.store.find_agent(&o1(), &a1()).await.unwrap().unwrap();
+    agent.value.suspension = Some(Suspension {
+        status: AgentStatus::Active,
+        since: now(),
+    });
+    let mut quota = app.store.find_agent_quota(&o1()).await.unwrap().unwrap();
+    quota.value.suspended = 1;
+    let writes = vec![
+        agents::replace(&agent).unwrap(),
+        organizations::set_agent_quota(&o1(), &quota.value, Some(quota.version)).unwrap(),
+    ];
+    app.store.commit(writes).await.unwrap();
+    app
+}
+
+async fn suspended(app: &TestApp) -> i64 {
+    let quota = app.store.find_agent_quota(&o1()).await.unwrap();
+    quota.unwrap().value.suspended
+}
+
+#[tokio::test]
+async fn a_suspended_agent_is_not_resumed_until_there_is_a_place() {
+    let app = app_with_suspended().await;
+    let before = app.db.commits().len();
+    let refused = take(&app, "resume").await;
+    assert_eq!(refused.refusal(), (429, "resource_exhausted"));
+    assert_eq!(refused.body["error"]["details"]["limit"], 1);
+    assert_eq!(app.db.commits().len(), before);
+    // The other one is archived.
+    let mut quota = app.store.find_agent_quota(&o1()).await.unwrap().unwrap();
+    quota.value.deployed -= 1;
+    let write = organizations::set_agent_quota(&o1(), &quota.value, Some(quota.version));
+    app.store.commit(vec![write.unwrap()]).await.unwrap();
+    let resumed = take(&app, "resume").await;
+    assert_eq!(resumed.status, 200, "{}", resumed.body);
+    assert_eq!(resumed.body["status"], "active");
+    assert_eq!(resumed.body["suspension"], Value::Null);
+    assert_eq!(suspended(&app).await, 0);
+}
+
+#[tokio::test]
+async fn a_suspended_agent_that_goes_leaves_no_trace_in_the_counts() {
+    for step in ["archive", "delete"] {
+        let app = app_with_suspended().await;
+        match step {
+            "archive" => assert_eq!(take(&app, step).await.status, 200),
+            _ => assert_eq!(app.delete("user", "/agents/a1").await.status, 204),
+        }
+        assert_eq!(
+            (suspended(&app).await, counts(&app).await.1),
+            (0, 1),
+            "{step}"
+        );
+    }
 }

@@ -69,21 +69,33 @@ async fn the_second_agent_of_the_free_tier_is_refused_with_the_quota() {
     assert_eq!(app.db.count("agents"), 1);
 }
 
-#[tokio::test]
-async fn of_fifty_parallel_creators_exactly_one_wins() {
+async fn assert_exact(limit: usize, creators: usize) {
     let app = TestApp::new().await;
+    let mut organization = app.store.find_organization(&o1()).await.unwrap().unwrap();
+    organization.value.limits.agents = i64::try_from(limit).ok();
+    let write = organizations::replace(&organization).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
     let body = agent_request();
-    let answers = join_all((0..50).map(|_| app.post("admin", "/agents/create", &body))).await;
-    let with = |status: u16| {
-        answers
-            .iter()
-            .filter(|answer| answer.status == status)
-            .count()
-    };
-    assert_eq!((with(201), with(429)), (1, 49));
-    assert_eq!(app.db.count("agents"), 1);
-    assert_eq!(quota(&app).await.created, 1);
-    assert_eq!(app.audited(), ["AGENT_CREATE"]);
+    let creations = (0..creators).map(|_| app.post("admin", "/agents/create", &body));
+    let answers = join_all(creations).await;
+    let created = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!(created, limit, "{creators} creators");
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        assert_eq!(answer.refusal(), (429, "resource_exhausted"));
+    }
+    assert_eq!(app.db.count("agents"), limit);
+    assert_eq!(Some(quota(&app).await.created), i64::try_from(limit).ok());
+    assert_eq!(app.audited(), vec!["AGENT_CREATE"; limit]);
+}
+
+/// P10.
+#[tokio::test]
+async fn of_parallel_creators_exactly_as_many_succeed_as_the_limit_allows() {
+    for limit in [1, 5] {
+        for creators in [20, 50, 200] {
+            assert_exact(limit, creators).await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -270,6 +282,7 @@ async fn an_agent_deleted_in_parallel_gives_one_place_back() {
     let counted = AgentQuota {
         created: 3,
         deployed: 1,
+        ..AgentQuota::default()
     };
     let writes = vec![
         seeds::agent("a1"),
@@ -284,7 +297,8 @@ async fn an_agent_deleted_in_parallel_gives_one_place_back() {
         quota(&app).await,
         AgentQuota {
             created: 2,
-            deployed: 1
+            deployed: 1,
+            ..AgentQuota::default()
         }
     );
 }

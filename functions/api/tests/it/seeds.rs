@@ -146,6 +146,7 @@ pub(crate) fn agent_model(id: &str) -> Agent {
         tools: Vec::new(),
         model: "gpt-4.1-mini".to_owned(),
         runtime: None,
+        suspension: None,
         last_error: None,
         created_at: now(),
         updated_at: now(),

@@ -402,6 +402,22 @@ async fn a_tuned_model_is_its_organizations_alone_and_costs_what_tuned_models_do
 }
 
 #[tokio::test]
+async fn a_tuned_model_is_not_asked_any_more_after_a_downgrade() {
+    let app = app_with(0).await;
+    let mut tuning = seeds::tuning_model("working", "t1");
+    tuning.state = TuningState::Succeeded;
+    let model = TunedModel::of(&tuning, TUNED, seeds::now());
+    let write = tunings::register(&model).unwrap();
+    app.store.commit(vec![write]).await.unwrap();
+    let body = json!({ "model": TUNED, "messages": [{ "role": "user", "content": "Hi" }] });
+    let path = "/llm/chat/completions";
+    set_tier(&app, SubscriptionTier::Pro, Limits::default()).await;
+    let answer = app.post("user", path, &body).await;
+    assert!(answer.status.is_client_error(), "{}", answer.status);
+    assert!(entries(&app).is_empty(), "nothing is reserved");
+}
+
+#[tokio::test]
 async fn a_tuned_model_whose_base_has_no_price_is_not_asked() {
     let app = app_with(0).await;
     let mut tuning = seeds::tuning_model("working", "t1");

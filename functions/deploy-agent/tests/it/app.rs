@@ -105,7 +105,7 @@ impl TestApp {
         let created = i64::try_from(count).unwrap();
         let quota = AgentQuota {
             created,
-            deployed: 0,
+            ..AgentQuota::default()
         };
         writes.push(organizations::set_agent_quota(&organization.id, &quota, None).unwrap());
         app.store.commit(writes).await.unwrap();
@@ -171,12 +171,32 @@ impl TestApp {
     }
 
     pub(crate) async fn deployed(&self) -> i64 {
-        let quota = self
-            .store
-            .find_agent_quota(&OrgId::parse("o1").unwrap())
-            .await
-            .unwrap();
-        quota.unwrap().value.deployed
+        self.quota().await.deployed
+    }
+
+    pub(crate) async fn quota(&self) -> AgentQuota {
+        let org_id = OrgId::parse("o1").unwrap();
+        let quota = self.store.find_agent_quota(&org_id).await.unwrap();
+        quota.unwrap().value
+    }
+
+    /// Has the agent be suspended, one of so many that are deployed.
+    pub(crate) async fn suspend(&self, id: &str, deployed: i64) {
+        let org_id = OrgId::parse("o1").unwrap();
+        let id = id.parse().unwrap();
+        let mut agent = self.store.find_agent(&org_id, &id).await.unwrap().unwrap();
+        agent.value.suspend(agent.value.created_at);
+        let quota = self.store.find_agent_quota(&org_id).await.unwrap().unwrap();
+        let counted = AgentQuota {
+            deployed,
+            suspended: 1,
+            ..quota.value
+        };
+        let writes = vec![
+            agents::replace(&agent).unwrap(),
+            organizations::set_agent_quota(&org_id, &counted, Some(quota.version)).unwrap(),
+        ];
+        self.store.commit(writes).await.unwrap();
     }
 
     pub(crate) fn audits(&self) -> usize {
@@ -248,6 +268,7 @@ pub(crate) fn agent(org_id: &str, id: &str) -> Agent {
         tools: Vec::new(),
         model: "default".to_owned(),
         runtime: None,
+        suspension: None,
         last_error: None,
         created_at: now(),
         updated_at: now(),

@@ -168,6 +168,21 @@ async fn after_a_downgrade_exactly_as_many_are_deployed_as_the_tier_allows() {
 }
 
 #[tokio::test]
+async fn a_suspended_agent_is_not_deployed_anew_while_there_is_no_place() {
+    let app = TestApp::with_agents(SubscriptionTier::Free, 1).await;
+    app.deploy("a1").await;
+    app.suspend("a1", 2).await;
+    let refused = app.deploy("a1").await;
+    assert_eq!(refused.refusal(), (429, "RESOURCE_EXHAUSTED"));
+    assert!(!app.agent("a1").await.is_at_work());
+    // The agent that has the place goes.
+    app.suspend("a1", 1).await;
+    assert_eq!(app.deploy("a1").await.status, StatusCode::OK);
+    assert!(app.agent("a1").await.is_at_work());
+    assert_eq!(app.quota().await.suspended, 0);
+}
+
+#[tokio::test]
 async fn the_quota_error_tells_limit_and_tier() {
     let app = TestApp::with_agents(SubscriptionTier::Free, 2).await;
     app.deploy("a1").await;

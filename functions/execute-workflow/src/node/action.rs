@@ -11,14 +11,16 @@ use shared::{
     actions::{self, Action},
     connectors,
     graph::{ActionData, Approvers},
-    ids::{IntegrationId, fingerprint},
+    ids::{IntegrationId, OrgId, fingerprint},
     inputs::{Bindings, Extent, MAX_RESULT_BYTES},
+    models::IntegrationService,
+    quota,
     retry::Transient,
     vault,
 };
 
 use self::permission::Permission;
-use super::{Call, Effect, Failure, Outcome, Prepared, Stop, stored};
+use super::{Call, Effect, Failure, Outcome, Prepared, Stop, llm, stored};
 use crate::AppState;
 
 /// How long what was done may stay hidden from the search that a repeat begins with. Google names
@@ -95,6 +97,7 @@ impl Effect for ActionCall {
     }
 
     async fn perform(&self, state: &AppState, call: &Call) -> Result<Outcome, Stop> {
+        self.require_plan(state, &call.execution.org_id).await?;
         let approved = match self.is_asked {
             true => account::approved(state, call).await?,
             false => None,
@@ -119,6 +122,21 @@ impl Effect for ActionCall {
 }
 
 impl ActionCall {
+    /// The tier may have changed since the account was connected.
+    async fn require_plan(&self, state: &AppState, org_id: &OrgId) -> Result<(), Stop> {
+        if self.action.service != IntegrationService::Google {
+            return Ok(());
+        }
+        let allowed = quota::allows_workspace(&state.store, org_id).await;
+        match allowed.map_err(llm::to_stop)? {
+            true => Ok(()),
+            false => {
+                let message = "Google Workspace needs the pro tier";
+                Err(Failure::permanent("failed_precondition", message).into())
+            }
+        }
+    }
+
     fn prepare(self, approvers: Option<&Approvers>) -> Prepared {
         match approvers {
             None => Prepared::Effect(Box::new(self)),

@@ -128,13 +128,13 @@ pub(super) async fn end(state: &AppState, held: &Tuning, ended: End) -> Result<(
     .await
 }
 
-/// Has the agent work again, unless it is not there or does something else by now.
+/// Has the agent work again, or when it is suspended no more, unless it is not there or does something else by now.
 fn awaken(agent: Option<Versioned<Agent>>, now: Timestamp) -> Result<Option<Write>, store::Error> {
     let training = |agent: &Versioned<Agent>| agent.value.status == AgentStatus::Training;
     let Some(mut agent) = agent.filter(training) else {
         return Ok(None);
     };
-    agent.value.status = AgentStatus::Active;
+    agent.value.begin_work();
     agent.value.updated_at = now;
     agents::replace(&agent).map(Some)
 }

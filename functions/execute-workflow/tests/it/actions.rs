@@ -9,13 +9,16 @@ use serde_json::{Value, json};
 use shared::{
     connectors,
     ids::IntegrationId,
-    models::{ExecutionStatus, StepStatus},
+    models::{ExecutionStatus, StepStatus, SubscriptionTier},
     storage::Bucket,
     testing::{ActionCall, MemoryBucket, RecordingActions},
     vault,
 };
 
-use crate::app::{App, Outside, branch, edge, node, org_id};
+use crate::{
+    app::{App, Outside, branch, edge, node, org_id},
+    turns::change_tier,
+};
 
 /// A run that does `kind` and ends with its output.
 pub(crate) async fn app(actions: &Arc<RecordingActions>, kind: &str, data: Value) -> App {
@@ -95,6 +98,26 @@ async fn an_action_is_told_what_its_expressions_come_to() {
     let step = app.step("act").await;
     assert_eq!(step.kind, SEARCH);
     assert_eq!(step.intent.idempotency_key, call.idempotency_key);
+}
+
+/// The account was connected while the tier had it.
+#[tokio::test]
+async fn google_is_not_asked_any_more_after_a_downgrade() {
+    for (kind, data, is_asked) in [
+        (SEARCH, search(json!({})), false),
+        (COMMENT, comment(json!({})), true),
+    ] {
+        let actions = Arc::new(RecordingActions::doing_all());
+        let app = app(&actions, kind, data).await;
+        change_tier(&app, SubscriptionTier::Free).await;
+        let execution = app.run(json!({ "from": "a" })).await;
+        assert_eq!(actions.calls().len(), usize::from(is_asked), "{kind}");
+        if !is_asked {
+            let error = execution.error.unwrap();
+            assert_eq!(error.code, "failed_precondition");
+            assert!(error.message.contains("pro tier"), "{}", error.message);
+        }
+    }
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ fn quota(used: i64, is_blocked: bool) -> Vec<Write> {
 fn refusals() -> [(Vec<Write>, &'static str); 3] {
     let off = set_llm_switch(LlmSwitch { is_off: true }).unwrap();
     [
-        (quota(200_000, false), "resource_exhausted"),
+        (quota(20_000_000, false), "resource_exhausted"),
         (quota(0, true), "failed_precondition"),
         (vec![off], "failed_precondition"),
     ]

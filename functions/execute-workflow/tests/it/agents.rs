@@ -46,6 +46,7 @@ pub(crate) fn agent() -> Agent {
         tools: Vec::new(),
         model: String::new(),
         runtime: None,
+        suspension: None,
         last_error: None,
         created_at: now(),
         updated_at: now(),

@@ -223,7 +223,7 @@ impl App {
                 return answers;
             }
             for task in due {
-                let body = serde_json::to_vec(&task.continuation()).unwrap();
+                let body = task.work.to_body().unwrap();
                 answers.push(self.post("/continue", Vec::new(), body).await);
             }
         }
@@ -477,7 +477,7 @@ fn organization() -> Organization {
     Organization {
         id: org_id(),
         name: "Test".to_owned(),
-        subscription_tier: SubscriptionTier::Free,
+        subscription_tier: SubscriptionTier::Pro,
         stripe_customer_id: None,
         api_usage: 0,
         limits: Limits::default(),

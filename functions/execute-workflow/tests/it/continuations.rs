@@ -36,7 +36,7 @@ async fn a_run_goes_on_when_its_task_is_due() {
 async fn a_task_that_comes_early_changes_nothing() {
     let app = waiting().await;
     let task = app.queue.take().remove(0);
-    let body = serde_json::to_vec(&task.continuation()).unwrap();
+    let body = task.work.to_body().unwrap();
     let answer = app.post("/continue", Vec::new(), body).await;
     assert_eq!(answer, StatusCode::NO_CONTENT);
     assert_eq!(app.execution().await.status, ExecutionStatus::Waiting);

@@ -132,6 +132,7 @@ async fn an_agent_that_is_not_there_fails_the_node() {
 async fn a_spent_budget_fails_the_node_before_the_model_is_asked() {
     let llm = Arc::new(ScriptedLlm::answering("x"));
     let app = App::new(llm.clone()).await;
+    crate::turns::change_tier(&app, shared::models::SubscriptionTier::Free).await;
     let nodes = json!([
         node("start", "trigger", json!({})),
         node(

@@ -30,7 +30,7 @@ async fn app() -> App {
     app.start("t2", json!({})).await;
     app.advance(60);
     let due = app.queue.take_due(app.clock.shared().now().into());
-    let body = serde_json::to_vec(&due[0].continuation()).unwrap();
+    let body = due[0].work.to_body().unwrap();
     app.post("/continue", Vec::new(), body).await;
     let _lost = app.queue.take();
     let waits = app.execution_of("t2").await.status;

@@ -65,7 +65,7 @@ async fn a_place_is_offered_again_when_the_offer_was_lost() {
     app.start("t2", json!({ "n": 2 })).await;
     app.advance(60);
     let due = app.queue.take_due(app.clock.shared().now().into());
-    let body = serde_json::to_vec(&due[0].continuation()).unwrap();
+    let body = due[0].work.to_body().unwrap();
     app.post("/continue", Vec::new(), body).await;
     let _lost = app.queue.take();
     assert_eq!(statuses(&app, &["t1", "t2"]).await, [Succeeded, Queued]);

@@ -16,24 +16,32 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use shared::{
     clock::Clock,
-    ids::OrgId,
-    models::{Limits, Organization, SubscriptionTier, Timestamp},
-    store::{Store, organizations},
+    http::ServiceCallers,
+    ids::{OrgId, RecordId, Uid},
+    models::{
+        Limits, Organization, Role, StripeEvent, SubscriptionTier, SystemPrincipal, Timestamp,
+        User, UserSettings,
+    },
+    queue::Task,
+    store::{Store, organizations, users},
     stripe::{Billing, Error, Subscription, SubscriptionItem},
-    testing::{FixedClock, MemoryDb, memory_store, trail},
+    testing::{FixedClock, MemoryDb, RecordingQueue, TestServiceVerifier, memory_store, trail},
 };
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
 pub(crate) const SECRET: &str = "whsec_test_1";
-const NOW: &str = "2026-11-23T12:00:00Z";
+pub(crate) const NOW: &str = "2026-11-23T12:00:00Z";
+
+pub(crate) const CALLER: SystemPrincipal = SystemPrincipal { function: "test" };
 
 /// The function on fakes, with an organization `o1` on the free tier.
 pub(crate) struct TestApp {
     pub(crate) db: Arc<MemoryDb>,
     pub(crate) stripe: Arc<FakeStripe>,
-    store: Store,
-    clock: FixedClock,
+    pub(crate) queue: Arc<RecordingQueue>,
+    pub(crate) store: Store,
+    pub(crate) clock: FixedClock,
     pub(crate) router: Router,
 }
 
@@ -45,14 +53,20 @@ pub(crate) struct Answer {
 
 impl TestApp {
     pub(crate) async fn new() -> Self {
+        Self::with_secrets(vec![
+            SecretString::from("whsec_rolled"),
+            SecretString::from(SECRET),
+        ])
+        .await
+    }
+
+    pub(crate) async fn with_secrets(secrets: Vec<SecretString>) -> Self {
         let (store, db) = memory_store();
         let stripe = Arc::new(FakeStripe::default());
+        let queue = Arc::new(RecordingQueue::new());
         let clock = FixedClock::at(NOW);
         let webhook = WebhookConfig {
-            secrets: vec![
-                SecretString::from("whsec_rolled"),
-                SecretString::from(SECRET),
-            ],
+            secrets,
             livemode: false,
             product_tiers: ProductTiers::new(),
         };
@@ -60,12 +74,15 @@ impl TestApp {
             store.clone(),
             trail(&store),
             stripe.clone(),
+            queue.shared(),
             clock.shared(),
             webhook,
+            ServiceCallers::verified_by(Arc::new(TestServiceVerifier)),
         );
         let app = Self {
             db,
             stripe,
+            queue,
             store,
             clock,
             router: router(state),
@@ -124,11 +141,82 @@ impl TestApp {
         self.send(signed(&signature, body)).await
     }
 
-    /// Sends the event and expects it to be understood.
-    pub(crate) async fn outcome(&self, event: &Value) -> String {
+    /// Sends the event and expects it to be taken in.
+    pub(crate) async fn receipt(&self, event: &Value) -> String {
         let answer = self.deliver(event).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         answer.body["outcome"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends the event, has the queue bring what it holds, and tells what has become of the event.
+    pub(crate) async fn outcome(&self, event: &Value) -> String {
+        let receipt = self.receipt(event).await;
+        if receipt != "queued" {
+            return receipt;
+        }
+        self.drain().await;
+        self.state(event["id"].as_str().unwrap()).await
+    }
+
+    /// Has the queue bring what it holds, and expects it to be acknowledged.
+    pub(crate) async fn drain(&self) {
+        loop {
+            let tasks = self.queue.take();
+            if tasks.is_empty() {
+                return;
+            }
+            for task in tasks {
+                let status = self.bring(&task).await;
+                assert!(status.is_success(), "{task:?}: {status}");
+            }
+        }
+    }
+
+    /// Brings a task as the queue does.
+    pub(crate) async fn bring(&self, task: &Task) -> StatusCode {
+        let body = task.work.to_body().unwrap();
+        self.send(called(task.work.path(), body)).await.status
+    }
+
+    pub(crate) async fn sweep(&self) -> Answer {
+        self.send(called("/sweep", "")).await
+    }
+
+    pub(crate) async fn event(&self, id: &str) -> Option<StripeEvent> {
+        let id = RecordId::parse(id).unwrap();
+        let found = self.store.find_stripe_event(&CALLER, &id).await.unwrap();
+        found.map(|found| found.value)
+    }
+
+    /// What has become of the event.
+    pub(crate) async fn state(&self, id: &str) -> String {
+        let event = self.event(id).await.unwrap();
+        let state = serde_json::to_value(event.state).unwrap();
+        state.as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn set_tier(&self, tier: SubscriptionTier) {
+        let mut organization = self.organization("o1").await.unwrap();
+        organization.value.subscription_tier = tier;
+        let write = organizations::replace(&organization).unwrap();
+        self.store.commit(vec![write]).await.unwrap();
+    }
+
+    pub(crate) async fn add_member(&self, uid: &str, role: Role) {
+        let user = User {
+            uid: Uid::parse(uid).unwrap(),
+            email: Some(format!("{uid}@example.com")),
+            role,
+            organization_id: OrgId::parse("o1").unwrap(),
+            created_at: self.now(),
+            settings: UserSettings::default(),
+            disabled: false,
+            tokens_valid_after: None,
+        };
+        self.store
+            .commit(vec![users::create(&user).unwrap()])
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -157,6 +245,7 @@ impl TestApp {
 #[derive(Default)]
 pub(crate) struct FakeStripe {
     subscriptions: Mutex<HashMap<String, Vec<Subscription>>>,
+    asked: Mutex<usize>,
     failures: Mutex<Vec<Error>>,
     held: Mutex<Option<Arc<Held>>>,
 }
@@ -171,20 +260,18 @@ pub(crate) struct Held {
 impl FakeStripe {
     /// Has the customer one subscription in this status.
     pub(crate) fn set(&self, customer: &str, status: &str, lookup_key: &str) {
-        let item = SubscriptionItem {
-            price_id: format!("price_{lookup_key}"),
-            lookup_key: Some(lookup_key.to_owned()),
-            product_id: "prod_1".to_owned(),
-            metered: false,
-        };
-        let subscription = Subscription {
-            id: "sub_1".to_owned(),
-            status: status.into(),
-            items: vec![item],
-            has_all_items: true,
-        };
+        let subscriptions = vec![subscription("sub_1", status, lookup_key)];
+        self.set_all(customer, subscriptions);
+    }
+
+    pub(crate) fn set_all(&self, customer: &str, all: Vec<Subscription>) {
         let mut subscriptions = self.subscriptions.lock().unwrap();
-        subscriptions.insert(customer.to_owned(), vec![subscription]);
+        subscriptions.insert(customer.to_owned(), all);
+    }
+
+    /// How often the subscriptions were asked for.
+    pub(crate) fn asked(&self) -> usize {
+        *self.asked.lock().unwrap()
     }
 
     /// Has the next answer take until it is released.
@@ -202,6 +289,9 @@ impl FakeStripe {
 #[async_trait]
 impl Billing for FakeStripe {
     async fn list_subscriptions(&self, customer_id: &str) -> Result<Vec<Subscription>, Error> {
+        *self.asked.lock().unwrap() += 1;
+        // Lets other tasks run, as a network call would.
+        tokio::task::yield_now().await;
         if let Some(error) = self.failures.lock().unwrap().pop() {
             return Err(error);
         }
@@ -229,6 +319,28 @@ pub(crate) fn signed(signature: &str, body: impl Into<Body>) -> Request<Body> {
         .header("content-type", "application/json")
         .body(body.into())
         .unwrap()
+}
+
+/// A request of the queue or the scheduler.
+pub(crate) fn called(path: &str, body: impl Into<Body>) -> Request<Body> {
+    let token = format!("Bearer {}", TestServiceVerifier::EXPECTED);
+    let request = Request::post(path).header("authorization", token);
+    request.body(body.into()).unwrap()
+}
+
+pub(crate) fn subscription(id: &str, status: &str, lookup_key: &str) -> Subscription {
+    let item = SubscriptionItem {
+        price_id: format!("price_{lookup_key}"),
+        lookup_key: Some(lookup_key.to_owned()),
+        product_id: "prod_1".to_owned(),
+        metered: false,
+    };
+    Subscription {
+        id: id.to_owned(),
+        status: status.into(),
+        items: vec![item],
+        has_all_items: true,
+    }
 }
 
 /// An event about the subscription of `cus_1`.

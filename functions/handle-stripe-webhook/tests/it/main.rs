@@ -4,5 +4,13 @@
 
 mod app;
 mod client;
+mod delivery;
 mod events;
+mod grace;
+mod history;
+mod limits;
+mod reconcile;
 mod requests;
+mod running;
+mod sequences;
+mod signatures;

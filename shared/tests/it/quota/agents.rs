@@ -2,7 +2,7 @@ use futures::future::join_all;
 use shared::{
     ids::OrgId,
     models::{AgentQuota, Limits, SubscriptionTier},
-    quota::{Error, Resource, deploy_agent_slot, release_agent, reserve_agent},
+    quota::{AgentPlaces, Error, Place, Resource, release_agent, reserve_agent},
     store::{Store, commit_contended},
     testing::memory_store,
 };
@@ -17,17 +17,20 @@ async fn create_agent(store: &Store, org_id: &OrgId) -> Result<(), Error> {
 }
 
 async fn deploy_agent(store: &Store, org_id: &OrgId) -> Result<(), Error> {
-    let build = || async { Ok((deploy_agent_slot(store, org_id).await?, ())) };
+    let build = || async {
+        let write = AgentPlaces::find(store, org_id).await?.deploy()?;
+        Ok((vec![write], ()))
+    };
     commit_contended(store, build).await
 }
 
-async fn delete_agent(store: &Store, org_id: &OrgId, was_deployed: bool) {
-    let build = || async {
-        Ok::<_, Error>((
-            release_agent(store, org_id, was_deployed, time(NOW)).await?,
-            (),
-        ))
+async fn delete_agent(store: &Store, org_id: &OrgId, is_deployed: bool) {
+    let place = Place {
+        is_deployed,
+        is_suspended: false,
     };
+    let build =
+        || async { Ok::<_, Error>((release_agent(store, org_id, place, time(NOW)).await?, ())) };
     commit_contended(store, build).await.unwrap();
 }
 
@@ -101,11 +104,7 @@ async fn a_deleted_agent_makes_room() {
     create_agent(&store, &org_id).await.unwrap();
     deploy_agent(&store, &org_id).await.unwrap();
     delete_agent(&store, &org_id, true).await;
-    let empty = AgentQuota {
-        created: 0,
-        deployed: 0,
-    };
-    assert_eq!(counted(&store, &org_id).await, empty);
+    assert_eq!(counted(&store, &org_id).await, AgentQuota::default());
     create_agent(&store, &org_id).await.unwrap();
 }
 
