@@ -111,6 +111,7 @@ impl Delivery {
         tasks.spawn(tick(sender.clone(), "execute-workflow/schedule"));
         tasks.spawn(tick(sender.clone(), "execute-workflow/sweep"));
         tasks.spawn(tick(sender.clone(), "deploy-agent/sweep"));
+        tasks.spawn(tick(sender.clone(), "handle-stripe-webhook/meter"));
         tasks.spawn(tick(sender.clone(), "handle-stripe-webhook/sweep"));
         let listener = listen_to_writes(firestore, sender, tasks.clone()).await?;
         Ok(Self { tasks, listener })

@@ -18,8 +18,8 @@ use crate::{
     emulators::{LocalPort, LocalServer},
     mount::mount_functions,
     stubs::{
-        cloud_run::CloudRun, local_google::LocalGoogle, openai::OpenAi, pub_sub::PubSub,
-        sendgrid::SendGrid, tasks::Tasks, web::Web,
+        cloud_run::CloudRun, local_google::LocalGoogle, local_stripe::LocalStripe, openai::OpenAi,
+        pub_sub::PubSub, sendgrid::SendGrid, tasks::Tasks, web::Web,
     },
 };
 
@@ -61,6 +61,9 @@ pub struct Endpoints {
     /// The local Google, unless accounts of Google itself are connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub google_url: Option<String>,
+    /// The local Stripe, unless an account at Stripe itself is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stripe_url: Option<String>,
 }
 
 /// The whole product, running.
@@ -146,6 +149,12 @@ impl Harness {
         self.stand_ins.google.as_ref()
     }
 
+    /// The local Stripe, unless there is a key of an account at Stripe's.
+    #[must_use]
+    pub fn stripe(&self) -> Option<&LocalStripe> {
+        self.stand_ins.stripe.as_ref()
+    }
+
     /// The services of agents, unless an image is named.
     #[must_use]
     pub fn cloud_run(&self) -> Option<&CloudRun> {
@@ -188,5 +197,6 @@ fn endpoints(env: &Env, stand_ins: &StandIns, server: &LocalServer) -> Result<En
         mail_url: mail_url.unwrap_or_else(|| "https://app.sendgrid.com/email_activity".to_owned()),
         llm_url: llm_url.to_owned(),
         google_url: stand_ins.google.as_ref().map(LocalGoogle::url),
+        stripe_url: stand_ins.stripe.as_ref().map(LocalStripe::url),
     })
 }

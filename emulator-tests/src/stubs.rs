@@ -3,6 +3,7 @@
 pub mod cloud_run;
 pub mod google;
 pub mod local_google;
+pub mod local_stripe;
 pub mod openai;
 pub mod pub_sub;
 pub mod sendgrid;

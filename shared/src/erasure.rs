@@ -9,7 +9,10 @@ use crate::{
     models::{DeletedUser, ErasureState, Integration, SystemPrincipal, Timestamp},
     outbox,
     retry::Transient,
-    store::{self, Page, Store, Versioned, Write, integrations, invitations, triggers, users},
+    store::{
+        self, Page, Store, Versioned, Write, integrations, invitations, triggers, usage_ledger,
+        users,
+    },
     vault::{self, Vault},
 };
 
@@ -62,6 +65,8 @@ enum References {
     Invitations,
     /// The organization keeps its runs; who started them is forgotten.
     Triggers,
+    /// The organization keeps its usage; who caused it is forgotten.
+    Usage,
     /// What agents remember of the user alone.
     Memories,
     /// What the user and agents said to each other.
@@ -69,10 +74,11 @@ enum References {
 }
 
 impl References {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Integrations,
         Self::Invitations,
         Self::Triggers,
+        Self::Usage,
         Self::Memories,
         Self::Conversations,
     ];
@@ -80,7 +86,7 @@ impl References {
     /// How many are read and changed at once; a trigger may hold 256 kB, and so may a message.
     fn batch(self) -> u32 {
         match self {
-            Self::Integrations | Self::Invitations | Self::Memories => 200,
+            Self::Integrations | Self::Invitations | Self::Usage | Self::Memories => 200,
             Self::Triggers | Self::Conversations => 20,
         }
     }
@@ -270,6 +276,11 @@ impl Erasure {
                 let fired = store.list_triggers_by_user(caller, uid, &page).await?;
                 let fired = fired.items.iter().map(|trigger| &trigger.value);
                 let forgotten = fired.map(triggers::forget_user);
+                Ok(forgotten.collect::<Result<_, _>>()?)
+            }
+            References::Usage => {
+                let caused = store.list_usage_entries_by_user(caller, uid, &page).await?;
+                let forgotten = caused.items.into_iter().map(usage_ledger::forget_user);
                 Ok(forgotten.collect::<Result<_, _>>()?)
             }
             References::Memories => {

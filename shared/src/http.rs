@@ -2,6 +2,7 @@
 
 mod bearer;
 mod client;
+mod client_address;
 mod error;
 mod give_up;
 mod headers;
@@ -12,6 +13,7 @@ mod object;
 mod origins;
 mod path;
 mod principal;
+mod rate_limit;
 mod raw_body;
 mod serve;
 mod service_caller;
@@ -25,6 +27,7 @@ pub use object::object;
 pub use origins::cors_origins;
 pub use path::{Path, Query};
 pub use principal::{Allowed, Authenticator, Permission, SignedIn, Verified, can};
+pub use rate_limit::ClientLimit;
 pub use raw_body::RawBody;
 pub use serve::{serve, serve_until, without_delay};
 pub use service_caller::{ServiceCaller, ServiceCallers};

@@ -195,6 +195,7 @@ pub async fn search(
         agent_id: call.agent_id.clone(),
         workflow_id: call.workflow_id.clone(),
         execution_id: call.execution_id.clone(),
+        uid: call.uid.clone(),
         request,
     };
     let placed = llm.embed(&call).await?;

@@ -30,6 +30,7 @@ pub mod prompt;
 pub mod provision;
 pub mod queue;
 pub mod quota;
+pub mod rate_limit;
 pub mod redaction;
 pub mod retry;
 pub mod runs;

@@ -14,6 +14,7 @@ mod json_text;
 mod knowledge;
 mod llm_route;
 mod memory;
+mod metering;
 mod organization;
 mod principal;
 mod sealed;
@@ -56,6 +57,10 @@ pub use llm_route::{
     Timeouts, Weighted,
 };
 pub use memory::Memory;
+pub use metering::{
+    MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering, UsageDifference, UsageDrift,
+    UsageReconciliation,
+};
 pub use organization::{
     AgentQuota, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
 };

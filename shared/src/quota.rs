@@ -7,6 +7,7 @@ mod budget;
 mod cache;
 mod error;
 mod metered;
+pub mod prices;
 mod routing;
 mod sheet;
 mod switch;

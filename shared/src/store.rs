@@ -21,6 +21,7 @@ pub mod knowledge;
 pub mod llm_cache;
 pub mod llm_routes;
 pub mod memories;
+pub mod meter_events;
 pub mod oauth_states;
 pub mod organizations;
 pub mod outbox;

@@ -1,10 +1,37 @@
-//! The port to Stripe's billing: what the tier of an organization is derived from.
+//! Stripe, by which organizations pay: the port that the tier and the metering stand on, and the
+//! client of everything else.
+
+mod client;
+mod price;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::retry::Transient;
 
+pub use client::{
+    API_VERSION, CallError, CheckoutOrder, HostedPage, InvalidClient, Invoice, Listed, StripeClient,
+};
+pub use price::Price;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The events that the webhook endpoint is told of, and no others
+/// (<https://docs.stripe.com/api/events/types>).
+pub const WEBHOOK_EVENTS: [&str; 12] = [
+    "charge.dispute.created",
+    "charge.refunded",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.completed",
+    "customer.subscription.created",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.trial_will_end",
+    "customer.subscription.updated",
+    "invoice.paid",
+    "invoice.payment_failed",
+];
 
 /// Why Stripe did not answer a question.
 #[derive(Debug, thiserror::Error)]
@@ -93,9 +120,40 @@ pub struct SubscriptionItem {
     pub metered: bool,
 }
 
+/// Usage of a customer (<https://docs.stripe.com/api/billing/meter-event/object>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeterEvent {
+    /// Which meter counts it.
+    pub event_name: String,
+    /// Who used it.
+    pub customer_id: String,
+    /// How much.
+    pub value: i64,
+    /// What makes a repeat within 24 hours harmless; up to 100 characters.
+    pub identifier: String,
+    /// When; at most 35 days ago.
+    pub at: Timestamp,
+}
+
 /// What Stripe knows about the customers of the platform.
 #[async_trait]
 pub trait Billing: Send + Sync {
     /// All subscriptions of the customer, ended ones too; none for a customer that has none.
     async fn list_subscriptions(&self, customer_id: &str) -> Result<Vec<Subscription>, Error>;
+
+    /// Hands in usage, under its identifier as the idempotency key. Stripe only says that it took
+    /// it: an unknown customer shows up later, in an event of its own.
+    async fn record_meter_event(&self, event: &MeterEvent) -> Result<(), Error>;
+
+    /// What a meter has counted for a customer from a whole minute on and before another.
+    async fn meter_total(
+        &self,
+        meter_id: &str,
+        customer_id: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<i64, Error>;
+
+    /// Stripe's id of the active meter of events with this name.
+    async fn find_meter(&self, event_name: &str) -> Result<Option<String>, Error>;
 }

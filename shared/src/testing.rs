@@ -8,6 +8,7 @@ mod fake_cloud_run;
 mod fake_google;
 mod fake_openai;
 mod fake_service;
+mod fake_stripe;
 mod fake_workspace;
 mod fixed_clock;
 mod integration;
@@ -38,6 +39,7 @@ pub use fake_cloud_run::FakeCloudRun;
 pub use fake_google::{FakeGoogle, FakeGoogleOptions, GOOGLE_CLIENT, UserConsent};
 pub use fake_openai::FakeOpenAi;
 pub use fake_service::{FakeService, ServiceCall};
+pub use fake_stripe::{Counted, FakeStripe, StripeCall, StripeFault};
 pub use fake_workspace::{
     FakeAccount, FakeWorkspace, Fault, GroundTruth, Seen, SentMail, Weather, WorkspaceCall,
 };

@@ -200,6 +200,9 @@ fn greet(endpoints: &Endpoints) {
     if let Some(url) = &endpoints.google_url {
         print_line(&format!("Google     {url}/_local/mails and /_local/files"));
     }
+    if let Some(url) = &endpoints.stripe_url {
+        print_line(&format!("Stripe     {url}, whose pages take no money"));
+    }
     print_line("Ctrl-C stops.");
 }
 

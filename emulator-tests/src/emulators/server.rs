@@ -52,7 +52,8 @@ impl LocalPort {
     pub(crate) fn serve(self, router: Router) -> LocalServer {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let serving = axum::serve(without_delay(self.listener), router)
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum::serve(without_delay(self.listener), service)
             .with_graceful_shutdown(stop.clone().cancelled_owned());
         tasks.spawn(async move {
             if let Err(error) = serving.await {

@@ -21,6 +21,7 @@ use crate::{
     stubs::{
         cloud_run::CloudRun,
         local_google::{LocalGoogle, LocalGoogleOptions},
+        local_stripe::{self, LocalStripe},
         openai::{OpenAi, OpenAiOptions},
         pub_sub::{PubSub, PubSubOptions},
         sendgrid::{SendGrid, SendGridOptions},
@@ -39,6 +40,8 @@ const SYNC_TOPIC: &str = "projects/demo-infinity-x/topics/google-workspace-sync"
 const SYNC_SUBSCRIPTION: &str = "projects/demo-infinity-x/subscriptions/google-workspace-sync";
 /// The file of the key that credentials are sealed with.
 const CREDENTIALS_KEY: &str = "credentials-key.json";
+/// All that use one machine come from one address, suites and demos included.
+const LOCAL_RATE_LIMIT: &str = "6000";
 /// Origins of Vite's development and preview servers.
 const LOCAL_ORIGINS: &str = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:4173";
 
@@ -51,6 +54,7 @@ pub(super) struct StandIns {
     pub(super) tasks: Option<Tasks>,
     pub(super) topic: Option<Arc<PubSub>>,
     pub(super) google: Option<LocalGoogle>,
+    pub(super) stripe: Option<LocalStripe>,
     pub(super) cloud_run: Option<CloudRun>,
     pub(super) web: Web,
     pub(super) artifacts: Option<Place>,
@@ -85,6 +89,7 @@ pub(super) async fn start_stand_ins(
         tasks: start_tasks(options, &env).await?,
         topic: start_topic(options, &env, functions_url).await?,
         google: start_google(&env, url).await?,
+        stripe: start_stripe(&env, functions_url).await?,
         cloud_run: CloudRun::start(&env).await,
         web: Web::start(WebOptions::default()).await?,
         artifacts: place_artifacts(options, &env)?,
@@ -122,6 +127,8 @@ fn variables(stand_ins: &StandIns, functions_url: &str) -> Result<Vec<(&'static 
     pairs.extend(topic.map(|host| ("PUBSUB_EMULATOR_HOST", host)));
     let google = stand_ins.google.as_ref();
     pairs.extend(google.into_iter().flat_map(LocalGoogle::variables));
+    let stripe = stand_ins.stripe.as_ref();
+    pairs.extend(stripe.map(|stripe| ("STRIPE_API_BASE_URL", stripe.url())));
     let cloud_run = stand_ins.cloud_run.as_ref();
     pairs.extend(cloud_run.into_iter().flat_map(CloudRun::variables));
     if let Some(artifacts) = &stand_ins.artifacts {
@@ -239,6 +246,15 @@ async fn start_google(env: &Env, url: &str) -> Result<Option<LocalGoogle>> {
     LocalGoogle::start(google).await.map(Some)
 }
 
+/// An account of one's own tells its events to whoever forwards them here.
+async fn start_stripe(env: &Env, functions_url: &str) -> Result<Option<LocalStripe>> {
+    if env.optional("STRIPE_API_KEY").is_some() {
+        return Ok(None);
+    }
+    let webhook_url = format!("{functions_url}/handle-stripe-webhook");
+    LocalStripe::start(webhook_url).await.map(Some)
+}
+
 fn place_artifacts(options: &HarnessOptions, env: &Env) -> Result<Option<Place>> {
     let names = ["ARTIFACTS_BUCKET", "ARTIFACTS_DIR"];
     if names.iter().any(|name| env.optional(name).is_some()) {
@@ -294,8 +310,8 @@ fn fixed_variables() -> Vec<(&'static str, String)> {
         ("OPENAI_API_KEY", "local"),
         ("SENDGRID_API_KEY", "local"),
         ("EMAIL_FROM", "hello@infinity-x.localhost"),
-        ("STRIPE_API_KEY", "sk_test_local"),
-        ("STRIPE_WEBHOOK_SECRETS", "whsec_local"),
+        ("STRIPE_API_KEY", local_stripe::API_KEY),
+        ("STRIPE_WEBHOOK_SECRETS", local_stripe::WEBHOOK_SECRET),
         ("STRIPE_LIVEMODE", "false"),
         ("LOCAL_MAC_KEY", "local"),
         ("APP_URL", "http://localhost:5173"),
@@ -304,6 +320,10 @@ fn fixed_variables() -> Vec<(&'static str, String)> {
         ("STRIPE_EVENTS_QUEUE", TASKS_QUEUE),
         ("SYNC_TOPIC", SYNC_TOPIC),
         ("CORS_ORIGINS", LOCAL_ORIGINS),
+        ("RATE_LIMIT_CLIENT", LOCAL_RATE_LIMIT),
+        ("RATE_LIMIT_USER", LOCAL_RATE_LIMIT),
+        ("RATE_LIMIT_HOOKS", LOCAL_RATE_LIMIT),
+        ("RATE_LIMIT_OAUTH_CALLBACK", LOCAL_RATE_LIMIT),
     ]
     .map(|(name, value)| (name, value.to_owned()))
     .to_vec()

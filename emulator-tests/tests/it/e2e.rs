@@ -3,6 +3,7 @@
 mod actions;
 mod api;
 mod audit;
+mod billing;
 mod containers;
 mod conversations;
 mod events;
@@ -10,6 +11,7 @@ mod google;
 mod members;
 mod processes;
 mod queue;
+mod rate_limits;
 mod renewals;
 mod restart;
 mod rotation;

@@ -101,7 +101,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 71;
+const STORE_QUERIES: usize = 77;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -134,6 +134,7 @@ async fn ask_everything(store: &Store) -> Result<(), Error> {
     store
         .list_due_token_quotas(&caller, samples::time(), 10)
         .await?;
+    ask_about_metering(store, &caller, &org_id, &page).await?;
     ask_about_training(store, &caller, &org_id, &page).await?;
     ask_for_integrations(store, &caller, &org_id, &page).await?;
     ask_about_waits(store, &caller, &org_id, &page).await?;
@@ -162,6 +163,25 @@ async fn ask_about_subscriptions(
     store.list_versioned_agents(org_id, page).await?;
     let limits = store.list_due_agent_limits(caller, now, 10).await;
     limits.map(|_| ())
+}
+
+async fn ask_about_metering(
+    store: &Store,
+    caller: &SystemPrincipal,
+    org_id: &OrgId,
+    page: &Page,
+) -> Result<(), Error> {
+    let now = samples::time();
+    store.list_organizations_to_meter(caller, page).await?;
+    store.list_usage_entries_to_meter(org_id, page).await?;
+    store.list_due_meter_rows(caller, now, 10).await?;
+    store
+        .list_meter_rows_of_minute(caller, "cus_1", now, page)
+        .await?;
+    let rows = store
+        .list_meter_rows_of_day(caller, "2026-11-23", page)
+        .await;
+    rows.map(|_| ())
 }
 
 async fn ask_about_training(
@@ -317,6 +337,7 @@ async fn ask_for_a_user(store: &Store, caller: &SystemPrincipal, page: &Page) ->
             .await?;
     }
     store.list_triggers_by_user(caller, &uid, page).await?;
+    store.list_usage_entries_by_user(caller, &uid, page).await?;
     store.list_integrations_by_user(caller, &uid, page).await?;
     store.list_organization_ids(caller, None).await?;
     store.list_invitations_by_user(caller, &uid, page).await?;

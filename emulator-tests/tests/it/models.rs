@@ -91,6 +91,8 @@ round_trips! {
     LogLine "executions/e1/logs/0000000001" samples::log_line();
     MemberCount "organizations/o1/quota/members" samples::member_count();
     Memory "agents/a1/memories/r1" samples::memory();
+    MeterRow "meter_events/r1" samples::meter_row();
+    MeteredMonth "organizations/o1/metering/2026-11" samples::metered_month();
     OAuthState "oauth_states/00ff" samples::oauth_state();
     Organization "organizations/o1" samples::organization();
     OutboxRow "outbox/r1" samples::outbox_row();
@@ -110,6 +112,7 @@ round_trips! {
     TunedModel "organizations/o1/tuned_models/r1" samples::tuned_model();
     Tuning "agents/a1/tunings/r1" samples::tuning();
     UsageEntry "usage_ledger/r1" samples::usage_entry();
+    UsageReconciliation "usage_reconciliations/2026-11-23" samples::usage_reconciliation();
     User "users/u1" samples::user("u1", "o1", shared::models::Role::User);
     Wakeup "wakeups/r1" samples::wakeup();
     Workflow "workflows/w1" samples::workflow();

@@ -7,10 +7,13 @@ use shared::{
     invitation::AppUrl,
     llm::{ProvidersConfig, default_model},
     quota::AdmissionConfig,
+    rate_limit::RateLimitConfig,
     storage::BucketConfig,
     topic::TopicConfig,
     vault::VaultConfig,
 };
+
+use crate::billing::{ReturnUrls, StripeConfig};
 
 /// Variables of `api`.
 #[derive(Clone, Debug)]
@@ -29,10 +32,16 @@ pub struct Config {
     pub providers: ProvidersConfig,
     /// How calls of models are admitted.
     pub admission: AdmissionConfig,
+    /// How often somebody may come.
+    pub rate_limits: RateLimitConfig,
     /// What opens credentials and calls connected services, if credentials have a key.
     pub vault: Option<VaultConfig>,
     /// `APP_URL`: where users come back to from a consent.
     pub app_url: AppUrl,
+    /// The platform's account at Stripe, if anything is sold.
+    pub stripe: Option<StripeConfig>,
+    /// `BILLING_RETURN_ORIGINS`: where Stripe's pages may send a browser back to.
+    pub return_urls: ReturnUrls,
     /// `SYNC_TOPIC`: what has integrations be synced, if anything.
     pub sync_topic: Option<TopicConfig>,
     /// Where `execute-workflow` keeps answers that are too large for a document:
@@ -47,6 +56,7 @@ impl Config {
     /// Returns the first variable that is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, Error> {
         let service = ServiceConfig::load(env)?;
+        let app_url = AppUrl::load(env)?;
         Ok(Self {
             auth: AuthConfig::load(env, &service)?,
             mac: MacConfig::load(env)?,
@@ -55,8 +65,11 @@ impl Config {
             default_model: default_model(env)?,
             providers: ProvidersConfig::new(env),
             admission: AdmissionConfig::load(env)?,
+            rate_limits: RateLimitConfig::load(env)?,
             vault: VaultConfig::load_optional(env)?,
-            app_url: AppUrl::load(env)?,
+            stripe: StripeConfig::load_optional(env)?,
+            return_urls: ReturnUrls::load(env, &app_url)?,
+            app_url,
             sync_topic: TopicConfig::load_optional(env, "SYNC_TOPIC")?,
             artifacts: BucketConfig::load_optional(env, "ARTIFACTS_BUCKET", "ARTIFACTS_DIR")?,
         })

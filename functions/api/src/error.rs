@@ -1,4 +1,6 @@
-use shared::{audit, erasure, members, quota, retry::Transient, storage, store, topic, vault};
+use shared::{
+    audit, erasure, members, quota, retry::Transient, storage, store, stripe, topic, vault,
+};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -62,6 +64,9 @@ pub(crate) enum Dependency {
     /// A connected service failed, or its credentials cannot be sealed or opened.
     #[error(transparent)]
     Vault(#[from] vault::Error),
+    /// Stripe failed, or refuses what it should not.
+    #[error(transparent)]
+    Stripe(#[from] stripe::Error),
     /// The topic did not take a message.
     #[error(transparent)]
     Topic(#[from] topic::Error),
@@ -72,6 +77,7 @@ impl Transient for Dependency {
         match self {
             Self::Storage(error) => error.is_transient(),
             Self::Vault(error) => error.is_transient(),
+            Self::Stripe(error) => error.is_transient(),
             Self::Topic(error) => error.is_transient(),
         }
     }

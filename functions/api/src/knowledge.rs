@@ -43,6 +43,7 @@ pub(crate) async fn search(
         agent_id: None,
         workflow_id: None,
         execution_id: None,
+        uid: Some(uid.clone()),
         request: Search {
             principals: principals_of(Some(uid)),
             query: wanted.query,

@@ -5,6 +5,7 @@ mod account_export;
 mod agents;
 mod approvals;
 mod audit_trail;
+mod billing;
 mod cancellation;
 mod changes;
 mod config;
@@ -42,28 +43,32 @@ mod workflows;
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::FromRef};
+use http::Method;
 use shared::{
     audit::Trail,
     auth::TokenVerifier,
     clock::{SharedClock, SystemClock},
-    http::{Authenticator, ClientError, EdgeConfig, client, edge},
+    http::{Authenticator, ClientError, ClientLimit, EdgeConfig, client, edge},
     identity::{Accounts, IdentityToolkit},
     invitation::Tokens,
     llm::{SharedOrgKeys, providers::Speakers, router::Timeouts},
     models::{SystemPrincipal, Timestamp},
     quota::MeteredLlm,
+    rate_limit::{RateLimits, Rule},
     storage::{Bucket, BucketConfig},
     store::{Store, firestore::Firestore},
+    stripe::{InvalidClient, StripeClient},
     topic::{PubSub, SharedTopic},
     vault::Vault,
 };
 use tokio::sync::Semaphore;
 
+use crate::{billing::Billing, integrations::Hub, webhooks::HookKeys};
 pub use crate::{
+    billing::StripeConfig,
     config::Config,
     routes::{PUBLIC_ROUTES, ROUTES, Route},
 };
-use crate::{integrations::Hub, webhooks::HookKeys};
 
 /// Acts for itself when what refers to a user may lie in organizations that it has left.
 pub(crate) const CALLER: SystemPrincipal = SystemPrincipal { function: "api" };
@@ -92,10 +97,12 @@ pub struct AppState {
     authenticator: Authenticator,
     default_model: String,
     hub: Hub,
+    billing: Billing,
     llm: Option<MeteredLlm>,
     /// Places for texts that are being spoken.
     speeches: Arc<Semaphore>,
     artifacts: Option<Arc<dyn Bucket>>,
+    limits: Option<RateLimits>,
     edge: EdgeConfig,
 }
 
@@ -124,10 +131,28 @@ impl AppState {
         let vault = vault.transpose()?;
         let keys = vault.clone().map(|vault| Arc::new(vault) as SharedOrgKeys);
         let llm = llm(&config, keys, speakers, &store, &clock)?;
+        let stripe = config
+            .stripe
+            .as_ref()
+            .map(|stripe| StripeClient::new(&stripe.api_key, &stripe.api_base_url));
+        let stripe = stripe.transpose()?;
+        let limits = RateLimits::new(config.rate_limits.clone(), clock.clone())?;
         let state = Self::with_ports(config, store, verifier, accounts, clock);
+        let state = state.with_stripe(stripe);
         let state = state.with_artifacts(artifacts).with_vault(vault);
         let state = state.with_sync_topic(topic);
-        Ok(state.with_llm(llm))
+        Ok(state.with_llm(llm).with_limits(Some(limits)))
+    }
+
+    /// The state with limits of how often somebody may come, if there are any.
+    #[must_use]
+    pub fn with_limits(self, limits: Option<RateLimits>) -> Self {
+        let authenticator = self.authenticator.with_limits(limits.clone());
+        Self {
+            authenticator,
+            limits,
+            ..self
+        }
     }
 
     /// The state with what connects outside services, if credentials have a key.
@@ -141,6 +166,13 @@ impl AppState {
     #[must_use]
     pub fn with_sync_topic(mut self, topic: Option<SharedTopic>) -> Self {
         self.hub.topic = topic;
+        self
+    }
+
+    /// The state with the platform's account at Stripe, if there is one.
+    #[must_use]
+    pub fn with_stripe(mut self, stripe: Option<StripeClient>) -> Self {
+        self.billing.stripe = stripe;
         self
     }
 
@@ -203,6 +235,11 @@ impl AppState {
             key: key.clone(),
             app_url: config.app_url,
         };
+        let billing = Billing {
+            stripe: None,
+            portal_configuration: config.stripe.and_then(|stripe| stripe.portal_configuration),
+            return_urls: config.return_urls,
+        };
         Self {
             store,
             trail,
@@ -213,9 +250,11 @@ impl AppState {
             authenticator,
             default_model: config.default_model,
             hub,
+            billing,
             llm: None,
             speeches: Arc::new(Semaphore::new(MAX_SPEECHES)),
             artifacts: None,
+            limits: None,
             edge,
         }
     }
@@ -231,9 +270,12 @@ pub enum StartError {
     /// The HTTP client cannot be built.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The address of a service that can be connected.
+    /// The key or the address of Stripe.
     #[error(transparent)]
-    Vault(#[from] shared::config::Error),
+    Stripe(#[from] InvalidClient),
+    /// The address of a service that can be connected, or of Redis.
+    #[error(transparent)]
+    Config(#[from] shared::config::Error),
 }
 
 /// The models that can be asked, if there is a provider, or may be one, and the voices.
@@ -261,10 +303,14 @@ impl FromRef<AppState> for Authenticator {
 
 /// The function's routes.
 pub fn router(state: AppState) -> Router {
-    let edge_config = state.edge.clone();
+    let limits = state.limits.as_ref();
+    let edge_config = EdgeConfig {
+        client_limit: limits.map(page_limit),
+        ..state.edge.clone()
+    };
     let api = Router::new().nest(routes::PREFIX, routes::routes());
     let below = |base| routes::below(base).with_state(state.clone());
-    let hooks = edge(below(routes::HOOKS), &hook_edge());
+    let hooks = edge(below(routes::HOOKS), &hook_edge(limits));
     let models = edge(below(routes::LLM), &model_edge(&edge_config));
     let speech = edge(below(routes::SPEECH), &speech_edge(&edge_config));
     // Added last: what the edge does for pages is not done here.
@@ -292,9 +338,23 @@ fn model_edge(pages: &EdgeConfig) -> EdgeConfig {
 }
 
 /// Servers call there, and no pages.
-fn hook_edge() -> EdgeConfig {
+fn hook_edge(limits: Option<&RateLimits>) -> EdgeConfig {
+    let limit = |limits: &RateLimits| {
+        let rule = Rule::shared("api-hooks", limits.config().hooks);
+        ClientLimit::new(limits, rule)
+    };
     EdgeConfig {
         max_body_bytes: routes::MAX_HOOK_BODY_BYTES,
+        client_limit: limits.map(limit),
         ..EdgeConfig::default()
     }
+}
+
+/// Browsers that come back from a consent are counted apart: a page that has used up its requests
+/// must not lose a consent.
+fn page_limit(limits: &RateLimits) -> ClientLimit {
+    let pages = Rule::shared("api", limits.config().client);
+    let callback = Rule::shared("api-oauth-callback", limits.config().oauth_callback);
+    let limit = ClientLimit::new(limits, pages);
+    limit.with_own(Method::GET, routes::GOOGLE_CALLBACK, callback)
 }

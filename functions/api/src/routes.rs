@@ -7,6 +7,7 @@ mod analytics;
 mod answer;
 mod approvals;
 mod audit;
+mod billing;
 mod conversations;
 mod error;
 mod etag;
@@ -42,6 +43,7 @@ use shared::auth::Action;
 
 use crate::AppState;
 
+pub(crate) use integrations::GOOGLE_CALLBACK;
 pub(crate) use speech::PATH as SPEECH;
 pub(crate) use webhooks::MAX_BODY_BYTES as MAX_HOOK_BODY_BYTES;
 
@@ -71,6 +73,7 @@ pub struct Route {
 pub const ROUTES: &[&[Route]] = &[
     ACCOUNT,
     ORGANIZATION,
+    billing::ROUTES,
     MEMBERS,
     INVITATIONS,
     AGENTS,
@@ -134,6 +137,18 @@ const ORGANIZATION: &[Route] = &[
     route(Method::GET, "/analytics/usage", Action::ReadUsage, || {
         get(analytics::get_usage)
     }),
+    route(
+        Method::GET,
+        "/analytics/usage.csv",
+        Action::ReadUsage,
+        || get(analytics::get_usage_csv),
+    ),
+    route(
+        Method::GET,
+        "/analytics/usage.svg",
+        Action::ReadUsage,
+        || get(analytics::get_usage_svg),
+    ),
 ];
 
 const MEMBERS: &[Route] = &[

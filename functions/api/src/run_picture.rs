@@ -28,7 +28,11 @@ use crate::{
     workflows,
 };
 
-pub(crate) use self::{mermaid::draw as to_mermaid, svg::draw as to_svg};
+pub(crate) use self::{
+    mermaid::draw as to_mermaid,
+    svg::{Escaped, draw as to_svg},
+    text::shorten,
+};
 
 /// What is to be drawn.
 #[derive(Debug)]

@@ -29,6 +29,7 @@ pub(crate) async fn speak(
         agent_id: Some(agent.id),
         workflow_id: None,
         execution_id: None,
+        uid: Some(principal.uid.clone()),
         request: request.map_err(refusal)?,
     };
     let audio = llm.speak(&call).await;

@@ -1,6 +1,12 @@
+mod csv;
+mod svg;
+
+use std::fmt;
+
 use jiff::{civil::Date, tz::TimeZone};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared::{
+    auth::{Action, is_allowed},
     models::{Principal, SubscriptionTier, Timestamp},
     quota::{
         Plan, percent_of_limit,
@@ -10,7 +16,7 @@ use shared::{
 };
 
 use crate::{
-    error::{Error, Problem},
+    error::{Error, Problem, Refusal},
     organization,
 };
 
@@ -36,16 +42,60 @@ pub(crate) struct UsageReport {
     /// The current UTC month, `YYYY-MM`, whatever days were asked for.
     period: String,
     period_tokens: i64,
+    /// What of them was used with the organization's own keys: it is in no price.
+    own_key_tokens: i64,
+    /// What is above the included tokens.
+    overage_tokens: i64,
+    /// What of that is billed so far, within minutes of its use.
+    billed_tokens: i64,
     percent_of_limit: f64,
 }
 
-/// Tokens a month that a plan gives.
+/// What a plan gives in a month: the tokens in its price, and the hard cap.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PlanTokens {
     subscription_tier: SubscriptionTier,
     included_tokens: i64,
     monthly_tokens: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    monthly_cost_micro_usd: Option<i64>,
+}
+
+/// What is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Measure {
+    /// Input and output tokens.
+    #[default]
+    Tokens,
+    /// What they cost.
+    Cost,
+}
+
+/// On what it is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Theme {
+    /// On white.
+    #[default]
+    Light,
+    /// On black.
+    Dark,
+}
+
+/// How it is drawn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Plot {
+    pub(crate) measure: Measure,
+    pub(crate) theme: Theme,
+}
+
+/// As in the name of a file.
+impl fmt::Display for DayRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-to-{}", self.from, self.to)
+    }
 }
 
 impl DayRange {
@@ -67,20 +117,34 @@ impl DayRange {
     }
 }
 
-/// What the caller's organization has used.
-pub(crate) async fn report(
+/// What the caller's organization has used. Who of the members has is told to those who may see
+/// them.
+pub(crate) async fn gather(
     store: &Store,
     principal: &Principal,
     range: DayRange,
     group_by: GroupBy,
-    now: Timestamp,
-) -> Result<UsageReport, Error> {
-    let org_id = &principal.org_id;
+) -> Result<Sums, Error> {
+    if group_by == GroupBy::User && !is_allowed(principal.role, Action::ReadMembers) {
+        return Err(Refusal::Denied("only admins see who of the members has used what").into());
+    }
     let (from, to) = (range.from.to_string(), range.to.to_string());
     let mut sums = Sums::new(group_by);
     store
-        .each_usage_entry(org_id, &from, &to, |entry| sums.add(&entry))
+        .each_usage_entry(&principal.org_id, &from, &to, |entry| sums.add(&entry))
         .await?;
+    Ok(sums)
+}
+
+/// The same as it is told, beside what the plan gives.
+pub(crate) async fn report(
+    store: &Store,
+    principal: &Principal,
+    range: DayRange,
+    sums: &Sums,
+    now: Timestamp,
+) -> Result<UsageReport, Error> {
+    let org_id = &principal.org_id;
     let organization = organization::find(store, org_id).await?;
     let plan = Plan::for_organization(&organization);
     let period = period_of(now);
@@ -88,19 +152,36 @@ pub(crate) async fn report(
     let period_tokens = quota
         .filter(|quota| quota.value.period == period)
         .map_or(0, |quota| quota.value.used);
+    let month = store.find_metered_month(org_id, &period).await?;
+    let month = month.map(|month| month.value).unwrap_or_default();
+    let in_price = period_tokens - month.own_key;
     Ok(UsageReport {
-        from,
-        to,
+        from: range.from.to_string(),
+        to: range.to.to_string(),
         summary: sums.summarize(),
         percent_of_limit: percent_of_limit(period_tokens, plan.monthly_tokens),
         plan: PlanTokens {
             subscription_tier: organization.subscription_tier,
             included_tokens: plan.included_tokens,
             monthly_tokens: plan.monthly_tokens,
+            monthly_cost_micro_usd: plan.monthly_cost_micro_usd,
         },
         period,
         period_tokens,
+        own_key_tokens: month.own_key,
+        overage_tokens: (in_price - plan.included_tokens).max(0),
+        billed_tokens: month.billed,
     })
+}
+
+/// The sums as a table for spreadsheets.
+pub(crate) fn to_csv(sums: &Sums, group_by: GroupBy) -> Result<Vec<u8>, Error> {
+    csv::write(sums, group_by).map_err(|error| Error::Form(error.into()))
+}
+
+/// The sums as a plot.
+pub(crate) fn to_svg(sums: &Sums, range: DayRange, group_by: GroupBy, plot: Plot) -> String {
+    svg::draw(sums, range, group_by, plot)
 }
 
 /// Years of four digits, two-digit month and day; other forms of ISO 8601 are refused, so that

@@ -4,6 +4,7 @@ use shared::{
     config::{Env, Error, ServiceConfig},
     crypto::MacConfig,
     http::cors_origins,
+    rate_limit::RateLimitConfig,
 };
 
 use crate::orchestrator::CloudRunConfig;
@@ -23,6 +24,8 @@ pub struct Config {
     pub containers: Option<CloudRunConfig>,
     /// Whose events and ticks are accepted; anyone's without it.
     pub callers: Option<ServiceAuthConfig>,
+    /// How often somebody may come.
+    pub rate_limits: RateLimitConfig,
 }
 
 impl Config {
@@ -37,6 +40,7 @@ impl Config {
             mac: MacConfig::load(env)?,
             containers: CloudRunConfig::load_optional(env, &service.project_id)?,
             callers: ServiceAuthConfig::load(env)?,
+            rate_limits: RateLimitConfig::load(env)?,
             service,
             cors_origins: cors_origins(env)?,
         })

@@ -13,13 +13,17 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::FromRef, response::IntoResponse, routing::post};
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 use shared::{
     audit::Trail,
     auth::TokenVerifier,
     clock::{SharedClock, SystemClock},
-    http::{Authenticator, CallableError, ClientError, EdgeConfig, ServiceCallers, client, edge},
+    http::{
+        Authenticator, CallableError, ClientError, ClientLimit, EdgeConfig, ServiceCallers, client,
+        edge,
+    },
     models::{SystemPrincipal, Timestamp},
+    rate_limit::{RateLimits, Rule},
     retry::Policy,
     store::{Store, firestore::Firestore},
 };
@@ -36,6 +40,10 @@ const CALLER: SystemPrincipal = SystemPrincipal {
 /// (<https://firebase.google.com/docs/reference/js/functions.httpscallableoptions>).
 const PATIENCE: Duration = Duration::from_secs(25);
 
+/// Where Google calls, with tokens of its own.
+const EVENTS: &str = "/events";
+const SWEEP: &str = "/sweep";
+
 /// What the function works with.
 #[derive(Clone)]
 pub struct AppState {
@@ -47,21 +55,23 @@ pub struct AppState {
     containers: Option<Arc<dyn Orchestrator>>,
     callers: ServiceCallers,
     patience: Policy,
+    limits: Option<RateLimits>,
 }
 
 impl AppState {
     /// The state on the real systems.
     ///
     /// # Errors
-    /// Returns [`ClientError`] when the HTTP client cannot be built.
-    pub fn new(config: Config) -> Result<Self, ClientError> {
+    /// Returns [`StartError`].
+    pub fn new(config: Config) -> Result<Self, StartError> {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let clock = SystemClock::shared();
         let verifier = config.auth.verifier(clock.clone(), client()?);
         let trail = Trail::new(store.clone(), config.mac.key());
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
+        let limits = RateLimits::new(config.rate_limits, clock.clone())?;
         let state = Self::with_ports(store, trail, verifier, clock, config.cors_origins);
-        let state = state.with_callers(callers);
+        let state = state.with_callers(callers).with_limits(Some(limits));
         let Some(containers) = config.containers else {
             return Ok(state);
         };
@@ -89,6 +99,7 @@ impl AppState {
             containers: None,
             callers: ServiceCallers::unchecked(),
             patience: patience(),
+            limits: None,
         }
     }
 
@@ -109,9 +120,31 @@ impl AppState {
         Self { callers, ..self }
     }
 
+    /// The state with limits of how often somebody may come, if there are any.
+    #[must_use]
+    pub fn with_limits(self, limits: Option<RateLimits>) -> Self {
+        let authenticator = self.authenticator.with_limits(limits.clone());
+        Self {
+            authenticator,
+            limits,
+            ..self
+        }
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now().into()
     }
+}
+
+/// Why the function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The HTTP client cannot be built.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The address of Redis.
+    #[error(transparent)]
+    Config(#[from] shared::config::Error),
 }
 
 fn patience() -> Policy {
@@ -137,6 +170,7 @@ impl FromRef<AppState> for Authenticator {
 pub fn router(state: AppState) -> Router {
     let config = EdgeConfig {
         cors_origins: state.cors_origins.clone(),
+        client_limit: state.limits.as_ref().map(client_limit),
         answer_error: |error| CallableError(error).into_response(),
         ..EdgeConfig::default()
     };
@@ -145,8 +179,18 @@ pub fn router(state: AppState) -> Router {
         .route("/", method.clone())
         .route("/deployAgent", method.clone())
         .route("/{project}/{region}/deployAgent", method)
-        .route("/events", post(handler::handle_document_written))
-        .route("/sweep", post(handler::handle_sweep))
+        .route(EVENTS, post(handler::handle_document_written))
+        .route(SWEEP, post(handler::handle_sweep))
         .with_state(state);
     edge(routes, &config)
+}
+
+/// Google's callers come in any number from few addresses, and have a limit that only keeps an
+/// instance from being flooded with bad tokens.
+fn client_limit(limits: &RateLimits) -> ClientLimit {
+    let calls = Rule::shared("deploy-agent", limits.config().client);
+    let events = Rule::per_instance("deploy-agent-events", limits.config().events);
+    ClientLimit::new(limits, calls)
+        .with_own(Method::POST, EVENTS, events)
+        .with_own(Method::POST, SWEEP, events)
 }

@@ -6,6 +6,7 @@ use shared::{
     crypto::MacConfig,
     models::SubscriptionTier,
     queue::{QueueConfig, QueueVariables},
+    rate_limit::RateLimitConfig,
 };
 
 use crate::tier::ProductTiers;
@@ -37,6 +38,8 @@ pub struct Config {
     pub queue: QueueConfig,
     /// Whose tasks and ticks are accepted; anyone's without it.
     pub callers: Option<ServiceAuthConfig>,
+    /// How often somebody may come.
+    pub rate_limits: RateLimitConfig,
 }
 
 /// What is accepted as an event, and what prices mean.
@@ -66,6 +69,7 @@ impl Config {
             webhook: WebhookConfig::load(env)?,
             queue: QueueConfig::load_from(env, &QUEUE)?,
             callers: load_callers(env)?,
+            rate_limits: RateLimitConfig::load(env)?,
         })
     }
 }
@@ -118,6 +122,8 @@ fn parse_product_tier(item: &str) -> Result<(String, SubscriptionTier), Error> {
 
 #[cfg(test)]
 mod tests {
+    use shared::testing;
+
     use super::*;
 
     const KEY: &str = "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
@@ -208,6 +214,19 @@ mod tests {
             let error = Config::from_env(&env(&variables)).unwrap_err();
             assert!(error.to_string().contains(emulator), "{error}");
         }
+    }
+
+    #[test]
+    fn on_cloud_run_callers_must_be_named() {
+        let required = [
+            ("GOOGLE_CLOUD_PROJECT", "demo"),
+            ("KMS_MAC_KEY", KEY),
+            ("STRIPE_API_KEY", "rk_test_1"),
+            ("STRIPE_WEBHOOK_SECRETS", "whsec_1"),
+            ("STRIPE_LIVEMODE", "false"),
+        ];
+        let load = |env: &Env| Config::from_env(env).map(|config| config.callers);
+        testing::assert_callers_must_be_named(&required, load);
     }
 
     #[test]

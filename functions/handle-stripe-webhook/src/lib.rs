@@ -4,12 +4,13 @@ mod config;
 mod event;
 mod handler;
 mod limits;
+mod meter;
+mod meter_handler;
 mod notices;
 mod process;
 mod receive;
 mod reconcile;
 mod signature;
-mod stripe_client;
 mod subscription;
 mod sweep;
 mod tier;
@@ -17,19 +18,21 @@ mod tier;
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::FromRef, routing::post};
+use http::Method;
 use shared::{
     audit::Trail,
     clock::{SharedClock, SystemClock},
-    http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
+    http::{ClientError, ClientLimit, EdgeConfig, ServiceCallers, client, edge},
     models::{SystemPrincipal, Timestamp},
     queue::{CloudTasks, SharedQueue},
+    rate_limit::{RateLimits, Rule},
     store::{Store, firestore::Firestore},
-    stripe::Billing,
+    stripe::{Billing, InvalidClient, StripeClient},
 };
 
 pub use crate::{
     config::{Config, WebhookConfig},
-    stripe_client::{InvalidClient, StripeClient},
+    meter::{Error as MeterError, Meter, Metered},
     tier::ProductTiers,
 };
 
@@ -41,6 +44,13 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// When the sweeper looks after something that is to be done at once, in seconds.
 const SWEEP_SECS: i64 = 60;
+
+/// Where the queue and the scheduler call, with tokens of Google's.
+const PROCESS: &str = "/events/process";
+const SWEEP: &str = "/sweep";
+const RECONCILE: &str = "/reconcile";
+const METER: &str = "/meter";
+const RECONCILE_USAGE: &str = "/reconcile-usage";
 
 /// Acts for itself: Stripe has called, not a user.
 const CALLER: SystemPrincipal = SystemPrincipal {
@@ -57,6 +67,7 @@ pub struct AppState {
     clock: SharedClock,
     webhook: Arc<WebhookConfig>,
     callers: ServiceCallers,
+    limits: Option<RateLimits>,
 }
 
 /// The state cannot be built.
@@ -68,13 +79,16 @@ pub enum StartError {
     /// An HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The address of Redis.
+    #[error(transparent)]
+    Config(#[from] shared::config::Error),
 }
 
 impl AppState {
     /// The state on the real systems.
     ///
     /// # Errors
-    /// Returns an error when a client cannot be built.
+    /// Returns [`StartError`].
     pub fn new(config: Config) -> Result<Self, StartError> {
         let store = Store::new(Arc::new(Firestore::new(&config.service)));
         let billing = StripeClient::new(&config.api_key, &config.api_base_url)?;
@@ -82,11 +96,11 @@ impl AppState {
         let trail = Trail::new(store.clone(), config.mac.key());
         let queue = CloudTasks::new(config.queue, client()?, clock.clone());
         let callers = ServiceCallers::from_config(config.callers, clock.clone())?;
+        let limits = RateLimits::new(config.rate_limits, clock.clone())?;
         let (billing, queue) = (Arc::new(billing), Arc::new(queue));
         let webhook = config.webhook;
-        Ok(Self::with_ports(
-            store, trail, billing, queue, clock, webhook, callers,
-        ))
+        let state = Self::with_ports(store, trail, billing, queue, clock, webhook, callers);
+        Ok(state.with_limits(Some(limits)))
     }
 
     /// The state on the caller's ports.
@@ -108,7 +122,19 @@ impl AppState {
             clock,
             webhook: Arc::new(webhook),
             callers,
+            limits: None,
         }
+    }
+
+    /// The state with limits of how often somebody may come, if there are any.
+    #[must_use]
+    pub fn with_limits(self, limits: Option<RateLimits>) -> Self {
+        Self { limits, ..self }
+    }
+
+    fn meter(&self) -> Meter {
+        let (store, billing) = (self.store.clone(), Arc::clone(&self.billing));
+        Meter::new(store, billing, self.clock.clone())
     }
 
     fn now(&self) -> Timestamp {
@@ -125,16 +151,36 @@ impl FromRef<AppState> for ServiceCallers {
 /// The function's routes. Stripe's is for everybody who can sign; the others are for the queue and
 /// the scheduler.
 pub fn router(state: AppState) -> Router {
+    let client_limit = state.limits.as_ref().map(client_limit);
     let routes = Router::new()
         .route("/", post(handler::handle_event))
-        .route("/events/process", post(handler::handle_process))
-        .route("/sweep", post(handler::handle_sweep))
-        .route("/reconcile", post(handler::handle_reconcile))
+        .route(PROCESS, post(handler::handle_process))
+        .route(SWEEP, post(handler::handle_sweep))
+        .route(RECONCILE, post(handler::handle_reconcile))
+        .route(METER, post(meter_handler::handle_meter))
+        .route(
+            RECONCILE_USAGE,
+            post(meter_handler::handle_reconcile_usage),
+        )
         .with_state(state);
     let config = EdgeConfig {
         max_body_bytes: MAX_BODY_BYTES,
         timeout: TIMEOUT,
+        client_limit,
         ..EdgeConfig::default()
     };
     edge(routes, &config)
+}
+
+/// The queue calls as often as there are events, from few addresses, and has a limit that only keeps
+/// an instance from being flooded with bad tokens.
+fn client_limit(limits: &RateLimits) -> ClientLimit {
+    let events = Rule::shared("stripe-webhook", limits.config().hooks);
+    let tasks = Rule::per_instance("stripe-webhook-tasks", limits.config().events);
+    let client_limit = ClientLimit::new(limits, events);
+    [PROCESS, SWEEP, RECONCILE, METER, RECONCILE_USAGE]
+        .into_iter()
+        .fold(client_limit, |client_limit, path| {
+            client_limit.with_own(Method::POST, path, tasks)
+        })
 }

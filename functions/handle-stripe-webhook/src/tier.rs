@@ -138,6 +138,18 @@ mod tests {
     }
 
     #[test]
+    fn every_price_that_is_sold_names_its_tier() {
+        for (sold, prices) in shared::quota::prices::Catalog::load().plans {
+            for price in prices {
+                let subscriptions = [subscription("active", vec![item(Some(&price.lookup_key))])];
+                let verdict = derive(&subscriptions, &ProductTiers::new(), SubscriptionTier::Free);
+                assert_eq!(verdict.tier, sold, "{}", price.lookup_key);
+                assert!(verdict.unknown.is_empty(), "{}", price.lookup_key);
+            }
+        }
+    }
+
+    #[test]
     fn nothing_subscribed_is_free() {
         assert_eq!(
             tier(&[], SubscriptionTier::Enterprise),

@@ -99,6 +99,10 @@ actions! {
     ReadOrganization: MEMBERS;
     /// Give the organization another name.
     RenameOrganization: ADMINS;
+    /// See what the organization pays for and has used.
+    ReadBilling: MEMBERS;
+    /// Subscribe, look after the subscription, see invoices, and cap usage.
+    ManageBilling: ADMINS;
     /// See the members and their addresses.
     ReadMembers: ADMINS;
     /// Change a member's role, lock a member out or let it in again.
@@ -160,6 +164,8 @@ mod tests {
         (Action::ReadUsage, [true, true, true]),
         (Action::ReadOrganization, [true, true, true]),
         (Action::RenameOrganization, [true, false, false]),
+        (Action::ReadBilling, [true, true, true]),
+        (Action::ManageBilling, [true, false, false]),
         (Action::ReadMembers, [true, false, false]),
         (Action::UpdateMember, [true, false, false]),
         (Action::RemoveMember, [true, false, false]),

@@ -200,10 +200,9 @@ impl ApiError {
     fn respond(self, body: Value) -> Response {
         let mut response = (self.status, Json(json!({ "error": body }))).into_response();
         if let Some(delay) = self.retry_after {
-            let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
             response
                 .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(seconds));
+                .insert(RETRY_AFTER, HeaderValue::from(whole_seconds(delay)));
         }
         response
     }
@@ -335,6 +334,11 @@ impl From<auth::Error> for ApiError {
             ),
         }
     }
+}
+
+/// Rounded up: whoever waits so long has waited enough.
+pub(super) fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 /// An error of a Firebase callable: the same object with `status` beside `code`, so that the

@@ -1,4 +1,4 @@
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use ::http::{
     HeaderName, HeaderValue, Method, StatusCode,
@@ -20,6 +20,7 @@ use tower_http::{
 use super::{
     error::{ApiError, Code},
     headers, health,
+    rate_limit::{self, ClientLimit, limit_rate},
 };
 
 /// Longest request id that is taken over from a caller, in bytes.
@@ -35,24 +36,27 @@ pub struct EdgeConfig {
     pub max_body_bytes: usize,
     /// Longest time to answer.
     pub timeout: Duration,
+    /// How often a client may come, if that is limited.
+    pub client_limit: Option<ClientLimit>,
     /// How errors are answered that no handler sees: an unknown path, a time-out, a panic.
     pub answer_error: fn(ApiError) -> Response,
 }
 
 impl Default for EdgeConfig {
-    /// No browser, 1 MB, 60 s.
+    /// No browser, 1 MB, 60 s, as often as one likes.
     fn default() -> Self {
         Self {
             cors_origins: Vec::new(),
             max_body_bytes: 1_000_000,
             timeout: Duration::from_secs(60),
+            client_limit: None,
             answer_error: ApiError::into_response,
         }
     }
 }
 
 /// Puts the edge around a function's routes: health check, error envelope for whatever goes
-/// wrong, limits, CORS if there are origins, security headers on every answer, request ids and an access log.
+/// wrong, limits of rate, size and time, CORS if there are origins, security headers on every answer, request ids and an access log.
 pub fn edge(routes: Router, config: &EdgeConfig) -> Router {
     let EdgeConfig {
         timeout,
@@ -63,7 +67,8 @@ pub fn edge(routes: Router, config: &EdgeConfig) -> Router {
         .route("/healthz", get(health::check_health))
         .fallback(async move || answer_error(ApiError::not_found("path")))
         .method_not_allowed_fallback(async move || answer_error(method_not_allowed()))
-        .layer(DefaultBodyLimit::max(config.max_body_bytes))
+        .layer(DefaultBodyLimit::max(config.max_body_bytes));
+    let routes = with_rate_limit(routes, config)
         .layer(middleware::from_fn(move |request, next| {
             limit_time(timeout, answer_error, request, next)
         }))
@@ -77,6 +82,16 @@ pub fn edge(routes: Router, config: &EdgeConfig) -> Router {
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(middleware::map_request(drop_odd_request_id))
         .layer(middleware::from_fn(add_security_headers))
+}
+
+fn with_rate_limit(routes: Router, config: &EdgeConfig) -> Router {
+    let Some(client_limit) = config.client_limit.clone().map(Arc::new) else {
+        return routes;
+    };
+    let answer_error = config.answer_error;
+    routes.layer(middleware::from_fn(move |request, next| {
+        limit_rate(client_limit.clone(), answer_error, request, next)
+    }))
 }
 
 /// Without origins there is no CORS at all: a preflight is a method like any other.
@@ -106,15 +121,16 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
             Method::DELETE,
         ])
         .allow_headers(request_headers.collect::<Vec<_>>())
-        .expose_headers([
-            ETAG,
-            LOCATION,
-            RETRY_AFTER,
-            REQUEST_ID,
-            HeaderName::from_static("idempotency-replayed"),
-        ])
+        .expose_headers(exposed_headers())
         .max_age(Duration::from_secs(600))
         .vary([ORIGIN])
+}
+
+/// What pages may read beside what they always may.
+fn exposed_headers() -> Vec<HeaderName> {
+    let replayed = HeaderName::from_static("idempotency-replayed");
+    let own = [ETAG, LOCATION, RETRY_AFTER, REQUEST_ID, replayed];
+    own.into_iter().chain(rate_limit::HEADERS).collect()
 }
 
 async fn add_security_headers(request: Request, next: Next) -> Response {

@@ -6,6 +6,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use super::{
     bearer::bearer_token,
     error::{ApiError, Code},
+    rate_limit::limit_user,
 };
 use crate::{
     audit::Trail,
@@ -13,6 +14,7 @@ use crate::{
     clock::SharedClock,
     models::{Principal, User},
     provision::{self, NewUser},
+    rate_limit::RateLimits,
     store::Store,
 };
 
@@ -27,6 +29,7 @@ pub struct Authenticator {
     store: Store,
     trail: Trail,
     clock: SharedClock,
+    limits: Option<RateLimits>,
 }
 
 impl Authenticator {
@@ -43,16 +46,28 @@ impl Authenticator {
             store,
             trail,
             clock,
+            limits: None,
         }
     }
 
-    /// The caller's token, verified.
+    /// The same with a limit of how often a user may come, if there is one.
+    #[must_use]
+    pub fn with_limits(self, limits: Option<RateLimits>) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The caller's token, verified. The request is counted as its user's, once.
     ///
     /// # Errors
-    /// Returns `unauthenticated`, or `unavailable` when the keys cannot be had.
-    pub async fn authenticate(&self, parts: &Parts) -> Result<Claims, ApiError> {
+    /// Returns `unauthenticated`, `unavailable` when the keys cannot be had, or `resource_exhausted`
+    /// when the user has come too often.
+    pub async fn authenticate(&self, parts: &mut Parts) -> Result<Claims, ApiError> {
         let token = bearer_token(&parts.headers).ok_or(auth::Error::Malformed)?;
-        Ok(self.verifier.verify(token).await?)
+        let claims = self.verifier.verify(token).await?;
+        if let Some(limits) = &self.limits {
+            limit_user(limits, &claims.uid, parts).await?;
+        }
+        Ok(claims)
     }
 
     async fn load_user(&self, claims: &Claims) -> Result<User, ApiError> {
@@ -65,7 +80,7 @@ impl Authenticator {
         Ok(provisioned.user)
     }
 
-    async fn sign_in(&self, parts: &Parts) -> Result<SignedIn, ApiError> {
+    async fn sign_in(&self, parts: &mut Parts) -> Result<SignedIn, ApiError> {
         let claims = self.authenticate(parts).await?;
         let user = self.load_user(&claims).await?;
         if user.has_ended(claims.auth_time) {
@@ -231,6 +246,8 @@ pub mod can {
         ReadUsage,
         ReadOrganization,
         RenameOrganization,
+        ReadBilling,
+        ManageBilling,
         ReadMembers,
         UpdateMember,
         RemoveMember,

@@ -1,11 +1,16 @@
-use std::{future::IntoFuture, io, net::Ipv4Addr, time::Duration};
+use std::{
+    future::IntoFuture,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use axum::{
     Router,
-    serve::{Listener, ListenerExt},
+    serve::{ListenerExt, TapIo},
 };
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
     time::timeout,
 };
@@ -26,7 +31,7 @@ pub async fn serve(router: Router, port: u16) -> io::Result<()> {
 }
 
 /// Serves until SIGTERM, SIGINT or the start of `shutdown`, which each of them is; then lets
-/// requests finish for at most 8 s.
+/// requests finish for at most 8 s. Handlers learn who is at the other end by `ConnectInfo`.
 ///
 /// # Errors
 /// Returns an error when the port cannot be bound or signals cannot be awaited.
@@ -36,7 +41,8 @@ pub async fn serve_until(router: Router, port: u16, shutdown: Shutdown) -> io::R
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
     tracing::info!(port, "serving");
     let begun = shutdown.clone();
-    let server = axum::serve(without_delay(listener), router)
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(without_delay(listener), service)
         .with_graceful_shutdown(async move { begun.begun().await });
     let mut server = std::pin::pin!(server.into_future());
     tokio::select! {
@@ -59,7 +65,7 @@ pub async fn serve_until(router: Router, port: u16, shutdown: Shutdown) -> io::R
 #[must_use]
 pub fn without_delay(
     listener: TcpListener,
-) -> impl Listener<Io = tokio::net::TcpStream, Addr = std::net::SocketAddr> {
+) -> TapIo<TcpListener, impl FnMut(&mut TcpStream) + Send + 'static> {
     listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
             tracing::debug!(%error, "a connection waits for acknowledgements");

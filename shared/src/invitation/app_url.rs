@@ -32,6 +32,12 @@ impl AppUrl {
         })
     }
 
+    /// The address, without a slash at its end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The page of the integrations.
     #[must_use]
     pub fn integrations(&self) -> String {

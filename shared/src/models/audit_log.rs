@@ -13,6 +13,14 @@ pub enum AuditAction {
     OrganizationRename,
     /// A subscription changed the tier.
     TierChange,
+    /// A customer was made at Stripe.
+    BillingCustomerCreate,
+    /// The page on which a subscription is paid was opened.
+    BillingCheckoutOpen,
+    /// The page on which a subscription is looked after was opened.
+    BillingPortalOpen,
+    /// The organization's own cap of tokens was changed.
+    BillingCapSet,
     /// Somebody was invited.
     InvitationCreate,
     /// An invitation was withdrawn.
@@ -107,6 +115,10 @@ impl AuditAction {
             Self::OrganizationCreate => "ORGANIZATION_CREATE",
             Self::OrganizationRename => "ORGANIZATION_RENAME",
             Self::TierChange => "TIER_CHANGE",
+            Self::BillingCustomerCreate => "BILLING_CUSTOMER_CREATE",
+            Self::BillingCheckoutOpen => "BILLING_CHECKOUT_OPEN",
+            Self::BillingPortalOpen => "BILLING_PORTAL_OPEN",
+            Self::BillingCapSet => "BILLING_CAP_SET",
             Self::InvitationCreate => "INVITATION_CREATE",
             Self::InvitationRevoke => "INVITATION_REVOKE",
             Self::MemberJoin => "MEMBER_JOIN",

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{BillingNotice, Hold, JsonText, Timestamp, Use};
+use super::{BillingNotice, Hold, JsonText, Metering, Timestamp, Use};
 use crate::ids::{AgentId, ExecutionId, IntegrationId, OrgId, RecordId, Uid, WorkflowId};
 
 /// `idempotency/{key}` for a request: the answer that a repeat gets.
@@ -178,6 +178,9 @@ pub struct UsageEntry {
     /// The execution that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_id: Option<ExecutionId>,
+    /// The member who caused it, if one did: an event or a schedule is nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<Uid>,
     /// The model that answered.
     pub model: String,
     /// Tokens in.
@@ -201,6 +204,12 @@ pub struct UsageEntry {
     /// The lease that it was admitted by, if it was not the quota itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// Whether it was made with the organization's own key at the provider, who bills it there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_own_key: bool,
+    /// What is billed of it, once it is settled; none for what is older than metering.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meter: Option<Metering>,
     /// UTC month, `YYYY-MM`.
     pub period: String,
     /// UTC day, `YYYY-MM-DD`.

@@ -75,6 +75,10 @@ pub struct Limits {
     /// Tokens a UTC month, over which every call is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monthly_tokens: Option<i64>,
+    /// Tokens a UTC month that the organization's own admins allow: it lowers the limit, and never
+    /// raises it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_monthly_tokens: Option<i64>,
     /// Millionths of a US dollar a UTC month, over which every call is refused; no limit without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monthly_cost_micro_usd: Option<i64>,

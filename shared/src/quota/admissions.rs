@@ -20,7 +20,7 @@ use crate::{
     config::{self, Env},
     ids::{OrgId, RecordId},
     llm::Usage,
-    models::{Timestamp, UsageEntry, UsageState, Use},
+    models::{Metering, Timestamp, UsageEntry, UsageState, Use},
     store::{Store, Versioned, Write, usage_ledger},
 };
 
@@ -139,6 +139,7 @@ impl Admission {
             cost_micro_usd,
             state: UsageState::Settled,
             is_estimated: usage.is_estimated,
+            meter: Some(Metering::Pending),
             ..self.entry.clone()
         }
     }
@@ -210,6 +211,7 @@ fn estimated(entry: &UsageEntry) -> UsageEntry {
     UsageEntry {
         state: UsageState::Settled,
         is_estimated: true,
+        meter: Some(Metering::Pending),
         ..entry.clone()
     }
 }
@@ -220,6 +222,7 @@ fn released(entry: &UsageEntry) -> UsageEntry {
         output_tokens: 0,
         cost_micro_usd: 0,
         state: UsageState::Released,
+        meter: None,
         ..entry.clone()
     }
 }

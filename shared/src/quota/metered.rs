@@ -300,6 +300,7 @@ impl MeteredLlm {
         let entry = UsageEntry {
             cost_micro_usd: price.cost_micro_usd(ceiling),
             is_stream,
+            is_own_key: attempt.is_own_key,
             ..call.entry(request.model(), request.idempotency_key(), ceiling, now)
         };
         let admission = match attempt.is_paid {

@@ -50,6 +50,8 @@ impl Plan {
         let limits = &organization.limits;
         plan.agents = limits.agents.unwrap_or(plan.agents);
         plan.monthly_tokens = limits.monthly_tokens.unwrap_or(plan.monthly_tokens);
+        let own = limits.own_monthly_tokens;
+        plan.monthly_tokens = own.map_or(plan.monthly_tokens, |own| own.min(plan.monthly_tokens));
         let own = limits.monthly_cost_micro_usd;
         plan.monthly_cost_micro_usd = own.or(plan.monthly_cost_micro_usd);
         plan.included_tokens = plan.included_tokens.min(plan.monthly_tokens);
@@ -122,5 +124,18 @@ mod tests {
             (0, 10, 10)
         );
         assert!(plan.workspace);
+    }
+
+    #[test]
+    fn what_admins_allow_lowers_the_limit_and_never_raises_it() {
+        let now = jiff::Timestamp::UNIX_EPOCH.into();
+        let mut organization = Organization::new(OrgId::derive(&["o"]), "Ada".to_owned(), now);
+        let table = [(0, 0), (150_000, 150_000), (i64::MAX, 200_000)];
+        for (own, expected) in table {
+            organization.limits.own_monthly_tokens = Some(own);
+            let plan = Plan::for_organization(&organization);
+            assert_eq!(plan.monthly_tokens, expected);
+            assert_eq!(plan.included_tokens, expected.min(200_000));
+        }
     }
 }

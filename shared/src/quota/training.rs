@@ -4,7 +4,7 @@ use super::{Error, Plan, budget, sheet::Sheet};
 use crate::{
     ids::{OrgId, RecordId},
     llm::price,
-    models::{Timestamp, Tuning, UsageEntry, UsageState},
+    models::{Metering, Timestamp, Tuning, UsageEntry, UsageState},
     store::{
         Store, Write,
         organizations::{day_of, period_of},
@@ -64,6 +64,9 @@ pub async fn reserve_training(
         state: UsageState::Reserved,
         is_estimated: false,
         raised_to: None,
+        uid: None,
+        is_own_key: false,
+        meter: None,
         // As with a stream, the provider has worked when nobody comes back to it.
         is_stream: true,
         hold: None,
@@ -129,11 +132,13 @@ fn booked(entry: &UsageEntry, trained: Trained) -> Result<UsageEntry, Error> {
         Trained::Tokens(tokens) => (tokens.max(0), UsageState::Settled),
         Trained::Unknown => (entry.input_tokens, UsageState::Settled),
     };
+    let is_settled = state == UsageState::Settled;
     Ok(UsageEntry {
         input_tokens: tokens,
         cost_micro_usd: price.training_micro_usd(tokens),
         state,
         is_estimated: trained == Trained::Unknown,
+        meter: is_settled.then_some(Metering::Pending),
         ..entry.clone()
     })
 }

@@ -1,6 +1,6 @@
 //! The ledger summed up for people.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::AddAssign};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +16,33 @@ pub enum GroupBy {
     Model,
     /// The workflow that ran.
     Workflow,
+    /// The member who caused it.
+    User,
     /// The UTC day, `YYYY-MM-DD`.
     Day,
+}
+
+impl GroupBy {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Agent,
+        Self::Model,
+        Self::Workflow,
+        Self::User,
+        Self::Day,
+    ];
+
+    /// The name in requests and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Model => "model",
+            Self::Workflow => "workflow",
+            Self::User => "user",
+            Self::Day => "day",
+        }
+    }
 }
 
 /// Sums over entries.
@@ -40,7 +65,7 @@ pub struct Totals {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
-    /// What its entries share; none for calls that had no agent or workflow.
+    /// What its entries share; none for calls that had no agent, workflow or member.
     pub key: Option<String>,
     /// The sums.
     #[serde(flatten)]
@@ -59,12 +84,23 @@ pub struct Summary {
     pub groups: Vec<Group>,
 }
 
+/// The sums of one group on one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// The UTC day, `YYYY-MM-DD`.
+    pub day: String,
+    /// As [`Group::key`].
+    pub key: Option<String>,
+    /// The sums.
+    pub totals: Totals,
+}
+
 /// Sums that grow entry by entry.
 #[derive(Clone, Debug)]
 pub struct Sums {
-    totals: Totals,
     group_by: GroupBy,
-    groups: BTreeMap<Option<String>, Totals>,
+    /// By day and group.
+    cells: BTreeMap<(String, Option<String>), Totals>,
 }
 
 impl Sums {
@@ -72,9 +108,8 @@ impl Sums {
     #[must_use]
     pub fn new(group_by: GroupBy) -> Self {
         Self {
-            totals: Totals::default(),
             group_by,
-            groups: BTreeMap::new(),
+            cells: BTreeMap::new(),
         }
     }
 
@@ -83,30 +118,59 @@ impl Sums {
         if entry.state != UsageState::Settled {
             return;
         }
-        self.totals.add(entry);
-        let group = self.groups.entry(key(entry, self.group_by)).or_default();
-        group.add(entry);
+        let cell = (entry.day.clone(), key(entry, self.group_by));
+        *self.cells.entry(cell).or_default() += Totals::of(entry);
     }
 
     /// The sums over all entries that were added.
     #[must_use]
-    pub fn summarize(self) -> Summary {
-        let groups = self.groups.into_iter();
-        Summary {
-            totals: self.totals,
-            group_by: self.group_by,
-            groups: groups.map(|(key, totals)| Group { key, totals }).collect(),
+    pub fn summarize(&self) -> Summary {
+        let mut totals = Totals::default();
+        let mut groups: BTreeMap<&Option<String>, Totals> = BTreeMap::new();
+        for ((_, key), cell) in &self.cells {
+            totals += *cell;
+            *groups.entry(key).or_default() += *cell;
         }
+        let group = |(key, totals): (&Option<String>, Totals)| Group {
+            key: key.clone(),
+            totals,
+        };
+        Summary {
+            totals,
+            group_by: self.group_by,
+            groups: groups.into_iter().map(group).collect(),
+        }
+    }
+
+    /// The same day by day, each by group.
+    pub fn cells(&self) -> impl Iterator<Item = Cell> {
+        self.cells.iter().map(|((day, key), totals)| Cell {
+            day: day.clone(),
+            key: key.clone(),
+            totals: *totals,
+        })
     }
 }
 
 impl Totals {
-    fn add(&mut self, entry: &UsageEntry) {
-        self.requests += 1;
-        self.input_tokens = self.input_tokens.saturating_add(entry.input_tokens);
-        self.output_tokens = self.output_tokens.saturating_add(entry.output_tokens);
-        self.tokens = self.input_tokens.saturating_add(self.output_tokens);
-        self.cost_micro_usd = self.cost_micro_usd.saturating_add(entry.cost_micro_usd);
+    fn of(entry: &UsageEntry) -> Self {
+        Self {
+            requests: 1,
+            input_tokens: entry.input_tokens,
+            output_tokens: entry.output_tokens,
+            tokens: entry.amount().tokens,
+            cost_micro_usd: entry.cost_micro_usd,
+        }
+    }
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.cost_micro_usd = self.cost_micro_usd.saturating_add(other.cost_micro_usd);
     }
 }
 
@@ -115,85 +179,10 @@ fn key(entry: &UsageEntry, group_by: GroupBy) -> Option<String> {
         GroupBy::Agent => entry.agent_id.as_ref().map(ToString::to_string),
         GroupBy::Model => Some(entry.model.clone()),
         GroupBy::Workflow => entry.workflow_id.as_ref().map(ToString::to_string),
+        GroupBy::User => entry.uid.as_ref().map(ToString::to_string),
         GroupBy::Day => Some(entry.day.clone()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::{AgentId, OrgId, RecordId};
-
-    fn entry(agent: Option<&str>, model: &str, day: &str, state: UsageState) -> UsageEntry {
-        UsageEntry {
-            id: RecordId::generate(),
-            org_id: OrgId::derive(&["o"]),
-            agent_id: agent.map(|id| AgentId::parse(id).unwrap()),
-            workflow_id: None,
-            execution_id: None,
-            model: model.to_owned(),
-            input_tokens: 10,
-            output_tokens: 5,
-            cost_micro_usd: 3,
-            state,
-            is_estimated: false,
-            raised_to: None,
-            is_stream: false,
-            hold: None,
-            period: day[..7].to_owned(),
-            day: day.to_owned(),
-            created_at: jiff::Timestamp::UNIX_EPOCH.into(),
-        }
-    }
-
-    fn summarize(entries: &[UsageEntry], group_by: GroupBy) -> Summary {
-        let mut sums = Sums::new(group_by);
-        entries.iter().for_each(|entry| sums.add(entry));
-        sums.summarize()
-    }
-
-    #[test]
-    fn only_settled_calls_are_usage() {
-        let entries = [
-            entry(None, "m", "2026-11-01", UsageState::Settled),
-            entry(None, "m", "2026-11-01", UsageState::Reserved),
-            entry(None, "m", "2026-11-01", UsageState::Released),
-        ];
-        let summary = summarize(&entries, GroupBy::Model);
-        let expected = Totals {
-            requests: 1,
-            input_tokens: 10,
-            output_tokens: 5,
-            tokens: 15,
-            cost_micro_usd: 3,
-        };
-        assert_eq!(summary.totals, expected);
-    }
-
-    #[test]
-    fn groups_are_ordered_and_add_up_to_the_totals() {
-        let entries = [
-            entry(Some("b"), "m", "2026-11-02", UsageState::Settled),
-            entry(Some("a"), "m", "2026-11-01", UsageState::Settled),
-            entry(None, "n", "2026-11-01", UsageState::Settled),
-            entry(Some("b"), "n", "2026-11-01", UsageState::Settled),
-        ];
-        let by_agent = summarize(&entries, GroupBy::Agent);
-        let keys: Vec<_> = by_agent
-            .groups
-            .iter()
-            .map(|group| group.key.as_deref())
-            .collect();
-        assert_eq!(keys, [None, Some("a"), Some("b")]);
-        for group_by in [
-            GroupBy::Agent,
-            GroupBy::Model,
-            GroupBy::Workflow,
-            GroupBy::Day,
-        ] {
-            let summary = summarize(&entries, group_by);
-            let tokens: i64 = summary.groups.iter().map(|group| group.totals.tokens).sum();
-            assert_eq!(tokens, summary.totals.tokens, "{group_by:?}");
-        }
-    }
-}
+mod tests;

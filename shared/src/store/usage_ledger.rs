@@ -1,12 +1,14 @@
 //! `usage_ledger`.
 
+use serde::Deserialize;
+
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write,
     document_db::{Comparison, Order, Precondition, Query},
 };
 use crate::{
-    ids::{OrgId, RecordId},
-    models::UsageEntry,
+    ids::{OrgId, RecordId, Uid},
+    models::{SystemPrincipal, UsageEntry},
 };
 
 /// Entries read at once when a period is summed up.
@@ -39,6 +41,55 @@ impl Store {
         let query = Query::new("usage_ledger", page.limit)
             .filter("orgId", Comparison::Equal, org_id.as_str())
             .filter("hold.lease", Comparison::Equal, lease);
+        self.strict_page_by_id(query, page).await
+    }
+
+    /// Entries of all organizations that the user has caused, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for an entry that cannot be read.
+    pub async fn list_usage_entries_by_user(
+        &self,
+        _caller: &SystemPrincipal,
+        uid: &Uid,
+        page: &Page,
+    ) -> Result<Listing<Versioned<UsageEntry>>, Error> {
+        let query = Query::new("usage_ledger", page.limit);
+        let query = query.filter("uid", Comparison::Equal, uid.as_str());
+        self.strict_page_by_id(query, page).await
+    }
+
+    /// The organizations of a page of the entries of which it is not decided what is billed; there
+    /// may be some twice.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_organizations_to_meter(
+        &self,
+        _caller: &SystemPrincipal,
+        page: &Page,
+    ) -> Result<Listing<OrgId>, Error> {
+        let query = Query::new("usage_ledger", page.limit);
+        let query = query.filter("meter.state", Comparison::Equal, "pending");
+        let Listing { items, next } = self.documents_by_id(query, page).await?;
+        let owners = items.iter().map(super::decode::<OrgOf>);
+        let owners = owners.map(|owner| owner.map(|owner| owner.org_id));
+        let items = owners.collect::<Result<_, _>>()?;
+        Ok(Listing { items, next })
+    }
+
+    /// Entries of the organization of which it is not decided what is billed, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for an entry that cannot be read: it would be missing.
+    pub async fn list_usage_entries_to_meter(
+        &self,
+        org_id: &OrgId,
+        page: &Page,
+    ) -> Result<Listing<Versioned<UsageEntry>>, Error> {
+        let query = Query::new("usage_ledger", page.limit)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("meter.state", Comparison::Equal, "pending");
         self.strict_page_by_id(query, page).await
     }
 
@@ -104,6 +155,22 @@ pub fn set(entry: &UsageEntry, found: Option<&Versioned<UsageEntry>>) -> Result<
 /// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
 pub fn replace(entry: &Versioned<UsageEntry>) -> Result<Write, Error> {
     super::replace(path(&entry.value.id), entry)
+}
+
+/// Takes out of an entry who has caused it.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn forget_user(mut entry: Versioned<UsageEntry>) -> Result<Write, Error> {
+    entry.value.uid = None;
+    replace(&entry)
+}
+
+/// The only field that tells whose an entry is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OrgOf {
+    org_id: OrgId,
 }
 
 fn path(id: &RecordId) -> DocumentPath {

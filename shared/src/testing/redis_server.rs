@@ -1,5 +1,5 @@
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Write},
     os::unix::net::UnixStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -52,13 +52,48 @@ impl RedisServer {
     /// # Errors
     /// When it does not.
     pub fn save(&self) -> io::Result<()> {
-        let mut socket = UnixStream::connect(self.socket())?;
-        socket.write_all(b"SAVE\r\n")?;
-        let mut answer = [0; 3];
-        socket.read_exact(&mut answer)?;
-        match &answer {
-            b"+OK" => Ok(()),
+        match self.ask(&["SAVE"])?.as_str() {
+            "OK" => Ok(()),
             _ => Err(io::Error::other("redis-server has not saved")),
+        }
+    }
+
+    /// Asks it something on a connection of its own; the parts of a list come a line each.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is an error.
+    pub fn ask(&self, words: &[&str]) -> io::Result<String> {
+        let mut socket = UnixStream::connect(self.socket())?;
+        let mut command = format!("*{}\r\n", words.len());
+        for word in words {
+            command += &format!("${}\r\n{word}\r\n", word.len());
+        }
+        socket.write_all(command.as_bytes())?;
+        read_answer(&mut BufReader::new(socket))
+    }
+
+    /// Freezes it with SIGSTOP: connections stay open and carry nothing.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn freeze(&self) -> io::Result<()> {
+        self.signal("-STOP")
+    }
+
+    /// Has it go on after [`Self::freeze`].
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn thaw(&self) -> io::Result<()> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> io::Result<()> {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args([signal, &pid]).status()?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(io::Error::other("redis-server cannot be signalled")),
         }
     }
 
@@ -93,5 +128,30 @@ fn launch(folder: &TempDir) -> io::Result<Child> {
     match is_ready {
         true => Ok(child),
         false => Err(io::Error::other("redis-server ended at its start")),
+    }
+}
+
+/// Reads one answer (<https://redis.io/docs/latest/develop/reference/protocol-spec/>).
+fn read_answer(reader: &mut impl BufRead) -> io::Result<String> {
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let line = line.trim_end();
+    let (kind, rest) = line
+        .split_at_checked(1)
+        .ok_or(io::ErrorKind::UnexpectedEof)?;
+    let count = || rest.parse::<usize>().unwrap_or(0);
+    match kind {
+        "+" | ":" => Ok(rest.to_owned()),
+        "$" => {
+            let mut text = vec![0; count() + 2];
+            reader.read_exact(&mut text)?;
+            text.truncate(count());
+            String::from_utf8(text).map_err(io::Error::other)
+        }
+        "*" => {
+            let parts: io::Result<Vec<_>> = (0..count()).map(|_| read_answer(reader)).collect();
+            Ok(parts?.join("\n"))
+        }
+        _ => Err(io::Error::other(rest.to_owned())),
     }
 }

@@ -88,7 +88,6 @@ const VENDORS: &[(&str, &[&str])] = &[
         "reqwest",
         &[
             "functions/deploy-agent/src/orchestrator/cloud_run.rs",
-            "functions/handle-stripe-webhook/src/stripe_client.rs",
             "shared/src/auth/google_keys.rs",
             "shared/src/auth/verifier.rs",
             "shared/src/connectors/",
@@ -98,6 +97,7 @@ const VENDORS: &[(&str, &[&str])] = &[
             "shared/src/identity/toolkit.rs",
             "shared/src/llm/providers/",
             "shared/src/queue/cloud_tasks.rs",
+            "shared/src/stripe/client/transport.rs",
             "shared/src/vault/config.rs",
         ],
     ),
@@ -114,10 +114,8 @@ const VENDORS: &[(&str, &[&str])] = &[
             "shared/src/rate_limit/redis.rs",
         ],
     ),
-    (
-        "stripe",
-        &["functions/handle-stripe-webhook/src/stripe_client.rs"],
-    ),
+    ("stripe_billing", &["shared/src/stripe/client.rs"]),
+    ("stripe_client_core", &["shared/src/stripe/client"]),
 ];
 
 /// The modules of `shared` that may call a model: who admits the calls, who makes them, and fakes.
@@ -169,7 +167,7 @@ const LLM_DATA: [&str; 36] = [
 const TOOLS: [&str; 2] = ["emulator_tests", "xtask"];
 
 /// The folders of `functions`.
-pub(crate) const FUNCTIONS: [&str; 8] = [
+pub(crate) const FUNCTIONS: [&str; 9] = [
     "api",
     "audit",
     "deploy_agent",
@@ -177,6 +175,7 @@ pub(crate) const FUNCTIONS: [&str; 8] = [
     "handle_stripe_webhook",
     "on_user_create",
     "rewrap",
+    "stripe_setup",
     "sync_google_workspace",
 ];
 

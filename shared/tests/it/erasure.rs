@@ -12,7 +12,7 @@ use shared::{
     ids::{OrgId, Uid},
     models::{
         DeletedUser, ErasureState, Integration, IntegrationService, Invitation, Role, StartOptions,
-        Timestamp, Trigger, TriggerSource, TriggerType,
+        Timestamp, Trigger, TriggerSource, TriggerType, UsageEntry,
     },
     store::{
         self, Store, Write,
@@ -141,6 +141,43 @@ async fn what_the_user_connected_sent_and_started_is_erased() {
     let mut expected = trigger("t1");
     expected.source.uid = None;
     assert_eq!(fixture.trigger("t1"), expected);
+}
+
+#[tokio::test]
+async fn usage_stays_and_who_caused_it_is_forgotten() {
+    let fixture = Fixture::new().await;
+    let entry = |number: i64, uid: &str| {
+        let of = json!({ "id": format!("r{number}"), "uid": uid, "orgId": "o1", "model": "m",
+            "inputTokens": number, "outputTokens": 0, "costMicroUsd": 0, "state": "settled",
+            "meter": { "state": "pending" }, "period": "2026-11", "day": "2026-11-23" });
+        let mut entry = raw(
+            &DocumentPath::new("usage_ledger", &format!("r{number}")),
+            &of,
+        );
+        if let Operation::Replace(fields) = &mut entry.operation {
+            let path = DocumentPath::new("usage_ledger", "at");
+            let created = std::collections::BTreeMap::from([("createdAt", after(0))]);
+            fields.extend(encode(&path, &created).unwrap());
+        }
+        entry
+    };
+    let of_user = (0..450).map(|number| entry(number, "u1"));
+    fixture.keep(of_user.collect()).await;
+    fixture.keep(vec![entry(450, "u2")]).await;
+    fixture.finish(0).await.unwrap();
+    let entries = fixture.db.documents("usage_ledger/");
+    let entries = entries
+        .iter()
+        .map(|entry| store::decode::<UsageEntry>(entry).unwrap());
+    let entries: Vec<UsageEntry> = entries.collect();
+    assert_eq!(entries.len(), 451);
+    let known: Vec<_> = entries
+        .iter()
+        .filter_map(|entry| entry.uid.as_ref())
+        .collect();
+    assert_eq!(known, [&Uid::parse("u2").unwrap()]);
+    let tokens: i64 = entries.iter().map(|entry| entry.amount().tokens).sum();
+    assert_eq!(tokens, 450 * 451 / 2);
 }
 
 #[tokio::test]

@@ -94,6 +94,7 @@ async fn handle_call(State(budget): State<Budget>, Query(order): Query<Order>) -
         agent_id: None,
         workflow_id: None,
         execution_id: None,
+        uid: None,
         request: request(order.key),
     };
     let answer = match order.dies_after {

@@ -74,7 +74,7 @@ pub(super) fn service(name: &str) -> Command {
 }
 
 /// A port that was free a moment ago: Cloud Run names a port as well.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -82,7 +82,7 @@ fn free_port() -> u16 {
         .port()
 }
 
-async fn wait_until_healthy(port: u16) {
+pub(super) async fn wait_until_healthy(port: u16) {
     let http = http_client().unwrap();
     let url = format!("http://127.0.0.1:{port}/healthz");
     let look = async {
@@ -100,7 +100,7 @@ async fn wait_until_healthy(port: u16) {
         .expect("the service does not answer");
 }
 
-fn terminate(child: &Child) {
+pub(super) fn terminate(child: &Child) {
     let pid = child.id().to_string();
     assert!(
         Command::new("kill")

@@ -1,5 +1,7 @@
 //! One full document of every kind, all of the organization `o1`.
 
+mod metering;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -7,6 +9,8 @@ use shared::{
     ids::{AgentId, ExecutionId, IntegrationId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
     models::*,
 };
+
+pub(crate) use self::metering::{meter_row, metered_month, usage_reconciliation};
 
 pub(crate) const ORG: &str = "o1";
 
@@ -831,6 +835,9 @@ pub(crate) fn usage_entry() -> UsageEntry {
             lease: record_id(),
             number: 4,
         }),
+        uid: Some(uid()),
+        is_own_key: true,
+        meter: Some(Metering::Due { tokens: 2 }),
         period: "2026-11".to_owned(),
         day: "2026-11-23".to_owned(),
         created_at: time(),

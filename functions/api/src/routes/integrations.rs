@@ -37,7 +37,7 @@ const CONNECT: &str = "integrations.connect";
 const RECONNECT: &str = "integrations.reconnect";
 
 /// Where browsers come back to from Google, and where the application finishes the consent.
-pub(super) const GOOGLE_CALLBACK: &str = "/integrations/google/callback";
+pub(crate) const GOOGLE_CALLBACK: &str = "/integrations/google/callback";
 
 /// Longest text in a request, in characters: an RSA key of 8,192 bits in PEM has about 6,500.
 const MAX_LEN: usize = 8_192;

@@ -148,6 +148,7 @@ fn call<R>(principal: &Principal, request: R) -> Call<R> {
         agent_id: None,
         workflow_id: None,
         execution_id: None,
+        uid: Some(principal.uid.clone()),
         request,
     }
 }

@@ -8,9 +8,9 @@ mod route;
 
 use std::fmt::{self, Write};
 
+pub(crate) use self::escape::Escaped;
 use self::{
     card::Card,
-    escape::Escaped,
     legend::Legend,
     route::{Line, Route},
 };

@@ -44,7 +44,7 @@ fn counts(count: &Count, state: State) -> Vec<String> {
 }
 
 /// The text on one line, with an ellipsis if it takes more than `columns`.
-pub(super) fn shorten(text: &str, columns: usize) -> String {
+pub(crate) fn shorten(text: &str, columns: usize) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut width = 0;
     let fitting = text.char_indices().find(|(_, c)| {

@@ -24,7 +24,7 @@ use shared::{
     quota::{MeteredLlm, Routing},
     store::Store,
     testing::{
-        FakeGoogle, FakeService, FixedClock, MemoryBucket, MemoryDb, RecordingAccounts,
+        FakeGoogle, FakeService, FakeStripe, FixedClock, MemoryBucket, MemoryDb, RecordingAccounts,
         RecordingTopic, ScriptedLlm, ScriptedSpeaker, TestVerifier, claims, memory_store,
         provider_of_all,
     },
@@ -171,6 +171,12 @@ impl TestApp {
     /// The same application with others who speak.
     pub(crate) fn replace_speakers(&mut self, speakers: Speakers) {
         self.state = self.state.clone().with_speakers(speakers);
+        self.router = router(self.state.clone());
+    }
+
+    /// The same application with an account at Stripe.
+    pub(crate) fn connect_stripe(&mut self, stripe: &FakeStripe) {
+        self.state = self.state.clone().with_stripe(Some(stripe.client()));
         self.router = router(self.state.clone());
     }
 

@@ -161,7 +161,10 @@ async fn wrong_query_parameters_are_refused_by_name() {
         ("/executions?limit=1&workflowId=a%2Fb", "workflowId"),
         ("/executions/running/logs?after=-1", "after"),
         ("/analytics/usage?orgId=o2", "orgId"),
-        ("/analytics/usage?groupBy=user", "groupBy"),
+        ("/analytics/usage?groupBy=team", "groupBy"),
+        ("/analytics/usage.csv?measure=cost", "measure"),
+        ("/analytics/usage.svg?measure=calls", "measure"),
+        ("/analytics/usage.svg?theme=blue", "theme"),
     ];
     for (path, parameter) in table {
         let answer = app.get("admin", path).await;

@@ -9,6 +9,7 @@ mod agents;
 mod app;
 mod approvals;
 mod audit;
+mod billing;
 mod cancellation;
 mod conversations;
 mod edge;

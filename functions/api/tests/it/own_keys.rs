@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use shared::{
     config::Env,
     http::client,
+    ids::Uid,
     llm::ProvidersConfig,
     models::{IntegrationStatus, UsageEntry, UsageState},
     store::decode,
@@ -94,6 +95,9 @@ async fn a_connected_key_is_taken_for_its_organization_alone_and_booked() {
         "the cap counts both"
     );
     assert_eq!(own.state, UsageState::Settled);
+    assert_eq!((own.is_own_key, ours.is_own_key), (true, false));
+    assert_eq!(own.uid.as_ref().map(Uid::as_str), Some("user"));
+    assert_eq!(ours.uid.as_ref().map(Uid::as_str), Some("stranger"));
 }
 
 #[tokio::test]

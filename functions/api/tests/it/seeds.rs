@@ -364,7 +364,11 @@ pub(crate) fn trigger(id: &str) -> Write {
 }
 
 pub(crate) fn usage(id: &str, day: &str, model: &str) -> Write {
-    let entry = UsageEntry {
+    usage_ledger::create(&usage_model(id, day, model)).unwrap()
+}
+
+pub(crate) fn usage_model(id: &str, day: &str, model: &str) -> UsageEntry {
+    UsageEntry {
         id: RecordId::parse(id).unwrap(),
         org_id: OrgId::parse("o1").unwrap(),
         agent_id: None,
@@ -377,13 +381,15 @@ pub(crate) fn usage(id: &str, day: &str, model: &str) -> Write {
         state: UsageState::Settled,
         is_estimated: false,
         raised_to: None,
+        uid: None,
+        is_own_key: false,
+        meter: None,
         is_stream: false,
         hold: None,
         period: day[..7].to_owned(),
         day: day.to_owned(),
         created_at: now(),
-    };
-    usage_ledger::create(&entry).unwrap()
+    }
 }
 
 /// An approval that waits, by one of two roles.

@@ -80,6 +80,8 @@ pub(crate) fn routes() -> Vec<Route> {
         write(Method::PATCH, "/executions/{id}", "running", cancel, 200),
         delete("/executions/{id}", "ended"),
         get("/analytics/usage", ""),
+        get("/analytics/usage.csv", ""),
+        get("/analytics/usage.svg", ""),
     ]
     .into_iter()
     .chain(memory_routes())
@@ -90,6 +92,7 @@ pub(crate) fn routes() -> Vec<Route> {
     .chain(steering_routes())
     .chain(views())
     .chain(membership_routes())
+    .chain(billing_routes())
     .chain(integration_routes())
     .collect()
 }
@@ -185,6 +188,20 @@ fn views() -> Vec<Route> {
 }
 
 /// `admin` is the only admin of `o1`, so it can neither leave nor have another organization.
+/// Nothing is sold here: there is no account at Stripe.
+fn billing_routes() -> [Route; 4] {
+    let cap = json!({ "monthlyTokens": 1_000 });
+    let page = "https://app.example.com/billing";
+    let checkout = json!({ "tier": "pro", "returnUrl": page });
+    let portal = json!({ "returnUrl": page });
+    [
+        get("/billing", ""),
+        write(Method::PUT, "/billing/cap", "", cap, 200),
+        write(Method::POST, "/billing/checkout-session", "", checkout, 400),
+        write(Method::POST, "/billing/portal-session", "", portal, 400),
+    ]
+}
+
 fn membership_routes() -> Vec<Route> {
     let name = json!({ "name": "Engines" });
     let address = json!({ "email": "guest@example.com", "role": "user" });

@@ -1,7 +1,18 @@
+use http::{
+    Method,
+    header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, VARY},
+};
 use serde_json::json;
-use shared::{ids::OrgId, models::TokenQuota, store::organizations::set_token_quota};
+use shared::{
+    ids::{OrgId, Uid},
+    models::{MeteredMonth, TokenQuota, UsageEntry},
+    store::{meter_events, organizations::set_token_quota, usage_ledger},
+};
 
-use crate::{app::TestApp, seeds};
+use crate::{
+    app::{Answer, TestApp, empty, request},
+    seeds,
+};
 
 async fn app_with_usage() -> TestApp {
     let app = TestApp::new().await;
@@ -107,4 +118,163 @@ async fn days_that_are_none_are_refused_by_name() {
         assert_eq!(answer.refusal(), (400, "invalid_argument"), "{query}");
         assert_eq!(answer.fields(), [field]);
     }
+}
+
+/// An entry of November that a member has caused, or nobody.
+fn caused(id: &str, uid: Option<&str>) -> shared::store::Write {
+    let entry = UsageEntry {
+        uid: uid.map(|uid| Uid::parse(uid).unwrap()),
+        ..seeds::usage_model(id, "2026-11-02", "gpt-4.1")
+    };
+    usage_ledger::create(&entry).unwrap()
+}
+
+#[tokio::test]
+async fn admins_see_who_has_used_what_and_nobody_else_does() {
+    let app = TestApp::new().await;
+    let writes = vec![
+        caused("u1", Some("user")),
+        caused("u2", Some("user")),
+        caused("u3", None),
+    ];
+    app.store.commit(writes).await.unwrap();
+    for path in ["usage", "usage.csv", "usage.svg"] {
+        let path = format!("/analytics/{path}?groupBy=user");
+        for token in ["viewer", "user"] {
+            let answer = app.get(token, &path).await;
+            assert_eq!(answer.refusal(), (403, "permission_denied"), "{path}");
+        }
+    }
+    let usage = app.get("admin", "/analytics/usage?groupBy=user").await;
+    let groups = &usage.body["groups"];
+    assert_eq!(groups[0]["key"], json!(null));
+    assert_eq!(groups[1]["key"], "user");
+    assert_eq!(groups[1]["tokens"], 240);
+}
+
+#[tokio::test]
+async fn usage_is_a_table_by_its_path_and_for_who_accepts_one() {
+    let app = app_with_usage().await;
+    let table = app
+        .get("viewer", "/analytics/usage.csv?groupBy=model")
+        .await;
+    assert_eq!(table.status, 200);
+    let text = std::str::from_utf8(&table.bytes).unwrap();
+    let expected = "day,model,requests,inputTokens,outputTokens,tokens,costMicroUsd\r\n\
+                    2026-11-01,gpt-4.1,1,100,20,120,7\r\n\
+                    2026-11-23,gpt-4.1-mini,1,100,20,120,7\r\n";
+    assert_eq!(text, expected);
+    assert_eq!(
+        table.headers[CONTENT_DISPOSITION],
+        "attachment; filename=\"usage-2026-11-01-to-2026-11-23.csv\""
+    );
+    for (accept, is_table) in [
+        ("text/csv", true),
+        ("Text/CSV;q=0.9, application/json;q=0.5", true),
+        ("application/json, text/csv", false),
+        ("*/*", false),
+    ] {
+        let request = request(Method::GET, "/analytics/usage?groupBy=model", "viewer");
+        let answer = app.send(empty(request.header(ACCEPT, accept))).await;
+        assert_eq!(answer.bytes == table.bytes, is_table, "{accept}");
+        assert!(
+            answer
+                .headers
+                .get_all(VARY)
+                .iter()
+                .any(|value| value == "accept")
+        );
+    }
+}
+
+#[tokio::test]
+async fn usage_is_drawn_the_same_each_time_in_both_themes() {
+    let app = app_with_usage().await;
+    for query in [
+        "",
+        "groupBy=model&measure=cost",
+        "theme=dark",
+        "groupBy=workflow&theme=dark",
+    ] {
+        let path = format!("/analytics/usage.svg?{query}");
+        let (one, other) = (
+            app.get("viewer", &path).await,
+            app.get("viewer", &path).await,
+        );
+        assert_eq!(one.status, 200, "{query}");
+        assert_eq!(one.headers[CONTENT_TYPE], "image/svg+xml; charset=utf-8");
+        assert_eq!(one.bytes, other.bytes);
+        let svg = std::str::from_utf8(&one.bytes).unwrap();
+        let svg = roxmltree::Document::parse(svg).unwrap();
+        let names: Vec<_> = svg
+            .descendants()
+            .map(|node| node.tag_name().name())
+            .collect();
+        for forbidden in ["script", "style", "image", "foreignObject", "a"] {
+            assert!(!names.contains(&forbidden), "{query}: {forbidden}");
+        }
+        let ground = svg
+            .descendants()
+            .find(|node| node.has_tag_name("rect"))
+            .unwrap();
+        let is_dark = ground.attribute("fill") == Some("#0d1117");
+        assert_eq!(is_dark, query.contains("dark"));
+    }
+}
+
+#[tokio::test]
+async fn bars_are_as_long_as_what_was_used() {
+    let app = app_with_usage().await;
+    let double = seeds::usage("u4", "2026-11-01", "<b>&\"evil\"");
+    app.store.commit(vec![double]).await.unwrap();
+    let answer = app.get("viewer", "/analytics/usage.svg").await;
+    let heights = bars(&answer, "height");
+    assert_eq!(heights.len(), 23, "a bar for each day");
+    assert!(heights[0] > 0.0 && (heights[0] - 2.0 * heights[22]).abs() < 0.2);
+    assert!(heights[1..22].iter().all(|height| *height == 0.0));
+    let answer = app
+        .get("viewer", "/analytics/usage.svg?groupBy=model")
+        .await;
+    let text = std::str::from_utf8(&answer.bytes).unwrap();
+    assert!(text.contains("&lt;b&gt;&amp;&quot;evil&quot;"), "{text}");
+    assert_eq!(bars(&answer, "width").len(), 3);
+}
+
+/// The sizes of the bars, which have titles.
+fn bars(answer: &Answer, size: &str) -> Vec<f64> {
+    let svg = std::str::from_utf8(&answer.bytes).unwrap();
+    let svg = roxmltree::Document::parse(svg).unwrap();
+    let rects = svg.descendants().filter(|node| node.has_tag_name("rect"));
+    let bars = rects.filter(|rect| rect.has_children());
+    bars.map(|bar| bar.attribute(size).unwrap().parse().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn overage_is_told_beside_what_is_included_and_the_cap() {
+    let app = TestApp::new().await;
+    let org_id = OrgId::parse("o1").unwrap();
+    let quota = TokenQuota {
+        period: "2026-11".to_owned(),
+        used: 250_000,
+        ..TokenQuota::default()
+    };
+    let month = MeteredMonth {
+        period: "2026-11".to_owned(),
+        counted: 220_000,
+        billed: 15_000,
+        own_key: 30_000,
+        ..MeteredMonth::default()
+    };
+    let writes = vec![
+        set_token_quota(&org_id, &quota, None).unwrap(),
+        meter_events::set_month(&org_id, &month, None).unwrap(),
+    ];
+    app.store.commit(writes).await.unwrap();
+    let usage = app.get("viewer", "/analytics/usage").await.body;
+    assert_eq!(usage["plan"]["includedTokens"], 200_000);
+    assert_eq!(usage["plan"]["monthlyTokens"], 200_000);
+    assert_eq!(usage["ownKeyTokens"], 30_000);
+    assert_eq!(usage["overageTokens"], 20_000);
+    assert_eq!(usage["billedTokens"], 15_000);
 }

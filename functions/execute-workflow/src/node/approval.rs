@@ -225,7 +225,7 @@ pub(super) async fn root(state: &AppState, execution: &Execution) -> Result<Opti
 }
 
 /// Who started the run, or the one that it is a part of; none for a clock or another service.
-async fn starter(state: &AppState, execution: &Execution) -> Result<Option<Uid>, Error> {
+pub(super) async fn starter(state: &AppState, execution: &Execution) -> Result<Option<Uid>, Error> {
     Ok(root(state, execution).await?.and_then(|root| root.uid))
 }
 

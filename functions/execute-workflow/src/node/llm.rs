@@ -12,7 +12,7 @@ use shared::{
     retry::Transient,
 };
 
-use super::{Call, Effect, Failure, Outcome, Prepared, Stop, draft::Drafting};
+use super::{Call, Effect, Failure, Outcome, Prepared, Stop, approval, draft::Drafting};
 use crate::AppState;
 
 /// Tokens an answer may take unless the node says otherwise.
@@ -104,7 +104,7 @@ pub(super) async fn ask(
     agent_id: Option<&AgentId>,
     request: ChatRequest,
 ) -> Result<Answer, Stop> {
-    let metered = metered(call, agent_id, request);
+    let metered = metered(state, call, agent_id, request).await?;
     let ceiling = state.llm.ceiling(&metered).await.map_err(to_stop)?;
     let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
     let answer = state.llm.chat(&metered).await.map_err(to_stop)?;
@@ -119,7 +119,7 @@ pub(super) async fn ask_aloud(
     agent_id: &AgentId,
     request: ChatRequest,
 ) -> Result<Answer, Stop> {
-    let metered = metered(call, Some(agent_id), request);
+    let metered = metered(state, call, Some(agent_id), request).await?;
     let ceiling = state.llm.ceiling(&metered).await.map_err(to_stop)?;
     let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
     let mut stream = state.llm.stream(&metered).await.map_err(to_stop)?;
@@ -176,7 +176,7 @@ pub(super) async fn embed(
     agent_id: Option<&AgentId>,
     request: EmbeddingRequest,
 ) -> Result<Placed, Stop> {
-    let metered = to_metered(call, agent_id, request);
+    let metered = to_metered(state, call, agent_id, request).await?;
     let ceiling = state.llm.embedding_ceiling(&metered);
     let ceiling = ceiling.await.map_err(to_stop)?;
     let held = call.allowance.hold(&call.idempotency_key, ceiling).await?;
@@ -197,22 +197,36 @@ pub(super) async fn embed(
     }
 }
 
-fn metered(call: &Call, agent_id: Option<&AgentId>, request: ChatRequest) -> quota::Call {
+async fn metered(
+    state: &AppState,
+    call: &Call,
+    agent_id: Option<&AgentId>,
+    request: ChatRequest,
+) -> Result<quota::Call, Stop> {
     let request = ChatRequest {
         idempotency_key: call.idempotency_key.clone(),
         ..request
     };
-    to_metered(call, agent_id, request)
+    to_metered(state, call, agent_id, request).await
 }
 
-fn to_metered<R>(call: &Call, agent_id: Option<&AgentId>, request: R) -> quota::Call<R> {
-    quota::Call {
-        org_id: call.execution.org_id.clone(),
+/// A call on behalf of a run, and of whoever started it: the run itself does not know, so that a
+/// person can be forgotten while it goes on.
+async fn to_metered<R>(
+    state: &AppState,
+    call: &Call,
+    agent_id: Option<&AgentId>,
+    request: R,
+) -> Result<quota::Call<R>, Stop> {
+    let execution = &call.execution;
+    Ok(quota::Call {
+        org_id: execution.org_id.clone(),
         agent_id: agent_id.cloned(),
-        workflow_id: Some(call.execution.workflow_id.clone()),
-        execution_id: Some(call.execution.id.clone()),
+        workflow_id: Some(execution.workflow_id.clone()),
+        execution_id: Some(execution.id.clone()),
+        uid: approval::starter(state, execution).await?,
         request,
-    }
+    })
 }
 
 fn parse_answer(text: &str) -> Result<Value, Failure> {

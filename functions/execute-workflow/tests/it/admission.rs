@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 use shared::{
-    models::{Execution, LlmSwitch, TokenQuota},
+    ids::Uid,
+    models::{Execution, LlmSwitch, TokenQuota, UsageEntry},
     store::{
-        agents, document_db::Write, executions, organizations::set_token_quota,
+        agents, decode, document_db::Write, executions, organizations::set_token_quota,
         platform::set_llm_switch, triggers,
     },
     testing::{RecordingActions, ScriptedLlm},
@@ -14,7 +15,7 @@ use shared::{
 
 use crate::{
     agents::agent,
-    app::{App, edge, execution_id, node, org_id},
+    app::{App, edge, execution_id, node, org_id, trigger},
     turns,
 };
 
@@ -131,4 +132,23 @@ async fn a_run_is_not_paid_by_a_deleted_one_of_the_same_id() {
     app.advance(24 * 60 * 60);
     app.run(json!({})).await;
     assert_eq!(app.db.documents("usage_ledger/").len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_run_uses_is_told_of_who_started_it() {
+    for uid in [Some("u1"), None] {
+        let llm = Arc::new(ScriptedLlm::answering("x"));
+        let app = App::new(llm).await;
+        let nodes = json!([
+            node("start", "trigger", json!({})),
+            node("think", "llm", json!({ "prompt": "Hello" }))
+        ]);
+        app.save(nodes, json!([edge("start", "think")])).await;
+        let mut trigger = trigger(json!({}));
+        trigger.source.uid = uid.map(|uid| Uid::parse(uid).unwrap());
+        app.deliver(&trigger).await;
+        let entries = app.db.documents("usage_ledger/");
+        let entry: UsageEntry = decode(&entries[0]).unwrap();
+        assert_eq!(entry.uid, trigger.source.uid);
+    }
 }

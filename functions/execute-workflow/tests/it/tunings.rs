@@ -11,8 +11,8 @@ use shared::{
     ids::{AgentId, ExecutionId, OrgId, RecordId, Uid},
     llm::{OpenAi, OpenAiConfig},
     models::{
-        Agent, AgentStatus, AuditAction, AuditLog, ChatMessage, ChatRole, LlmSwitch, Role, Session,
-        Timestamp, Tuning, TuningState, UsageEntry, UsageState,
+        Agent, AgentStatus, AuditAction, AuditLog, ChatMessage, ChatRole, LlmSwitch, Metering,
+        Role, Session, Timestamp, Tuning, TuningState, UsageEntry, UsageState,
     },
     prompt,
     quota::reserve_training,
@@ -173,6 +173,8 @@ fn booked(app: &App) -> (UsageState, i64, i64) {
     let documents = app.db.documents("usage_ledger/");
     assert_eq!(documents.len(), 1);
     let entry: UsageEntry = decode(&documents[0]).unwrap();
+    let is_settled = entry.state == UsageState::Settled;
+    assert_eq!(entry.meter, is_settled.then_some(Metering::Pending));
     (entry.state, entry.input_tokens, entry.cost_micro_usd)
 }
 

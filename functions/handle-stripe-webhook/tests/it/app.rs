@@ -24,7 +24,7 @@ use shared::{
     },
     queue::Task,
     store::{Store, organizations, users},
-    stripe::{Billing, Error, Subscription, SubscriptionItem},
+    stripe::{Billing, Error, MeterEvent, Subscription, SubscriptionItem},
     testing::{FixedClock, MemoryDb, RecordingQueue, TestServiceVerifier, memory_store, trail},
 };
 use tokio::sync::Notify;
@@ -302,6 +302,24 @@ impl Billing for FakeStripe {
             held.released.notified().await;
         }
         Ok(known.unwrap_or_default())
+    }
+
+    async fn record_meter_event(&self, _: &MeterEvent) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn meter_total(
+        &self,
+        _: &str,
+        _: &str,
+        _: jiff::Timestamp,
+        _: jiff::Timestamp,
+    ) -> Result<i64, Error> {
+        Ok(0)
+    }
+
+    async fn find_meter(&self, _: &str) -> Result<Option<String>, Error> {
+        Ok(None)
     }
 }
 

@@ -1,14 +1,14 @@
-//! `handle-stripe-webhook` through its router, on fakes; its client against a small server.
+//! `handle-stripe-webhook` through its router, on fakes.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod app;
-mod client;
 mod delivery;
 mod events;
 mod grace;
 mod history;
 mod limits;
+mod metering;
 mod reconcile;
 mod requests;
 mod running;

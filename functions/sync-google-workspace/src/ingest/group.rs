@@ -217,6 +217,7 @@ pub(crate) async fn embed_under(
         agent_id: None,
         workflow_id: None,
         execution_id: None,
+        uid: None,
         request,
     };
     let answer = app.in_time(Box::pin(app.llm.embed(&call))).await??;

@@ -27,6 +27,8 @@ pub(super) struct Attempt {
     pub(super) provider: SharedProvider,
     /// Whether the call was answered and paid before, by whichever candidate.
     pub(super) is_paid: bool,
+    /// Whether the organization pays the provider itself.
+    pub(super) is_own_key: bool,
     candidate: Candidate,
     /// What the model was tuned from, if it was.
     base_model: Option<String>,
@@ -120,6 +122,7 @@ impl MeteredLlm {
             let attempt = Attempt {
                 provider: caller.provider,
                 is_paid,
+                is_own_key: caller.own_key.is_some(),
                 candidate,
                 base_model: way.base_model.clone(),
                 timeouts: way.route.timeouts,
@@ -212,6 +215,7 @@ impl<R> Call<R> {
             agent_id: self.agent_id.clone(),
             workflow_id: self.workflow_id.clone(),
             execution_id: self.execution_id.clone(),
+            uid: self.uid.clone(),
             request,
         }
     }

@@ -1,5 +1,5 @@
 use crate::{
-    ids::{AgentId, ExecutionId, OrgId, RecordId, WorkflowId},
+    ids::{AgentId, ExecutionId, OrgId, RecordId, Uid, WorkflowId},
     llm::{ChatRequest, ChatResponse, EmbeddingResponse, Usage},
     models::{Timestamp, UsageEntry, UsageState, Use},
     store::organizations::{day_of, period_of},
@@ -16,6 +16,8 @@ pub struct Call<R = ChatRequest> {
     pub workflow_id: Option<WorkflowId>,
     /// The execution that runs, if any.
     pub execution_id: Option<ExecutionId>,
+    /// The member who causes it, if one does.
+    pub uid: Option<Uid>,
     /// What to ask.
     pub request: R,
 }
@@ -47,6 +49,9 @@ impl<R> Call<R> {
             state: UsageState::Reserved,
             is_estimated: false,
             raised_to: None,
+            uid: self.uid.clone(),
+            is_own_key: false,
+            meter: None,
             is_stream: false,
             hold: None,
             period: period_of(now),

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use shared::{
     clock::SharedClock,
+    models::{Metering, UsageEntry, UsageState},
     quota::{
         SharedAdmissions,
         admissions::{FirestoreAdmissions, LeasedAdmissions, RedisLeases},
@@ -44,6 +45,16 @@ impl Adapter {
             Self::Redis(server) => act(&mut server.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }
+}
+
+/// What is settled is to be metered, and nothing else is.
+pub(crate) fn assert_to_be_metered(entry: &UsageEntry) {
+    let is_settled = entry.state == UsageState::Settled;
+    assert_eq!(
+        entry.meter,
+        is_settled.then_some(Metering::Pending),
+        "{entry:?}"
+    );
 }
 
 /// One suite, twice: the tests take the adapter.

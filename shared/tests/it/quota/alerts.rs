@@ -6,7 +6,7 @@ use futures::future::join_all;
 use shared::{
     ids::{OrgId, Uid},
     llm::{ChatRequest, Message, Usage},
-    models::{Limits, LlmSwitch, OutboxMessage, Role, User, UserSettings},
+    models::{Limits, LlmSwitch, OutboxMessage, Role, TokenQuota, User, UserSettings},
     outbox::Dispatcher,
     quota::{Call, Error, MeteredLlm},
     store::{Store, organizations, platform, users},
@@ -23,6 +23,7 @@ const NOW: &str = "2026-11-23T12:00:00Z";
 on_each_adapter! {
     each_admin_is_told_of_each_share_once,
     calls_that_end_together_tell_once,
+    a_thousand_calls_across_both_shares_tell_each_once,
     a_new_month_tells_anew,
     the_budget_has_alerts_of_its_own,
     switches_refuse_before_anything_is_reserved,
@@ -75,6 +76,7 @@ impl Fixture {
             agent_id: None,
             workflow_id: None,
             execution_id: None,
+            uid: None,
             request,
         };
         self.llm.chat(&call).await.map(drop)
@@ -98,6 +100,17 @@ impl Fixture {
             .collect();
         alerts.sort();
         alerts
+    }
+
+    /// Has other calls used so many tokens of this month.
+    async fn use_up(&self, tokens: i64) {
+        let quota = TokenQuota {
+            period: "2026-11".to_owned(),
+            used: tokens,
+            ..TokenQuota::default()
+        };
+        let write = organizations::set_token_quota(&self.org_id, &quota, None).unwrap();
+        self.store.commit(vec![write]).await.unwrap();
     }
 
     async fn switch(&self, is_off: bool) {
@@ -192,6 +205,24 @@ async fn calls_that_end_together_tell_once(adapter: &Adapter) {
     assert_eq!(fixture.alerts().await, expected);
 }
 
+/// The first that ends crosses the one share, the first that is refused the other.
+async fn a_thousand_calls_across_both_shares_tell_each_once(adapter: &Adapter) {
+    let ceiling = Usage::ceiling(&request("k0")).total();
+    let fixture = Fixture::new(adapter, tokens(4_000 * ceiling)).await;
+    // Just below the first share, with room for 800 calls at once.
+    fixture.use_up(3_200 * ceiling - 1).await;
+    let keys: Vec<_> = (0..1_000).map(|n| format!("k{n}")).collect();
+    let ended = join_all(keys.iter().map(|key| fixture.chat(key))).await;
+    let refused = ended.iter().filter(|ended| ended.is_err()).count();
+    assert!((1..1_000).contains(&refused), "{refused} refused");
+    fixture.clock.advance(Duration::from_secs(6));
+    fixture.chat("one more").await.ok();
+    let mut expected = both("monthlyTokens 80 2026-11");
+    expected.extend(both("monthlyTokens 100 2026-11"));
+    expected.sort();
+    assert_eq!(fixture.alerts().await, expected);
+}
+
 async fn a_new_month_tells_anew(adapter: &Adapter) {
     let ceiling = Usage::ceiling(&request("k")).total();
     let fixture = Fixture::new(adapter, tokens(ceiling + 160)).await;
@@ -254,6 +285,7 @@ async fn switches_refuse_before_anything_is_reserved(adapter: &Adapter) {
         agent_id: None,
         workflow_id: None,
         execution_id: None,
+        uid: None,
         request: request("k"),
     };
     assert!(matches!(off.chat(&call).await, Err(Error::SwitchedOff)));

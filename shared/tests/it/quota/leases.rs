@@ -16,7 +16,7 @@ use shared::{
     testing::{FixedClock, MemoryDb, killed_after, memory_store},
 };
 
-use super::adapter::{Adapter, on_each_adapter};
+use super::adapter::{Adapter, assert_to_be_metered, on_each_adapter};
 use crate::support::{create_organization, month};
 
 const NOW: &str = "2026-11-23T12:00:00Z";
@@ -91,6 +91,9 @@ impl Fixture {
             state: UsageState::Reserved,
             is_estimated: false,
             raised_to: None,
+            uid: None,
+            is_own_key: false,
+            meter: None,
             is_stream: false,
             hold: None,
             period: organizations::period_of(now),
@@ -138,6 +141,7 @@ impl Fixture {
     async fn settled(&self) -> Vec<UsageEntry> {
         let mut settled = Vec::new();
         let keep = |entry: UsageEntry| {
+            assert_to_be_metered(&entry);
             if entry.state == UsageState::Settled {
                 settled.push(entry);
             }

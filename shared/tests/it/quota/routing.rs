@@ -34,6 +34,7 @@ impl Fixture {
             agent_id: None,
             workflow_id: None,
             execution_id: None,
+            uid: None,
             request: ChatRequest {
                 model: model.to_owned(),
                 messages: vec![Message::user("Hello")],

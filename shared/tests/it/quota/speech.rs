@@ -18,7 +18,7 @@ use shared::{
 };
 use tokio::sync::Notify;
 
-use super::adapter::{Adapter, on_each_adapter};
+use super::adapter::{Adapter, assert_to_be_metered, on_each_adapter};
 use crate::support::create_organization;
 
 const NOW: &str = "2026-11-27T12:00:00Z";
@@ -77,6 +77,7 @@ impl Fixture {
             agent_id: None,
             workflow_id: None,
             execution_id: None,
+            uid: None,
             request: request.unwrap(),
         }
     }
@@ -88,7 +89,10 @@ impl Fixture {
     /// What was settled.
     async fn booked(&self) -> Vec<UsageEntry> {
         let mut entries = Vec::new();
-        let keep = |entry: UsageEntry| entries.push(entry);
+        let keep = |entry: UsageEntry| {
+            assert_to_be_metered(&entry);
+            entries.push(entry);
+        };
         let (from, to) = ("2025-01-01", "2027-01-01");
         let read = self.store.each_usage_entry(&self.org_id, from, to, keep);
         read.await.unwrap();

@@ -19,7 +19,7 @@ use shared::{
 use tokio::sync::Notify;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
-use super::adapter::{Adapter, on_each_adapter};
+use super::adapter::{Adapter, assert_to_be_metered, on_each_adapter};
 use crate::{llm::server::provider, support::create_organization};
 
 /// A word asked and one answered.
@@ -108,6 +108,7 @@ impl Fixture {
             agent_id: None,
             workflow_id: None,
             execution_id: None,
+            uid: None,
             request,
         }
     }
@@ -119,6 +120,7 @@ impl Fixture {
     async fn settled(&self) -> Vec<UsageEntry> {
         let mut settled = Vec::new();
         let keep = |entry: UsageEntry| {
+            assert_to_be_metered(&entry);
             if entry.state == UsageState::Settled {
                 settled.push(entry);
             }

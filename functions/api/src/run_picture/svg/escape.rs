@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 ///
 /// What XML cannot hold at all, such as a null, becomes U+FFFD
 /// (<https://www.w3.org/TR/xml/#charsets>).
-pub(super) struct Escaped<'t>(pub(super) &'t str);
+pub(crate) struct Escaped<'t>(pub(crate) &'t str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

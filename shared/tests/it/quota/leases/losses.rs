@@ -4,7 +4,7 @@ use futures::future::join_all;
 use redis::Commands;
 use secrecy::ExposeSecret;
 use shared::{
-    models::{UsageEntry, UsageState},
+    models::{Metering, UsageEntry, UsageState},
     store::usage_ledger,
 };
 
@@ -180,6 +180,7 @@ async fn a_lost_lease_of_many_calls_is_replaced_in_bounded_steps() {
     let hold = held.entry().hold.clone();
     let settled = |n: i64| UsageEntry {
         state: UsageState::Settled,
+        meter: Some(Metering::Pending),
         hold: hold.clone(),
         ..fixture.entry(&format!("k{n:04}"))
     };

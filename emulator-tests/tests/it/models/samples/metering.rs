@@ -1,0 +1,56 @@
+use super::*;
+
+pub(crate) fn meter_row() -> MeterRow {
+    MeterRow {
+        id: record_id(),
+        org_id: org_id(),
+        customer_id: "cus_1".to_owned(),
+        tokens: 7,
+        at: time(),
+        minute: time().whole_seconds(),
+        day: "2026-11-23".to_owned(),
+        state: MeterRowState::Sending,
+        attempts: 2,
+        first_attempt_at: Some(time()),
+        due_at: Some(time()),
+        sent_at: Some(time()),
+        last_error: Some("unavailable".to_owned()),
+    }
+}
+
+pub(crate) fn metered_month() -> MeteredMonth {
+    MeteredMonth {
+        period: "2026-11".to_owned(),
+        included_tokens: 1,
+        counted: 2,
+        billed: 3,
+        unbilled: 4,
+        own_key: 5,
+        entries: 6,
+    }
+}
+
+pub(crate) fn usage_reconciliation() -> UsageReconciliation {
+    UsageReconciliation {
+        day: "2026-11-23".to_owned(),
+        customers: 3,
+        differing: 1,
+        differences: vec![UsageDifference {
+            org_id: org_id(),
+            customer_id: "cus_1".to_owned(),
+            sent: 1,
+            uncertain: 2,
+            stripe: 9,
+        }],
+        drifting: 1,
+        drifts: vec![UsageDrift {
+            org_id: org_id(),
+            period: "2026-11".to_owned(),
+            ledger: 1,
+            quota: 2,
+            held: 3,
+            api_usage: 4,
+        }],
+        checked_at: Some(time()),
+    }
+}

@@ -1,0 +1,92 @@
+//! How organizations pay: by Stripe's own pages.
+
+mod cap;
+mod checkout;
+mod customer;
+mod overview;
+mod portal;
+mod return_urls;
+
+use serde_json::Value;
+use shared::{
+    audit::Entry,
+    config::{self, Env},
+    models::{AuditAction, Principal},
+    stripe::{StripeClient, Subscription, SubscriptionStatus},
+};
+
+use crate::error::Error;
+
+pub(crate) use self::{
+    cap::set_cap,
+    checkout::{CheckoutRequest, open_checkout},
+    overview::{Overview, overview},
+    portal::{PortalRequest, open_portal},
+    return_urls::ReturnUrls,
+};
+
+/// Where organizations pay.
+#[derive(Clone, Debug)]
+pub(crate) struct Billing {
+    /// The platform's account at Stripe, if there is one.
+    pub(crate) stripe: Option<StripeClient>,
+    /// What the portal offers, unless it is what the account's does.
+    pub(crate) portal_configuration: Option<String>,
+    /// Where Stripe's pages may send a browser back to.
+    pub(crate) return_urls: ReturnUrls,
+}
+
+/// The platform's account at Stripe.
+#[derive(Clone, Debug)]
+pub struct StripeConfig {
+    /// `STRIPE_API_KEY`: secret or restricted key.
+    pub api_key: secrecy::SecretString,
+    /// `STRIPE_API_BASE_URL`: where the API is; default `https://api.stripe.com/`.
+    pub api_base_url: String,
+    /// `STRIPE_PORTAL_CONFIGURATION`: what the portal offers; default what the account's does.
+    pub portal_configuration: Option<String>,
+}
+
+impl StripeConfig {
+    /// Reads the variables; none without a key.
+    pub(crate) fn load_optional(env: &Env) -> Result<Option<Self>, config::Error> {
+        if env.optional("STRIPE_API_KEY").is_none() {
+            return Ok(None);
+        }
+        let base_url: String =
+            env.parsed("STRIPE_API_BASE_URL", "https://api.stripe.com".to_owned())?;
+        Ok(Some(Self {
+            api_key: env.secret("STRIPE_API_KEY")?,
+            api_base_url: format!("{}/", base_url.trim_end_matches('/')),
+            portal_configuration: env
+                .optional("STRIPE_PORTAL_CONFIGURATION")
+                .map(str::to_owned),
+        }))
+    }
+}
+
+impl Billing {
+    fn stripe(&self) -> Result<&StripeClient, Error> {
+        let missing = Error::Precondition("payments are not set up here");
+        self.stripe.as_ref().ok_or(missing)
+    }
+}
+
+/// Whether a subscription stands: a second one would be paid beside it.
+fn is_live(subscription: &Subscription) -> bool {
+    match subscription.status {
+        SubscriptionStatus::Canceled
+        | SubscriptionStatus::Incomplete
+        | SubscriptionStatus::IncompleteExpired => false,
+        SubscriptionStatus::Trialing
+        | SubscriptionStatus::Active
+        | SubscriptionStatus::PastDue
+        | SubscriptionStatus::Unpaid
+        | SubscriptionStatus::Paused
+        | SubscriptionStatus::Other => true,
+    }
+}
+
+fn entry(principal: &Principal, action: AuditAction, metadata: Value) -> Entry {
+    Entry::new(&principal.org_id, principal.uid.as_str(), action, metadata)
+}

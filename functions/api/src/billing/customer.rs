@@ -1,0 +1,86 @@
+use serde_json::json;
+use shared::{
+    audit::Trail,
+    models::{AuditAction, Principal, Timestamp},
+    store::{Store, commit_contended, organizations},
+    stripe::StripeClient,
+};
+
+use super::entry;
+use crate::{
+    error::{Dependency, Error},
+    organization,
+};
+
+/// Stripe's id of the caller's organization, made with the first question for it.
+///
+/// Stripe makes one customer within a day for all who ask, and finds it by the organization's id
+/// later: who dies in between leaves nothing behind that is not taken up.
+pub(super) async fn ensure_customer(
+    stripe: &StripeClient,
+    (store, trail): (&Store, &Trail),
+    principal: &Principal,
+    now: Timestamp,
+) -> Result<String, Error> {
+    let org_id = &principal.org_id;
+    let organization = organization::find(store, org_id).await?;
+    if let Some(known) = organization.stripe_customer_id {
+        return Ok(known);
+    }
+    let found = stripe.find_customer(org_id).await;
+    let customer_id = match found.map_err(Dependency::from)? {
+        Some(found) => found,
+        None => {
+            let made = stripe.create_customer(org_id).await;
+            made.map_err(Dependency::from)?
+        }
+    };
+    let linked = link(store, trail, principal, &customer_id, now).await?;
+    if linked == customer_id {
+        describe(stripe, store, principal, (&customer_id, &organization.name)).await?;
+    }
+    Ok(linked)
+}
+
+/// The customer that the organization has now: this one, unless it got another meanwhile.
+async fn link(
+    store: &Store,
+    trail: &Trail,
+    principal: &Principal,
+    customer_id: &str,
+    now: Timestamp,
+) -> Result<String, Error> {
+    commit_contended(store, || async move {
+        let organization = store.find_organization(&principal.org_id).await?;
+        let mut organization = organization.ok_or(Error::NotFound("organization"))?;
+        if let Some(known) = organization.value.stripe_customer_id {
+            return Ok((Vec::new(), known));
+        }
+        organization.value.stripe_customer_id = Some(customer_id.to_owned());
+        let action = AuditAction::BillingCustomerCreate;
+        let entry = entry(principal, action, json!({ "customerId": customer_id }));
+        let mut writes = trail.append(entry, now).await?;
+        writes.push(organizations::replace(&organization)?);
+        Ok((writes, customer_id.to_owned()))
+    })
+    .await
+}
+
+/// Only for the eyes of people: the checkout asks for what is missing.
+async fn describe(
+    stripe: &StripeClient,
+    store: &Store,
+    principal: &Principal,
+    (customer_id, name): (&str, &str),
+) -> Result<(), Error> {
+    let caller = organization::find_caller(store, principal).await?;
+    let Some(email) = caller.value.email else {
+        return Ok(());
+    };
+    let described = stripe.describe_customer(customer_id, name, &email).await;
+    if let Err(error) = described {
+        let org_id = &principal.org_id;
+        tracing::warn!(%error, org.id = %org_id, "the customer is not named at Stripe");
+    }
+    Ok(())
+}

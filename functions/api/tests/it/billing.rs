@@ -1,0 +1,78 @@
+//! How organizations pay, against the fake of Stripe.
+
+mod checkout;
+mod overview;
+
+use serde_json::{Value, json};
+use shared::{
+    ids::{OrgId, Uid},
+    models::Organization,
+    testing::{FakeStripe, claims},
+};
+
+use crate::app::{Answer, TestApp};
+
+const PAGE: &str = "https://app.example.com/billing";
+
+/// The API with an account at Stripe that sells, and a guest whose organization has no customer.
+struct Shop {
+    app: TestApp,
+    stripe: FakeStripe,
+    org_id: OrgId,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let mut app = TestApp::new().await;
+        let stripe = FakeStripe::start(app.clock.shared()).await;
+        let meter = stripe.add_meter("llm_tokens");
+        for key in ["pro_monthly", "pro_yearly", "enterprise_monthly"] {
+            let _ = stripe.add_price(key, 4_900, None);
+        }
+        for key in ["pro_tokens_monthly", "pro_tokens_yearly"] {
+            let _ = stripe.add_price(key, 1, Some(&meter));
+        }
+        stripe.add_portal_configuration();
+        app.connect_stripe(&stripe);
+        app.verifier
+            .accept("guest", claims(&Uid::parse("guest").unwrap()));
+        let me = app.get("guest", "/me").await.body;
+        let org_id = OrgId::parse(me["organizationId"].as_str().unwrap()).unwrap();
+        Self {
+            app,
+            stripe,
+            org_id,
+        }
+    }
+
+    async fn organization(&self) -> Organization {
+        let found = self.app.store.find_organization(&self.org_id).await;
+        found.unwrap().unwrap().value
+    }
+
+    async fn checkout(&self, body: &Value) -> Answer {
+        self.app
+            .post("guest", "/billing/checkout-session", body)
+            .await
+    }
+
+    async fn buy_pro(&self) -> Answer {
+        self.checkout(&json!({ "tier": "pro", "returnUrl": PAGE }))
+            .await
+    }
+
+    async fn portal(&self, return_url: &str) -> Answer {
+        let body = json!({ "returnUrl": return_url });
+        self.app
+            .post("guest", "/billing/portal-session", &body)
+            .await
+    }
+
+    fn audited(&self) -> Vec<&'static str> {
+        let deeds = self.app.deeds(&self.org_id).into_iter();
+        let deeds = deeds.map(|(action, ..)| action.as_str());
+        deeds
+            .filter(|action| action.starts_with("BILLING"))
+            .collect()
+    }
+}

@@ -1,0 +1,166 @@
+//! What of the ledger is billed.
+
+use std::collections::BTreeMap;
+
+use shared::{
+    ids::OrgId,
+    models::{
+        MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering, Timestamp, UsageEntry,
+        UsageState,
+    },
+    quota::Plan,
+    store::{self, Page, Store, Versioned, Write, commit_contended, meter_events, usage_ledger},
+};
+
+use super::Meter;
+
+/// Entries of one commit: each is written, most have a row, and Firestore takes 500 writes.
+const BATCH: u32 = 200;
+
+/// Months as they are, and as they are to be, by their names.
+type Months = BTreeMap<String, (MeteredMonth, Option<Timestamp>)>;
+
+/// Who pays, and for what.
+struct Payer {
+    customer_id: Option<String>,
+    terms: MeterTerms,
+}
+
+/// Decides about an organization's entries in batches, each in a commit with the sum of their
+/// months; tells how many.
+pub(super) async fn count(
+    meter: &Meter,
+    org_id: &OrgId,
+    until: Timestamp,
+) -> (u64, Result<(), store::Error>) {
+    let mut counted = 0;
+    while meter.now() < until {
+        let now = meter.now();
+        match commit_contended(&meter.store, || batch(&meter.store, org_id, now)).await {
+            Ok(0) => break,
+            Ok(count) => counted += count,
+            Err(error) => return (counted, Err(error)),
+        }
+    }
+    (counted, Ok(()))
+}
+
+async fn batch(
+    store: &Store,
+    org_id: &OrgId,
+    now: Timestamp,
+) -> Result<(Vec<Write>, u64), store::Error> {
+    let page = Page::first(BATCH);
+    let mut entries = store
+        .list_usage_entries_to_meter(org_id, &page)
+        .await?
+        .items;
+    if entries.is_empty() {
+        return Ok((Vec::new(), 0));
+    }
+    entries.sort_by_key(|entry| entry.value.created_at);
+    let payer = payer(store, org_id).await?;
+    let mut months = months(store, org_id, &entries).await?;
+    let count = entries.len() as u64;
+    let mut writes = Vec::with_capacity(2 * entries.len() + months.len());
+    for mut entry in entries {
+        let Some((month, _)) = months.get_mut(&entry.value.period) else {
+            continue;
+        };
+        let decided = decide(month, &entry.value, &payer);
+        if let (Metering::Due { tokens }, Some(customer_id)) = (decided, &payer.customer_id) {
+            writes.push(meter_events::create(&row(
+                &entry.value,
+                customer_id,
+                tokens,
+                now,
+            ))?);
+        }
+        entry.value.meter = Some(decided);
+        writes.push(usage_ledger::replace(&entry)?);
+    }
+    for (month, version) in months.into_values() {
+        writes.push(meter_events::set_month(org_id, &month, version)?);
+    }
+    Ok((writes, count))
+}
+
+/// Only what is settled counts; nothing else should be here.
+fn decide(month: &mut MeteredMonth, entry: &UsageEntry, payer: &Payer) -> Metering {
+    match entry.state {
+        UsageState::Settled => month.count(entry, &payer.terms),
+        UsageState::Reserved | UsageState::Released => Metering::Included,
+    }
+}
+
+/// A plan whose included amount is its limit has no overage.
+async fn payer(store: &Store, org_id: &OrgId) -> Result<Payer, store::Error> {
+    let organization = store.find_organization(org_id).await?;
+    let organization = organization.map(|organization| organization.value);
+    let plan = organization.as_ref().map(Plan::for_organization);
+    let has_overage = plan
+        .as_ref()
+        .is_some_and(|plan| plan.included_tokens < plan.monthly_tokens);
+    let customer_id = organization.and_then(|organization| organization.stripe_customer_id);
+    let customer_id = customer_id.filter(|_| has_overage);
+    Ok(Payer {
+        terms: MeterTerms {
+            included_tokens: plan.map_or(0, |plan| plan.included_tokens),
+            is_billed: customer_id.is_some(),
+        },
+        customer_id,
+    })
+}
+
+async fn months(
+    store: &Store,
+    org_id: &OrgId,
+    entries: &[Versioned<UsageEntry>],
+) -> Result<Months, store::Error> {
+    let mut months = Months::new();
+    for entry in entries {
+        let period = &entry.value.period;
+        if months.contains_key(period) {
+            continue;
+        }
+        let found = store.find_metered_month(org_id, period).await?;
+        let month = match found {
+            Some(found) => (found.value, Some(found.version)),
+            None => {
+                let period = period.clone();
+                let month = MeteredMonth {
+                    period,
+                    ..MeteredMonth::default()
+                };
+                (month, None)
+            }
+        };
+        months.insert(period.clone(), month);
+    }
+    Ok(months)
+}
+
+fn row(entry: &UsageEntry, customer_id: &str, tokens: i64, now: Timestamp) -> MeterRow {
+    let at = entry.created_at.whole_seconds();
+    MeterRow {
+        id: entry.id.clone(),
+        org_id: entry.org_id.clone(),
+        customer_id: customer_id.to_owned(),
+        tokens,
+        at,
+        minute: minute_of(at),
+        day: store::organizations::day_of(at),
+        state: MeterRowState::Due,
+        attempts: 0,
+        first_attempt_at: None,
+        // Stripe takes nothing from the future.
+        due_at: Some(at.max(now)),
+        sent_at: None,
+        last_error: None,
+    }
+}
+
+/// The start of an instant's UTC minute.
+fn minute_of(at: Timestamp) -> Timestamp {
+    at.plus_seconds(-at.instant().as_second().rem_euclid(60))
+}

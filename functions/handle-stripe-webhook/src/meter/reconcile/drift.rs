@@ -1,0 +1,105 @@
+//! Whether an organization's ledger, quota and `apiUsage` agree.
+
+use futures::{StreamExt, TryStreamExt, stream};
+use shared::{
+    ids::OrgId,
+    models::{BudgetLease, Reservation, TokenQuota, UsageDrift, UsageState},
+    store::{Page, Store, organizations::period_of},
+};
+
+use super::super::{AT_ONCE, Error, Meter};
+use crate::CALLER;
+
+/// Looks at the ledger while calls go on before an organization is left for the next night.
+const LOOKS: usize = 3;
+
+const PAGE: u32 = 500;
+
+/// All organizations whose counters of this month do not agree.
+pub(super) async fn find(meter: &Meter) -> Result<Vec<UsageDrift>, Error> {
+    let (mut drifts, mut after) = (Vec::new(), None::<OrgId>);
+    loop {
+        let ids = meter.store.list_organization_ids(&CALLER, after.as_ref());
+        let ids = ids.await?;
+        let Some(last) = ids.last().cloned() else {
+            return Ok(drifts);
+        };
+        let found = stream::iter(ids).map(|org_id| drift(meter, org_id));
+        let found: Vec<_> = found.buffered(AT_ONCE).try_collect().await?;
+        drifts.extend(found.into_iter().flatten());
+        after = Some(last);
+    }
+}
+
+/// Between two looks at the quota the ledger has what was used at the first, and no more than what
+/// was used or admitted at the second.
+async fn drift(meter: &Meter, org_id: OrgId) -> Result<Option<UsageDrift>, Error> {
+    let (store, period) = (&meter.store, period_of(meter.now()));
+    for _ in 0..LOOKS {
+        let Some(first) = quota(store, &org_id, &period).await? else {
+            return Ok(None);
+        };
+        let Some(ledger) = ledger(store, &org_id, &period).await? else {
+            continue;
+        };
+        let organization = store.find_organization(&org_id).await?;
+        let Some(second) = quota(store, &org_id, &period).await? else {
+            return Ok(None);
+        };
+        let api_usage = organization.map_or(0, |organization| organization.value.api_usage);
+        let held = held(&second);
+        let used = first.used..=second.used;
+        // The month's first call is yet to come, and the counter is the last month's.
+        let is_shown = used.contains(&api_usage) || second.used == 0;
+        let is_kept = (first.used..=second.used + held).contains(&ledger);
+        return Ok((!is_shown || !is_kept).then(|| UsageDrift {
+            org_id,
+            period,
+            ledger,
+            quota: second.used,
+            held,
+            api_usage,
+        }));
+    }
+    Ok(None)
+}
+
+async fn quota(store: &Store, org_id: &OrgId, period: &str) -> Result<Option<TokenQuota>, Error> {
+    let found = store.find_token_quota(org_id).await?;
+    let quota = found.map(|found| found.value);
+    Ok(quota.filter(|quota| quota.period == period))
+}
+
+/// What is admitted and not counted as used yet.
+fn held(quota: &TokenQuota) -> i64 {
+    let open = quota.open.values().map(Reservation::amount);
+    let leases = quota.leases.values();
+    let leases = leases.filter(|lease| lease.period == quota.period);
+    let held = open.chain(leases.map(BudgetLease::held));
+    held.map(|held| held.tokens).sum()
+}
+
+/// The month's settled entries: what is summed up, and what is not yet; none when something was
+/// summed up meanwhile.
+async fn ledger(store: &Store, org_id: &OrgId, period: &str) -> Result<Option<i64>, Error> {
+    let before = store.find_metered_month(org_id, period).await?;
+    let (mut pending, mut page) = (0, Page::first(PAGE));
+    loop {
+        let listing = store.list_usage_entries_to_meter(org_id, &page).await?;
+        for entry in &listing.items {
+            let entry = &entry.value;
+            if entry.period == period && entry.state == UsageState::Settled {
+                pending += entry.amount().tokens;
+            }
+        }
+        match listing.next {
+            Some(next) => page.after = Some(next),
+            None => break,
+        }
+    }
+    if store.find_metered_month(org_id, period).await? != before {
+        return Ok(None);
+    }
+    let summed = before.map_or(0, |month| month.value.counted + month.value.own_key);
+    Ok(Some(summed + pending))
+}

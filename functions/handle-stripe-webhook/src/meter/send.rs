@@ -1,0 +1,319 @@
+//! Meter events that are due, sent to Stripe.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use futures::{StreamExt, stream};
+use shared::{
+    models::{MeterRow, MeterRowState, Timestamp},
+    retry::{Policy, Transient, retry},
+    store::{self, Versioned, meter_events},
+    stripe::{self, MeterEvent},
+};
+
+use super::{AT_ONCE, Error, Meter, Metered, clear};
+use crate::CALLER;
+
+/// Rows that are looked at together.
+const BATCH: u32 = 500;
+
+/// Rows of a customer that are claimed, and noted, in one commit.
+const CHUNK: usize = 50;
+
+/// How long a claim stands, in seconds: then its sender is taken for dead.
+const CLAIM_SECS: i64 = 300;
+
+/// How long after a claim its rows are sent at most, in seconds.
+const SENT_WITHIN_SECS: i64 = CLAIM_SECS / 2;
+
+/// How long an event can be sent again under its identifier, in seconds. Stripe knows it for 24
+/// hours (<https://docs.stripe.com/api/billing/meter-event/create>); clocks may differ.
+pub(super) const REPEATABLE_SECS: i64 = 23 * 3_600;
+
+/// How old an event may be, in seconds: an hour less than what Stripe takes.
+const TAKEN_SECS: i64 = 35 * 24 * 3_600 - 3_600;
+
+/// When an event that failed is tried again, in seconds: twice as late each time.
+const FIRST_PAUSE_SECS: i64 = 30;
+const LONGEST_PAUSE_SECS: i64 = 3_600;
+
+/// Failures in a run after which Stripe is left alone until the next one.
+const MAX_FAILURES: usize = 5;
+
+/// What a run of all customers shares.
+pub(super) struct Course<'a> {
+    pub(super) meter: &'a Meter,
+    until: Timestamp,
+    failures: AtomicUsize,
+}
+
+/// What became of an attempt.
+enum Attempt {
+    Sent,
+    /// Nobody knows, or it may work later.
+    Failed(stripe::Error),
+    /// Stripe refuses this event.
+    Refused(u16),
+}
+
+/// Sends what is due, customer by customer: Stripe takes one call at a time for each
+/// (<https://docs.stripe.com/billing/subscriptions/usage-based/recording-usage-api>).
+pub(super) async fn send_due(meter: &Meter, until: Timestamp) -> Result<Metered, Error> {
+    let course = &Course {
+        meter,
+        until,
+        failures: AtomicUsize::new(0),
+    };
+    let (mut done, mut seen, mut has_meter) = (Metered::default(), BTreeSet::new(), false);
+    while course.goes_on() {
+        let (store, now) = (&meter.store, meter.now());
+        let mut rows = store.list_due_meter_rows(&CALLER, now, BATCH).await?;
+        rows.retain(|row| seen.insert(row.value.id.clone()));
+        if rows.is_empty() {
+            break;
+        }
+        // Without a meter, Stripe refuses each event for good.
+        if !has_meter {
+            meter.id().await?;
+            has_meter = true;
+        }
+        let mut customers: BTreeMap<String, Vec<Versioned<MeterRow>>> = BTreeMap::new();
+        for row in rows {
+            let customer_id = row.value.customer_id.clone();
+            customers.entry(customer_id).or_default().push(row);
+        }
+        let customers = customers.into_iter();
+        let sending = customers.map(|(customer_id, rows)| course.serve(customer_id, rows));
+        let sent: Vec<Metered> = stream::iter(sending)
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        sent.into_iter().for_each(|sent| done.add(sent));
+    }
+    Ok(done)
+}
+
+impl Course<'_> {
+    fn goes_on(&self) -> bool {
+        self.meter.now() < self.until && self.failures.load(Ordering::Relaxed) < MAX_FAILURES
+    }
+
+    fn fail(&self, times: usize) {
+        self.failures.fetch_add(times, Ordering::Relaxed);
+    }
+
+    /// Does what is due for a customer; what fails is left for a later run.
+    async fn serve(&self, customer_id: String, rows: Vec<Versioned<MeterRow>>) -> Metered {
+        let mut done = Metered::default();
+        if let Err(error) = self.try_to_serve(&customer_id, rows, &mut done).await {
+            self.fail(1);
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(
+                stripe.customer = customer_id,
+                error,
+                "meter events left for later"
+            );
+        }
+        done
+    }
+
+    async fn try_to_serve(
+        &self,
+        customer_id: &str,
+        rows: Vec<Versioned<MeterRow>>,
+        done: &mut Metered,
+    ) -> Result<(), Error> {
+        let now = self.meter.now();
+        let is_stale = |row: &Versioned<MeterRow>| is_over(row.value.first_attempt_at, now);
+        let (stale, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_stale);
+        let minutes: BTreeSet<Timestamp> = stale.iter().map(|row| row.value.minute).collect();
+        for minute in minutes.into_iter().take_while(|_| self.goes_on()) {
+            done.add(clear::clear(self.meter, customer_id, minute).await?);
+        }
+        let is_old = |row: &Versioned<MeterRow>| row.value.at.plus_seconds(TAKEN_SECS) <= now;
+        let (old, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_old);
+        done.add(self.retire(old).await?);
+        for chunk in rows.chunks(CHUNK) {
+            if self.goes_on() {
+                done.add(self.send(chunk).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends what Stripe would not take any more; what it may have taken waits until it can be asked.
+    async fn retire(&self, rows: Vec<Versioned<MeterRow>>) -> Result<Metered, Error> {
+        let mut done = Metered::default();
+        for chunk in rows.chunks(CHUNK) {
+            let retired = chunk.iter().map(|row| {
+                let mut row = row.clone();
+                match row.value.first_attempt_at {
+                    Some(first) => row.value.due_at = Some(first.plus_seconds(REPEATABLE_SECS)),
+                    None => end(&mut row.value, MeterRowState::Expired),
+                }
+                row
+            });
+            let retired: Vec<_> = retired.collect();
+            if keep(self.meter, &retired).await? {
+                retired.iter().for_each(|row| done.add(outcome(&row.value)));
+            }
+        }
+        Ok(done)
+    }
+
+    async fn send(&self, rows: &[Versioned<MeterRow>]) -> Result<Metered, Error> {
+        let claimed_at = self.meter.now();
+        let Some(mut claimed) = claim(self.meter, rows, claimed_at).await? else {
+            return Ok(Metered::default());
+        };
+        let latest = claimed_at.plus_seconds(SENT_WITHIN_SECS);
+        let mut is_broken = false;
+        for (row, before) in claimed.iter_mut().zip(rows) {
+            let now = self.meter.now();
+            if is_broken || now > latest {
+                give_back(&mut row.value, &before.value, now);
+                continue;
+            }
+            match self.attempt(&row.value).await {
+                Attempt::Sent => {
+                    end(&mut row.value, MeterRowState::Sent);
+                    row.value.sent_at = Some(now);
+                }
+                Attempt::Failed(error) => {
+                    self.fail(if error.is_transient() {
+                        1
+                    } else {
+                        MAX_FAILURES
+                    });
+                    is_broken = true;
+                    postpone(&mut row.value, &error, now);
+                }
+                Attempt::Refused(status) => refuse(&mut row.value, &before.value, status),
+            }
+        }
+        keep(self.meter, &claimed).await?;
+        let mut done = Metered::default();
+        claimed.iter().for_each(|row| done.add(outcome(&row.value)));
+        Ok(done)
+    }
+
+    async fn attempt(&self, row: &MeterRow) -> Attempt {
+        let event = MeterEvent {
+            event_name: self.meter.event_name.clone(),
+            customer_id: row.customer_id.clone(),
+            value: row.tokens,
+            identifier: row.id.to_string(),
+            at: row.at.instant(),
+        };
+        match self.meter.billing.record_meter_event(&event).await {
+            Ok(()) => Attempt::Sent,
+            Err(stripe::Error::Rejected {
+                status: status @ (400 | 404),
+            }) => Attempt::Refused(status),
+            Err(error) => Attempt::Failed(error),
+        }
+    }
+}
+
+/// Notes that rows are about to be sent; none when somebody else has taken one of them.
+async fn claim(
+    meter: &Meter,
+    rows: &[Versioned<MeterRow>],
+    now: Timestamp,
+) -> Result<Option<Vec<Versioned<MeterRow>>>, Error> {
+    let claimed = rows.iter().cloned().map(|mut row| {
+        row.value.state = MeterRowState::Sending;
+        row.value.attempts += 1;
+        row.value.first_attempt_at.get_or_insert(now);
+        row.value.due_at = Some(now.plus_seconds(CLAIM_SECS));
+        row
+    });
+    let mut claimed: Vec<_> = claimed.collect();
+    let writes: Result<_, store::Error> = claimed.iter().map(meter_events::replace).collect();
+    match meter.store.commit(writes?).await {
+        Ok(version) => {
+            claimed.iter_mut().for_each(|row| row.version = version);
+            Ok(Some(claimed))
+        }
+        Err(error) if error.is_lost_race() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes what has become of rows; false when somebody else has changed one of them. A commit whose
+/// outcome is unknown is made again, and loses against itself if it was made.
+pub(super) async fn keep(meter: &Meter, rows: &[Versioned<MeterRow>]) -> Result<bool, Error> {
+    if rows.is_empty() {
+        return Ok(true);
+    }
+    let writes: Result<Vec<_>, store::Error> = rows.iter().map(meter_events::replace).collect();
+    let writes = writes?;
+    match retry(Policy::REMOTE_CALL, || meter.store.commit(writes.clone())).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_lost_race() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether Stripe may have forgotten an attempt.
+fn is_over(first_attempt_at: Option<Timestamp>, now: Timestamp) -> bool {
+    first_attempt_at.is_some_and(|first| first.plus_seconds(REPEATABLE_SECS) <= now)
+}
+
+/// A row that was claimed and not sent is what it was, for later.
+fn give_back(row: &mut MeterRow, before: &MeterRow, now: Timestamp) {
+    *row = MeterRow {
+        due_at: Some(now.plus_seconds(FIRST_PAUSE_SECS)),
+        ..before.clone()
+    };
+}
+
+pub(super) fn end(row: &mut MeterRow, state: MeterRowState) {
+    row.state = state;
+    row.due_at = None;
+    if state != MeterRowState::Failed {
+        row.last_error = None;
+    }
+}
+
+fn postpone(row: &mut MeterRow, error: &stripe::Error, now: Timestamp) {
+    let doublings = u32::try_from(row.attempts - 1).unwrap_or_default().min(16);
+    let pause = (FIRST_PAUSE_SECS << doublings).min(LONGEST_PAUSE_SECS);
+    row.due_at = Some(now.plus_seconds(pause));
+    row.last_error = Some(match error {
+        stripe::Error::Rejected { status } => format!("status {status}"),
+        stripe::Error::Unavailable(_) => "unavailable".to_owned(),
+    });
+}
+
+/// Of an event that was sent before, a refusal may only say that it is there: its minute tells.
+fn refuse(row: &mut MeterRow, before: &MeterRow, status: u16) {
+    row.last_error = Some(format!("status {status}"));
+    match before.first_attempt_at {
+        Some(first) => row.due_at = Some(first.plus_seconds(REPEATABLE_SECS)),
+        None => end(row, MeterRowState::Failed),
+    }
+}
+
+/// Errors are what an alert is made of.
+pub(super) fn outcome(row: &MeterRow) -> Metered {
+    let mut outcome = Metered::default();
+    match row.state {
+        MeterRowState::Sent => outcome.sent = 1,
+        MeterRowState::Due | MeterRowState::Sending => outcome.postponed = 1,
+        MeterRowState::Unknown | MeterRowState::Failed | MeterRowState::Expired => {
+            outcome.given_up = 1;
+            tracing::error!(
+                usage.id = %row.id,
+                org.id = %row.org_id,
+                tokens = row.tokens,
+                state = ?row.state,
+                reason = row.last_error,
+                "usage is not billed"
+            );
+        }
+    }
+    outcome
+}

@@ -1,0 +1,152 @@
+//! A meter of Stripe as its contract tells, in memory.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Mutex,
+};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use shared::{
+    clock::Clock,
+    stripe::{Billing, Error, MeterEvent, Subscription},
+    testing::FixedClock,
+};
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is refused.
+    Refused(u16),
+    /// It never arrives.
+    Down,
+    /// It is carried out, and nobody hears of it.
+    Unheard,
+}
+
+pub(crate) struct FakeMeter {
+    clock: FixedClock,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    has_no_meter: bool,
+    faults: VecDeque<Option<Fault>>,
+    /// When each identifier was last seen.
+    seen: BTreeMap<String, Timestamp>,
+    counted: Vec<MeterEvent>,
+    /// Requests to count something.
+    requests: Vec<String>,
+    /// Whether a repeat is refused instead of answered as the first time.
+    refuses_repeats: bool,
+}
+
+impl FakeMeter {
+    pub(crate) fn new(clock: FixedClock) -> Self {
+        Self {
+            clock,
+            state: Mutex::default(),
+        }
+    }
+
+    /// What becomes of the next requests, in order, and of no others.
+    pub(crate) fn plan(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
+        self.state.lock().unwrap().faults = faults.into_iter().collect();
+    }
+
+    pub(crate) fn refuse_repeats(&self) {
+        self.state.lock().unwrap().refuses_repeats = true;
+    }
+
+    pub(crate) fn remove_meter(&self, is_removed: bool) {
+        self.state.lock().unwrap().has_no_meter = is_removed;
+    }
+
+    /// Counts what nobody here has sent.
+    pub(crate) fn count_foreign(&self, event: MeterEvent) {
+        self.state.lock().unwrap().counted.push(event);
+    }
+
+    /// How often, and how much, was counted by identifier.
+    pub(crate) fn counted(&self) -> BTreeMap<String, Vec<i64>> {
+        let mut counted: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        for event in &self.state.lock().unwrap().counted {
+            let values = counted.entry(event.identifier.clone()).or_default();
+            values.push(event.value);
+        }
+        counted
+    }
+
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.state.lock().unwrap().requests.clone()
+    }
+
+    fn record(&self, event: &MeterEvent) -> Result<(), Error> {
+        let (now, mut state) = (self.clock.now(), self.state.lock().unwrap());
+        state.requests.push(event.identifier.clone());
+        let fault = state.faults.pop_front().flatten();
+        match fault {
+            Some(Fault::Refused(status)) => return Err(Error::Rejected { status }),
+            Some(Fault::Down) => return Err(Error::Unavailable("down".into())),
+            Some(Fault::Unheard) | None => {}
+        }
+        let oldest = now - SignedDuration::from_hours(35 * 24);
+        if event.at < oldest || event.at > now + SignedDuration::from_mins(5) {
+            return Err(Error::Rejected { status: 400 });
+        }
+        let seen = state.seen.get(&event.identifier);
+        let is_repeat = seen.is_some_and(|seen| *seen + SignedDuration::from_hours(24) > now);
+        if is_repeat && state.refuses_repeats {
+            return Err(Error::Rejected { status: 400 });
+        }
+        if !is_repeat {
+            state.seen.insert(event.identifier.clone(), now);
+            state.counted.push(event.clone());
+        }
+        match fault {
+            Some(_) => Err(Error::Unavailable("the connection broke".into())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A caller may die before and after a request has its effect.
+#[async_trait]
+impl Billing for FakeMeter {
+    async fn list_subscriptions(&self, _customer_id: &str) -> Result<Vec<Subscription>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn record_meter_event(&self, event: &MeterEvent) -> Result<(), Error> {
+        tokio::task::yield_now().await;
+        let recorded = self.record(event);
+        tokio::task::yield_now().await;
+        recorded
+    }
+
+    async fn meter_total(
+        &self,
+        meter_id: &str,
+        customer_id: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<i64, Error> {
+        assert_eq!(meter_id, "mtr_1");
+        assert_eq!((from.as_second() % 60, to.as_second() % 60), (0, 0));
+        tokio::task::yield_now().await;
+        let state = self.state.lock().unwrap();
+        let counted = state
+            .counted
+            .iter()
+            .filter(|event| event.customer_id == customer_id && (from..to).contains(&event.at));
+        Ok(counted.map(|event| event.value).sum())
+    }
+
+    async fn find_meter(&self, event_name: &str) -> Result<Option<String>, Error> {
+        tokio::task::yield_now().await;
+        assert_eq!(event_name, "llm_tokens");
+        let has_none = self.state.lock().unwrap().has_no_meter;
+        Ok((!has_none).then(|| "mtr_1".to_owned()))
+    }
+}

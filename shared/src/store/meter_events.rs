@@ -1,0 +1,135 @@
+//! `meter_events`, and what the ledger's months come to.
+
+use super::{
+    DocumentPath, Error, Listing, Page, Store, Versioned, Write,
+    document_db::{Comparison, Order, Precondition, Query},
+};
+use crate::{
+    ids::{OrgId, RecordId},
+    models::{MeterRow, MeteredMonth, SystemPrincipal, Timestamp, UsageReconciliation},
+};
+
+impl Store {
+    /// Meter events of all organizations about which something is to be done by now.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn list_due_meter_rows(
+        &self,
+        _caller: &SystemPrincipal,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Versioned<MeterRow>>, Error> {
+        let query = Query::new("meter_events", limit)
+            .filter("dueAt", Comparison::LessOrEqual, now)
+            .order(Order::Ascending("dueAt"));
+        self.list(&query).await
+    }
+
+    /// Meter events of a customer in a minute, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for a row that cannot be read: it would be missing.
+    pub async fn list_meter_rows_of_minute(
+        &self,
+        _caller: &SystemPrincipal,
+        customer_id: &str,
+        minute: Timestamp,
+        page: &Page,
+    ) -> Result<Listing<Versioned<MeterRow>>, Error> {
+        let query = Query::new("meter_events", page.limit)
+            .filter("customerId", Comparison::Equal, customer_id)
+            .filter("minute", Comparison::Equal, minute);
+        self.strict_page_by_id(query, page).await
+    }
+
+    /// Meter events of a UTC day, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for a row that cannot be read: it would be missing.
+    pub async fn list_meter_rows_of_day(
+        &self,
+        _caller: &SystemPrincipal,
+        day: &str,
+        page: &Page,
+    ) -> Result<Listing<Versioned<MeterRow>>, Error> {
+        let query = Query::new("meter_events", page.limit);
+        let query = query.filter("day", Comparison::Equal, day);
+        self.strict_page_by_id(query, page).await
+    }
+
+    /// What is billed of an organization's UTC month, `YYYY-MM`, if anything was counted.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_metered_month(
+        &self,
+        org_id: &OrgId,
+        period: &str,
+    ) -> Result<Option<Versioned<MeteredMonth>>, Error> {
+        self.load(&month_path(org_id, period)).await
+    }
+
+    /// What a UTC day's comparison with Stripe came to.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn find_usage_reconciliation(
+        &self,
+        _caller: &SystemPrincipal,
+        day: &str,
+    ) -> Result<Option<UsageReconciliation>, Error> {
+        let found = self.load(&reconciliation_path(day)).await?;
+        Ok(found.map(|found| found.value))
+    }
+}
+
+/// Adds a row, in the commit that decides what is billed of its entry.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn create(row: &MeterRow) -> Result<Write, Error> {
+    super::create(path(&row.id), row)
+}
+
+/// Replaces the row, if nobody changed it meanwhile.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn replace(row: &Versioned<MeterRow>) -> Result<Write, Error> {
+    super::replace(path(&row.value.id), row)
+}
+
+/// Sets what a month comes to, if nobody changed it since `version`.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set_month(
+    org_id: &OrgId,
+    month: &MeteredMonth,
+    version: Option<Timestamp>,
+) -> Result<Write, Error> {
+    let precondition = version.map_or(Precondition::Absent, Precondition::Version);
+    super::write(month_path(org_id, &month.period), month, precondition)
+}
+
+/// Keeps what a day's comparison came to, in place of an earlier one.
+///
+/// # Errors
+/// Returns [`Error::Malformed`] for a model that Firestore cannot hold.
+pub fn set_reconciliation(reconciliation: &UsageReconciliation) -> Result<Write, Error> {
+    let path = reconciliation_path(&reconciliation.day);
+    super::write(path, reconciliation, Precondition::None)
+}
+
+fn path(id: &RecordId) -> DocumentPath {
+    DocumentPath::new("meter_events", id.as_str())
+}
+
+fn month_path(org_id: &OrgId, period: &str) -> DocumentPath {
+    DocumentPath::new("organizations", org_id.as_str()).child("metering", period)
+}
+
+fn reconciliation_path(day: &str) -> DocumentPath {
+    DocumentPath::new("usage_reconciliations", day)
+}

@@ -1,0 +1,159 @@
+//! Customers, and the pages that they are sent to.
+
+use serde_json::{Value, json};
+
+use super::account::{Account, Answer, Call, Refusal, has};
+
+/// How long an open checkout can be paid.
+const CHECKOUT_SECS: i64 = 24 * 3_600;
+
+impl Account {
+    pub(super) fn create_customer(&mut self, call: &Call) -> Answer {
+        let params = &call.params;
+        let fields = json!({
+            "id": self.new_id("cus"),
+            "created": call.now,
+            "name": params["name"],
+            "email": params["email"],
+            "metadata": params.get("metadata").cloned().unwrap_or_else(|| json!({})),
+        });
+        let customer = self.contract.example("customer", fields);
+        self.keep("customer", &customer);
+        Ok(customer)
+    }
+
+    pub(super) fn find_customer(&mut self, call: &Call) -> Answer {
+        self.find("customer", &call.id)
+    }
+
+    pub(super) fn update_customer(&mut self, call: &Call) -> Answer {
+        self.update("customer", call)
+    }
+
+    /// Knows one question, `metadata['name']:'value'`
+    /// (<https://docs.stripe.com/search#query-fields-for-customers>), and finds what is a minute old.
+    pub(super) fn search_customers(&mut self, call: &Call) -> Answer {
+        let query = call.params["query"].as_str().unwrap_or_default();
+        let parts = query.strip_prefix("metadata['").and_then(|rest| {
+            let (name, value) = rest.split_once("']:'")?;
+            Some((name, value.strip_suffix('\'')?))
+        });
+        let Some((name, value)) = parts else {
+            return Err(Refusal::invalid("The query cannot be read").param("query"));
+        };
+        let customers = self.all("customer").iter().filter(|customer| {
+            let is_indexed = customer["created"].as_i64() <= Some(call.now - 60);
+            is_indexed && customer["metadata"][name] == value
+        });
+        let found: Vec<&Value> = customers.collect();
+        Ok(json!({
+            "object": "search_result",
+            "data": found,
+            "has_more": false,
+            "next_page": null,
+            "url": "/v1/customers/search",
+        }))
+    }
+
+    pub(super) fn create_checkout(&mut self, call: &Call) -> Answer {
+        let params = &call.params;
+        let customer = params["customer"].as_str().unwrap_or_default();
+        if self.find("customer", customer).is_err() {
+            return Err(Refusal::missing("customer", customer).param("customer"));
+        }
+        if params["mode"] != "subscription" || !params["success_url"].is_string() {
+            return Err(Refusal::invalid("This fake sells subscriptions only"));
+        }
+        for item in params["line_items"].as_array().into_iter().flatten() {
+            self.check_item(item)?;
+        }
+        let id = self.new_id("cs_test");
+        let fields = json!({
+            "id": id,
+            "mode": "subscription",
+            "status": "open",
+            "payment_status": "unpaid",
+            "customer": customer,
+            "client_reference_id": params["client_reference_id"],
+            "metadata": params["metadata"],
+            "success_url": params["success_url"],
+            "cancel_url": params["cancel_url"],
+            "subscription": null,
+            "created": call.now,
+            "expires_at": call.now + CHECKOUT_SECS,
+            "url": format!("{}/checkout/{id}", call.url),
+            "allowed_payment_method_types": null,
+        });
+        let session = self.contract.example("checkout.session", fields);
+        self.keep("checkout", &session);
+        // What the customer agrees to is no part of the object.
+        self.keep("order", &json!({ "id": id, "params": params }));
+        Ok(session)
+    }
+
+    fn check_item(&self, item: &Value) -> Result<(), Refusal> {
+        let id = item["price"].as_str().unwrap_or_default();
+        let price = self.find("price", id);
+        let price = price.map_err(|_| Refusal::missing("price", id).param("line_items"))?;
+        if price["active"] != true {
+            return Err(Refusal::invalid("The price is inactive").param("line_items"));
+        }
+        let is_metered = price["recurring"]["usage_type"] == "metered";
+        match (is_metered, item["quantity"].is_number()) {
+            (true, true) => Err(Refusal::invalid("A metered price takes no quantity")),
+            (false, false) => Err(Refusal::invalid("Quantity is required")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn create_portal(&mut self, call: &Call) -> Answer {
+        let params = &call.params;
+        let customer = params["customer"].as_str().unwrap_or_default();
+        if self.find("customer", customer).is_err() {
+            return Err(Refusal::missing("customer", customer).param("customer"));
+        }
+        let mut configurations = self.all("configuration").iter();
+        let asked = configurations.find(|it| match params["configuration"].as_str() {
+            Some(id) => it["id"] == id,
+            None => it["is_default"] == true,
+        });
+        let Some(configuration) = asked.map(|it| it["id"].clone()) else {
+            let message = "No configuration provided and your test mode default configuration \
+                           has not been created";
+            return Err(Refusal::invalid(message));
+        };
+        let id = self.new_id("bps");
+        let fields = json!({
+            "id": id,
+            "customer": customer,
+            "configuration": configuration,
+            "return_url": params["return_url"],
+            "created": call.now,
+            "flow": null,
+            "url": format!("{}/portal/{id}", call.url),
+        });
+        let session = self.contract.example("billing_portal.session", fields);
+        self.keep("portal", &session);
+        Ok(session)
+    }
+
+    pub(super) fn list_subscriptions(&mut self, call: &Call) -> Answer {
+        let params = &call.params;
+        self.list("subscription", call, |subscription| {
+            let status = &subscription["status"];
+            let is_asked = match params["status"].as_str() {
+                Some("all") => true,
+                Some(asked) => status == asked,
+                None => status != "canceled",
+            };
+            is_asked && has(subscription, params, "customer")
+        })
+    }
+
+    pub(super) fn list_invoices(&mut self, call: &Call) -> Answer {
+        let params = &call.params;
+        self.list("invoice", call, |invoice| {
+            has(invoice, params, "customer") && has(invoice, params, "status")
+        })
+    }
+}
