@@ -46,6 +46,10 @@ pub(crate) fn run() -> Result<()> {
         .filter(|(name, _)| !exists(name))
         .map(|(_, package)| package)
         .collect();
+    // It has a way of its own to tell its version.
+    if !succeeds(program("openssl", &["version"])) {
+        missing.push("openssl");
+    }
     if !makes_environments() {
         missing.push("python3-venv");
     }
