@@ -17,6 +17,7 @@ module "handle_stripe_webhook" {
     EVENTS_AUDIENCE               = local.urls["handle-stripe-webhook"]
     EVENTS_SERVICE_ACCOUNTS       = local.callers["handle-stripe-webhook"]
     EVENTS_SIGNATURE_CHECK        = "function"
+    RATE_LIMIT_EVENTS             = var.rate_limits.events
     RATE_LIMIT_HOOKS              = var.rate_limits.hooks
     STRIPE_EVENTS_QUEUE           = local.queues.stripe_events
     STRIPE_EVENTS_SERVICE_ACCOUNT = local.callers["handle-stripe-webhook"]
