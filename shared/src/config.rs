@@ -1,8 +1,12 @@
 //! Configuration: read once at start, typed, and refused with the variable's name.
 
+mod redis;
+
 use std::{collections::HashMap, fmt::Display, str::FromStr};
 
 use secrecy::SecretString;
+
+pub use self::redis::RedisConfig;
 
 /// A variable that is missing or cannot be used.
 #[derive(Debug, thiserror::Error)]

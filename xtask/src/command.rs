@@ -29,6 +29,17 @@ pub(crate) fn require(mut command: Command) -> Result<()> {
     Ok(())
 }
 
+/// What a program prints, without the space around it, if it succeeds.
+pub(crate) fn capture(mut command: Command) -> Result<Option<String>> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Ok(output.status.success().then_some(text))
+}
+
 /// Whether a program can be started.
 pub(crate) fn exists(name: &str) -> bool {
     let mut probe = Command::new(name);

@@ -1,10 +1,16 @@
 //! The static half of the checks.
 
+mod images;
+mod terraform;
+
 use anyhow::{Result, bail};
 
-use crate::command::{exists, program, require};
+use crate::{
+    command::{exists, program, require},
+    setup,
+};
 
-/// Format, lints, floor plan, dependencies.
+/// Format, lints, floor plan, dependencies, images and Terraform.
 pub(crate) fn run() -> Result<()> {
     require(program("cargo", &["fmt", "--check"]))?;
     let clippy = [
@@ -27,5 +33,13 @@ pub(crate) fn run() -> Result<()> {
     require(program(
         "cargo",
         &["deny", "check", "licenses", "bans", "sources"],
-    ))
+    ))?;
+    deployment()
+}
+
+/// What is deployed, and how.
+pub(crate) fn deployment() -> Result<()> {
+    setup::install_for_deployment()?;
+    images::run()?;
+    terraform::run()
 }

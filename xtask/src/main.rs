@@ -1,11 +1,19 @@
 //! `cargo xtask`: set-up and checks, for people and CI alike.
 
+#[cfg(test)]
+mod agreement;
+mod alerts;
 mod bench;
 mod command;
 mod docs;
 mod faults;
 mod fuzz;
+mod image;
 mod lint;
+mod production;
+mod sbom;
+#[cfg(test)]
+mod scripts;
 mod setup;
 mod suites;
 mod tally;
@@ -27,8 +35,18 @@ enum Task {
     Docs,
     /// Kills workers, and looks whether anything is lost, doubled or stuck.
     Faults(faults::FaultArguments),
-    /// Checks format, lints, the floor plan and dependencies.
-    Lint,
+    /// Lays out images without a daemon, runs each alone, and prints sizes, starts and memory.
+    Image(image::ImageArguments),
+    /// Checks format, lints, the floor plan, dependencies, images and Terraform.
+    Lint {
+        /// Only images and Terraform.
+        #[arg(long)]
+        deployment: bool,
+    },
+    /// Looks at what Terraform cannot see to: secrets, certificate, Stripe, Google's consent.
+    CheckProduction(production::ProductionArguments),
+    /// Lists what is in the images.
+    Sbom,
     /// Measures, and prints tables.
     Bench {
         /// What to measure: `edge`, `engine`, `router` or `sync`.
@@ -47,7 +65,11 @@ fn main() -> anyhow::Result<()> {
         Task::Test => suites::run(),
         Task::Docs => docs::run(),
         Task::Faults(arguments) => faults::run(&arguments),
-        Task::Lint => lint::run(),
+        Task::Image(arguments) => image::run(&arguments),
+        Task::Lint { deployment: true } => lint::deployment(),
+        Task::Lint { deployment: false } => lint::run(),
+        Task::CheckProduction(arguments) => production::run(&arguments),
+        Task::Sbom => sbom::run(),
         Task::Bench { subject } => bench::run(&subject),
         Task::Fuzz { minutes } => fuzz::run(minutes),
     }

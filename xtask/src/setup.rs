@@ -27,9 +27,19 @@ pub(crate) const PYTHON_TESTS: &str = "emulator-tests/python";
 /// Where its packages are.
 const PYTHON_PACKAGES: &str = "target/python";
 
+/// The list of packages that deployments are checked with.
+const DEPLOYMENT_LIST: &str = "xtask/terraform/requirements.txt";
+/// Where these are.
+const DEPLOYMENT_PACKAGES: &str = "target/terraform";
+
 /// The interpreter that has the packages.
 pub(crate) fn python() -> String {
     format!("{PYTHON_PACKAGES}/bin/python")
+}
+
+/// A program that deployments are checked with.
+pub(crate) fn deployment_program(name: &str) -> String {
+    format!("{DEPLOYMENT_PACKAGES}/bin/{name}")
 }
 
 /// Installs missing programs and the locked npm and Python packages.
@@ -39,6 +49,10 @@ pub(crate) fn run() -> Result<()> {
         .filter(|(name, _)| !exists(name))
         .map(|(_, package)| package)
         .collect();
+    // It has a way of its own to tell its version.
+    if !succeeds(program("openssl", &["version"])) {
+        missing.push("openssl");
+    }
     if !makes_environments() {
         missing.push("python3-venv");
     }
@@ -48,7 +62,22 @@ pub(crate) fn run() -> Result<()> {
     [WEB_TESTS, AUTH_EMULATOR]
         .into_iter()
         .try_for_each(install_npm_packages)?;
-    install_python_packages()
+    install_python_packages(&format!("{PYTHON_TESTS}/requirements.txt"), PYTHON_PACKAGES)
+}
+
+/// Installs what deployments are checked with.
+pub(crate) fn install_for_deployment() -> Result<()> {
+    let mut missing = Vec::new();
+    if !exists("promtool") {
+        missing.push("prometheus");
+    }
+    if !makes_environments() {
+        missing.push("python3-venv");
+    }
+    if !missing.is_empty() {
+        install_packages(&missing)?;
+    }
+    install_python_packages(DEPLOYMENT_LIST, DEPLOYMENT_PACKAGES)
 }
 
 /// Debian's Python has the module `venv`, but cannot use it without a package of its own.
@@ -96,20 +125,13 @@ fn install_npm_packages(folder: &str) -> Result<()> {
 }
 
 /// The environment is made anew when its packages are not those of the list.
-fn install_python_packages() -> Result<()> {
-    let folder = root().join(PYTHON_PACKAGES);
-    let list = format!("{PYTHON_TESTS}/requirements.txt");
-    let (lock, stamp) = (
-        root().join(&list),
-        folder.join("installed-requirements.txt"),
-    );
+fn install_python_packages(list: &str, packages: &str) -> Result<()> {
+    let folder = root().join(packages);
+    let (lock, stamp) = (root().join(list), folder.join("installed-requirements.txt"));
     if is_installed(&lock, &stamp)? {
         return Ok(());
     }
-    require(program(
-        "python3",
-        &["-m", "venv", "--clear", PYTHON_PACKAGES],
-    ))?;
+    require(program("python3", &["-m", "venv", "--clear", packages]))?;
     // Wheels only: nothing of a package runs while it is installed.
     let install = [
         "-m",
@@ -120,9 +142,9 @@ fn install_python_packages() -> Result<()> {
         "--only-binary=:all:",
         "--require-hashes",
         "--requirement",
-        &list,
+        list,
     ];
-    require(program(&python(), &install))?;
+    require(program(&format!("{packages}/bin/python"), &install))?;
     note_installed(&lock, &stamp)
 }
 

@@ -11,13 +11,12 @@ pub mod redis;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
 
 pub use self::{firestore::FirestoreAdmissions, leased::LeasedAdmissions, redis::RedisLeases};
 use super::Error;
 use crate::{
     clock::SharedClock,
-    config::{self, Env},
+    config::{self, Env, RedisConfig},
     ids::{OrgId, RecordId},
     llm::Usage,
     models::{Metering, Timestamp, UsageEntry, UsageState, Use},
@@ -73,9 +72,8 @@ pub struct Admission {
 /// How calls are admitted.
 #[derive(Clone, Debug)]
 pub struct AdmissionConfig {
-    /// `REDIS_URL`: where leases are kept, `redis://` or `rediss://`; without it, every call is
-    /// admitted by the quota document.
-    pub redis_url: Option<SecretString>,
+    /// Where leases are kept; without it, every call is admitted by the quota document.
+    pub redis: Option<RedisConfig>,
     /// `LLM_DISABLED`: whether every call is refused; `true` or `false`, the default.
     pub is_off: bool,
 }
@@ -87,7 +85,7 @@ impl AdmissionConfig {
     /// Returns the variable that is invalid.
     pub fn load(env: &Env) -> Result<Self, config::Error> {
         Ok(Self {
-            redis_url: env.optional("REDIS_URL").map(SecretString::from),
+            redis: RedisConfig::load_optional(env),
             is_off: env.parsed("LLM_DISABLED", false)?,
         })
     }
@@ -101,13 +99,10 @@ impl AdmissionConfig {
         store: Store,
         clock: SharedClock,
     ) -> Result<SharedAdmissions, config::Error> {
-        let Some(url) = &self.redis_url else {
+        let Some(redis) = &self.redis else {
             return Ok(Arc::new(FirestoreAdmissions::new(store, clock)));
         };
-        let leases = RedisLeases::new(url).map_err(|_| config::Error::Invalid {
-            name: "REDIS_URL",
-            reason: "it must be a redis:// or rediss:// URL".to_owned(),
-        })?;
+        let leases = RedisLeases::new(redis).map_err(|_| RedisConfig::invalid())?;
         Ok(Arc::new(LeasedAdmissions::new(leases, store, clock)))
     }
 }

@@ -1,9 +1,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
-use secrecy::SecretString;
-
 use super::Limit;
-use crate::config::{Env, Error};
+use crate::config::{Env, Error, RedisConfig};
 
 /// Longest window in seconds, and most requests within it: each admission is remembered.
 const MOST: u32 = 10_000;
@@ -11,9 +9,8 @@ const MOST: u32 = 10_000;
 /// How often somebody may come.
 #[derive(Clone, Debug)]
 pub struct RateLimitConfig {
-    /// `REDIS_URL`: where all instances count, `redis://` or `rediss://`; without it each instance
-    /// counts on its own.
-    pub redis_url: Option<SecretString>,
+    /// Where all instances count; without it each instance counts on its own.
+    pub redis: Option<RedisConfig>,
     /// `TRUSTED_PROXY_HOPS`: how many proxies in front add an address to `X-Forwarded-For`; default
     /// 1, Cloud Run's own; 2 behind an external load balancer, 0 when callers connect directly.
     pub trusted_proxy_hops: usize,
@@ -45,7 +42,7 @@ impl RateLimitConfig {
             })
         };
         Ok(Self {
-            redis_url: env.optional("REDIS_URL").map(SecretString::from),
+            redis: RedisConfig::load_optional(env),
             trusted_proxy_hops: env.parsed("TRUSTED_PROXY_HOPS", 1)?,
             client: limit("RATE_LIMIT_CLIENT", 100)?,
             user: limit("RATE_LIMIT_USER", 300)?,

@@ -5,7 +5,10 @@ use super::{
     Rule, Unavailable,
     breaker::{Breaker, PAUSE},
 };
-use crate::{clock::SharedClock, config};
+use crate::{
+    clock::SharedClock,
+    config::{self, RedisConfig},
+};
 
 /// The limits of a service, and what counts its requests; clones share the counts.
 #[derive(Clone)]
@@ -38,11 +41,8 @@ impl RateLimits {
     /// # Errors
     /// Returns [`config::Error::Invalid`] for a `REDIS_URL` that is none.
     pub fn new(config: RateLimitConfig, clock: SharedClock) -> Result<Self, config::Error> {
-        let redis = config.redis_url.as_ref().map(RedisRateLimiter::new);
-        let redis = redis.transpose().map_err(|_| config::Error::Invalid {
-            name: "REDIS_URL",
-            reason: "it must be a redis:// or rediss:// URL".to_owned(),
-        })?;
+        let redis = config.redis.as_ref().map(RedisRateLimiter::new);
+        let redis = redis.transpose().map_err(|_| RedisConfig::invalid())?;
         let limiter = redis.map(|redis| Arc::new(redis) as Arc<dyn RateLimiter>);
         Ok(Self::with_limiter(config, limiter, clock))
     }

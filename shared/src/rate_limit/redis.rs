@@ -7,14 +7,14 @@ use std::{
 
 use async_trait::async_trait;
 use redis::{
-    Client, IntoConnectionInfo, RedisError, Script,
+    Client, IntoConnectionInfo, RedisError, Script, TlsCertificates,
     aio::{ConnectionManager, ConnectionManagerConfig},
     io::tcp::TcpSettings,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::{Decision, Key, Limit, RateLimiter, Unavailable};
-use crate::clock::SharedClock;
+use crate::{clock::SharedClock, config::RedisConfig};
 
 /// How long a request waits for its count.
 const BUDGET: Duration = Duration::from_millis(50);
@@ -33,14 +33,12 @@ pub struct RedisRateLimiter {
 }
 
 impl RedisRateLimiter {
-    /// A limiter on the server at `url`, `redis://` or `rediss://`; it connects with the first call.
+    /// A limiter on this server; it connects with the first call.
     ///
     /// # Errors
-    /// Returns [`Unavailable`] for a URL that is none.
-    pub fn new(url: &SecretString) -> Result<Self, Unavailable> {
-        let settings = TcpSettings::default().set_user_timeout(SILENCE);
-        let info = url.expose_secret().into_connection_info()?;
-        let client = Client::open(info.set_tcp_settings(settings))?;
+    /// Returns [`Unavailable`] for a URL that is none, and for authorities that vouch for nothing.
+    pub fn new(config: &RedisConfig) -> Result<Self, Unavailable> {
+        let client = client(config)?;
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(None)
             .set_connection_timeout(Some(FIRST_BUDGET))
@@ -111,6 +109,20 @@ impl RateLimiter for RedisRateLimiter {
         self.has_answered.store(true, Ordering::Relaxed);
         Ok(decision)
     }
+}
+
+fn client(config: &RedisConfig) -> Result<Client, RedisError> {
+    let settings = TcpSettings::default().set_user_timeout(SILENCE);
+    let info = config.url.expose_secret().into_connection_info()?;
+    let info = info.set_tcp_settings(settings);
+    let Some(authorities) = &config.authorities else {
+        return Client::open(info);
+    };
+    let trusted = TlsCertificates {
+        client_tls: None,
+        root_cert: Some(authorities.clone().into_bytes()),
+    };
+    Client::build_with_tls(info, trusted)
 }
 
 impl From<RedisError> for Unavailable {

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 /// A real `redis-server` on a socket of its own; dropping it ends it.
 pub struct RedisServer {
     folder: TempDir,
+    options: Vec<String>,
     child: Child,
 }
 
@@ -20,9 +21,20 @@ impl RedisServer {
     /// # Errors
     /// When there is no such program, or it does not start.
     pub fn start() -> io::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let child = launch(&folder)?;
-        Ok(Self { folder, child })
+        Self::start_with(tempfile::tempdir()?, Vec::new())
+    }
+
+    /// Starts a server in this folder with options beside its own.
+    ///
+    /// # Errors
+    /// When there is no such program, or it does not start.
+    pub fn start_with(folder: TempDir, options: Vec<String>) -> io::Result<Self> {
+        let child = launch(&folder, &options)?;
+        Ok(Self {
+            folder,
+            options,
+            child,
+        })
     }
 
     /// Where it is, also while it is down.
@@ -102,7 +114,7 @@ impl RedisServer {
     /// # Errors
     /// When it does not start.
     pub fn restart(&mut self) -> io::Result<()> {
-        self.child = launch(&self.folder)?;
+        self.child = launch(&self.folder, &self.options)?;
         Ok(())
     }
 }
@@ -114,11 +126,12 @@ impl Drop for RedisServer {
     }
 }
 
-fn launch(folder: &TempDir) -> io::Result<Child> {
+fn launch(folder: &TempDir, options: &[String]) -> io::Result<Child> {
     let mut child = Command::new("redis-server")
         .current_dir(folder)
         .args(["--port", "0", "--unixsocket", "redis.sock"])
         .args(["--save", "", "--appendonly", "no"])
+        .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -6,6 +6,7 @@ mod keeping;
 mod model;
 mod outages;
 mod slow_line;
+mod tls;
 mod users;
 mod window;
 

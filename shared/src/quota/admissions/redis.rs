@@ -7,12 +7,13 @@
 use std::{collections::HashMap, fmt, time::Duration};
 
 use redis::{
-    Client, RedisError, Script,
+    Client, RedisError, Script, TlsCertificates,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use crate::{
+    config::RedisConfig,
     ids::{OrgId, RecordId},
     models::{Hold, Timestamp, Use},
 };
@@ -102,16 +103,16 @@ struct Scripts {
 }
 
 impl RedisLeases {
-    /// A client of the server at `url`, `redis://` or `rediss://`; it connects with the first call.
+    /// A client of this server; it connects with the first call.
     ///
     /// # Errors
-    /// Returns [`Unavailable`] for a URL that is none.
-    pub fn new(url: &SecretString) -> Result<Self, Unavailable> {
+    /// Returns [`Unavailable`] for a URL that is none, and for authorities that vouch for nothing.
+    pub fn new(server: &RedisConfig) -> Result<Self, Unavailable> {
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(TIMEOUT))
             .set_connection_timeout(Some(TIMEOUT))
             .set_number_of_retries(0);
-        let client = Client::open(url.expose_secret())?;
+        let client = client(server)?;
         let scripts = Scripts {
             reserve: Script::new(include_str!("redis/reserve.lua")),
             settle: Script::new(include_str!("redis/settle.lua")),
@@ -242,6 +243,18 @@ impl fmt::Display for LeaseKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "admission:{{{}}}:{}", self.org_id, self.period)
     }
+}
+
+fn client(server: &RedisConfig) -> Result<Client, RedisError> {
+    let url = server.url.expose_secret();
+    let Some(authorities) = &server.authorities else {
+        return Client::open(url);
+    };
+    let trusted = TlsCertificates {
+        client_tls: None,
+        root_cert: Some(authorities.clone().into_bytes()),
+    };
+    Client::build_with_tls(url, trusted)
 }
 
 fn millis(instant: Timestamp) -> i64 {

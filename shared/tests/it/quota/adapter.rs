@@ -36,7 +36,7 @@ impl Adapter {
     }
 
     pub(crate) fn leases(&self) -> RedisLeases {
-        RedisLeases::new(&self.server(|server| server.url())).unwrap()
+        RedisLeases::new(&self.server(|server| server.url()).into()).unwrap()
     }
 
     pub(crate) fn server<T>(&self, act: impl FnOnce(&mut RedisServer) -> T) -> T {

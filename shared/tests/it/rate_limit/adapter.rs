@@ -75,7 +75,7 @@ impl Adapter {
         let limiter: Arc<dyn RateLimiter> = match self {
             Self::Memory => Arc::new(MemoryRateLimiter::new(clock.shared())),
             Self::Redis(server) => {
-                let limiter = RedisRateLimiter::new(&server.url()).unwrap();
+                let limiter = RedisRateLimiter::new(&server.url().into()).unwrap();
                 let limiter = limiter.with_budget(PATIENCE);
                 Arc::new(limiter.timed_by(clock.shared()))
             }

@@ -14,7 +14,7 @@ use super::{
 };
 
 fn limiter(server: &RedisServer) -> RedisRateLimiter {
-    let limiter = RedisRateLimiter::new(&server.url()).unwrap();
+    let limiter = RedisRateLimiter::new(&server.url().into()).unwrap();
     limiter.with_budget(PATIENCE)
 }
 

@@ -1,0 +1,20 @@
+#!/bin/bash
+# Gives the subscriptions of Eventarc's triggers their dead letters: dead-letters.sh OUTPUTS
+# OUTPUTS is what `terraform output -json` printed. A repeat changes nothing.
+set -euo pipefail
+outputs=$1
+
+subscriptions() {
+  python3 - "$outputs" << 'PYTHON'
+import json, sys
+
+with open(sys.argv[1]) as outputs:
+    for name, dead in json.load(outputs)["dead_letters"]["value"].items():
+        print(name, dead["topic"], dead["max_deliveries"])
+PYTHON
+}
+
+subscriptions | while read -r subscription topic deliveries; do
+  gcloud pubsub subscriptions update "$subscription" \
+    --dead-letter-topic="$topic" --max-delivery-attempts="$deliveries" --quiet
+done

@@ -1,0 +1,6 @@
+terraform {
+  backend "gcs" {
+    bucket = "infinity-x-staging-terraform"
+    prefix = "platform"
+  }
+}

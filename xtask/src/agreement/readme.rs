@@ -1,0 +1,62 @@
+//! Tables of environment variables.
+
+use super::Names;
+
+/// The variables of a README.
+pub(super) struct Variables {
+    /// Those that mean something on Cloud Run.
+    pub(super) needed: Names,
+    /// Whether there are more, which another README tells.
+    pub(super) is_open: bool,
+}
+
+impl Variables {
+    /// Reads the rows of the tables of variables.
+    pub(super) fn read(readme: &str) -> Self {
+        let mut found = Self {
+            needed: Names::new(),
+            is_open: false,
+        };
+        let mut is_in_table = false;
+        for line in readme.lines() {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            if !line.starts_with('|') || cells.len() < 2 {
+                is_in_table = false;
+            } else if cells[0] == "variable" {
+                is_in_table = true;
+            } else if is_in_table && !line.contains("refused on Cloud Run") {
+                found.needed.extend(names(cells[0]));
+                found.is_open |= cells[0].ends_with('…');
+            }
+        }
+        found
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = String> {
+        self.needed.iter().cloned()
+    }
+}
+
+/// The names between backticks.
+fn names(cell: &str) -> impl Iterator<Item = String> {
+    let quoted = cell.split('`').skip(1).step_by(2);
+    let is_name = |name: &&str| {
+        let mut characters = name.chars();
+        characters.all(|character| matches!(character, 'A'..='Z' | '0'..='9' | '_'))
+    };
+    quoted.filter(is_name).map(str::to_owned)
+}
+
+#[test]
+fn stand_ins_are_left_out_and_what_another_readme_tells_is_open() {
+    let variables = Variables::read(
+        "| variable | meaning | default |\n|---|---|---|\n\
+         | `A_KEY`, `B_KEY` | keys; each with a `…_URL` | none |\n\
+         | `A_EMULATOR` | emulator, refused on Cloud Run | |\n\
+         | `C_URL` … | as for `other` | |\n\
+         \n| `NO_ROW` | x |\n",
+    );
+    assert_eq!(Vec::from_iter(variables.all()), ["A_KEY", "B_KEY", "C_URL"]);
+    assert!(variables.is_open);
+}

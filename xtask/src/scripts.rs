@@ -1,0 +1,187 @@
+//! The pipeline's scripts, with stand-ins of the programs that they run.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+use crate::command::root;
+
+/// A service whose new revision has no traffic yet.
+const SERVICE: &str = r#"{"status":{"latestReadyRevisionName":"new","latestCreatedRevisionName":"new",
+    "traffic":[{"revisionName":"old","percent":100}]}}"#;
+
+/// What Terraform printed.
+const OUTPUTS: &str = r#"{"functions":{"value":["api"]},
+    "dead_letters":{"value":{"eventarc-1":{"topic":"projects/p/topics/api-dead","max_deliveries":10}}}}"#;
+
+/// Answers as a deployment does on which all is well.
+const HEALTHY_CURL: &str = r#"case "$*" in
+    *prometheus*) echo '{"data":{"result":[]}}' ;;
+    *http://*) printf 301 ;;
+    *webhooks/stripe*) printf 400 ;;
+    *sweep*) printf 404 ;;
+    *) printf 401 ;;
+esac"#;
+
+/// A folder with stand-ins, which note how they were called.
+struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    fn new(gcloud: &str, curl: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        for (name, answer) in [("gcloud", gcloud), ("curl", curl), ("sleep", "")] {
+            let note = format!("echo \"{name} $*\" >> '{}/calls'", folder.path().display());
+            let program = folder.path().join(name);
+            fs::write(&program, format!("#!/bin/bash\n{note}\n{answer}\n")).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::write(folder.path().join("service.json"), SERVICE).unwrap();
+        fs::write(folder.path().join("outputs.json"), OUTPUTS).unwrap();
+        Self { folder }
+    }
+
+    /// The platform with a service, as it stands in the file.
+    fn with_service(curl: &str) -> Self {
+        Self::new(
+            r#"case "$*" in *describe*) cat "$(dirname "$0")/service.json" ;; *) echo token ;; esac"#,
+            curl,
+        )
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, script: &str, arguments: &[&str]) -> Output {
+        let folder = self.folder.path();
+        Command::new("bash")
+            .args(["-c", r#"PATH="$0:$PATH" exec "$@""#])
+            .arg(folder)
+            .arg(root().join("scripts").join(script))
+            .args(arguments)
+            .current_dir(folder)
+            .env("BACKUP_BUCKET", "backups")
+            .output()
+            .unwrap()
+    }
+
+    fn roll_out(&self) -> Output {
+        self.run("rollout.sh", &["outputs.json", "p", "l", "api.example.com"])
+    }
+
+    /// Where traffic was led to, in order.
+    fn traffic(&self) -> Vec<String> {
+        let calls = read(&self.path("calls"));
+        let led = calls.lines().filter_map(|call| {
+            let (_, to) = call.split_once("--to-revisions=")?;
+            to.split_whitespace().next().map(str::to_owned)
+        });
+        led.collect()
+    }
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
+}
+
+#[test]
+fn a_canary_that_is_well_gets_all_traffic() {
+    let stage = Stage::with_service(HEALTHY_CURL);
+    let output = stage.roll_out();
+    assert!(output.status.success(), "{}", told(&output));
+    assert_eq!(stage.traffic(), ["new=10,old=90", "new=100"]);
+}
+
+#[test]
+fn a_canary_that_fails_gives_its_traffic_back() {
+    let failing = HEALTHY_CURL.replace(r#""result":[]"#, r#""result":[{"value":[0,"0.5"]}]"#);
+    let stage = Stage::with_service(&failing);
+    let output = stage.roll_out();
+    assert!(!output.status.success());
+    assert!(told(&output).contains("the canary of api fails"));
+    assert_eq!(stage.traffic(), ["new=10,old=90", "old=100"]);
+}
+
+#[test]
+fn a_canary_of_which_nobody_knows_gives_its_traffic_back() {
+    let mute = HEALTHY_CURL.replace(r#"echo '{"data":{"result":[]}}'"#, "exit 22");
+    let stage = Stage::with_service(&mute);
+    assert!(!stage.roll_out().status.success());
+    assert_eq!(stage.traffic(), ["new=10,old=90", "old=100"]);
+}
+
+#[test]
+fn a_smoke_test_that_fails_leads_traffic_back() {
+    let open = HEALTHY_CURL.replace("printf 401", "printf 200");
+    let stage = Stage::with_service(&open);
+    let output = stage.roll_out();
+    assert!(told(&output).contains("answered 200 instead of 401"));
+    assert_eq!(stage.traffic(), ["new=10,old=90", "old=100"]);
+}
+
+#[test]
+fn a_roll_out_that_was_cut_off_begins_again_with_the_canary() {
+    let stage = Stage::with_service(HEALTHY_CURL);
+    let half = SERVICE.replace(
+        r#"{"revisionName":"old","percent":100}"#,
+        r#"{"revisionName":"new","percent":10},{"revisionName":"old","percent":90}"#,
+    );
+    fs::write(stage.path("service.json"), half).unwrap();
+    assert!(stage.roll_out().status.success());
+    assert_eq!(stage.traffic(), ["new=10,old=90", "new=100"]);
+}
+
+#[test]
+fn a_revision_that_does_not_start_gets_no_traffic() {
+    let stage = Stage::with_service(HEALTHY_CURL);
+    let broken = SERVICE.replace(
+        r#"RevisionName":"new","latest"#,
+        r#"RevisionName":"old","latest"#,
+    );
+    assert_ne!(broken, SERVICE);
+    fs::write(stage.path("service.json"), broken).unwrap();
+    assert!(!stage.roll_out().status.success());
+    assert!(stage.traffic().is_empty());
+}
+
+#[test]
+fn the_first_revision_is_held_to_its_traffic() {
+    let stage = Stage::with_service(HEALTHY_CURL);
+    fs::write(stage.path("service.json"), SERVICE.replace("old", "new")).unwrap();
+    assert!(stage.roll_out().status.success());
+    assert_eq!(stage.traffic(), ["new=100"]);
+}
+
+#[test]
+fn triggers_get_their_dead_letters() {
+    let stage = Stage::new("", "");
+    let output = stage.run("dead-letters.sh", &["outputs.json"]);
+    assert!(output.status.success(), "{}", told(&output));
+    let wanted = "gcloud pubsub subscriptions update eventarc-1 \
+                  --dead-letter-topic=projects/p/topics/api-dead --max-delivery-attempts=10 --quiet\n";
+    assert_eq!(read(&stage.path("calls")), wanted);
+}
+
+#[test]
+fn a_backup_is_fresh_for_26_hours_and_no_longer() {
+    for (made, is_fresh) in [
+        ("date -u -d '25 hours ago' +%Y-%m-%dT%H:%M:%SZ", true),
+        ("date -u -d '27 hours ago' +%Y-%m-%dT%H:%M:%SZ", false),
+        ("true", false),
+    ] {
+        let output = Stage::new(made, "").run("backup-age.sh", &[]);
+        assert_eq!(output.status.success(), is_fresh, "{}", told(&output));
+        assert_eq!(told(&output).contains("\"backup is fresh\""), is_fresh);
+    }
+}
