@@ -49,7 +49,7 @@ enum Task {
     Sbom,
     /// Measures, and prints tables.
     Bench {
-        /// What to measure: `engine` or `router`.
+        /// What to measure: `edge`, `engine`, `router` or `sync`.
         subject: String,
     },
     /// Fuzzes graphs, expressions and URLs; needs a nightly compiler.

@@ -19,6 +19,9 @@ pub(crate) const WEB_TESTS: &str = "emulator-tests/web";
 /// Google's Auth emulator, which the suite starts.
 const AUTH_EMULATOR: &str = "emulator-tests/web/auth-emulator";
 
+/// What a benchmark compares with.
+const NODE_BENCH: &str = "emulator-tests/node-bench";
+
 /// The suite of OpenAI's Python SDK.
 pub(crate) const PYTHON_TESTS: &str = "emulator-tests/python";
 /// Where its packages are.
@@ -91,6 +94,11 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     require(program("apt-get", &["update", "--quiet"]))?;
     let install = ["install", "--yes", "--quiet", "--no-install-recommends"];
     require(program("apt-get", &[&install, packages].concat()))
+}
+
+/// Installs the handlers in Node that a benchmark compares with.
+pub(crate) fn install_node_bench() -> Result<()> {
+    install_npm_packages(NODE_BENCH)
 }
 
 /// `npm ci` is skipped when the installed tree is that of the lock file.

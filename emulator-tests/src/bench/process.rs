@@ -54,9 +54,12 @@ fn cpu_time_in(process: &str, name: &str) -> Result<CpuTime> {
         let task = task?.path();
         // Nanoseconds on a processor, and two more figures
         // (<https://docs.kernel.org/scheduler/sched-stats.html>).
-        let used = std::fs::read_to_string(task.join("schedstat"))?;
+        let read = |file| std::fs::read_to_string(task.join(file));
+        let (Ok(used), Ok(comm)) = (read("schedstat"), read("comm")) else {
+            // The thread has ended meanwhile.
+            continue;
+        };
         let used = used.split(' ').next().context("no time")?.parse()?;
-        let comm = std::fs::read_to_string(task.join("comm"))?;
         let part = match comm.trim_end() == name {
             true => &mut sum.named,
             false => &mut sum.others,
@@ -68,8 +71,23 @@ fn cpu_time_in(process: &str, name: &str) -> Result<CpuTime> {
 
 /// Memory that is in use, in bytes.
 pub(super) fn resident_bytes() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.context("no VmRSS")?.trim().trim_end_matches(" kB");
-    Ok(kilobytes.trim().parse::<u64>()? * 1024)
+    status_bytes("self", "VmRSS:")
+}
+
+/// Memory that another process has in use, in bytes.
+pub(super) fn resident_bytes_of(pid: u32) -> Result<u64> {
+    status_bytes(&pid.to_string(), "VmRSS:")
+}
+
+/// The most memory that was in use at any time, in bytes.
+pub(super) fn peak_bytes() -> Result<u64> {
+    status_bytes("self", "VmHWM:")
+}
+
+fn status_bytes(process: &str, field: &str) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kilobytes = line.context(field.to_owned())?.trim();
+    let kilobytes = kilobytes.trim_end_matches(" kB");
+    Ok(kilobytes.parse::<u64>()? * 1024)
 }

@@ -1,11 +1,8 @@
 //! `cargo xtask bench router`: what the gateway adds to a call of a model, with a check of the ID
 //! token, admission, the ledger and logs.
 
-mod caller;
-mod contender;
-mod load;
+mod pass_through;
 mod report;
-mod served;
 mod town;
 mod upstream;
 
@@ -14,12 +11,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 
-pub use self::served::{serve_api, serve_pass_through};
+pub use self::pass_through::serve_pass_through;
 use self::{
-    load::{Load, Sample},
     report::{Cell, Report},
     town::{Gateway, Town},
 };
+use super::load::{Load, Sample};
 
 /// What is asked.
 const MODEL: &str = "gpt-4.1-mini";

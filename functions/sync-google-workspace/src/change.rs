@@ -22,6 +22,8 @@ pub(crate) struct Change {
     pub(crate) triggers: Vec<Trigger>,
     /// What is done in place of it where there is no room.
     pub(crate) otherwise: Option<Box<Change>>,
+    /// Whether it stands for a text that was left out for want of room.
+    pub(crate) is_left_out: bool,
 }
 
 /// Changes as there is room for them.
@@ -40,9 +42,17 @@ impl Change {
         }
     }
 
+    /// What is done in place of it, whatever room there is by then.
+    pub(crate) fn left_out(self) -> Self {
+        Self {
+            is_left_out: true,
+            ..self.otherwise.map(|other| *other).unwrap_or_default()
+        }
+    }
+
     /// Whether it does nothing.
     pub(crate) fn is_empty(&self) -> bool {
-        self.writes.is_empty() && self.triggers.is_empty()
+        self.writes.is_empty() && self.triggers.is_empty() && !self.is_left_out
     }
 
     /// The changes that there is room for: those that make room come first.
@@ -52,6 +62,7 @@ impl Change {
         let shrinking = changes.iter().filter(|change| !grows(change));
         for change in shrinking.chain(changes.iter().filter(grows)) {
             if room.take(change.documents, change.bytes) {
+                left_out += i64::from(change.is_left_out);
                 applied.push(change);
                 continue;
             }

@@ -12,7 +12,7 @@ use crate::{
     ingest::{Described, Looked, Now},
     known::{list_known, share, stamp},
     leg::Leg,
-    look::{Look, look_at_all},
+    look::{Look, forget_passed_over, look_at_all},
     stop::Stop,
     text::{self, MAX_FILE_BYTES, read_document},
 };
@@ -112,7 +112,8 @@ async fn look_at_drive(leg: &mut Leg<'_>) -> Result<(), Stop> {
         .ask(leg.app.workspace.drive_position(&leg.account))
         .await?;
     let (files, is_cut) = list_files(leg).await?;
-    let known = list_known(leg).await?;
+    let of = |known: &KnowledgeDocument| stamp(&known.source, &known.revision);
+    let known = list_known(leg, of).await?;
     let there: HashSet<String> = files.iter().map(|file| file.id.clone()).collect();
     let gone = known.keys().filter(|id| !there.contains(*id));
     let gone = gone.map(|id| FileChange {
@@ -142,7 +143,7 @@ async fn look_at_drive(leg: &mut Leg<'_>) -> Result<(), Stop> {
         state.counts.pending = i64::try_from(left).unwrap_or(i64::MAX);
         if left == 0 {
             state.cursor = Some(position.clone());
-            state.look_again_at = state.look_again_at.filter(|at| *at > now);
+            forget_passed_over(state, now);
         }
     })
     .await
@@ -236,9 +237,16 @@ async fn read(leg: &Leg<'_>, file: &DriveFile) -> Result<Content, Stop> {
     let Some(content) = leg.ask(content).await? else {
         return Ok(Content::NotNow);
     };
-    let mime_type = as_type.unwrap_or(&file.mime_type);
-    let text = read_document(&file.name, mime_type, &content);
-    Ok(text.map_or(Content::Never, Content::Text))
+    let (name, mime_type) = (
+        file.name.clone(),
+        as_type.unwrap_or(&file.mime_type).to_owned(),
+    );
+    let read = move || read_document(&name, &mime_type, &content);
+    Ok(match leg.app.readers.read(read).await? {
+        Some(Ok(text)) => Content::Text(text),
+        Some(Err(_)) => Content::Never,
+        None => Content::NotNow,
+    })
 }
 
 /// What a file of Google's own is read as

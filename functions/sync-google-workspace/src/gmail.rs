@@ -1,6 +1,9 @@
 //! Mail: what has changed since the last look, or all of it.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+};
 
 use shared::{
     models::{KnowledgeDocument, KnowledgeKind, KnowledgeSource, Timestamp},
@@ -12,7 +15,7 @@ use crate::{
     ingest::{Described, Looked, Now},
     known::{list_known, share},
     leg::Leg,
-    look::{Look, look_at_all},
+    look::{Look, forget_passed_over, look_at_all, new_since},
     room::Room,
     stop::Stop,
     text::{MAX_TEXT_CHARS, MailText, read_mail},
@@ -21,9 +24,6 @@ use crate::{
 
 /// How a mail's text is made: another way, and all of them are read again when all are looked at.
 const REVISION: &str = "1";
-
-/// Mails that came so long before the last look, in seconds, may not have been seen then.
-const MARGIN_SECS: i64 = 600;
 
 /// So many mails may have come since the last look.
 const RECENT: usize = 500;
@@ -36,7 +36,7 @@ struct Mail<'w> {
     id: String,
     /// Whom it starts, when it is new.
     starts: Option<&'w Waiting>,
-    /// New is what came later; all that has come, for who follows what changes.
+    /// New is what nobody knows and came later; all that has come, for who follows what changes.
     since: Option<Timestamp>,
     /// Whether it may have come since the last look.
     is_recent: bool,
@@ -66,15 +66,8 @@ async fn follow(leg: &mut Leg<'_>, cursor: &str, waiting: &Waiting) -> Result<bo
         let Since::Known(changes) = leg.ask(changes).await? else {
             return Ok(false);
         };
-        let mails: Vec<_> = once(changes.touched)
-            .into_iter()
-            .map(|touch| Mail {
-                id: touch.id,
-                starts: touch.is_new.then_some(waiting),
-                since: None,
-                is_recent: true,
-            })
-            .collect();
+        let mails = once(changes.touched).into_iter();
+        let mails: Vec<_> = mails.map(|touch| touched(leg, touch, waiting)).collect();
         look_at_all(leg, &mails, |state, left| {
             if left == 0 {
                 state.cursor = Some(changes.history_id.clone());
@@ -85,6 +78,17 @@ async fn follow(leg: &mut Leg<'_>, cursor: &str, waiting: &Waiting) -> Result<bo
         if page.is_none() {
             return Ok(true);
         }
+    }
+}
+
+/// What has only changed may have come before, and been passed over.
+fn touched<'w>(leg: &Leg<'_>, touch: MailTouch, waiting: &'w Waiting) -> Mail<'w> {
+    let since = leg.state.passed_over_since.filter(|_| !touch.is_new);
+    Mail {
+        id: touch.id,
+        starts: (touch.is_new || since.is_some()).then_some(waiting),
+        since,
+        is_recent: true,
     }
 }
 
@@ -110,19 +114,18 @@ async fn look_at_mailbox(leg: &mut Leg<'_>, waiting: &Waiting) -> Result<(), Sto
     leg.keep().await?;
     let mailbox = leg.ask(leg.app.workspace.mailbox(&leg.account)).await?;
     let (ids, is_cut) = list_ids(leg).await?;
-    let known = list_known(leg).await?;
+    let known = list_known(leg, |known| known.revision.clone()).await?;
     let there: HashSet<&String> = ids.iter().collect();
     let gone = known.keys().filter(|id| !there.contains(id));
     let gone: Vec<Gone> = gone.cloned().map(Gone).collect();
     leg.has_left_out = is_cut;
     look_at_all(leg, &gone, |_, _| ()).await?;
     // Nothing is new that was there before anybody looked.
-    let margin = |at: Timestamp| at.plus_seconds(-MARGIN_SECS);
-    let since = leg.state.synced_at.map(margin).or(leg.state.begun_at);
+    let since = new_since(&leg.state);
     let starts = since.map(|_| waiting).filter(|waiting| !waiting.is_empty());
     let missing = ids
         .into_iter()
-        .filter(|id| known.get(id).is_none_or(String::is_empty));
+        .filter(|id| known.get(id).is_none_or(|revision| revision != REVISION));
     let missing = missing.enumerate().map(|(place, id)| Mail {
         id,
         starts,
@@ -143,7 +146,7 @@ async fn look_at_mailbox(leg: &mut Leg<'_>, waiting: &Waiting) -> Result<(), Sto
         state.counts.pending = i64::try_from(left).unwrap_or(i64::MAX);
         if left == 0 {
             state.cursor = Some(mailbox.history_id.clone());
-            state.look_again_at = state.look_again_at.filter(|at| *at > now);
+            forget_passed_over(state, now);
         }
     })
     .await
@@ -197,25 +200,33 @@ impl Look for Mail<'_> {
                 .iter()
                 .any(|label| has(mail, label))
         };
-        let Some(mail) = mail.filter(is_shown) else {
+        let Some(mut mail) = mail.filter(is_shown) else {
             return Ok(Looked::at(was, Now::Gone));
         };
         let is_same = was
             .as_ref()
             .is_some_and(|was| was.value.revision == REVISION && !was.value.is_partial);
-        let is_new = self.since.is_none_or(|since| mail.received_at >= since);
+        let is_unknown_since = |since| was.is_none() && mail.received_at >= since;
+        let is_new = self.since.is_none_or(is_unknown_since);
         let starts = self.starts.filter(|waiting| is_new && !waiting.is_empty());
         if is_same && starts.is_none() {
             return Ok(Looked::at(was, Now::Same));
         }
-        let text = read_mail(&mail.raw).ok();
+        let raw = mem::take(&mut mail.raw);
+        let read = leg.app.readers.read(move || read_mail(&raw)).await?;
+        // What takes too long is read again when all are.
+        let revision = if read.is_some() { REVISION } else { "" };
+        let text = read.and_then(Result::ok);
         let triggers = match (starts, &text) {
             (Some(waiting), Some(text)) => waiting.triggers(leg, &mail, text),
             _ => Vec::new(),
         };
         let now = match is_same {
             true => Now::Same,
-            false => Now::There(described(&mail, text.as_ref()), text.as_ref().map(whole)),
+            false => {
+                let described = described(&mail, revision, text.as_ref());
+                Now::There(described, text.as_ref().map(whole))
+            }
         };
         Ok(Looked { was, now, triggers })
     }
@@ -237,7 +248,7 @@ impl Look for Gone {
     }
 }
 
-fn described(mail: &RawMail, text: Option<&MailText>) -> Described {
+fn described(mail: &RawMail, revision: &str, text: Option<&MailText>) -> Described {
     let title = text.map(|text| shortened(&text.subject, MAX_TITLE_CHARS));
     Described {
         source: KnowledgeSource {
@@ -247,7 +258,7 @@ fn described(mail: &RawMail, text: Option<&MailText>) -> Described {
             link: Some(format!("https://mail.google.com/mail/#all/{}", mail.id)),
             date: Some(mail.received_at),
         },
-        revision: REVISION.to_owned(),
+        revision: revision.to_owned(),
     }
 }
 

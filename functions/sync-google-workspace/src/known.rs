@@ -20,18 +20,21 @@ const SHARED_AT_ONCE: u32 = 50;
 /// What the index knows of mails and files, by the provider's ids: what changes when they do.
 pub(crate) type Known = HashMap<String, String>;
 
-/// What the index knows of the leg's mails or files.
-pub(crate) async fn list_known(leg: &mut Leg<'_>) -> Result<Known, Stop> {
+/// What the index knows of the leg's mails or files, as `stamp` tells it; nothing of those that it
+/// has in part.
+pub(crate) async fn list_known(
+    leg: &mut Leg<'_>,
+    stamp: impl Fn(&KnowledgeDocument) -> String,
+) -> Result<Known, Stop> {
     let (mut known, mut page) = (Known::new(), Page::first(PAGE));
     loop {
         leg.keep().await?;
         let found = list(leg, &page).await?;
         for document in found.0 {
             let document = document.value;
-            let is_whole = !document.is_partial;
-            let stamp = match is_whole {
-                true => stamp(&document.source, &document.revision),
-                false => String::new(),
+            let stamp = match document.is_partial {
+                true => String::new(),
+                false => stamp(&document),
             };
             known.insert(document.source.id, stamp);
         }
@@ -125,17 +128,21 @@ async fn share_document(
             writes,
             ..Change::default()
         };
-        leg.commit(vec![change], |_| ()).await?;
+        let written = leg.commit_versioned(vec![change], |_| ()).await?;
         if is_last {
             return Ok(());
         }
         leg.keep().await?;
         let store = &leg.app.store;
         let found = store.find_knowledge_document(leg.org_id(), &shared.id);
-        match found.await? {
-            Some(found) => document = found,
-            None => return Ok(()),
+        let Some(found) = found.await? else {
+            return Ok(());
+        };
+        if Some(found.version) > written {
+            // Whoever changes the model may have added chunks before this page.
+            page.after = None;
         }
+        document = found;
     }
 }
 

@@ -9,7 +9,7 @@ use shared::{
         user_principal,
     },
     quota::Plan,
-    store::{self, Versioned, Write, commit_contended, integrations, triggers},
+    store::{self, Versioned, Write, commit_contended, commit_versioned, integrations, triggers},
     vault::{self, SyncAccount},
 };
 use tokio::time::Instant;
@@ -117,7 +117,7 @@ impl<'a> Leg<'a> {
             owner_uid: integration.owner_uid,
             plan: start.plan.clone(),
             models,
-            passes_over: state.failures >= PATIENCE || is_due(&state, start.app.now()),
+            passes_over: passes_over(&state, start.app.now()),
             state,
             is_spent: false,
             has_left_out: false,
@@ -172,12 +172,22 @@ impl<'a> Leg<'a> {
         changes: Vec<Change>,
         update: impl Fn(&mut SyncState),
     ) -> Result<(), Stop> {
+        self.commit_versioned(changes, update).await?;
+        Ok(())
+    }
+
+    /// The same; tells the version of all that it has changed.
+    pub(crate) async fn commit_versioned(
+        &mut self,
+        changes: Vec<Change>,
+        update: impl Fn(&mut SyncState),
+    ) -> Result<Option<Timestamp>, Stop> {
         let (leg, changes, update) = (&*self, &changes, &update);
-        let committed = commit_contended(&self.app.store, || leg.build(changes, update)).await?;
-        let (state, has_left_out) = committed;
+        let committed = commit_versioned(&self.app.store, || leg.build(changes, update)).await?;
+        let ((state, has_left_out), version) = committed;
         self.state = state;
         self.has_left_out |= has_left_out;
-        Ok(())
+        Ok(version)
     }
 
     /// The same, if there is anything to keep.
@@ -277,6 +287,13 @@ impl<'a> Leg<'a> {
     }
 }
 
+/// Whether others must not wait any longer for what fails: it has failed often enough, or was passed
+/// over before in a look at all that is due or under way.
+fn passes_over(state: &SyncState, now: Timestamp) -> bool {
+    let is_under_way = state.cursor.is_none() && state.look_again_at.is_some();
+    state.failures >= PATIENCE || is_due(state, now) || is_under_way
+}
+
 /// Whether what was passed over is to be looked at again.
 fn is_due(state: &SyncState, now: Timestamp) -> bool {
     state.look_again_at.is_some_and(|at| at <= now)
@@ -296,4 +313,37 @@ fn claimed_by(owner: &str, mut state: SyncState, now: Timestamp) -> SyncState {
     };
     state.begun_at.get_or_insert(now);
     state
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        let instant = jiff::Timestamp::from_second(1_795_694_400 + seconds);
+        instant.unwrap().into()
+    }
+
+    #[test]
+    fn what_fails_is_passed_over_after_five_failures_or_when_it_was_before() {
+        let state = SyncState {
+            cursor: Some("7".to_owned()),
+            ..SyncState::new(OrgId::derive(&["o1"]))
+        };
+        assert!(!passes_over(&state, at(0)));
+        let often = |failures| SyncState {
+            failures,
+            ..state.clone()
+        };
+        assert!(!passes_over(&often(4), at(0)));
+        assert!(passes_over(&often(5), at(0)));
+        let mut before = SyncState {
+            look_again_at: Some(at(10)),
+            ..state
+        };
+        assert!(!passes_over(&before, at(9)));
+        assert!(passes_over(&before, at(10)));
+        before.cursor = None;
+        assert!(passes_over(&before, at(9)));
+    }
 }

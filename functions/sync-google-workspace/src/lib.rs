@@ -11,6 +11,7 @@ mod known;
 mod leg;
 mod look;
 mod message;
+mod readers;
 mod receive;
 mod reindex;
 mod room;
@@ -38,8 +39,8 @@ use shared::{
 
 use tokio::time::timeout;
 
-use crate::stop::Failure;
 pub use crate::{config::Config, settings::Settings};
+use crate::{readers::Readers, stop::Failure};
 
 /// Acts for itself when it looks across organizations.
 const CALLER: SystemPrincipal = SystemPrincipal {
@@ -60,6 +61,7 @@ pub struct AppState {
     llm: MeteredLlm,
     topic: Option<SharedTopic>,
     mail_push: Option<MailPush>,
+    readers: Readers,
     settings: Settings,
     callers: ServiceCallers,
 }
@@ -149,6 +151,7 @@ impl AppState {
             llm: ports.llm,
             topic: ports.topic,
             mail_push: ports.mail_push,
+            readers: Readers::new(settings.readers, settings.read_timeout),
             settings,
             callers,
         }

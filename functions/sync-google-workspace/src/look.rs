@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use futures::{FutureExt, StreamExt, stream};
-use shared::models::SyncState;
+use shared::models::{SyncState, Timestamp};
 
 use crate::{
     ingest::{Looked, ingest},
@@ -22,6 +22,9 @@ const MAX_PASSED_OVER: usize = 3;
 
 /// When all is looked at again after something was passed over, in seconds.
 const AGAIN_SECS: i64 = 6 * 3_600;
+
+/// Mails that came so long before the last look, in seconds, may not have been seen then.
+const MARGIN_SECS: i64 = 600;
 
 /// Something to look at again.
 pub(crate) trait Look: Sync {
@@ -62,8 +65,7 @@ pub(crate) async fn look_at_all<T: Look>(
         let again_at = leg.app.now().plus_seconds(AGAIN_SECS);
         ingest(leg, batch.looked, |state| {
             if batch.passed_over > 0 {
-                state.counts.skipped += i64::try_from(batch.passed_over).unwrap_or(i64::MAX);
-                state.look_again_at = Some(again_at);
+                pass_over(state, batch.passed_over, again_at);
             }
             update(state, left);
         })
@@ -73,6 +75,30 @@ pub(crate) async fn look_at_all<T: Look>(
         leg.commit_any(Vec::new(), |state| update(state, 0)).await?;
     }
     Ok(())
+}
+
+/// Mails that came since then are new, unless the index knows them.
+pub(crate) fn new_since(state: &SyncState) -> Option<Timestamp> {
+    let margin = |at: Timestamp| at.plus_seconds(-MARGIN_SECS);
+    let seen = state.synced_at.map(margin).or(state.begun_at);
+    state.passed_over_since.or(seen)
+}
+
+/// Has all be looked at again: not later than is planned already, but for who does so now, which
+/// has no cursor before its end.
+fn pass_over(state: &mut SyncState, count: usize, again_at: Timestamp) {
+    state.counts.skipped += i64::try_from(count).unwrap_or(i64::MAX);
+    state.passed_over_since = new_since(state);
+    let planned = state.look_again_at.filter(|_| state.cursor.is_some());
+    state.look_again_at = planned.or(Some(again_at));
+}
+
+/// All was looked at again that was passed over before `began`.
+pub(crate) fn forget_passed_over(state: &mut SyncState, began: Timestamp) {
+    state.look_again_at = state.look_again_at.filter(|at| *at > began);
+    if state.look_again_at.is_none() {
+        state.passed_over_since = None;
+    }
 }
 
 async fn look_at<T: Look>(leg: &Leg<'_>, items: &[T]) -> Batch {
@@ -98,4 +124,62 @@ async fn look_at<T: Look>(leg: &Leg<'_>, items: &[T]) -> Batch {
         }
     }
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::ids::OrgId;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        let instant = jiff::Timestamp::from_second(1_795_694_400 + seconds);
+        instant.unwrap().into()
+    }
+
+    /// After a look, with a cursor for who follows what changes.
+    fn state(cursor: Option<&str>) -> SyncState {
+        SyncState {
+            cursor: cursor.map(str::to_owned),
+            begun_at: Some(at(-9_000)),
+            synced_at: Some(at(0)),
+            ..SyncState::new(OrgId::derive(&["o1"]))
+        }
+    }
+
+    #[test]
+    fn a_look_at_all_that_is_planned_is_not_put_off() {
+        let mut state = state(Some("7"));
+        pass_over(&mut state, 1, at(100));
+        pass_over(&mut state, 2, at(200));
+        assert_eq!(state.look_again_at, Some(at(100)));
+        assert_eq!(state.counts.skipped, 3);
+        state.cursor = None;
+        pass_over(&mut state, 1, at(300));
+        forget_passed_over(&mut state, at(250));
+        assert_eq!(state.look_again_at, Some(at(300)));
+        assert!(state.passed_over_since.is_some());
+    }
+
+    #[test]
+    fn what_was_passed_over_stays_new_until_all_was_looked_at() {
+        let mut state = state(Some("7"));
+        assert_eq!(new_since(&state), Some(at(-MARGIN_SECS)));
+        pass_over(&mut state, 1, at(100));
+        state.synced_at = Some(at(90));
+        pass_over(&mut state, 1, at(190));
+        assert_eq!(new_since(&state), Some(at(-MARGIN_SECS)));
+        forget_passed_over(&mut state, at(110));
+        assert_eq!(new_since(&state), Some(at(90 - MARGIN_SECS)));
+    }
+
+    #[test]
+    fn nothing_is_new_that_was_there_before_the_first_look() {
+        let mut state = SyncState {
+            synced_at: None,
+            ..state(None)
+        };
+        pass_over(&mut state, 1, at(100));
+        assert_eq!(new_since(&state), Some(at(-9_000)));
+    }
 }

@@ -175,10 +175,6 @@ async fn place(
         // Whoever ends it writes it under both.
         return Ok(Vec::new());
     }
-    if document.value.principals.is_empty() {
-        // Who may find its chunks is being changed, page by page.
-        return Err(Stop::Superseded);
-    }
     let page = Page::first(MAX_CHUNKS);
     let store = &app.store;
     let chunks = store.list_chunks_of_document(org_id, &document.value.id, &page);

@@ -11,6 +11,10 @@ pub struct Settings {
     pub budget: Duration,
     /// No call of Google or of a model takes longer.
     pub call_timeout: Duration,
+    /// `SYNC_READERS`: so many mails and files are read at once in the whole process.
+    pub readers: usize,
+    /// None is read for longer.
+    pub read_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -19,6 +23,8 @@ impl Default for Settings {
             embedding_model: "text-embedding-3-small".to_owned(),
             budget: Duration::from_secs(300),
             call_timeout: Duration::from_secs(45),
+            readers: 2,
+            read_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -37,9 +43,17 @@ impl Settings {
                 reason: "expected 10 to 500".to_owned(),
             });
         }
+        let readers = env.parsed("SYNC_READERS", defaults.readers)?;
+        if !(1..=32).contains(&readers) {
+            return Err(Error::Invalid {
+                name: "SYNC_READERS",
+                reason: "expected 1 to 32".to_owned(),
+            });
+        }
         Ok(Self {
             embedding_model: env.parsed("EMBEDDING_MODEL", defaults.embedding_model.clone())?,
             budget: Duration::from_secs(budget_secs),
+            readers,
             ..defaults
         })
     }

@@ -165,8 +165,9 @@ fn is_of_the_day(error: &vault::Error) -> bool {
     reason(error) == Some("dailyLimitExceeded")
 }
 
-/// What a mail or file alone may do: its content cannot be given, or not be read. What names the
-/// account (`domainPolicy`, `accessNotConfigured`) is of all of them.
+/// What a mail or file alone may do: its content cannot be given, or not be read, or a refusal that
+/// tells nothing else. What names the account (`domainPolicy`, `accessNotConfigured`) is of all of
+/// them.
 fn may_be_of_one(error: &vault::Error) -> bool {
     let vault::Error::Service(service) = error else {
         return false;
@@ -175,9 +176,16 @@ fn may_be_of_one(error: &vault::Error) -> bool {
         connectors::Error::Unavailable(_)
         | connectors::Error::Unknown(_)
         | connectors::Error::Malformed
-        | connectors::Error::Rejected { status: 400, .. } => true,
+        | connectors::Error::Forbidden {
+            needs_consent: false,
+        } => true,
         // <https://developers.google.com/workspace/drive/api/guides/handle-errors>
-        _ => reason(error) == Some("downloadQuotaExceeded"),
+        connectors::Error::Rejected {
+            status: 403,
+            reason,
+        } => matches!(reason.as_deref(), None | Some("downloadQuotaExceeded")),
+        connectors::Error::Rejected { .. } => true,
+        _ => false,
     }
 }
 

@@ -169,6 +169,9 @@ pub struct SyncState {
     /// When all is looked at again because a mail or file was passed over that failed each time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look_again_at: Option<Timestamp>,
+    /// Mails that came since then may have been passed over before they started anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_over_since: Option<Timestamp>,
     /// Who may find its documents, all of which were written so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
@@ -248,6 +251,7 @@ impl SyncState {
             error_cause: None,
             is_incomplete: false,
             look_again_at: None,
+            passed_over_since: None,
             principal: None,
             address_hash: None,
             watched_until: None,

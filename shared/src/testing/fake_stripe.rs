@@ -144,6 +144,11 @@ impl FakeStripe {
         self.account().faults.extend(faults);
     }
 
+    /// Has every request of that turn fail: each third one, for 3.
+    pub fn fail_each(&self, turn: usize, fault: StripeFault) {
+        self.account().each = Some((turn, fault));
+    }
+
     /// Has the caller of the request of that number, counted from 0 and from now, get no answer;
     /// what it asks for is done all the same, or not. [`Self::death`] tells when.
     pub fn kill_at(&self, request: usize, is_carried_out: bool) {

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result};
 
-use super::{
-    load::{Sample, percentile},
-    town::Gateway,
+use super::town::Gateway;
+use crate::bench::{
+    load::{Sample, median, millis, percentile},
+    process::CpuTime,
 };
-use crate::bench::process::CpuTime;
 
 /// What one gateway did in one course.
 #[derive(Clone, Copy, Debug)]
@@ -110,16 +110,6 @@ fn line(
         columns.push(format!("{:.0}", ms(|cell| cell.database_cpu) * 1e3));
     }
     format!("| {} |", columns.join(" | "))
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use reqwest::{Client, RequestBuilder, header::CONTENT_TYPE};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use shared::{
@@ -13,15 +14,17 @@ use shared::{
 };
 
 use super::{
-    caller::{self, Issuer},
-    contender::{Contender, step_aside},
-    load::Target,
-    served::{KEYS, UPSTREAM},
+    pass_through::UPSTREAM,
     upstream::{INPUT_TOKENS, PIECE, PIECES, Upstream},
 };
 use crate::bench::{
+    api::HIGH_LIMITS,
+    caller::{Issuer, KEYS},
+    contender::{Contender, step_aside},
     database::{DATABASE, Database},
+    load::Ask,
     process::{self, CpuTime},
+    tenant,
 };
 
 const PROJECT_ID: &str = "demo-bench";
@@ -42,12 +45,30 @@ pub(super) enum Gateway {
     Documents,
 }
 
+/// Whom to ask, and what.
+#[derive(Clone)]
+pub(super) struct Target {
+    client: Client,
+    url: String,
+    token: String,
+    body: &'static str,
+}
+
+impl Ask for Target {
+    fn request(&self) -> RequestBuilder {
+        let request = self.client.post(&self.url).bearer_auth(&self.token);
+        request
+            .header(CONTENT_TYPE, "application/json")
+            .body(self.body)
+    }
+}
+
 pub(super) struct Town {
     upstream: Upstream,
     database: Database,
     _redis: RedisServer,
     store: Store,
-    http: reqwest::Client,
+    http: Client,
     ceiling: Contender,
     leases: Api,
     documents: Api,
@@ -79,7 +100,7 @@ impl Town {
         let database = Database::start(PROJECT_ID, None).await?;
         let redis = RedisServer::start().context("cannot start redis-server")?;
         let issuer = Issuer::new(PROJECT_ID)?;
-        let variables = vec![
+        let mut variables = vec![
             ("GOOGLE_CLOUD_PROJECT", PROJECT_ID.to_owned()),
             ("FIRESTORE_EMULATOR_HOST", database.host()),
             ("APP_URL", "https://app.example.com".to_owned()),
@@ -89,12 +110,13 @@ impl Town {
             (UPSTREAM, upstream.base_url()),
             (KEYS, issuer.keys()?),
         ];
+        variables.extend(HIGH_LIMITS.map(|(name, value)| (name, value.to_owned())));
         let env = Env::from_pairs(variables.iter().cloned());
         let store = Store::new(Arc::new(Firestore::new(&ServiceConfig::load(&env)?)));
         let url = redis.url().expose_secret().to_owned();
         let with_redis = [&variables[..], &[("REDIS_URL", url)]].concat();
         Ok(Self {
-            ceiling: Contender::start("pass-through", &variables).await?,
+            ceiling: Contender::of_this_program("pass-through", &variables).await?,
             leases: Api::start(&store, &issuer, &with_redis).await?,
             documents: Api::start(&store, &issuer, &variables).await?,
             upstream,
@@ -197,9 +219,9 @@ impl Api {
     async fn start(store: &Store, issuer: &Issuer, variables: &[(&str, String)]) -> Result<Self> {
         let org_id = OrgId::generate();
         let uid = Uid::parse(org_id.as_str()).context("no uid")?;
-        caller::settle(store, &org_id, &uid).await?;
+        tenant::settle(store, &org_id, &uid).await?;
         Ok(Self {
-            contender: Contender::start("api", variables).await?,
+            contender: Contender::of_this_program("api", variables).await?,
             org_id,
             token: issuer.token(&uid)?,
         })

@@ -139,12 +139,7 @@ pub(crate) async fn what_was_closed_is_not_found_before_a_sync_says_so(db: Arc<d
     let seen = search(Some("u1"), "green tea");
     assert_eq!(texts(&store, &seen).await.len(), 2);
     let change = async |principal: &str, change: &dyn Fn(&mut Integration)| {
-        let (org_id, id) = (org("o1"), integration_of(principal));
-        let found = store.find_integration(&org_id, &id).await;
-        let mut integration = found.unwrap().unwrap();
-        change(&mut integration.value);
-        let writes = integrations::replace(&integration).unwrap();
-        store.commit(writes.into()).await.unwrap();
+        change_integration(&store, &integration_of(principal), change).await;
     };
     change(ORGANIZATION, &|found| found.shares_knowledge = false).await;
     assert_eq!(texts(&store, &seen).await.len(), 1);
@@ -160,6 +155,44 @@ pub(crate) async fn what_was_closed_is_not_found_before_a_sync_says_so(db: Arc<d
     assert_eq!(texts(&store, &seen).await.len(), 1);
     change(ORGANIZATION, &|found| found.error_cause = cause()).await;
     assert_eq!(texts(&store, &seen).await.len(), 0);
+}
+
+async fn change_integration(
+    store: &Store,
+    id: &IntegrationId,
+    change: impl FnOnce(&mut Integration),
+) {
+    let found = store.find_integration(&org("o1"), id).await;
+    let mut integration = found.unwrap().unwrap();
+    change(&mut integration.value);
+    let writes = integrations::replace(&integration).unwrap();
+    store.commit(writes.into()).await.unwrap();
+}
+
+pub(crate) async fn what_came_through_too_many_integrations_is_found_of_the_first(
+    db: Arc<dyn DocumentDb>,
+) {
+    const READ: usize = 20;
+    let store = Store::new(db);
+    let ids: Vec<_> = (0..=READ)
+        .map(|number| IntegrationId::derive(&[&number.to_string()]))
+        .collect();
+    let chunks = ids.iter().enumerate().map(|(number, integration_id)| {
+        // Each fits less than the one before.
+        let text = format!("green tea {}", "rain ".repeat(number));
+        KnowledgeChunk {
+            integration_id: integration_id.clone(),
+            ..chunk(ORGANIZATION, text.trim())
+        }
+    });
+    keep(&store, chunks).await;
+    for id in &ids[..READ] {
+        change_integration(&store, id, |found| found.shares_knowledge = false).await;
+    }
+    let seen = search(None, "green tea");
+    assert_eq!(texts(&store, &seen).await, [""; 0]);
+    change_integration(&store, &ids[0], |found| found.shares_knowledge = true).await;
+    assert_eq!(texts(&store, &seen).await, ["green tea"]);
 }
 
 /// Whatever is looked for, and however much there is of it.

@@ -94,6 +94,7 @@ pub(crate) fn organization() -> Organization {
         limits: Limits {
             agents: Some(7),
             monthly_tokens: Some(i64::MAX),
+            own_monthly_tokens: Some(900_000),
             monthly_cost_micro_usd: Some(8),
         },
         created_at: time(),
@@ -677,6 +678,7 @@ pub(crate) fn sync_state() -> SyncState {
         error_cause: Some("rate_limited".to_owned()),
         is_incomplete: true,
         look_again_at: Some(time()),
+        passed_over_since: Some(time()),
         principal: Some("user:u1".to_owned()),
         address_hash: Some("00ff".to_owned()),
         watched_until: Some(time()),

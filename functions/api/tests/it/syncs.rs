@@ -288,9 +288,29 @@ async fn only_who_has_connected_the_account_may_let_its_mail_start_workflows() {
     assert!(integration(&app).await.value.allows_triggers);
     let last = app.records(&org_id()).pop().unwrap();
     assert_eq!(last.metadata.0["allowsTriggers"], true);
+    assert_eq!(allow("admin", true).await.status, 200, "it is so already");
     assert_eq!(allow("admin", false).await.status, 200);
     let value = integration(&app).await.value;
     assert!(!value.allows_triggers && !value.shares_knowledge);
+}
+
+#[tokio::test]
+async fn what_is_not_told_stays_as_it_is() {
+    let app = app().await;
+    let changes = [
+        (json!({ "sharesKnowledge": true }), (true, false)),
+        (json!({ "allowsTriggers": true }), (true, true)),
+        (json!({ "sharesKnowledge": false }), (false, true)),
+        (json!({}), (false, true)),
+        (json!({ "allowsTriggers": false }), (false, false)),
+    ];
+    for (body, expected) in changes {
+        let answer = app.patch("user", "/integrations/g1", &body).await;
+        assert_eq!(answer.status, 200, "{body}");
+        let value = integration(&app).await.value;
+        let found = (value.shares_knowledge, value.allows_triggers);
+        assert_eq!(found, expected, "{body}");
+    }
 }
 
 #[tokio::test]

@@ -101,7 +101,8 @@ impl Group {
             starts.push(Change::starting(text.triggers.clone()));
             match room.take(documents, bytes) {
                 true => placeable.push(text),
-                false => self.changes.push(text.change(leg, Vec::new())?),
+                // Its pieces are not placed: it must not come in if there is room later.
+                false => self.changes.push(text.change(leg, Vec::new())?.left_out()),
             }
         }
         match embed_all(leg, &placeable).await {
@@ -161,6 +162,7 @@ impl Text {
                 ..without
             })),
             triggers: self.triggers,
+            is_left_out: false,
         })
     }
 }

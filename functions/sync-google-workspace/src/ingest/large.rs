@@ -143,13 +143,16 @@ async fn write(leg: &mut Leg<'_>, text: Text) -> Result<(), Stop> {
         ..Change::default()
     };
     leg.commit(vec![begun], |_| ()).await?;
-    let Some(begun) = find(leg, &partial.id).await? else {
-        // There was no room any more.
-        return Ok(());
+    let is_begun = |found: &Versioned<KnowledgeDocument>| {
+        found.value.is_partial && found.value.content_hash == partial.content_hash
     };
-    if !begun.value.is_partial || begun.value.content_hash != partial.content_hash {
-        return Ok(());
-    }
+    let Some(begun) = find(leg, &partial.id).await?.filter(is_begun) else {
+        // There was no room any more.
+        return match text.was {
+            Some(was) => remove(leg, was).await,
+            None => Ok(()),
+        };
+    };
     let kept = chunk_ids(leg, &text.document);
     sweep(leg, &partial.id, &kept).await?;
     for writes in parts {

@@ -9,7 +9,12 @@ use shared::{
 };
 
 use super::{Described, Looked, Now, large::Large};
-use crate::{change::Change, leg::Leg, text};
+use crate::{
+    change::Change,
+    leg::Leg,
+    stop::{Failure, Stop},
+    text::{Chunks, chunk},
+};
 
 /// Texts that one call embeds at most.
 pub(crate) const MAX_TEXTS: usize = 96;
@@ -20,6 +25,9 @@ pub(crate) const MAX_TEXT_BYTES: usize = 60_000;
 
 /// Chunks that go in the same commit at most, of which each model has one.
 pub(super) const MAX_REMOVED: u32 = 100;
+
+/// A text up to so long is cut at once: to hand it over would take as long.
+const MAX_SHORT_BYTES: usize = 8 << 10;
 
 /// Chunks that are read at once, each with its vector.
 const LISTED: u32 = 200;
@@ -44,7 +52,7 @@ pub(super) struct Text {
     pub(super) triggers: Vec<Trigger>,
 }
 
-pub(super) async fn plan(leg: &Leg<'_>, looked: Looked) -> Result<Work, store::Error> {
+pub(super) async fn plan(leg: &Leg<'_>, looked: Looked) -> Result<Work, Stop> {
     let Looked { was, now, triggers } = looked;
     let change = match (now, was) {
         (Now::Same, _) | (Now::Gone, None) | (Now::Relabelled(_), None) => {
@@ -55,10 +63,10 @@ pub(super) async fn plan(leg: &Leg<'_>, looked: Looked) -> Result<Work, store::E
         }
         (Now::Gone, Some(was)) => removal(leg, &was),
         (Now::Relabelled(described), Some(was)) => {
-            return relabel(leg, was, described, triggers).await;
+            return Ok(relabel(leg, was, described, triggers).await?);
         }
         (Now::There(described, text), was) => {
-            return write(leg, was, described, text.as_deref(), triggers).await;
+            return write(leg, was, described, text, triggers).await;
         }
     };
     Ok(Work::Change(change))
@@ -177,20 +185,21 @@ async fn write(
     leg: &Leg<'_>,
     was: Option<Versioned<KnowledgeDocument>>,
     described: Described,
-    text: Option<&str>,
+    text: Option<String>,
     triggers: Vec<Trigger>,
-) -> Result<Work, store::Error> {
-    let content_hash = text.map_or_else(String::new, hash);
+) -> Result<Work, Stop> {
+    let content_hash = text.as_deref().map_or_else(String::new, hash);
     if let Some(known) = was.as_ref().filter(|was| !was.value.is_partial)
         && known.value.content_hash == content_hash
     {
-        return relabel(leg, known.clone(), described, triggers).await;
+        return Ok(relabel(leg, known.clone(), described, triggers).await?);
     }
     let text = text.unwrap_or_default();
-    let text::Chunks {
+    let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
+    let Chunks {
         texts: chunks,
         left_out,
-    } = text::chunk(text);
+    } = cut(leg, text).await?;
     if leg.is_spent && !chunks.is_empty() {
         return Ok(Work::Change(Change::starting(triggers)));
     }
@@ -204,7 +213,7 @@ async fn write(
         revision,
         content_hash,
         chunks: u32::try_from(chunks.len()).unwrap_or(u32::MAX),
-        bytes: i64::try_from(text.len()).unwrap_or(i64::MAX),
+        bytes,
         embedding_model: leg.models.first().cloned().unwrap_or_default(),
         principals: vec![leg.principal.clone()],
         is_partial: false,
@@ -222,6 +231,15 @@ async fn write(
         true => Work::Large(Box::new(Large::Text(text))),
         false => Work::Text(Box::new(text)),
     })
+}
+
+/// A long text takes its time.
+async fn cut(leg: &Leg<'_>, text: String) -> Result<Chunks, Stop> {
+    if text.len() <= MAX_SHORT_BYTES {
+        return Ok(chunk(&text));
+    }
+    let chunks = leg.app.readers.read(move || chunk(&text)).await?;
+    Ok(chunks.ok_or(Failure::TIMED_OUT)?)
 }
 
 impl Text {

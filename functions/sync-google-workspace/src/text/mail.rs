@@ -48,6 +48,12 @@ pub struct AttachmentText {
 /// Returns [`Unreadable`] for what is no mail, or one beyond the limits. An attachment that cannot
 /// be read is named with its own reason.
 pub fn read_mail(raw: &[u8]) -> Result<MailText, Unreadable> {
+    // As in `read_document`: one hostile mail must not stop the sync of all others.
+    catch_unwind(AssertUnwindSafe(|| read(raw)))
+        .unwrap_or(Err(Unreadable::Damaged { kind: Kind::Mail }))
+}
+
+fn read(raw: &[u8]) -> Result<MailText, Unreadable> {
     let kind = Kind::Mail;
     if raw.len() > MAX_MAIL_BYTES {
         return Err(Unreadable::TooLarge {
@@ -57,11 +63,8 @@ pub fn read_mail(raw: &[u8]) -> Result<MailText, Unreadable> {
     }
     // The parser has no limits of its own.
     check_markers(raw)?;
-    let read = catch_unwind(AssertUnwindSafe(|| {
-        let message = MessageParser::default().parse(raw);
-        Reading::default().read(&message.ok_or(Unreadable::Damaged { kind })?, 0)
-    }));
-    read.unwrap_or(Err(Unreadable::Damaged { kind }))
+    let message = MessageParser::default().parse(raw);
+    Reading::default().read(&message.ok_or(Unreadable::Damaged { kind })?, 0)
 }
 
 /// Refuses what would have too many parts or mails in mails, before either is parsed.

@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use shared::{
     models::{KnowledgeKind, TriggerType},
-    testing::killed_after,
+    testing::{Fault, killed_after},
 };
 
 use crate::world::World;
@@ -162,4 +164,86 @@ async fn mail_starts_workflows_when_the_index_is_full() {
     assert_eq!(started(&world).len(), 1);
     let state = world.state(KnowledgeKind::Gmail).await;
     assert_eq!(state.error_cause.as_deref(), Some("over_limit"));
+}
+
+/// A mail that fails until it was passed over.
+async fn passed_over(world: &World) -> String {
+    world.add_workflow("all", on_email(json!({}))).await;
+    let mail = world.user.deliver(FROM, "New", "It came since.");
+    let workspace = &world.google.workspace;
+    workspace.break_item(&mail, Some(Fault::InternalError));
+    for _ in 0..6 {
+        assert_eq!(world.sync().await, 204);
+        world.advance(3_700);
+    }
+    let cause = world.state(KnowledgeKind::Gmail).await.error_cause;
+    assert_eq!(cause.as_deref(), Some("passed_over"));
+    assert_eq!(started(world), []);
+    workspace.break_item(&mail, None);
+    mail
+}
+
+#[tokio::test]
+async fn a_mail_that_was_passed_over_starts_once_it_can_be_read() {
+    let world = world().await;
+    passed_over(&world).await;
+    assert_eq!(world.sync().await, 204);
+    assert_eq!(started(&world), []);
+    world.advance(6 * 3_600);
+    world.sync_well().await;
+    let new = [("all".to_owned(), "New".to_owned())];
+    assert_eq!(started(&world), new);
+    let state = world.state(KnowledgeKind::Gmail).await;
+    assert_eq!((state.look_again_at, state.passed_over_since), (None, None));
+}
+
+#[tokio::test]
+async fn a_mail_that_was_passed_over_starts_when_somebody_touches_it() {
+    let world = world().await;
+    let mail = passed_over(&world).await;
+    let known = world.documents().into_keys().next().unwrap();
+    for id in [&mail, &known] {
+        world.user.label_mail(id, &["STARRED"], &[]);
+    }
+    assert_eq!(world.sync().await, 204);
+    let new = [("all".to_owned(), "New".to_owned())];
+    assert_eq!(started(&world), new);
+    world.advance(6 * 3_600);
+    world.sync_well().await;
+    assert_eq!(started(&world), new);
+}
+
+#[tokio::test]
+async fn triggers_of_many_bytes_come_in_several_commits() {
+    const MAILS: usize = 32;
+    const WORKFLOWS: usize = 5;
+    const LIMIT: usize = 4_000_000;
+    let world = world().await;
+    for number in 0..WORKFLOWS {
+        let id = format!("w{number}");
+        world.add_workflow(&id, on_email(json!({}))).await;
+    }
+    // Whom a mail goes to is told to runs, and is no part of its text.
+    let to = (10..60).map(|number| format!("{}@example.com", number.to_string().repeat(250)));
+    let to = to.collect::<Vec<_>>().join(",\r\n ");
+    for number in 0..MAILS {
+        let head = format!("From: {FROM}\r\nTo: {to}\r\nSubject: Order {number}");
+        let text = "It is late. ".repeat(130);
+        world.user.deliver_raw(format!("{head}\r\n\r\n{text}"));
+    }
+    world.sync_well().await;
+    let triggers = world.triggers().into_iter();
+    let bytes = triggers.map(|trigger| {
+        let path = format!("triggers/{}", trigger.id);
+        (path, trigger.payload.0.to_string().len())
+    });
+    let bytes: BTreeMap<String, usize> = bytes.collect();
+    assert_eq!(bytes.len(), MAILS * WORKFLOWS);
+    let all: usize = bytes.values().sum();
+    assert!(all > LIMIT, "{all} would fit into one commit");
+    for writes in world.app.db.commits() {
+        let paths = writes.iter().map(|write| write.path.as_str());
+        let sum: usize = paths.filter_map(|path| bytes.get(path)).sum();
+        assert!(sum <= LIMIT, "a commit has {sum} bytes of triggers");
+    }
 }

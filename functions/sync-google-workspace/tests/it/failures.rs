@@ -217,3 +217,76 @@ async fn a_text_that_comes_back_is_paid_again() {
     assert_eq!(world.app.llm.embedded(), ["Build.", "Wait.", "Build."]);
     assert_eq!(world.app.db.documents("usage_ledger/").len(), 3);
 }
+
+#[tokio::test]
+async fn a_file_that_is_refused_without_a_reason_is_passed_over_after_five_failures() {
+    let world = World::new().await;
+    world.sync_well().await;
+    let file = world.user.create_document("Plan", "Build the engine.");
+    let later = world.user.create_document("Another", "Build another.");
+    let workspace = &world.google.workspace;
+    workspace.break_item(&file, Some(Fault::Status(403)));
+    for _ in 0..5 {
+        assert_eq!(world.sync().await, 204);
+        let cause = world.state(KnowledgeKind::Drive).await.error_cause;
+        assert_eq!(cause.as_deref(), Some("refused"));
+        world.advance(900);
+    }
+    assert_eq!(world.sync().await, 204);
+    assert_eq!(world.documents().keys().collect::<Vec<_>>(), [&later]);
+    let cause = world.state(KnowledgeKind::Drive).await.error_cause;
+    assert_eq!(cause.as_deref(), Some("passed_over"));
+    workspace.break_item(&file, None);
+    world.advance(6 * 3_600);
+    world.sync_well().await;
+    assert_eq!(world.documents().len(), 2);
+}
+
+#[tokio::test]
+async fn an_account_that_is_refused_without_a_reason_loses_no_text() {
+    let world = World::new().await;
+    world.user.create_document("Plan", "Build the engine.");
+    world.user.deliver(FROM, "Order 7", "The engine is late.");
+    world.sync_well().await;
+    let before = world.chunks();
+    world.user.set_outage(Some(Fault::Status(403)));
+    for _ in 0..8 {
+        assert_eq!(world.sync().await, 204);
+        world.advance(900);
+    }
+    assert_eq!(world.chunks(), before);
+    let cause = world.state(KnowledgeKind::Drive).await.error_cause;
+    assert_eq!(cause.as_deref(), Some("refused"));
+    world.user.set_outage(None);
+    world.sync_well().await;
+}
+
+#[tokio::test]
+async fn a_failing_database_is_kept_as_a_cause_and_left_alone_for_a_while() {
+    let mut kept = 0;
+    for spared in 0..14 {
+        let world = World::new().await;
+        world.user.create_document("Plan", "Build the engine.");
+        world.app.db.fail_commit_after(spared, false);
+        let status = world.sync().await;
+        world.app.db.fail_next_commits(0, false);
+        for kind in [KnowledgeKind::Gmail, KnowledgeKind::Drive] {
+            let state = world.state(kind).await;
+            if state.error_cause.as_deref() != Some("internal") {
+                continue;
+            }
+            kept += 1;
+            assert_eq!(status, 503, "after {spared}");
+            assert_eq!((state.failures, state.lease.until), (1, None));
+            let now = world.app.clock_now();
+            let latest = now.plus_seconds(60);
+            assert!(state.retry_at > Some(now) && state.retry_at <= Some(latest));
+            assert_eq!(world.sync().await, 204);
+            assert_eq!(world.state(kind).await, state, "too early");
+        }
+        world.advance(3_700);
+        world.sync_well().await;
+        assert_eq!(world.documents().len(), 1, "after {spared}");
+    }
+    assert!(kept > 2, "{kept}");
+}

@@ -1,3 +1,5 @@
+use std::pin::pin;
+
 use shared::{
     models::{KnowledgeKind, Limits, SubscriptionTier},
     store::organizations,
@@ -53,6 +55,36 @@ async fn what_was_left_out_comes_wherever_a_worker_dies() {
         world.sync_well().await;
         assert_eq!(world.documents().len(), 4, "after {polls}");
         if !died {
+            return;
+        }
+    }
+    panic!("the worker never comes to its end");
+}
+
+#[tokio::test]
+async fn room_that_comes_meanwhile_leaves_no_text_without_its_pieces() {
+    for polls in (1..400).step_by(3) {
+        let world = World::new().await;
+        let file = world.user.create_document("Plan", "Build.");
+        world.sync_well().await;
+        world.fill().await;
+        world
+            .user
+            .edit_file(&file, "Build the engine, and then another one.");
+        world.user.deliver(FROM, "Order 7", "The engine is late.");
+        let mut sync = pin!(world.sync());
+        let is_done = killed_after(polls, sync.as_mut()).await.is_some();
+        world.empty().await;
+        if !is_done {
+            assert_eq!(sync.await, 204, "after {polls}");
+        }
+        let pieces = world.documents().into_values();
+        let pieces: u32 = pieces.map(|document| document.chunks).sum();
+        assert_eq!(world.chunks().len(), pieces as usize, "after {polls}");
+        world.advance(900);
+        world.sync_well().await;
+        assert_eq!((world.documents().len(), world.chunks().len()), (2, 2));
+        if is_done {
             return;
         }
     }

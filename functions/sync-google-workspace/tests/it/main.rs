@@ -4,12 +4,15 @@
 
 mod app;
 mod arrivals;
+mod cursors;
 mod failures;
 mod fan_out;
 mod folders;
+mod last_sync;
 mod limits;
 mod messages;
 mod model;
+mod reading;
 mod reindexing;
 mod sharing;
 mod texts;

@@ -1,10 +1,14 @@
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, pin::pin, sync::Arc};
 
-use shared::{models::KnowledgeUse, store::knowledge, testing::killed_after};
+use shared::{
+    models::{IntegrationService, IntegrationStatus, KnowledgeUse, ORGANIZATION},
+    store::knowledge,
+    testing::killed_after,
+};
 use sync_google_workspace::Settings;
 
 use crate::{
-    app::{Options, TestApp},
+    app::{Options, TestApp, due},
     world::World,
 };
 
@@ -160,4 +164,128 @@ async fn one_worker_at_a_time_changes_the_model() {
     world.sync_well().await;
     assert_eq!(models(&world), BTreeSet::from([NEW.to_owned()]));
     assert_eq!(world.used().reindexer, None);
+}
+
+/// A text of more than a hundred pieces.
+fn long(word: &str) -> String {
+    let words = (0..20_000).map(|number| format!("{word}{number} "));
+    words.collect()
+}
+
+/// All pieces are those of the documents, under the new model and for everybody who may find them.
+fn check_pieces(world: &World, of: &str) {
+    let documents = world.documents();
+    let expected: BTreeSet<_> = documents
+        .values()
+        .flat_map(|document| {
+            (0..document.chunks).map(|ordinal| document.chunk_id_under(NEW, ordinal))
+        })
+        .collect();
+    let chunks = world.chunks();
+    let found: BTreeSet<_> = chunks.iter().map(|chunk| chunk.id.clone()).collect();
+    assert_eq!(found, expected, "{of}");
+    for chunk in chunks {
+        let document = &documents[&chunk.source.id];
+        assert_eq!(chunk.principals, document.principals, "{of}");
+        assert!(!chunk.principals.is_empty(), "{of}");
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_goes_while_the_model_changes_leaves_no_piece_of_either() {
+    for polls in (1..700).step_by(23) {
+        let world = World::new().await;
+        let short = world.user.create_document("Plan", "Build the engine.");
+        let large = world.user.create_file("Long", "text/plain", long("a"));
+        let mail = world
+            .user
+            .deliver("Grace <grace@example.com>", "Order 7", "Late.");
+        world.user.create_document("Another", "Build another.");
+        world.sync_well().await;
+        let world = with_model(world, NEW);
+        let died = killed_after(polls, world.sync()).await.is_none();
+        world.user.delete_file(&short);
+        world.user.trash_file(&large);
+        world.user.delete_mail(&mail);
+        world.advance(61);
+        world.sync_well().await;
+        world.sync_well().await;
+        assert_eq!(world.documents().len(), 1, "after {polls}");
+        check_pieces(&world, &format!("after {polls}"));
+        if !died {
+            return;
+        }
+    }
+    panic!("the worker never comes to its end");
+}
+
+/// A world with another account of the same organization, whose messages go on with the model alone.
+async fn with_another_account() -> (World, String) {
+    let world = World::new().await;
+    let file = world.user.create_file("Long", "text/plain", long("a"));
+    world.user.create_document("Plan", "Build the engine.");
+    world.sync_well().await;
+    world.app.add("i2", "o1", IntegrationService::Google).await;
+    let world = with_model(world, NEW);
+    set_use(&world, |used| used.next_model = Some(NEW.to_owned())).await;
+    world
+        .change(|integration| integration.shares_knowledge = true)
+        .await;
+    (world, file)
+}
+
+fn is_being_shared(world: &World, file: &str) -> bool {
+    world.documents()[file].principals.is_empty()
+}
+
+#[tokio::test]
+async fn an_account_that_breaks_while_it_is_shared_does_not_hold_up_another_model() {
+    let (world, file) = with_another_account().await;
+    {
+        let mut sync = pin!(world.sync());
+        while !is_being_shared(&world, &file) {
+            assert!(killed_after(1, sync.as_mut()).await.is_none());
+        }
+    }
+    world
+        .change(|integration| integration.status = IntegrationStatus::Error)
+        .await;
+    assert_eq!(world.app.push(&due("m2", "o1", "i2")).await, 204);
+    assert!(is_being_shared(&world, &file));
+    assert_eq!(models(&world), BTreeSet::from([NEW.to_owned()]));
+    assert_eq!(world.used().next_model, None);
+    world
+        .change(|integration| integration.status = IntegrationStatus::Connected)
+        .await;
+    world.advance(61);
+    world.sync_well().await;
+    check_pieces(&world, "once it works again");
+}
+
+#[tokio::test]
+async fn pieces_that_come_while_a_text_is_shared_are_shared_wherever_a_worker_dies() {
+    for polls in (1..400).step_by(11) {
+        let (world, file) = with_another_account().await;
+        let mut sync = pin!(world.sync());
+        while !is_being_shared(&world, &file) {
+            assert!(killed_after(1, sync.as_mut()).await.is_none());
+        }
+        let message = due("m2", "o1", "i2");
+        // Who touches a document changes nothing but its time.
+        world.advance(1);
+        let other = killed_after(polls, world.app.push(&message)).await;
+        assert_eq!(sync.await, 204);
+        world.advance(61);
+        world.sync_well().await;
+        world.sync_well().await;
+        check_pieces(&world, &format!("after {polls}"));
+        let documents = world.documents().into_values();
+        for document in documents {
+            assert_eq!(document.principals, [ORGANIZATION], "after {polls}");
+        }
+        if other.is_some() {
+            return;
+        }
+    }
+    panic!("the other worker never comes to its end");
 }

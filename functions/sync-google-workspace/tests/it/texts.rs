@@ -1,5 +1,7 @@
 use shared::models::{KnowledgeKind, user_principal};
 
+use sync_google_workspace::text::MAX_TEXT_CHARS;
+
 use crate::world::World;
 
 const FROM: &str = "Grace <grace@example.com>";
@@ -30,4 +32,29 @@ async fn a_first_look_holds_all_mails_and_files() {
     assert_eq!(sync.gmail.unwrap().counts.documents, 1);
     assert_eq!(sync.drive.unwrap().counts.documents, 1);
     assert_eq!(world.google.workspace.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_attached_is_kept_up_to_the_length_of_a_text() {
+    let world = World::new().await;
+    let file = |name: &str, letter: &str| {
+        let lines = format!("{}\r\n", letter.repeat(69)).repeat(10_000);
+        format!(
+            "--b\r\nContent-Type: text/csv\r\n\
+             Content-Disposition: attachment; filename={name}\r\n\r\n{lines}\r\n"
+        )
+    };
+    let files = ["a", "b", "c"].map(|letter| file(&format!("{letter}.csv"), letter));
+    let mail = world.user.deliver_raw(format!(
+        "From: {FROM}\r\nSubject: Lists\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nSee.\r\n{}--b--\r\n",
+        files.concat()
+    ));
+    world.sync_well().await;
+    let document = &world.documents()[&mail];
+    assert_eq!(document.bytes, MAX_TEXT_CHARS as i64);
+    let has = |text: &str| world.chunks().iter().any(|chunk| chunk.text.contains(text));
+    assert!(has("a.csv") && has("aaaa") && has("See."));
+    assert!(!has("c.csv"), "there is no room for any of it");
 }

@@ -164,6 +164,13 @@ impl World {
         self.app.store.commit(writes.into()).await.unwrap();
     }
 
+    /// Has the account grant nothing but this scope.
+    pub(crate) async fn grant(&self, scope: &str) {
+        let scopes = vec![scope.to_owned()];
+        self.change(|integration| integration.granted_scopes = scopes)
+            .await;
+    }
+
     pub(crate) async fn integration(&self) -> Integration {
         let found = self.app.store.find_integration(&self.org_id, &self.id);
         found.await.unwrap().unwrap().value

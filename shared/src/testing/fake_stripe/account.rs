@@ -46,6 +46,8 @@ pub(super) struct Account {
     pub(super) events: Vec<Value>,
     pub(super) keys: HashMap<String, Remembered>,
     pub(super) faults: VecDeque<Fault>,
+    /// How every request of a turn fails.
+    pub(super) each: Option<(usize, Fault)>,
     pub(super) calls: Vec<StripeCall>,
     pub(super) problems: Vec<String>,
     made: usize,
@@ -98,10 +100,19 @@ impl Account {
             events: Vec::new(),
             keys: HashMap::new(),
             faults: VecDeque::new(),
+            each: None,
             calls: Vec::new(),
             problems: Vec::new(),
             made: 0,
         }
+    }
+
+    /// How the request that comes now fails, if it does.
+    pub(super) fn next_fault(&mut self) -> Option<Fault> {
+        let number = self.calls.len() + 1;
+        let each = self.each.filter(|(turn, _)| number.is_multiple_of(*turn));
+        let fault = self.faults.pop_front();
+        fault.or(each.map(|(_, fault)| fault))
     }
 
     /// An id that no other object has.

@@ -33,8 +33,8 @@ impl Contract {
         let definitions = types["$defs"].as_object().unwrap();
         let replies = definitions.keys().filter(|name| !name.ends_with("Params"));
         let validator = |name: &String| {
-            let schema = json!({ "$ref": format!("#/$defs/{name}"), "$defs": definitions });
-            (name.clone(), jsonschema::validator_for(&schema).unwrap())
+            let schema = &definitions[name];
+            (name.clone(), jsonschema::validator_for(schema).unwrap())
         };
         Self {
             replies: replies.map(validator).collect(),

@@ -87,7 +87,7 @@ async fn answer(
         headers: &headers,
         body: &body,
     };
-    let fault = lock(&shared.account).faults.pop_front();
+    let fault = lock(&shared.account).next_fault();
     match fault {
         Some(Fault::Status(status)) => return failure(status),
         Some(Fault::Hang) => return std::future::pending().await,

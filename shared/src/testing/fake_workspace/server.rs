@@ -202,6 +202,7 @@ impl Fault {
             Self::DownloadQuotaExceeded => refuse(403, "downloadQuotaExceeded"),
             Self::CannotDownload => refuse(403, "cannotDownloadFile"),
             Self::MissingScope => refuse(403, "insufficientPermissions"),
+            Self::Status(status) => refuse(status, "forbidden"),
             Self::Unauthorized => refuse(401, "authError"),
             Self::InternalError => refuse(500, "internalError"),
             Self::Unavailable | Self::Hang => refuse(503, "backendError"),

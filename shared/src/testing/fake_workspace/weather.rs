@@ -39,6 +39,8 @@ pub enum Fault {
     CannotDownload,
     /// 403 `insufficientPermissions`.
     MissingScope,
+    /// A status whose reason, `forbidden`, tells nothing.
+    Status(u16),
     /// 401, whatever the token.
     Unauthorized,
     /// 500.

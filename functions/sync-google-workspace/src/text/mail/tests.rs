@@ -3,6 +3,11 @@ use mail_builder::{MessageBuilder, headers::content_type::ContentType, mime::Mim
 use super::*;
 use crate::text::tests::{pages, words};
 
+/// Reads without the guard against panics, so that a test sees one; files have a guard of their own.
+pub(in crate::text) fn read_unguarded(raw: &[u8]) -> Result<MailText, Unreadable> {
+    super::read(raw)
+}
+
 /// A mail in a mail, with a file each.
 pub(in crate::text) const NESTED: &str = "From: Bob <bob@example.com>
 To: Ada <ada@example.com>, eve@example.com

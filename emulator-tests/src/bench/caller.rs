@@ -1,6 +1,9 @@
-//! Organizations and the ID tokens of their admins, signed as Firebase signs them.
+//! The ID tokens of callers, signed as Firebase signs them.
+
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use async_trait::async_trait;
 use aws_lc_rs::{
     rand::SystemRandom,
     rsa::{KeyPair, KeySize},
@@ -9,13 +12,16 @@ use aws_lc_rs::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::json;
 use shared::{
+    auth::{Error, FetchedKeys, KeySet, KeySource},
     clock::{Clock, SystemClock},
-    ids::{OrgId, Uid},
-    models::{Limits, Organization, Role, SubscriptionTier, User, UserSettings},
-    store::{Store, organizations, users},
+    ids::Uid,
 };
 
+/// The variable with the keys of ID tokens, as a JSON Web Key Set.
+pub(super) const KEYS: &str = "BENCH_ID_TOKEN_KEYS";
+
 const KEY_ID: &str = "k1";
+const KEYS_LAST: Duration = Duration::from_secs(3_600);
 
 /// Where the modulus of a key of 2,048 bits is in its `RSAPublicKey`, whose exponent is 65,537
 /// (<https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1.1>).
@@ -76,31 +82,17 @@ impl Issuer {
     }
 }
 
-/// Makes an organization with an admin.
-pub(super) async fn settle(store: &Store, org_id: &OrgId, uid: &Uid) -> Result<()> {
-    let now = SystemClock.now().into();
-    let organization = Organization {
-        id: org_id.clone(),
-        name: "Bench".to_owned(),
-        subscription_tier: SubscriptionTier::Enterprise,
-        stripe_customer_id: None,
-        api_usage: 0,
-        limits: Limits::default(),
-        created_at: now,
-    };
-    let user = User {
-        uid: uid.clone(),
-        email: Some("bench@example.com".to_owned()),
-        role: Role::Admin,
-        organization_id: org_id.clone(),
-        created_at: now,
-        settings: UserSettings::default(),
-        disabled: false,
-        tokens_valid_after: None,
-    };
-    let writes = vec![organizations::create(&organization)?, users::create(&user)?];
-    store.commit(writes).await?;
-    Ok(())
+/// The keys of an [`Issuer`], in another process.
+pub(super) struct FixedKeys(pub(super) KeySet);
+
+#[async_trait]
+impl KeySource for FixedKeys {
+    async fn fetch(&self) -> Result<FetchedKeys, Error> {
+        Ok(FetchedKeys {
+            keys: self.0.clone(),
+            max_age: KEYS_LAST,
+        })
+    }
 }
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {

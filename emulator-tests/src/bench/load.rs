@@ -4,17 +4,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
-use reqwest::{Client, RequestBuilder, header::CONTENT_TYPE};
+use reqwest::{RequestBuilder, StatusCode};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::task::TaskTracker;
 
-/// Whom to ask, and what.
-#[derive(Clone)]
-pub(super) struct Target {
-    pub(super) client: Client,
-    pub(super) url: String,
-    pub(super) token: String,
-    pub(super) body: &'static str,
+/// Somebody who can be asked again and again.
+pub(super) trait Ask: Clone + Send + Sync + 'static {
+    /// The next request.
+    fn request(&self) -> RequestBuilder;
+
+    /// The status of a right answer.
+    fn status(&self) -> StatusCode {
+        StatusCode::OK
+    }
 }
 
 /// How to ask.
@@ -36,29 +38,8 @@ pub(super) struct Sample {
     pub(super) wholes: Vec<Duration>,
 }
 
-impl Target {
-    pub(super) fn request(&self) -> RequestBuilder {
-        let request = self.client.post(&self.url).bearer_auth(&self.token);
-        request
-            .header(CONTENT_TYPE, "application/json")
-            .body(self.body)
-    }
-
-    /// Until the first piece of the answer, and its end.
-    async fn ask(&self) -> Result<(Duration, Duration)> {
-        let started = Instant::now();
-        let mut answer = self.request().send().await?;
-        ensure!(answer.status().is_success(), "{}", answer.status());
-        let first = answer.chunk().await?;
-        ensure!(first.is_some(), "an empty answer");
-        let first = started.elapsed();
-        while answer.chunk().await?.is_some() {}
-        Ok((first, started.elapsed()))
-    }
-}
-
 impl Sample {
-    pub(super) async fn take(target: &Target, load: Load, time: Duration) -> Result<Self> {
+    pub(super) async fn take(target: &impl Ask, load: Load, time: Duration) -> Result<Self> {
         let started = Instant::now();
         let took = match load {
             Load::Callers(callers) => of_callers(target, callers, time).await?,
@@ -84,6 +65,17 @@ impl Sample {
     }
 }
 
+/// The middle one of odd many, and the upper of both of even many.
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+pub(super) fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
 /// The value that `share` of them do not exceed.
 pub(super) fn percentile(sorted: &[Duration], share: f64) -> Duration {
     let last = sorted.len().saturating_sub(1);
@@ -91,8 +83,20 @@ pub(super) fn percentile(sorted: &[Duration], share: f64) -> Duration {
     sorted.get(position as usize).copied().unwrap_or_default()
 }
 
+/// Until the first piece of the answer, and its end.
+async fn ask(target: &impl Ask) -> Result<(Duration, Duration)> {
+    let started = Instant::now();
+    let mut answer = target.request().send().await?;
+    ensure!(answer.status() == target.status(), "{}", answer.status());
+    let first = answer.chunk().await?;
+    ensure!(first.is_some(), "an empty answer");
+    let first = started.elapsed();
+    while answer.chunk().await?.is_some() {}
+    Ok((first, started.elapsed()))
+}
+
 async fn of_callers(
-    target: &Target,
+    target: &impl Ask,
     callers: usize,
     time: Duration,
 ) -> Result<Vec<(Duration, Duration)>> {
@@ -100,7 +104,7 @@ async fn of_callers(
     let calls = stream::iter(0..callers).map(|_| async move {
         let mut took = Vec::new();
         while Instant::now() < until {
-            took.push(target.ask().await?);
+            took.push(ask(target).await?);
         }
         anyhow::Ok(took)
     });
@@ -108,7 +112,7 @@ async fn of_callers(
     Ok(took.into_iter().flatten().collect())
 }
 
-async fn at_rate(target: &Target, rate: f64, time: Duration) -> Result<Vec<(Duration, Duration)>> {
+async fn at_rate(target: &impl Ask, rate: f64, time: Duration) -> Result<Vec<(Duration, Duration)>> {
     ensure!(rate > 0.0, "no rate");
     let mut ticks = interval(Duration::from_secs_f64(1.0 / rate));
     // What a late tick has missed comes at once, so that the rate is kept.
@@ -118,7 +122,7 @@ async fn at_rate(target: &Target, rate: f64, time: Duration) -> Result<Vec<(Dura
     while Instant::now() < until {
         ticks.tick().await;
         let target = target.clone();
-        asked.push(calls.spawn(async move { target.ask().await }));
+        asked.push(calls.spawn(async move { ask(&target).await }));
     }
     let mut took = Vec::new();
     for call in asked {
