@@ -252,3 +252,9 @@ variable "sync_budget_seconds" {
   type        = number
   default     = null
 }
+
+variable "sync_readers" {
+  description = "Mails and files that an instance of the sync reads at once, 1 to 32; null for the default of `sync-google-workspace`."
+  type        = number
+  default     = null
+}
