@@ -23,7 +23,6 @@ module "handle_stripe_webhook" {
     STRIPE_EVENTS_SERVICE_ACCOUNT = local.callers["handle-stripe-webhook"]
     STRIPE_EVENTS_TARGET_URL      = local.urls["handle-stripe-webhook"]
     STRIPE_LIVEMODE               = tostring(var.stripe.is_live)
-    STRIPE_METER_EVENT_NAME       = var.stripe.meter_event_name
     STRIPE_PRODUCT_TIERS          = var.stripe.product_tiers
   })
 

@@ -27,6 +27,7 @@ module "sync_google_workspace" {
       GMAIL_TOPIC             = one(google_pubsub_topic.gmail[*].id)
       LLM_TIMEOUT_SECS        = var.llm.timeout_seconds
       SYNC_BUDGET_SECS        = var.sync_budget_seconds
+      SYNC_READERS            = var.sync_readers
       SYNC_TOPIC              = google_pubsub_topic.sync.id
     },
   )

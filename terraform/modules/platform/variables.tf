@@ -238,10 +238,9 @@ variable "state_bucket" {
 }
 
 variable "stripe" {
-  description = "Whether events are of real money, the events that the meter counts, the portal's configuration as `stripe-setup apply` tells it, tiers of products whose prices have no lookup key, as `prod_…=pro,…`, and origins beside that of the application that Stripe's pages may lead back to. Null is the functions' own default."
+  description = "Whether events are of real money, the portal's configuration as `stripe-setup apply` tells it, tiers of products whose prices have no lookup key, as `prod_…=pro,…`, and origins beside that of the application that Stripe's pages may lead back to. Null is the functions' own default."
   type = object({
     is_live              = bool
-    meter_event_name     = optional(string)
     portal_configuration = optional(string)
     product_tiers        = optional(string)
     return_origins       = optional(list(string), [])
@@ -250,6 +249,12 @@ variable "stripe" {
 
 variable "sync_budget_seconds" {
   description = "Seconds that one message of a sync is worked on; null for the default of `sync-google-workspace`."
+  type        = number
+  default     = null
+}
+
+variable "sync_readers" {
+  description = "Mails and files that an instance of the sync reads at once, 1 to 32; null for the default of `sync-google-workspace`."
   type        = number
   default     = null
 }
