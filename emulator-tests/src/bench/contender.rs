@@ -80,7 +80,10 @@ impl Contender {
         let mut ticks = interval(Duration::from_millis(1));
         while client.get(&url).send().await.is_err() {
             let is_late = started.elapsed() > LONGEST_START;
-            ensure!(!is_late && contender.child.try_wait()?.is_none(), "{command:?} does not start");
+            ensure!(
+                !is_late && contender.child.try_wait()?.is_none(),
+                "{command:?} does not start"
+            );
             ticks.tick().await;
         }
         contender.start = started.elapsed();

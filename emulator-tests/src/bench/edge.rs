@@ -60,7 +60,12 @@ pub async fn measure(progress: &ProgressBar) -> Result<Vec<String>> {
     }
     let mut report = Report::default();
     for (door, maker) in town.processes() {
-        report.add_start(door, maker, town.start_time(door, maker)?, town.resident(door, maker)?);
+        report.add_start(
+            door,
+            maker,
+            town.start_time(door, maker)?,
+            town.resident(door, maker)?,
+        );
     }
     progress.set_length((ROUNDS * COURSES.len() * Maker::ALL.len()) as u64);
     for _ in 0..ROUNDS {

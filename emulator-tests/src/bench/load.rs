@@ -112,7 +112,11 @@ async fn of_callers(
     Ok(took.into_iter().flatten().collect())
 }
 
-async fn at_rate(target: &impl Ask, rate: f64, time: Duration) -> Result<Vec<(Duration, Duration)>> {
+async fn at_rate(
+    target: &impl Ask,
+    rate: f64,
+    time: Duration,
+) -> Result<Vec<(Duration, Duration)>> {
     ensure!(rate > 0.0, "no rate");
     let mut ticks = interval(Duration::from_secs_f64(1.0 / rate));
     // What a late tick has missed comes at once, so that the rate is kept.

@@ -158,10 +158,7 @@ pub fn router(state: AppState) -> Router {
         .route(SWEEP, post(handler::handle_sweep))
         .route(RECONCILE, post(handler::handle_reconcile))
         .route(METER, post(meter_handler::handle_meter))
-        .route(
-            RECONCILE_USAGE,
-            post(meter_handler::handle_reconcile_usage),
-        )
+        .route(RECONCILE_USAGE, post(meter_handler::handle_reconcile_usage))
         .with_state(state);
     let config = EdgeConfig {
         max_body_bytes: MAX_BODY_BYTES,

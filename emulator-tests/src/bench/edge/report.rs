@@ -68,7 +68,8 @@ impl Report {
 
     pub(super) fn lines(&self) -> Result<Vec<String>> {
         let mut lines = vec![
-            "| asked | by | requests/s | p50 ms | p99 ms | CPU µs | ÷ ceiling | ÷ Node |".to_owned(),
+            "| asked | by | requests/s | p50 ms | p99 ms | CPU µs | ÷ ceiling | ÷ Node |"
+                .to_owned(),
             format!("|{}", "---|".repeat(8)),
         ];
         for (course, cells) in &self.courses {

@@ -112,7 +112,8 @@ impl Town {
         for door in Door::ALL {
             for maker in Maker::ALL {
                 let contender = start_contender(door, maker, &variables).await;
-                let contender = contender.with_context(|| format!("{}: {}", maker.name(), door.name()))?;
+                let contender =
+                    contender.with_context(|| format!("{}: {}", maker.name(), door.name()))?;
                 contenders.insert((door, maker), contender);
             }
         }
@@ -130,7 +131,11 @@ impl Town {
 
     /// Everybody who answers, door by door.
     pub(super) fn processes(&self) -> impl Iterator<Item = (Door, Maker)> {
-        self.contenders.keys().copied().collect::<Vec<_>>().into_iter()
+        self.contenders
+            .keys()
+            .copied()
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     pub(super) fn target(&self, door: Door, maker: Maker, asked: Asked) -> Result<Target> {
