@@ -5,6 +5,7 @@
 mod record;
 
 use std::{
+    io::Read,
     process::{Child, Stdio},
     time::Duration,
 };
@@ -48,9 +49,10 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        wait_until_healthy(port).await;
         let url = format!("http://127.0.0.1:{port}/");
-        Self { child, url }
+        let process = Self { child, url };
+        wait_until_healthy(port).await;
+        process
     }
 
     async fn start_all(redis: &RedisServer) -> Vec<Self> {
@@ -62,10 +64,20 @@ impl Process {
     }
 
     /// Ends it and tells what it has logged of its limits.
-    fn end(self) -> String {
+    fn end(mut self) -> String {
         terminate(&self.child);
-        let output = self.child.wait_with_output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
+        let mut output = self.child.stdout.take().unwrap();
+        let mut log = String::new();
+        output.read_to_string(&mut log).unwrap();
+        log
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
