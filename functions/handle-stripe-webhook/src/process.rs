@@ -14,8 +14,9 @@ use crate::{
     tier::Verdict,
 };
 
-/// Attempts before an event is given up. With the pauses of the queue that takes most of a day.
-const MAX_ATTEMPTS: i64 = 50;
+/// How long an event is tried, in seconds: as long as Stripe itself delivers
+/// (<https://docs.stripe.com/webhooks#retries>).
+const TRIED_SECS: i64 = 3 * 24 * 3_600;
 
 /// When the sweeper hands an event in again that could not be acted on, in seconds for each attempt
 /// so far: the queue tries by itself meanwhile.
@@ -183,7 +184,7 @@ async fn count_attempt(
     };
     event.value.attempts += 1;
     event.value.sweep_at = Some(now.plus_seconds(PAUSE_SECS * event.value.attempts));
-    if event.value.attempts >= MAX_ATTEMPTS {
+    if event.value.received_at.plus_seconds(TRIED_SECS) <= now {
         event.value.state = StripeEventState::Failed;
         event.value.sweep_at = None;
     }

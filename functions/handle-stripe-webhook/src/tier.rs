@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use shared::{
     models::SubscriptionTier,
+    quota::prices::tier_of_product,
     stripe::{Subscription, SubscriptionItem, SubscriptionStatus},
 };
 
@@ -86,7 +87,10 @@ fn tier_of(item: &SubscriptionItem, products: &ProductTiers) -> Option<Subscript
             .find(|(prefix, _)| key.starts_with(prefix));
         named.map(|(_, tier)| *tier)
     });
-    by_key.or_else(|| products.get(&item.product_id).copied())
+    let by_product = || products.get(&item.product_id).copied();
+    by_key
+        .or_else(|| tier_of_product(&item.product_id))
+        .or_else(by_product)
 }
 
 #[cfg(test)]
@@ -196,6 +200,19 @@ mod tests {
         let subscriptions = [subscription("active", vec![item(None)])];
         let verdict = derive(&subscriptions, &products, SubscriptionTier::Free);
         assert_eq!(verdict.tier, SubscriptionTier::Pro);
+    }
+
+    /// A new price takes the lookup key; who has subscribed keeps the old one.
+    #[test]
+    fn a_price_whose_key_was_taken_goes_by_the_product_that_the_set_up_made() {
+        for sold in [SubscriptionTier::Pro, SubscriptionTier::Enterprise] {
+            let item = SubscriptionItem {
+                product_id: shared::quota::prices::product_of(sold),
+                ..item(None)
+            };
+            let subscriptions = [subscription("active", vec![item])];
+            assert_eq!(tier(&subscriptions, SubscriptionTier::Free), sold);
+        }
     }
 
     #[test]

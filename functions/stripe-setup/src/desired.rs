@@ -4,7 +4,7 @@ use shared::{
     models::SubscriptionTier,
     quota::{
         Plan,
-        prices::{Catalog, Interval, PlanPrice},
+        prices::{Catalog, Interval, PlanPrice, product_of},
     },
 };
 
@@ -89,10 +89,6 @@ impl Desired {
         }));
         specs
     }
-}
-
-fn product_of(tier: SubscriptionTier) -> String {
-    format!("infinity_x_{}", tier.as_str())
 }
 
 impl PriceSpec {

@@ -38,7 +38,7 @@ fn meter(desired: &Desired, account: &Account) -> Row {
         });
         return Row::missing(name, needed, Change::new("/billing/meters", form));
     };
-    let ask = Verdict::Ask("deactivate it, and apply again");
+    let ask = Verdict::Ask("give it another event name in the prices, and move every subscription");
     Row::compared(name, needed, describe_meter(found), ask)
 }
 

@@ -62,12 +62,21 @@ impl Authenticator {
     /// Returns `unauthenticated`, `unavailable` when the keys cannot be had, or `resource_exhausted`
     /// when the user has come too often.
     pub async fn authenticate(&self, parts: &mut Parts) -> Result<Claims, ApiError> {
-        let token = bearer_token(&parts.headers).ok_or(auth::Error::Malformed)?;
-        let claims = self.verifier.verify(token).await?;
-        if let Some(limits) = &self.limits {
-            limit_user(limits, &claims.uid, parts).await?;
-        }
+        let claims = self.verify(parts).await?;
+        self.count(&claims, parts).await?;
         Ok(claims)
+    }
+
+    async fn verify(&self, parts: &Parts) -> Result<Claims, ApiError> {
+        let token = bearer_token(&parts.headers).ok_or(auth::Error::Malformed)?;
+        Ok(self.verifier.verify(token).await?)
+    }
+
+    async fn count(&self, claims: &Claims, parts: &mut Parts) -> Result<(), ApiError> {
+        match &self.limits {
+            Some(limits) => limit_user(limits, &claims.uid, parts).await,
+            None => Ok(()),
+        }
     }
 
     async fn load_user(&self, claims: &Claims) -> Result<User, ApiError> {
@@ -81,7 +90,7 @@ impl Authenticator {
     }
 
     async fn sign_in(&self, parts: &mut Parts) -> Result<SignedIn, ApiError> {
-        let claims = self.authenticate(parts).await?;
+        let claims = self.verify(parts).await?;
         let user = self.load_user(&claims).await?;
         if user.has_ended(claims.auth_time) {
             return Err(ApiError::new(
@@ -95,6 +104,8 @@ impl Authenticator {
                 "this account is disabled",
             ));
         }
+        // Last, so that the token of an ended session takes nothing from its user.
+        self.count(&claims, parts).await?;
         let principal = Principal {
             uid: user.uid,
             org_id: user.organization_id,

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Serialize,
+    de::{self, value::StrDeserializer},
+};
 
 use crate::models::SubscriptionTier;
 
@@ -55,6 +58,22 @@ pub struct Overage {
     pub lookup_key: String,
     /// Hundredths of the currency for a million tokens.
     pub cents_per_million_tokens: u32,
+}
+
+/// What the ids of our products begin with at Stripe.
+const PRODUCT_PREFIX: &str = "infinity_x_";
+
+/// Stripe's id of the product that a tier is sold as.
+#[must_use]
+pub fn product_of(tier: SubscriptionTier) -> String {
+    format!("{PRODUCT_PREFIX}{}", tier.as_str())
+}
+
+/// The tier that a product is sold as, by Stripe's id.
+#[must_use]
+pub fn tier_of_product(id: &str) -> Option<SubscriptionTier> {
+    let tier = StrDeserializer::<de::value::Error>::new(id.strip_prefix(PRODUCT_PREFIX)?);
+    SubscriptionTier::deserialize(tier).ok()
 }
 
 /// How often a price is paid.

@@ -2,7 +2,6 @@
 
 use shared::{
     models::{MeterRow, MeterRowState, Timestamp},
-    retry::Transient,
     store::{self, Page, Versioned},
 };
 
@@ -51,11 +50,11 @@ pub(super) async fn clear(
     let total = total(meter, customer_id, minute).await;
     let total = match total {
         Ok(total) => total,
-        Err(error) if error.is_transient() => {
+        // What is refused for one customer must not keep others from being served.
+        Err(error) => {
             report(customer_id, &error);
             return postpone(meter, before, now).await;
         }
-        Err(error) => return Err(error),
     };
     if rows_of(meter, customer_id, minute).await? != before {
         return Ok(Metered::default());

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use shared::{
     ids::OrgId,
     models::{
-        MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering, Timestamp, UsageEntry,
-        UsageState,
+        MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering, Organization, Timestamp,
+        UsageEntry, UsageState,
     },
     quota::Plan,
     store::{self, Page, Store, Versioned, Write, commit_contended, meter_events, usage_ledger},
@@ -16,6 +16,9 @@ use super::Meter;
 
 /// Entries of one commit: each is written, most have a row, and Firestore takes 500 writes.
 const BATCH: u32 = 200;
+
+/// How long after its call usage is late, in seconds.
+const LATE_SECS: i64 = 1_800;
 
 /// Months as they are, and as they are to be, by their names.
 type Months = BTreeMap<String, (MeteredMonth, Option<Timestamp>)>;
@@ -97,7 +100,7 @@ fn decide(month: &mut MeteredMonth, entry: &UsageEntry, payer: &Payer) -> Meteri
 async fn payer(store: &Store, org_id: &OrgId) -> Result<Payer, store::Error> {
     let organization = store.find_organization(org_id).await?;
     let organization = organization.map(|organization| organization.value);
-    let plan = organization.as_ref().map(Plan::for_organization);
+    let plan = organization.as_ref().map(plan_sold);
     let has_overage = plan
         .as_ref()
         .is_some_and(|plan| plan.included_tokens < plan.monthly_tokens);
@@ -110,6 +113,13 @@ async fn payer(store: &Store, org_id: &OrgId) -> Result<Payer, store::Error> {
         },
         customer_id,
     })
+}
+
+/// The plan that is paid for: a limit that its admins have set forgives nothing.
+fn plan_sold(organization: &Organization) -> Plan {
+    let mut organization = organization.clone();
+    organization.limits.own_monthly_tokens = None;
+    Plan::for_organization(&organization)
 }
 
 async fn months(
@@ -141,7 +151,7 @@ async fn months(
 }
 
 fn row(entry: &UsageEntry, customer_id: &str, tokens: i64, now: Timestamp) -> MeterRow {
-    let at = entry.created_at.whole_seconds();
+    let at = counts_at(entry.created_at, now).whole_seconds();
     MeterRow {
         id: entry.id.clone(),
         org_id: entry.org_id.clone(),
@@ -157,6 +167,16 @@ fn row(entry: &UsageEntry, customer_id: &str, tokens: i64, now: Timestamp) -> Me
         due_at: Some(at.max(now)),
         sent_at: None,
         last_error: None,
+    }
+}
+
+/// When usage counts: when the call was admitted, or now if that is long ago. Stripe adds nothing to
+/// an invoice that it has closed, an hour after the period
+/// (<https://docs.stripe.com/billing/subscriptions/usage-based/how-it-works>), and tells nobody.
+fn counts_at(admitted_at: Timestamp, now: Timestamp) -> Timestamp {
+    match admitted_at.plus_seconds(LATE_SECS) < now {
+        true => now,
+        false => admitted_at,
     }
 }
 

@@ -35,6 +35,27 @@ async fn only_what_is_above_the_included_amount_is_billed() {
 }
 
 #[tokio::test]
+async fn a_limit_that_admins_set_between_use_and_metering_forgives_nothing() {
+    let world = World::over().await;
+    world
+        .change(|organization| organization.limits.own_monthly_tokens = Some(0))
+        .await;
+    assert_eq!(world.run().await.sent, 3);
+    world.assert_billed_once("a limit of zero");
+}
+
+#[tokio::test]
+async fn usage_that_is_metered_late_counts_now_and_not_on_an_invoice_that_is_closed() {
+    let world = World::over().await;
+    world.clock.advance(Duration::from_hours(2));
+    world.run().await;
+    let rows = world.rows();
+    assert_eq!(rows.len(), 3);
+    assert!(rows.values().all(|row| row.at == world.now()));
+    world.assert_billed_once("late");
+}
+
+#[tokio::test]
 async fn an_acknowledged_event_is_never_sent_again() {
     let world = World::over().await;
     world.run().await;

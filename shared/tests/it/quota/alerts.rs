@@ -205,18 +205,20 @@ async fn calls_that_end_together_tell_once(adapter: &Adapter) {
     assert_eq!(fixture.alerts().await, expected);
 }
 
-/// The first that ends crosses the one share, the first that is refused the other.
+/// Some thousand tokens are left below the first share; what is refused before it is reached is asked
+/// again.
 async fn a_thousand_calls_across_both_shares_tell_each_once(adapter: &Adapter) {
-    let ceiling = Usage::ceiling(&request("k0")).total();
-    let fixture = Fixture::new(adapter, tokens(4_000 * ceiling)).await;
-    // Just below the first share, with room for 800 calls at once.
-    fixture.use_up(3_200 * ceiling - 1).await;
+    let fixture = Fixture::new(adapter, tokens(40_000)).await;
+    fixture.use_up(31_990).await;
     let keys: Vec<_> = (0..1_000).map(|n| format!("k{n}")).collect();
     let ended = join_all(keys.iter().map(|key| fixture.chat(key))).await;
-    let refused = ended.iter().filter(|ended| ended.is_err()).count();
-    assert!((1..1_000).contains(&refused), "{refused} refused");
+    assert!(ended.iter().any(Result::is_ok));
     fixture.clock.advance(Duration::from_secs(6));
-    fixture.chat("one more").await.ok();
+    for n in 0.. {
+        if fixture.chat(&format!("more{n}")).await.is_err() {
+            break;
+        }
+    }
     let mut expected = both("monthlyTokens 80 2026-11");
     expected.extend(both("monthlyTokens 100 2026-11"));
     expected.sort();

@@ -11,15 +11,18 @@ use axum::{
 };
 use http::{Request, request::Parts};
 use shared::{
+    auth::Claims,
     http::{Authenticator, ClientLimit, EdgeConfig, Verified, edge},
     ids::Uid,
     models::Principal,
     rate_limit::{RateLimits, Rule},
+    store::{Store, users},
     testing::{TestVerifier, claims, memory_store, trail},
 };
 use tower::ServiceExt;
 
 use super::{adapter::TestClock, config};
+use crate::support::time;
 
 #[derive(Clone)]
 struct AppState(Authenticator);
@@ -41,13 +44,22 @@ async fn look_again(State(state): State<AppState>, _: Principal, mut parts: Part
 
 fn service(variables: &[(&str, &str)]) -> Router {
     let (store, _) = memory_store();
+    service_on(&store, variables)
+}
+
+fn service_on(store: &Store, variables: &[(&str, &str)]) -> Router {
     let clock = TestClock::at_noon().shared();
     let verifier = TestVerifier::new();
     for uid in ["ada", "bob"] {
         verifier.accept(uid, claims(&Uid::parse(uid).unwrap()));
     }
+    let later = Claims {
+        auth_time: time("2026-11-27T12:00:00Z"),
+        ..claims(&Uid::parse("ada").unwrap())
+    };
+    verifier.accept("ada-since", later);
     let limits = RateLimits::new(config(variables), clock.clone()).unwrap();
-    let authenticator = Authenticator::new(Arc::new(verifier), store.clone(), trail(&store), clock);
+    let authenticator = Authenticator::new(Arc::new(verifier), store.clone(), trail(store), clock);
     let authenticator = authenticator.with_limits(Some(limits.clone()));
     let routes = Router::new()
         .route("/", get(async |_: Principal| "ok"))
@@ -101,6 +113,21 @@ async fn nobody_is_counted_for_a_token_that_is_not_theirs() {
         assert_eq!(status(&service, "/", "forged", "198.51.100.1").await, 401);
     }
     assert_eq!(status(&service, "/", "ada", "198.51.100.1").await, 200);
+}
+
+#[tokio::test]
+async fn the_token_of_an_ended_session_takes_nothing_from_its_user() {
+    let (store, _) = memory_store();
+    let service = service_on(&store, &[("RATE_LIMIT_USER", "2")]);
+    assert_eq!(status(&service, "/", "ada", "198.51.100.1").await, 200);
+    let ada = store.find_user(&Uid::parse("ada").unwrap()).await;
+    let ended = users::end_sessions(&ada.unwrap().unwrap(), time("2026-11-26T12:00:00Z"));
+    store.commit(vec![ended.unwrap()]).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(status(&service, "/", "ada", "198.51.100.2").await, 401);
+    }
+    let answer = status(&service, "/", "ada-since", "198.51.100.1").await;
+    assert_eq!(answer, 200);
 }
 
 #[tokio::test]
