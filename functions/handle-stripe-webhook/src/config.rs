@@ -224,6 +224,9 @@ mod tests {
             ("STRIPE_API_KEY", "rk_test_1"),
             ("STRIPE_WEBHOOK_SECRETS", "whsec_1"),
             ("STRIPE_LIVEMODE", "false"),
+            (QUEUE.queue, "projects/p/locations/l/queues/stripe-events"),
+            (QUEUE.target_url, "https://stripe.example.com"),
+            (QUEUE.service_account, "tasks@p.iam.gserviceaccount.com"),
         ];
         let load = |env: &Env| Config::from_env(env).map(|config| config.callers);
         testing::assert_callers_must_be_named(&required, load);

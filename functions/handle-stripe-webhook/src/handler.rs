@@ -1,3 +1,5 @@
+mod meter;
+
 use std::time::Duration;
 
 use axum::{Json, extract::State};
@@ -15,6 +17,8 @@ use crate::{
     AppState, event::Event, process, receive, receive::Receipt, reconcile, signature, subscription,
     sweep,
 };
+
+pub(crate) use self::meter::{handle_meter, handle_reconcile_usage};
 
 const SIGNATURE: &str = "stripe-signature";
 

@@ -5,7 +5,6 @@ mod event;
 mod handler;
 mod limits;
 mod meter;
-mod meter_handler;
 mod notices;
 mod process;
 mod receive;
@@ -157,8 +156,8 @@ pub fn router(state: AppState) -> Router {
         .route(PROCESS, post(handler::handle_process))
         .route(SWEEP, post(handler::handle_sweep))
         .route(RECONCILE, post(handler::handle_reconcile))
-        .route(METER, post(meter_handler::handle_meter))
-        .route(RECONCILE_USAGE, post(meter_handler::handle_reconcile_usage))
+        .route(METER, post(handler::handle_meter))
+        .route(RECONCILE_USAGE, post(handler::handle_reconcile_usage))
         .with_state(state);
     let config = EdgeConfig {
         max_body_bytes: MAX_BODY_BYTES,
