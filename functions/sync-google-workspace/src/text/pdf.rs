@@ -6,7 +6,11 @@
 mod font;
 mod layout;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    ptr,
+    rc::Rc,
+};
 
 use lopdf::{
     DecompressError, Dictionary, Document, Error, LoadOptions, Object, ObjectId, content::Content,
@@ -24,7 +28,7 @@ const MAX_DEPTH: usize = 5;
 /// What a drawing counts at least, in bytes, so that empty ones end as well.
 const DRAWING_BYTES: usize = 8 << 10;
 
-type Fonts<'a> = BTreeMap<Vec<u8>, Font<'a>>;
+type Fonts<'a> = BTreeMap<Vec<u8>, Rc<Font<'a>>>;
 
 pub(super) fn read(bytes: &[u8]) -> Result<String, Unreadable> {
     let kind = Kind::Pdf;
@@ -50,6 +54,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<String, Unreadable> {
         document: &document,
         output: Output::new(kind),
         unpacked: 0,
+        fonts: HashMap::new(),
     };
     for page in pages.values() {
         reading.read_page(*page)?;
@@ -77,6 +82,8 @@ struct Reading<'a> {
     document: &'a Document,
     output: Output,
     unpacked: usize,
+    /// Those that were read, by the place of their dictionary; none for what cannot be.
+    fonts: HashMap<*const Dictionary, Option<Rc<Font<'a>>>>,
 }
 
 impl<'a> Reading<'a> {
@@ -99,14 +106,26 @@ impl<'a> Reading<'a> {
     ) -> Result<Fonts<'a>, Unreadable> {
         let mut loaded = Fonts::new();
         for (name, font) in fonts {
-            match Font::load(self.document, font, MAX_STREAM_BYTES) {
-                Ok(font) => loaded.insert(name, font),
-                Err(Error::Decompress(DecompressError::MemoryLimitExceeded { .. })) => {
-                    return Err(TOO_MUCH);
-                }
-                Err(_) => continue,
-            };
+            if let Some(font) = self.load_font(font)? {
+                loaded.insert(name, font);
+            }
         }
+        Ok(loaded)
+    }
+
+    /// Reads a font once, however often it is named.
+    fn load_font(&mut self, font: &'a Dictionary) -> Result<Option<Rc<Font<'a>>>, Unreadable> {
+        if let Some(known) = self.fonts.get(&ptr::from_ref(font)) {
+            return Ok(known.clone());
+        }
+        let loaded = match Font::load(self.document, font, MAX_STREAM_BYTES) {
+            Ok(loaded) => loaded.map(Rc::new),
+            Err(Error::Decompress(DecompressError::MemoryLimitExceeded { .. })) => {
+                return Err(TOO_MUCH);
+            }
+            Err(_) => None,
+        };
+        self.fonts.insert(font, loaded.clone());
         Ok(loaded)
     }
 

@@ -1,3 +1,5 @@
+mod ranges;
+
 use std::collections::{BTreeMap, HashMap};
 
 use lopdf::{Dictionary, Document, Encoding, Object, Result};
@@ -6,14 +8,17 @@ use lopdf::{Dictionary, Document, Encoding, Object, Result};
 const USUAL_WIDTH: f32 = 520.0;
 /// The width of a composite font's letters by default (9.7.4.3).
 const USUAL_COMPOSITE_WIDTH: f32 = 1_000.0;
-/// The most widths that are read of a font.
+/// The most widths that are read of a font, repeats included.
 const MAX_WIDTHS: usize = 65_536;
+/// The most codes that the ranges of a font's map may cover: `lopdf` keeps each of them.
+const MAX_MAPPED: u64 = 1 << 20;
 
 /// What has to be known of a font to read what is written in it.
 pub(super) struct Font<'a> {
     encoding: Encoding<'a>,
     code_bytes: usize,
     widths: HashMap<u32, f32>,
+    widths_read: usize,
     usual_width: f32,
 }
 
@@ -32,11 +37,15 @@ pub(super) fn of<'a>(
 }
 
 impl<'a> Font<'a> {
+    /// Reads it; none whose map would take too much memory.
     pub(super) fn load(
         document: &'a Document,
         font: &'a Dictionary,
         limit_bytes: usize,
-    ) -> Result<Self> {
+    ) -> Result<Option<Self>> {
+        if mapped(document, font, limit_bytes)? > MAX_MAPPED {
+            return Ok(None);
+        }
         let encoding = font.get_font_encoding_with_limit(document, limit_bytes)?;
         let descendants = font.get_deref(b"DescendantFonts", document);
         let descendant = descendants
@@ -48,13 +57,14 @@ impl<'a> Font<'a> {
             encoding,
             code_bytes: 1,
             widths: HashMap::new(),
+            widths_read: 0,
             usual_width: USUAL_WIDTH,
         };
         match descendant {
             Some(descendant) => loaded.load_composite(document, descendant),
             None => loaded.load_simple(document, font),
         }
-        Ok(loaded)
+        Ok(Some(loaded))
     }
 
     fn load_simple(&mut self, document: &Document, font: &Dictionary) {
@@ -88,7 +98,7 @@ impl<'a> Font<'a> {
             };
             rest = others;
             if let Ok((_, Object::Array(widths))) = document.dereference(second) {
-                for (code, width) in (first..).zip(widths) {
+                for (code, width) in (first..).zip(widths).take(MAX_WIDTHS) {
                     self.add(document, code, width);
                 }
             } else if let (Some(last), [width, others @ ..]) = (code(document, second), others) {
@@ -97,13 +107,14 @@ impl<'a> Font<'a> {
                     self.add(document, code, width);
                 }
             }
-            if self.widths.len() > MAX_WIDTHS {
+            if self.widths_read >= MAX_WIDTHS {
                 return;
             }
         }
     }
 
     fn add(&mut self, document: &Document, code: u32, width: &Object) {
+        self.widths_read += 1;
         let width = document.dereference(width).map(|(_, width)| width);
         if let Ok(width) = width.and_then(Object::as_float) {
             self.widths.insert(code, width);
@@ -130,6 +141,16 @@ impl<'a> Font<'a> {
     pub(super) fn has_spaces(&self) -> bool {
         self.code_bytes == 1
     }
+}
+
+/// How many codes the ranges of the font's map to Unicode cover (9.10.3).
+fn mapped(document: &Document, font: &Dictionary, limit_bytes: usize) -> Result<u64> {
+    let map = font.get_deref(b"ToUnicode", document);
+    let Ok(map) = map.and_then(Object::as_stream) else {
+        return Ok(0);
+    };
+    let map = map.get_plain_content_with_limit(limit_bytes)?;
+    Ok(ranges::covered(&map))
 }
 
 fn code(document: &Document, object: &Object) -> Option<u32> {

@@ -131,6 +131,19 @@ fn pages_in_a_circle_and_deep_arrays_end() {
     assert_eq!(read(&pages(&[&b"[".repeat(200_000)])).as_deref(), Ok(""));
 }
 
+/// A page in a font of two bytes a letter, with this map to Unicode and these widths.
+fn composite(map: &[u8], widths: &str) -> Vec<u8> {
+    pdf(&[
+        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
+        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>".to_vec(),
+        stream("", b"BT /F1 10 Tf [<0001> -50 <0002>] TJ 20 0 Td <0001> Tj ET"),
+        b"<< /Type /Font /Subtype /Type0 /BaseFont /A /Encoding /Identity-H /ToUnicode 6 0 R /DescendantFonts [7 0 R] >>".to_vec(),
+        stream("", map),
+        format!("<< /Type /Font /Subtype /CIDFontType2 /BaseFont /A /DW 1000 /W {widths} >>").into_bytes(),
+    ])
+}
+
 #[test]
 fn composite_fonts_are_read_through_their_map() {
     let map = b"/CIDInit /ProcSet findresource begin
@@ -149,14 +162,42 @@ endcmap
 CMapName currentdict /CMap defineresource pop
 end
 end";
-    let file = pdf(&[
-        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
-        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>".to_vec(),
-        stream("", b"BT /F1 10 Tf [<0001> -50 <0002>] TJ 20 0 Td <0001> Tj ET"),
-        b"<< /Type /Font /Subtype /Type0 /BaseFont /A /Encoding /Identity-H /ToUnicode 6 0 R /DescendantFonts [7 0 R] >>".to_vec(),
-        stream("", map),
-        b"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /A /DW 1000 /W [1 [1000] 2 2 500] >>".to_vec(),
-    ]);
+    let file = composite(map, "[1 [1000] 2 2 500]");
     assert_eq!(read(&file).as_deref(), Ok("漢fi 漢"));
+}
+
+/// A kilobyte that would become 34 GB.
+#[test]
+fn a_font_whose_map_covers_everything_is_passed_over() {
+    let map = |range: &str| {
+        format!(
+            "/CIDInit /ProcSet findresource begin
+12 dict begin
+begincmap
+/CMapName /Adobe-Identity-UCS def
+/CMapType 2 def
+1 begincodespacerange
+<0000> <FFFF>
+endcodespacerange
+1 beginbfrange
+{range} <0041>
+endbfrange
+endcmap
+CMapName currentdict /CMap defineresource pop
+end
+end"
+        )
+    };
+    let usual = composite(map("<0001> <0002>").as_bytes(), "[]");
+    assert_eq!(read(&usual).unwrap().replace(' ', ""), "ABA");
+    let huge = composite(map("<00000001> <FFFFFFFE>").as_bytes(), "[]");
+    assert_eq!(read(&huge).as_deref(), Ok(""));
+}
+
+/// Each triple would set all widths anew.
+#[test]
+fn widths_that_are_repeated_end() {
+    let map = b"begincmap 1 beginbfrange <0001> <0002> <0041> endbfrange endcmap end";
+    let widths = format!("[{}]", "0 65535 1 ".repeat(100_000));
+    assert!(read(&composite(map, &widths)).is_ok());
 }
