@@ -8,7 +8,8 @@ use super::{Fault, StripeCall, contract::Contract, meters::Counted};
 
 /// What Stripe keeps of a key: the request, when it came, and what was answered.
 pub(super) struct Remembered {
-    pub(super) request: String,
+    /// Its path and parameters.
+    pub(super) request: (String, Value),
     pub(super) at: i64,
     pub(super) answer: (u16, Value),
 }

@@ -136,7 +136,7 @@ impl Shared {
         if raw.method == "GET" {
             return account.carry_out(route, &call);
         }
-        let request = format!("{} {}", raw.path, call.params);
+        let request = (raw.path.to_owned(), call.params.clone());
         if let Some(answer) = account.remembered(key, &request, now) {
             return answer;
         }
@@ -180,12 +180,13 @@ impl Account {
         })
     }
 
-    fn remembered(&self, key: &str, request: &str, now: i64) -> Option<(u16, Value)> {
+    /// Parameters are the same in any order.
+    fn remembered(&self, key: &str, request: &(String, Value), now: i64) -> Option<(u16, Value)> {
         let known = self.keys.get(key)?;
         if key.is_empty() || known.at <= now - KEY_SECS {
             return None;
         }
-        if known.request == request {
+        if known.request == *request {
             return Some(known.answer.clone());
         }
         let refusal = Refusal {
