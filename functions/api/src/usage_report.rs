@@ -176,7 +176,7 @@ pub(crate) async fn report(
 
 /// The sums as a table for spreadsheets.
 pub(crate) fn to_csv(sums: &Sums, group_by: GroupBy) -> Result<Vec<u8>, Error> {
-    csv::write(sums, group_by).map_err(|error| Error::Form(error.into()))
+    csv::write(sums, group_by).map_err(Error::Form)
 }
 
 /// The sums as a plot.

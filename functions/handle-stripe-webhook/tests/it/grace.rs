@@ -16,7 +16,7 @@ fn told(app: &TestApp) -> Vec<(String, BillingNotice)> {
     let mut told: Vec<_> = rows
         .map(|row| match row.message {
             OutboxMessage::BillingNotice { uid, notice } => (uid.to_string(), notice),
-            other => panic!("{other:?}"),
+            other => unreachable!("{other:?}"),
         })
         .collect();
     told.sort_by(|one, other| one.0.cmp(&other.0));

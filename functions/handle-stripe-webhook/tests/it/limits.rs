@@ -88,7 +88,7 @@ async fn find(app: &TestApp, id: &str) -> Agent {
 }
 
 /// The ids of those that answer.
-async fn at_work(app: &TestApp) -> Vec<String> {
+fn at_work(app: &TestApp) -> Vec<String> {
     let mut at_work = Vec::new();
     for document in app.db.documents("agents/") {
         let agent: Agent = shared::store::decode(&document).unwrap();
@@ -118,7 +118,7 @@ async fn a_downgrade_pauses_the_newest_agents_and_an_upgrade_resumes_exactly_tho
     let app = with_agents(&[Active, Active, Active, Paused, Active]).await;
     change_tier(&app, "evt_1", "starter").await;
     assert_eq!(app.tier().await, SubscriptionTier::Free);
-    assert_eq!(at_work(&app).await, ["a9"], "the oldest");
+    assert_eq!(at_work(&app), ["a9"], "the oldest");
     assert_eq!(
         (quota(&app).await.deployed, quota(&app).await.suspended),
         (5, 4)
@@ -138,7 +138,7 @@ async fn a_downgrade_pauses_the_newest_agents_and_an_upgrade_resumes_exactly_tho
     }
     change_tier(&app, "evt_2", "pro_monthly").await;
     assert_eq!(
-        at_work(&app).await,
+        at_work(&app),
         ["a9", "a8", "a7", "a5"],
         "a6 was paused before"
     );
@@ -153,7 +153,7 @@ async fn a_downgrade_pauses_the_newest_agents_and_an_upgrade_resumes_exactly_tho
 async fn an_agent_that_works_keeps_its_place_before_an_older_one_that_rests() {
     let app = with_agents(&[Paused, Active, Active]).await;
     change_tier(&app, "evt_1", "starter").await;
-    assert_eq!(at_work(&app).await, ["a8"]);
+    assert_eq!(at_work(&app), ["a8"]);
     assert!(find(&app, "a9").await.suspension.is_some());
 }
 
@@ -162,7 +162,7 @@ async fn a_smaller_upgrade_resumes_no_more_than_it_has_room_for() {
     let app = with_agents(&[Active; 9]).await;
     change_tier(&app, "evt_1", "starter").await;
     change_tier(&app, "evt_2", "pro_monthly").await;
-    assert_eq!(at_work(&app).await, ["a9", "a8", "a7", "a6", "a5"]);
+    assert_eq!(at_work(&app), ["a9", "a8", "a7", "a6", "a5"]);
     assert_eq!(quota(&app).await.suspended, 4);
 }
 
@@ -261,7 +261,7 @@ async fn a_downgrade_that_is_cut_off_is_finished_by_the_sweep() {
         app.clock.advance(Duration::from_secs(60));
         assert_eq!(app.sweep().await.status, StatusCode::OK);
         app.drain().await;
-        assert_eq!(at_work(&app).await, ["a9"], "{polls}");
+        assert_eq!(at_work(&app), ["a9"], "{polls}");
         let after = quota(&app).await;
         assert_eq!(
             (after.deployed, after.suspended, after.enforce_at),

@@ -52,7 +52,7 @@ async fn drift(meter: &Meter, org_id: OrgId) -> Result<Option<UsageDrift>, Error
         // The month's first call is yet to come, and the counter is the last month's.
         let is_shown = used.contains(&api_usage) || second.used == 0;
         let is_kept = (first.used..=second.used + held).contains(&ledger);
-        return Ok((!is_shown || !is_kept).then(|| UsageDrift {
+        return Ok((!is_shown || !is_kept).then_some(UsageDrift {
             org_id,
             period,
             ledger,

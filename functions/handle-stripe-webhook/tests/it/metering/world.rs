@@ -174,7 +174,7 @@ impl World {
                     due.insert(entry.id.to_string(), vec![tokens]);
                 }
                 Some(Metering::Included) => {}
-                other => panic!("{place}: {} is {other:?}", entry.id),
+                other => unreachable!("{place}: {} is {other:?}", entry.id),
             }
         }
         let counted = self.stripe.counted();
