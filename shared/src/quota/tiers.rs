@@ -43,15 +43,24 @@ impl Plan {
         plans().remove(&tier).unwrap_or_else(Self::nothing)
     }
 
-    /// What an organization has: its tier's plan with its own limits.
+    /// What an organization has: what it has been sold, within the limit that its admins have set.
     #[must_use]
     pub fn for_organization(organization: &Organization) -> Self {
+        let mut plan = Self::sold_to(organization);
+        let own = organization.limits.own_monthly_tokens;
+        plan.monthly_tokens = own.map_or(plan.monthly_tokens, |own| own.min(plan.monthly_tokens));
+        plan.included_tokens = plan.included_tokens.min(plan.monthly_tokens);
+        plan
+    }
+
+    /// What an organization has been sold: its tier's plan with its own limits, whatever its admins
+    /// allow themselves of it.
+    #[must_use]
+    pub fn sold_to(organization: &Organization) -> Self {
         let mut plan = Self::of(organization.subscription_tier);
         let limits = &organization.limits;
         plan.agents = limits.agents.unwrap_or(plan.agents);
         plan.monthly_tokens = limits.monthly_tokens.unwrap_or(plan.monthly_tokens);
-        let own = limits.own_monthly_tokens;
-        plan.monthly_tokens = own.map_or(plan.monthly_tokens, |own| own.min(plan.monthly_tokens));
         let own = limits.monthly_cost_micro_usd;
         plan.monthly_cost_micro_usd = own.or(plan.monthly_cost_micro_usd);
         plan.included_tokens = plan.included_tokens.min(plan.monthly_tokens);

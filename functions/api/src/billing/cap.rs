@@ -20,14 +20,13 @@ pub(crate) async fn set_cap(
     commit_contended(store, || async move {
         let organization = store.find_organization(&principal.org_id).await?;
         let mut organization = organization.ok_or(Error::NotFound("organization"))?;
-        let limits = &mut organization.value.limits;
-        let before = std::mem::take(&mut limits.own_monthly_tokens);
-        let most = Plan::for_organization(&organization.value).monthly_tokens;
+        let most = Plan::sold_to(&organization.value).monthly_tokens;
         if tokens.is_some_and(|tokens| !(0..=most).contains(&tokens)) {
             let message = format!("must be from 0 to {most}, what the plan allows");
             return Err(Error::Invalid(vec![Problem::new("monthlyTokens", message)]));
         }
-        organization.value.limits.own_monthly_tokens = tokens;
+        let own = &mut organization.value.limits.own_monthly_tokens;
+        let before = std::mem::replace(own, tokens);
         if before == tokens {
             return Ok((Vec::new(), organization.value));
         }

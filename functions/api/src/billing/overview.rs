@@ -100,8 +100,6 @@ pub(crate) async fn overview(
 
 async fn usage(store: &Store, organization: &Organization, now: Timestamp) -> Result<Usage, Error> {
     let plan = Plan::for_organization(organization);
-    let mut without_cap = organization.clone();
-    let own = without_cap.limits.own_monthly_tokens.take();
     let period = period_of(now);
     let quota = store.find_token_quota(&organization.id).await?;
     let tokens = quota
@@ -113,8 +111,8 @@ async fn usage(store: &Store, organization: &Organization, now: Timestamp) -> Re
         included_tokens: plan.included_tokens,
         overage_tokens: (tokens - plan.included_tokens).max(0),
         monthly_tokens: plan.monthly_tokens,
-        plan_monthly_tokens: Plan::for_organization(&without_cap).monthly_tokens,
-        own_monthly_tokens: own,
+        plan_monthly_tokens: Plan::sold_to(organization).monthly_tokens,
+        own_monthly_tokens: organization.limits.own_monthly_tokens,
         percent_of_limit: percent_of_limit(tokens, plan.monthly_tokens),
     })
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use shared::{
     ids::OrgId,
     models::{
-        MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering, Organization, Timestamp,
-        UsageEntry, UsageState,
+        MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering, Timestamp, UsageEntry,
+        UsageState,
     },
     quota::Plan,
     store::{self, Page, Store, Versioned, Write, commit_contended, meter_events, usage_ledger},
@@ -96,11 +96,12 @@ fn decide(month: &mut MeteredMonth, entry: &UsageEntry, payer: &Payer) -> Meteri
     }
 }
 
-/// A plan whose included amount is its limit has no overage.
+/// A plan whose included amount is its limit has no overage. A limit that admins have set forgives
+/// nothing.
 async fn payer(store: &Store, org_id: &OrgId) -> Result<Payer, store::Error> {
     let organization = store.find_organization(org_id).await?;
     let organization = organization.map(|organization| organization.value);
-    let plan = organization.as_ref().map(plan_sold);
+    let plan = organization.as_ref().map(Plan::sold_to);
     let has_overage = plan
         .as_ref()
         .is_some_and(|plan| plan.included_tokens < plan.monthly_tokens);
@@ -113,13 +114,6 @@ async fn payer(store: &Store, org_id: &OrgId) -> Result<Payer, store::Error> {
         },
         customer_id,
     })
-}
-
-/// The plan that is paid for: a limit that its admins have set forgives nothing.
-fn plan_sold(organization: &Organization) -> Plan {
-    let mut organization = organization.clone();
-    organization.limits.own_monthly_tokens = None;
-    Plan::for_organization(&organization)
 }
 
 async fn months(
