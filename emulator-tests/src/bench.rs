@@ -10,6 +10,7 @@ pub mod engine;
 mod engine_under_load;
 mod load;
 mod process;
+mod rounds;
 pub mod router;
 pub mod sync;
 mod tenant;

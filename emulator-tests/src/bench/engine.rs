@@ -14,6 +14,7 @@ use shared::{
 use super::{
     engine_under_load::EngineUnderLoad,
     process::{CpuTime, resident_bytes},
+    rounds::middle,
 };
 
 /// Lengths of chains, and how often each is run in a round.
@@ -59,7 +60,10 @@ async fn chains(engine: &EngineUnderLoad, progress: &ProgressBar) -> Result<Vec<
             progress.inc(1);
         }
     }
-    let medians = samples.into_iter().filter_map(median).collect::<Vec<_>>();
+    let medians = samples
+        .into_iter()
+        .filter_map(|samples| middle(samples, |sample| sample.wall))
+        .collect::<Vec<_>>();
     let mut lines = vec![
         "| nodes | wall, one run | CPU of the engine | CPU of the database |".to_owned(),
         "|---|---|---|---|".to_owned(),
@@ -194,12 +198,6 @@ fn node(id: &str, kind: &str, data: Value) -> Value {
 
 fn edge(source: &str, target: &str) -> Value {
     json!({ "id": format!("{source}-{target}"), "source": source, "target": target })
-}
-
-fn median(mut samples: Vec<Sample>) -> Option<Sample> {
-    samples.sort_by_key(|sample| sample.wall);
-    let middle = samples.len() / 2;
-    samples.into_iter().nth(middle)
 }
 
 /// The slope of the line through the samples.

@@ -21,6 +21,7 @@ use self::{
 use super::{
     database::{DATABASE, Database},
     process::{self, CpuTime},
+    rounds::middle,
 };
 
 const PROJECT_ID: &str = "demo-bench";
@@ -101,7 +102,10 @@ fn table(samples: Vec<Vec<Sample>>) -> Vec<String> {
             .to_owned(),
         format!("|{}", "---|".repeat(9)),
     ];
-    let medians: Vec<Sample> = samples.into_iter().filter_map(median).collect();
+    let medians: Vec<Sample> = samples
+        .into_iter()
+        .filter_map(|samples| middle(samples, |sample| sample.wall))
+        .collect();
     let Some(first) = medians.first() else {
         return lines;
     };
@@ -123,12 +127,6 @@ fn table(samples: Vec<Vec<Sample>>) -> Vec<String> {
         lines.push(format!("| {} |", columns.join(" | ")));
     }
     lines
-}
-
-fn median(mut samples: Vec<Sample>) -> Option<Sample> {
-    samples.sort_by_key(|sample| sample.wall);
-    let middle = samples.len() / 2;
-    samples.into_iter().nth(middle)
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context, Result};
 
 use super::town::{Door, Maker};
-use crate::bench::load::{Sample, median, millis, percentile};
+use crate::bench::{
+    load::{Sample, median, millis, percentile},
+    rounds::Rounds,
+};
 
 /// What one maker did in one course.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +30,7 @@ struct Process {
 /// The cells of all rounds, by course in the order of their first, and the processes.
 #[derive(Default)]
 pub(super) struct Report {
-    courses: Vec<(&'static str, BTreeMap<Maker, Vec<Cell>>)>,
+    courses: Rounds<Maker, Cell>,
     processes: BTreeMap<(Door, Maker), Process>,
 }
 
@@ -45,14 +48,7 @@ impl Cell {
 
 impl Report {
     pub(super) fn add(&mut self, course: &'static str, maker: Maker, cell: Cell) {
-        let position = self.courses.iter().position(|(name, _)| *name == course);
-        let position = position.unwrap_or_else(|| {
-            self.courses.push((course, BTreeMap::new()));
-            self.courses.len() - 1
-        });
-        if let Some((_, cells)) = self.courses.get_mut(position) {
-            cells.entry(maker).or_default().push(cell);
-        }
+        self.courses.add(course, maker, cell);
     }
 
     pub(super) fn add_start(&mut self, door: Door, maker: Maker, start: Duration, bytes: u64) {
@@ -72,7 +68,7 @@ impl Report {
                 .to_owned(),
             format!("|{}", "---|".repeat(8)),
         ];
-        for (course, cells) in &self.courses {
+        for (course, cells) in self.courses.iter() {
             let of = |maker| cells.get(&maker).context("a maker was left out");
             let (ceiling, node) = (of(Maker::Ceiling)?, of(Maker::Node)?);
             let makers = cells.iter();

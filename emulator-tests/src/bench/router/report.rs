@@ -1,6 +1,6 @@
 //! Medians of rounds, as a table.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -8,6 +8,7 @@ use super::town::Gateway;
 use crate::bench::{
     load::{Sample, median, millis, percentile},
     process::CpuTime,
+    rounds::Rounds,
 };
 
 /// What one gateway did in one course.
@@ -22,10 +23,10 @@ pub(super) struct Cell {
     database_cpu: Duration,
 }
 
-/// The cells of all rounds, by course in the order of their first, and gateway.
+/// What each gateway did in each course.
 #[derive(Default)]
 pub(super) struct Report {
-    courses: Vec<(&'static str, BTreeMap<Gateway, Vec<Cell>>)>,
+    courses: Rounds<Gateway, Cell>,
 }
 
 impl Cell {
@@ -46,14 +47,7 @@ impl Cell {
 
 impl Report {
     pub(super) fn add(&mut self, course: &'static str, gateway: Gateway, cell: Cell) {
-        let position = self.courses.iter().position(|(name, _)| *name == course);
-        let position = position.unwrap_or_else(|| {
-            self.courses.push((course, BTreeMap::new()));
-            self.courses.len() - 1
-        });
-        if let Some((_, cells)) = self.courses.get_mut(position) {
-            cells.entry(gateway).or_default().push(cell);
-        }
+        self.courses.add(course, gateway, cell);
     }
 
     pub(super) fn lines(&self) -> Result<Vec<String>> {
@@ -63,7 +57,7 @@ impl Report {
                 .to_owned(),
             format!("|{}", "---|".repeat(12)),
         ];
-        for (course, cells) in &self.courses {
+        for (course, cells) in self.courses.iter() {
             let of = |gateway| cells.get(&gateway).context("a gateway was left out");
             let (direct, ceiling) = (of(Gateway::Direct)?, of(Gateway::Ceiling)?);
             for (gateway, cells) in cells {
