@@ -1,5 +1,6 @@
 //! Fakes by behaviour, for tests only (feature `testing`).
 
+mod agent;
 mod chunks;
 mod deaths;
 pub mod discovery;
@@ -27,10 +28,13 @@ mod redis_server;
 mod scripted_llm;
 mod scripted_speaker;
 mod start;
+mod stripe_signature;
 mod test_service_verifier;
 mod test_verifier;
 mod trail;
+mod usage_entry;
 
+pub use agent::agent;
 pub use chunks::{chunk, keep_chunks};
 pub use edge::{
     assert_no_page_may_call, assert_pages_of_one_origin_may_call, assert_security_headers,
@@ -62,9 +66,11 @@ pub use redis_server::RedisServer;
 pub use scripted_llm::{Said, ScriptedLlm, bag_of_words};
 pub use scripted_speaker::ScriptedSpeaker;
 pub use start::{assert_callers_must_be_named, assert_emulators_end_the_start};
+pub use stripe_signature::stripe_signature;
 pub use test_service_verifier::TestServiceVerifier;
 pub use test_verifier::{TestVerifier, claims};
 pub use trail::trail;
+pub use usage_entry::usage_entry;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,10 +1,12 @@
 //! Requests that prove by what they carry that they may come: webhooks, invitations, ID tokens.
 
-use aws_lc_rs::hmac;
 use emulator_tests::client::{Client, http_client};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::clock::{Clock, SystemClock};
+use shared::{
+    clock::{Clock, SystemClock},
+    testing::stripe_signature,
+};
 
 use crate::world::World;
 
@@ -25,15 +27,18 @@ async fn billing(world: &World) {
         "pending_webhooks": 1, "request": null, "data": { "object": {} } });
     let event = event.to_string();
     let now = SystemClock.now().as_second();
-    let genuine = signature(&secret, now, &event);
+    let genuine = stripe_signature(&secret, now, event.as_bytes());
     let http = http_client().unwrap();
     let url = format!("{}/webhooks/stripe", world.harness.endpoints().api_url);
     let echo = format!(r#"{{"secret":"{secret}"}}"#);
     let rows = [
         (genuine.clone(), event.clone()),
         (genuine, echo.clone()),
-        (signature(&secret, now, &echo), echo),
-        (signature("another", now, &event), event.clone()),
+        (stripe_signature(&secret, now, echo.as_bytes()), echo),
+        (
+            stripe_signature("another", now, event.as_bytes()),
+            event.clone(),
+        ),
         (format!("t={now},v1={secret}"), event.clone()),
         (secret.clone(), secret),
     ];
@@ -44,17 +49,6 @@ async fn billing(world: &World) {
             .body(body);
         world.answers.send("POST /webhooks/stripe", request).await;
     }
-}
-
-fn signature(secret: &str, time: i64, body: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let tag = hmac::sign(&key, format!("{time}.{body}").as_bytes());
-    let tag: String = tag
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("t={time},v1={tag}")
 }
 
 /// A workflow's webhooks: their addresses are secrets, and so is what requests are signed with.

@@ -1,18 +1,17 @@
 //! What is asked: events as Stripe sends them, and who a caller is.
 
-use std::{
-    fmt::Write as _,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use anyhow::{Context, Result};
-use aws_lc_rs::hmac;
 use reqwest::{Client, RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde_json::json;
-use shared::clock::{Clock, SystemClock};
+use shared::{
+    clock::{Clock, SystemClock},
+    testing::stripe_signature,
+};
 
 use crate::bench::load::Ask;
 
@@ -69,7 +68,7 @@ impl Target {
     fn event(&self, number: u64, secret: &str) -> RequestBuilder {
         let now = SystemClock.now().as_second();
         let body = event(number, now);
-        let signature = signature(secret, now, body.as_bytes());
+        let signature = stripe_signature(secret, now, body.as_bytes());
         self.client
             .post(&self.url)
             .header(CONTENT_TYPE, "application/json; charset=utf-8")
@@ -103,19 +102,6 @@ fn event(number: u64, now: i64) -> String {
         "data": { "object": subscription, "previous_attributes": { "status": "trialing" } },
     })
     .to_string()
-}
-
-/// <https://docs.stripe.com/webhooks#verify-manually>.
-fn signature(secret: &str, time: i64, body: &[u8]) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let mut signed = format!("{time}.").into_bytes();
-    signed.extend_from_slice(body);
-    let mut header = format!("t={time},v1=");
-    for byte in hmac::sign(&key, &signed).as_ref() {
-        // Writing to a text does not fail.
-        let _ = write!(header, "{byte:02x}");
-    }
-    header
 }
 
 /// An address that nobody else has, as a proxy adds it.

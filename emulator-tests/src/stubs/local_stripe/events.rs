@@ -1,9 +1,11 @@
 //! Events, as Stripe sends them (<https://docs.stripe.com/webhooks#verify-manually>).
 
 use anyhow::{Result, bail};
-use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use serde_json::Value;
-use shared::clock::{Clock, SystemClock};
+use shared::{
+    clock::{Clock, SystemClock},
+    testing::stripe_signature,
+};
 
 use super::WEBHOOK_SECRET;
 use crate::client::http_client;
@@ -30,7 +32,10 @@ impl Webhook {
             let request = self.client.post(&self.url);
             let request = request
                 .header("content-type", "application/json")
-                .header("stripe-signature", signature(time, &body))
+                .header(
+                    "stripe-signature",
+                    stripe_signature(WEBHOOK_SECRET, time, body.as_bytes()),
+                )
                 .body(body.clone());
             if request.send().await?.status().is_success() {
                 return Ok(());
@@ -38,11 +43,4 @@ impl Webhook {
         }
         bail!("the webhook did not take {}", event["type"])
     }
-}
-
-fn signature(time: i64, body: &str) -> String {
-    let key = Key::new(HMAC_SHA256, WEBHOOK_SECRET.as_bytes());
-    let tag = sign(&key, format!("{time}.{body}").as_bytes());
-    let tag = tag.as_ref().iter().map(|byte| format!("{byte:02x}"));
-    format!("t={time},v1={}", tag.collect::<String>())
 }

@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use aws_lc_rs::hmac;
 use axum::{Json, Router, extract::State, routing::get};
 use emulator_tests::{
     Harness, HarnessOptions,
@@ -17,6 +16,7 @@ use shared::{
     config::{Env, ServiceConfig},
     models::Limits,
     store::{Store, firestore::Firestore, organizations},
+    testing::stripe_signature,
 };
 use tokio::net::TcpListener;
 
@@ -123,16 +123,10 @@ impl World {
             "data": { "object": { "id": "sub_1", "customer": "cus_1" } },
         });
         let (body, time) = (event.to_string(), SystemClock.now().as_second());
-        let key = hmac::Key::new(hmac::HMAC_SHA256, b"whsec_local");
-        let tag = hmac::sign(&key, format!("{time}.{body}").as_bytes());
-        let tag: String = tag
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let signature = stripe_signature("whsec_local", time, body.as_bytes());
         let url = format!("{}/webhooks/stripe", self.harness.endpoints().api_url);
         let request = http_client().unwrap().post(url).body(body);
-        let request = request.header("stripe-signature", format!("t={time},v1={tag}"));
+        let request = request.header("stripe-signature", signature);
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
     }

@@ -3,13 +3,12 @@ use shared::{
     connectors::Account,
     ids::{AgentId, ExecutionId, OrgId, RecordId, TriggerId, Uid, WorkflowId},
     models::{
-        Agent, AgentKind, AgentRuntime, AgentStatus, Approval, ApprovalStatus, Budget, Candidate,
-        DeployState, Execution, ExecutionStatus, ExecutionTrigger, Industry, Integration,
-        IntegrationService, Invitation, Lease, Limits, LlmRoute, LogKind, LogLevel, LogLine,
-        Memory, MemoryDepth, Organization, Personality, Presence, ProviderName, Role, Route,
-        Session, StartOptions, Step, StepIntent, StepResult, StepStatus, StoredBody,
+        Agent, AgentRuntime, AgentStatus, Approval, ApprovalStatus, Budget, Candidate, DeployState,
+        Execution, ExecutionStatus, ExecutionTrigger, Integration, IntegrationService, Invitation,
+        Lease, Limits, LlmRoute, LogKind, LogLevel, LogLine, Memory, Organization, ProviderName,
+        Role, Route, Session, StartOptions, Step, StepIntent, StepResult, StepStatus, StoredBody,
         SubscriptionTier, Timestamp, Trigger, TriggerSource, TriggerType, Tuning, TuningState,
-        UsageEntry, UsageState, User, VoiceConfig, Workflow, WorkflowVersion,
+        UsageEntry, User, Workflow, WorkflowVersion,
     },
     store::{
         Write, agents, approvals,
@@ -17,7 +16,7 @@ use shared::{
         executions, integrations, invitations, llm_routes, memories, organizations, sessions,
         triggers, tunings, usage_ledger, users, workflows,
     },
-    testing,
+    testing::{self, usage_entry},
 };
 
 use crate::{app::NOW, table::FOREIGN};
@@ -122,35 +121,7 @@ pub(crate) fn account(id: Option<&str>) -> Account {
 }
 
 pub(crate) fn agent_model(id: &str) -> Agent {
-    Agent {
-        id: AgentId::parse(id).unwrap(),
-        org_id: OrgId::parse("o1").unwrap(),
-        name: "Ada".to_owned(),
-        kind: AgentKind::Custom,
-        industry: Industry::Tech,
-        personality: Personality {
-            empathy: 0.5,
-            confidence: 0.5,
-            style: String::new(),
-        },
-        voice_config: VoiceConfig {
-            model: "alloy".to_owned(),
-            speed: 1.0,
-            pitch: 0.0,
-        },
-        status: AgentStatus::Paused,
-        memory_depth: MemoryDepth::Session,
-        deploy_state: DeployState::Draft,
-        presence: Presence::default(),
-        system_prompt: String::new(),
-        tools: Vec::new(),
-        model: "gpt-4.1-mini".to_owned(),
-        runtime: None,
-        suspension: None,
-        last_error: None,
-        created_at: now(),
-        updated_at: now(),
-    }
+    testing::agent(OrgId::parse("o1").unwrap(), id, now())
 }
 
 /// The same document, of another organization.
@@ -368,27 +339,14 @@ pub(crate) fn usage(id: &str, day: &str, model: &str) -> Write {
 }
 
 pub(crate) fn usage_model(id: &str, day: &str, model: &str) -> UsageEntry {
+    let id = RecordId::parse(id).unwrap();
     UsageEntry {
-        id: RecordId::parse(id).unwrap(),
-        org_id: OrgId::parse("o1").unwrap(),
-        agent_id: None,
         workflow_id: Some(WorkflowId::parse("w1").unwrap()),
-        execution_id: None,
         model: model.to_owned(),
         input_tokens: 100,
         output_tokens: 20,
         cost_micro_usd: 7,
-        state: UsageState::Settled,
-        is_estimated: false,
-        raised_to: None,
-        uid: None,
-        is_own_key: false,
-        meter: None,
-        is_stream: false,
-        hold: None,
-        period: day[..7].to_owned(),
-        day: day.to_owned(),
-        created_at: now(),
+        ..usage_entry(id, OrgId::parse("o1").unwrap(), day, now())
     }
 }
 

@@ -14,13 +14,12 @@ use serde_json::{Value, json};
 use shared::{
     http::client,
     ids::{AgentId, OrgId, Uid},
-    models::{
-        Agent, AgentKind, AgentQuota, AgentStatus, DeployState, Industry, Limits, MemoryDepth,
-        Organization, Personality, Presence, Role, SubscriptionTier, User, VoiceConfig,
-    },
+    models::{Agent, AgentQuota, Limits, Organization, Role, SubscriptionTier, User},
     retry::Policy,
     store::{Store, agents, organizations, users},
-    testing::{FakeCloudRun, FixedClock, MemoryDb, TestVerifier, claims, memory_store, trail},
+    testing::{
+        self, FakeCloudRun, FixedClock, MemoryDb, TestVerifier, claims, memory_store, trail,
+    },
 };
 use tower::ServiceExt;
 
@@ -244,33 +243,10 @@ pub(crate) fn organization(id: &str, tier: SubscriptionTier) -> Organization {
 }
 
 pub(crate) fn agent(org_id: &str, id: &str) -> Agent {
-    Agent {
-        id: AgentId::parse(id).unwrap(),
-        org_id: OrgId::parse(org_id).unwrap(),
-        name: "Ada".to_owned(),
-        kind: AgentKind::Custom,
-        industry: Industry::Tech,
-        personality: Personality {
-            empathy: 0.5,
-            confidence: 0.5,
-            style: "brief".to_owned(),
-        },
-        voice_config: VoiceConfig {
-            model: "alloy".to_owned(),
-            speed: 1.0,
-            pitch: 0.0,
-        },
-        status: AgentStatus::Paused,
-        memory_depth: MemoryDepth::Session,
-        deploy_state: DeployState::Draft,
-        presence: Presence::default(),
-        system_prompt: "You help.".to_owned(),
-        tools: Vec::new(),
-        model: "default".to_owned(),
-        runtime: None,
-        suspension: None,
-        last_error: None,
-        created_at: now(),
-        updated_at: now(),
-    }
+    let org_id = OrgId::parse(org_id).unwrap();
+    let mut agent = testing::agent(org_id, id, now());
+    agent.personality.style = "brief".to_owned();
+    agent.system_prompt = "You help.".to_owned();
+    agent.model = "default".to_owned();
+    agent
 }

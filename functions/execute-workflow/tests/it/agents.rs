@@ -4,15 +4,12 @@ use async_trait::async_trait;
 use serde_json::json;
 use shared::{
     ids::AgentId,
-    models::{
-        Agent, AgentKind, AgentStatus, DeployState, ExecutionStatus, Industry, MemoryDepth,
-        Personality, Presence, Timestamp, VoiceConfig,
-    },
+    models::{Agent, AgentStatus, DeployState, ExecutionStatus, Presence, Timestamp},
     store::{
         agents,
         document_db::{Document, DocumentDb, DocumentPath, Error, Query, Write},
     },
-    testing::{MemoryDb, ScriptedLlm},
+    testing::{self, MemoryDb, ScriptedLlm},
 };
 
 use crate::app::{App, NOW, edge, node, org_id};
@@ -23,33 +20,10 @@ fn now() -> Timestamp {
 
 pub(crate) fn agent() -> Agent {
     Agent {
-        id: AgentId::parse("a1").unwrap(),
-        org_id: org_id(),
-        name: "Ada".to_owned(),
-        kind: AgentKind::Custom,
-        industry: Industry::Tech,
-        personality: Personality {
-            empathy: 0.5,
-            confidence: 0.5,
-            style: String::new(),
-        },
-        voice_config: VoiceConfig {
-            model: "alloy".to_owned(),
-            speed: 1.0,
-            pitch: 0.0,
-        },
         status: AgentStatus::Active,
-        memory_depth: MemoryDepth::Session,
         deploy_state: DeployState::Deployed,
-        presence: Presence::default(),
-        system_prompt: String::new(),
-        tools: Vec::new(),
         model: String::new(),
-        runtime: None,
-        suspension: None,
-        last_error: None,
-        created_at: now(),
-        updated_at: now(),
+        ..testing::agent(org_id(), "a1", now())
     }
 }
 

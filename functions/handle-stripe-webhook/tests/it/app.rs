@@ -9,11 +9,9 @@ use axum::{
     body::{Body, to_bytes},
 };
 use handle_stripe_webhook::{AppState, ProductTiers, WebhookConfig, router};
-use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Request, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use sha2::Sha256;
 use shared::{
     clock::Clock,
     http::ServiceCallers,
@@ -25,10 +23,25 @@ use shared::{
     queue::Task,
     store::{Store, organizations, users},
     stripe::{Billing, Error, MeterEvent, Subscription, SubscriptionItem},
-    testing::{FixedClock, MemoryDb, RecordingQueue, TestServiceVerifier, memory_store, trail},
+    testing::{
+        FixedClock, MemoryDb, RecordingQueue, TestServiceVerifier, memory_store, stripe_signature,
+        trail,
+    },
 };
 use tokio::sync::Notify;
 use tower::ServiceExt;
+
+/// Events after which a customer's subscriptions may differ.
+pub(crate) const SUBSCRIPTION_KINDS: [&str; 8] = [
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.trial_will_end",
+    "invoice.paid",
+    "invoice.payment_failed",
+];
 
 pub(crate) const SECRET: &str = "whsec_test_1";
 pub(crate) const NOW: &str = "2026-11-23T12:00:00Z";
@@ -137,7 +150,7 @@ impl TestApp {
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
         let body = event.to_string();
         let now = self.clock.now().as_second();
-        let signature = signature(SECRET, now, body.as_bytes());
+        let signature = stripe_signature(SECRET, now, body.as_bytes());
         self.send(signed(&signature, body)).await
     }
 
@@ -321,14 +334,6 @@ impl Billing for FakeStripe {
     async fn find_meter(&self, _: &str) -> Result<Option<String>, Error> {
         Ok(None)
     }
-}
-
-/// A signature header, made without the code under test.
-pub(crate) fn signature(secret: &str, time: i64, body: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(format!("{time}.").as_bytes());
-    mac.update(body);
-    format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()))
 }
 
 pub(crate) fn signed(signature: &str, body: impl Into<Body>) -> Request<Body> {

@@ -4,9 +4,9 @@ use axum::body::Body;
 use futures::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
-use shared::{models::SubscriptionTier, store::document_db::Document};
+use shared::{models::SubscriptionTier, store::document_db::Document, testing::stripe_signature};
 
-use crate::app::{TestApp, checkout, event, signature, signed, subscription_event};
+use crate::app::{SUBSCRIPTION_KINDS, TestApp, checkout, event, signed, subscription_event};
 
 /// The vendor's own objects; see `tests/fixtures/README.md`.
 const OBJECTS: &str = include_str!("../fixtures/stripe-objects.json");
@@ -36,17 +36,7 @@ fn states(app: &TestApp) -> Vec<String> {
 
 #[tokio::test]
 async fn every_event_about_a_subscription_brings_the_tier_in_step() {
-    let kinds = [
-        "customer.subscription.created",
-        "customer.subscription.updated",
-        "customer.subscription.deleted",
-        "customer.subscription.paused",
-        "customer.subscription.resumed",
-        "customer.subscription.trial_will_end",
-        "invoice.paid",
-        "invoice.payment_failed",
-    ];
-    for kind in kinds {
+    for kind in SUBSCRIPTION_KINDS {
         let app = TestApp::with_customer().await;
         app.stripe.set("cus_1", "active", "pro_monthly");
         assert_eq!(
@@ -431,7 +421,7 @@ async fn either_secret_is_accepted_while_one_is_rolled() {
     let app = TestApp::with_customer().await;
     let body = subscription_event("evt_1", UPDATED).to_string();
     let time = app.now().instant().as_second();
-    let signature = signature("whsec_rolled", time, body.as_bytes());
+    let signature = stripe_signature("whsec_rolled", time, body.as_bytes());
     let answer = app.send(signed(&signature, Body::from(body))).await;
     assert_eq!(answer.status, StatusCode::OK);
 }

@@ -8,22 +8,11 @@ use serde_json::Value;
 use shared::{models::SubscriptionTier, stripe::Subscription, testing::killed_after};
 
 use crate::{
-    app::{TestApp, checkout, subscription, subscription_event},
+    app::{SUBSCRIPTION_KINDS, TestApp, checkout, subscription, subscription_event},
     running::Running,
 };
 
 const EVENTS: usize = 12;
-
-const KINDS: [&str; 8] = [
-    "customer.subscription.created",
-    "customer.subscription.updated",
-    "customer.subscription.deleted",
-    "customer.subscription.paused",
-    "customer.subscription.resumed",
-    "customer.subscription.trial_will_end",
-    "invoice.paid",
-    "invoice.payment_failed",
-];
 
 const STATUSES: [&str; 6] = [
     "active", "trialing", "past_due", "unpaid", "canceled", "paused",
@@ -55,7 +44,12 @@ enum Step {
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    let parts = (0..3_usize, 0..STATUSES.len(), 0..KEYS.len(), 0..KINDS.len());
+    let parts = (
+        0..3_usize,
+        0..STATUSES.len(),
+        0..KEYS.len(),
+        0..SUBSCRIPTION_KINDS.len(),
+    );
     parts.prop_map(|(subscription, status, key, kind)| Change {
         subscription,
         status,
@@ -118,7 +112,7 @@ impl World {
         let id = format!("evt_{number}");
         match number {
             0 => checkout(&id, "cus_1", "o1"),
-            _ => subscription_event(&id, KINDS[self.history[number].kind]),
+            _ => subscription_event(&id, SUBSCRIPTION_KINDS[self.history[number].kind]),
         }
     }
 

@@ -7,12 +7,12 @@ use serde_json::json;
 use shared::{
     ids::{AgentId, OrgId},
     models::{
-        Agent, AgentKind, AgentQuota, AgentStatus, AuditLog, DeployState, Industry, MemoryDepth,
-        Personality, Presence, SubscriptionTier, Timestamp, VoiceConfig,
+        Agent, AgentQuota, AgentStatus, AuditLog, DeployState, MemoryDepth, SubscriptionTier,
+        Timestamp,
     },
     quota::{AgentPlaces, Error as QuotaError, reserve_agent},
     store::{agents, commit_contended, organizations},
-    testing::killed_after,
+    testing::{self, killed_after},
 };
 
 use crate::app::{TestApp, subscription_event};
@@ -25,33 +25,10 @@ fn org_id() -> OrgId {
 
 fn agent(id: &str, created_at: Timestamp, status: AgentStatus) -> Agent {
     Agent {
-        id: AgentId::parse(id).unwrap(),
-        org_id: org_id(),
-        name: "Ada".to_owned(),
-        kind: AgentKind::Custom,
-        industry: Industry::Tech,
-        personality: Personality {
-            empathy: 0.5,
-            confidence: 0.5,
-            style: String::new(),
-        },
-        voice_config: VoiceConfig {
-            model: "alloy".to_owned(),
-            speed: 1.0,
-            pitch: 0.0,
-        },
         status,
         memory_depth: MemoryDepth::LongTerm,
         deploy_state: DeployState::Deployed,
-        presence: Presence::default(),
-        system_prompt: String::new(),
-        tools: Vec::new(),
-        model: "gpt-4.1-mini".to_owned(),
-        runtime: None,
-        suspension: None,
-        last_error: None,
-        created_at,
-        updated_at: created_at,
+        ..testing::agent(org_id(), id, created_at)
     }
 }
 

@@ -3,9 +3,9 @@
 use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
-use shared::testing::{assert_no_page_may_call, assert_security_headers};
+use shared::testing::{assert_no_page_may_call, assert_security_headers, stripe_signature};
 
-use crate::app::{SECRET, TestApp, event, signature, signed, subscription_event};
+use crate::app::{SECRET, TestApp, event, signed, subscription_event};
 
 async fn refusal(app: &TestApp, request: Request<Body>) -> (u16, Value) {
     let answer = app.send(request).await;
@@ -27,7 +27,7 @@ async fn a_request_without_a_genuine_signature_is_refused_and_does_nothing() {
     app.stripe.set("cus_1", "active", "pro_monthly");
     let body = subscription_event("evt_1", "customer.subscription.updated").to_string();
     let now = seconds(&app);
-    let genuine = signature(SECRET, now, body.as_bytes());
+    let genuine = stripe_signature(SECRET, now, body.as_bytes());
     let mut twice = signed(&genuine, body.clone());
     twice
         .headers_mut()
@@ -38,10 +38,13 @@ async fn a_request_without_a_genuine_signature_is_refused_and_does_nothing() {
         signed("", body.clone()),
         signed(&genuine, format!("{body} ")),
         signed(
-            &signature("whsec_other", now, body.as_bytes()),
+            &stripe_signature("whsec_other", now, body.as_bytes()),
             body.clone(),
         ),
-        signed(&signature(SECRET, now - 301, body.as_bytes()), body.clone()),
+        signed(
+            &stripe_signature(SECRET, now - 301, body.as_bytes()),
+            body.clone(),
+        ),
         signed(&genuine.replace("v1=", "v0="), body.clone()),
     ];
     for request in requests {
@@ -69,7 +72,7 @@ async fn a_signed_body_that_is_no_event_is_refused() {
         r#"{"id":"evt_1","object":"event","type":"plan.created","livemode":"no"}"#,
     ];
     for body in bodies {
-        let signature = signature(SECRET, seconds(&app), body.as_bytes());
+        let signature = stripe_signature(SECRET, seconds(&app), body.as_bytes());
         let refusal = refusal(&app, signed(&signature, body)).await;
         assert_eq!(refusal, (400, json!("invalid_argument")), "{body}");
     }
@@ -131,7 +134,7 @@ async fn every_answer_has_the_headers_of_helmet() {
     let unsigned = |bytes| Request::post("/").body(Body::from(vec![0; bytes])).unwrap();
     let deliver = || {
         let body = event.to_string();
-        let signature = signature(SECRET, seconds(&app), body.as_bytes());
+        let signature = stripe_signature(SECRET, seconds(&app), body.as_bytes());
         signed(&signature, body)
     };
     let requests = [

@@ -2,10 +2,14 @@
 
 use axum::Router;
 use http::StatusCode;
-use shared::{clock::Clock, queue::Task, testing::TestServiceVerifier};
+use shared::{
+    clock::Clock,
+    queue::Task,
+    testing::{TestServiceVerifier, stripe_signature},
+};
 use tokio::{net::TcpListener, task::AbortHandle};
 
-use crate::app::{SECRET, TestApp, signature};
+use crate::app::{SECRET, TestApp};
 
 pub(crate) struct Running {
     url: String,
@@ -29,7 +33,7 @@ impl Running {
     /// Posts an event as Stripe does.
     pub(crate) async fn deliver(&self, app: &TestApp, body: String) -> StatusCode {
         let now = app.clock.now().as_second();
-        let signature = signature(SECRET, now, body.as_bytes());
+        let signature = stripe_signature(SECRET, now, body.as_bytes());
         self.post(&[signature.as_bytes()], body.into_bytes()).await
     }
 

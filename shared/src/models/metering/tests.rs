@@ -1,30 +1,21 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::models::UsageState;
+use crate::{
+    ids::{OrgId, RecordId},
+    testing::usage_entry,
+};
 
 fn entry(tokens: i64, is_own_key: bool) -> UsageEntry {
+    let (id, org_id) = (RecordId::generate(), OrgId::derive(&["o"]));
+    let epoch = jiff::Timestamp::UNIX_EPOCH.into();
     UsageEntry {
-        id: RecordId::generate(),
-        org_id: OrgId::derive(&["o"]),
-        agent_id: None,
-        workflow_id: None,
-        execution_id: None,
-        uid: None,
-        model: "m".to_owned(),
         input_tokens: tokens,
         output_tokens: 0,
         cost_micro_usd: 0,
-        state: UsageState::Settled,
-        is_estimated: false,
-        raised_to: None,
-        is_stream: false,
-        hold: None,
         is_own_key,
         meter: Some(Metering::Pending),
-        period: "2026-11".to_owned(),
-        day: "2026-11-23".to_owned(),
-        created_at: jiff::Timestamp::UNIX_EPOCH.into(),
+        ..usage_entry(id, org_id, "2026-11-23", epoch)
     }
 }
 

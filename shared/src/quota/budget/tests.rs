@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     ids::OrgId,
     models::{Limits as OwnLimits, UsageState},
+    testing::usage_entry,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -23,26 +24,11 @@ fn limits(tokens: i64) -> Limits {
 
 fn call(name: &str, tokens: i64, now: Timestamp) -> UsageEntry {
     UsageEntry {
-        id: id(name),
-        org_id: OrgId::derive(&["o"]),
-        agent_id: None,
-        workflow_id: None,
-        execution_id: None,
-        model: "m".to_owned(),
         input_tokens: tokens,
         output_tokens: 0,
         cost_micro_usd: 0,
         state: UsageState::Reserved,
-        is_estimated: false,
-        raised_to: None,
-        uid: None,
-        is_own_key: false,
-        meter: None,
-        is_stream: false,
-        hold: None,
-        period: period_of(now),
-        day: "2026-11-23".to_owned(),
-        created_at: now,
+        ..usage_entry(id(name), OrgId::derive(&["o"]), &day_of(now), now)
     }
 }
 

@@ -1,30 +1,19 @@
 use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
-use crate::ids::{AgentId, OrgId, RecordId, Uid, WorkflowId};
+use crate::{
+    ids::{AgentId, OrgId, RecordId, Uid, WorkflowId},
+    testing::usage_entry,
+};
 
 fn entry(agent: Option<&str>, model: &str, day: &str, state: UsageState) -> UsageEntry {
+    let (id, org_id) = (RecordId::generate(), OrgId::derive(&["o"]));
+    let epoch = jiff::Timestamp::UNIX_EPOCH.into();
     UsageEntry {
-        id: RecordId::generate(),
-        org_id: OrgId::derive(&["o"]),
         agent_id: agent.map(|id| AgentId::parse(id).unwrap()),
-        workflow_id: None,
-        execution_id: None,
         model: model.to_owned(),
-        input_tokens: 10,
-        output_tokens: 5,
-        cost_micro_usd: 3,
         state,
-        is_estimated: false,
-        raised_to: None,
-        uid: None,
-        is_own_key: false,
-        meter: None,
-        is_stream: false,
-        hold: None,
-        period: day[..7].to_owned(),
-        day: day.to_owned(),
-        created_at: jiff::Timestamp::UNIX_EPOCH.into(),
+        ..usage_entry(id, org_id, day, epoch)
     }
 }
 

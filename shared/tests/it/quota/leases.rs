@@ -13,7 +13,7 @@ use shared::{
     models::{Limits, Timestamp, TokenQuota, UsageEntry, UsageState, Use},
     quota::{Error, SharedAdmissions, admissions::Admission},
     store::{Store, organizations},
-    testing::{FixedClock, MemoryDb, killed_after, memory_store},
+    testing::{FixedClock, MemoryDb, killed_after, memory_store, usage_entry},
 };
 
 use super::adapter::{Adapter, assert_to_be_metered, on_each_adapter};
@@ -78,27 +78,13 @@ impl Fixture {
 
     fn entry(&self, key: &str) -> UsageEntry {
         let now = Timestamp::from(self.clock.now());
+        let (id, day) = (RecordId::parse(key).unwrap(), organizations::day_of(now));
         UsageEntry {
-            id: RecordId::parse(key).unwrap(),
-            org_id: self.org_id.clone(),
-            agent_id: None,
-            workflow_id: None,
-            execution_id: None,
-            model: "gpt-4.1-mini".to_owned(),
             input_tokens: MOST - 50,
             output_tokens: 50,
             cost_micro_usd: 10,
             state: UsageState::Reserved,
-            is_estimated: false,
-            raised_to: None,
-            uid: None,
-            is_own_key: false,
-            meter: None,
-            is_stream: false,
-            hold: None,
-            period: organizations::period_of(now),
-            day: organizations::day_of(now),
-            created_at: now,
+            ..usage_entry(id, self.org_id.clone(), &day, now)
         }
     }
 

@@ -4,33 +4,18 @@ use csv::Reader;
 use proptest::{collection::vec, option, prelude::*};
 use shared::{
     ids::{AgentId, OrgId, RecordId, Uid, WorkflowId},
-    models::{UsageEntry, UsageState},
+    models::UsageEntry,
+    testing::usage_entry,
 };
 
 use super::*;
 
 fn entry(model: &str, day: &str) -> UsageEntry {
+    let (id, org_id) = (RecordId::generate(), OrgId::derive(&["o"]));
+    let epoch = jiff::Timestamp::UNIX_EPOCH.into();
     UsageEntry {
-        id: RecordId::generate(),
-        org_id: OrgId::derive(&["o"]),
-        agent_id: None,
-        workflow_id: None,
-        execution_id: None,
-        uid: None,
         model: model.to_owned(),
-        input_tokens: 10,
-        output_tokens: 5,
-        cost_micro_usd: 3,
-        state: UsageState::Settled,
-        is_estimated: false,
-        raised_to: None,
-        is_stream: false,
-        hold: None,
-        is_own_key: false,
-        meter: None,
-        period: day[..7].to_owned(),
-        day: day.to_owned(),
-        created_at: jiff::Timestamp::UNIX_EPOCH.into(),
+        ..usage_entry(id, org_id, day, epoch)
     }
 }
 

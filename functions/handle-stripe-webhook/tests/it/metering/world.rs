@@ -8,14 +8,14 @@ use shared::{
     ids::{OrgId, RecordId},
     models::{
         MeterRow, MeterRowState, MeteredMonth, Metering, Organization, SubscriptionTier, Timestamp,
-        UsageEntry, UsageState,
+        UsageEntry,
     },
     store::{
         Store, Versioned, decode,
-        organizations::{self, day_of, period_of},
+        organizations::{self, day_of},
         usage_ledger,
     },
-    testing::{FixedClock, MemoryDb, memory_store},
+    testing::{FixedClock, MemoryDb, memory_store, usage_entry},
 };
 
 use super::stripe::FakeMeter;
@@ -92,27 +92,14 @@ impl World {
     /// A call that was made now, has used so many tokens and is settled.
     pub(crate) fn settled(&self, id: &str, tokens: i64) -> UsageEntry {
         let now = self.now();
+        let (id, org_id) = (RecordId::parse(id).unwrap(), OrgId::parse("o1").unwrap());
         UsageEntry {
-            id: RecordId::parse(id).unwrap(),
-            org_id: OrgId::parse("o1").unwrap(),
-            agent_id: None,
-            workflow_id: None,
-            execution_id: None,
-            uid: None,
             model: "gpt-4.1".to_owned(),
             input_tokens: tokens,
             output_tokens: 0,
             cost_micro_usd: 1,
-            state: UsageState::Settled,
-            is_estimated: false,
-            raised_to: None,
-            is_stream: false,
-            hold: None,
-            is_own_key: false,
             meter: Some(Metering::Pending),
-            period: period_of(now),
-            day: day_of(now),
-            created_at: now,
+            ..usage_entry(id, org_id, &day_of(now), now)
         }
     }
 
