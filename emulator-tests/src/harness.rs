@@ -12,6 +12,7 @@ use shared::{
     store::firestore::Firestore,
 };
 
+pub use self::stand_ins::PROJECT_ID;
 use self::stand_ins::{StandIns, start_stand_ins};
 use crate::{
     delivery::{Delivery, Sources},

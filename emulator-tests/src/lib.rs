@@ -14,4 +14,4 @@ pub mod mail;
 mod mount;
 pub mod stubs;
 
-pub use harness::{Endpoints, Harness, HarnessOptions};
+pub use harness::{Endpoints, Harness, HarnessOptions, PROJECT_ID};

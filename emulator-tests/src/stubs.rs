@@ -1,6 +1,7 @@
 //! Stand-ins for outside services, which answer from data in `emulator-tests/stubs`.
 
 pub mod cloud_run;
+pub mod collector;
 pub mod google;
 pub mod local_google;
 pub mod local_stripe;

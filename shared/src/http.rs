@@ -1,5 +1,6 @@
 //! The HTTP edge: what every function does the same way with a request and an answer.
 
+mod access;
 mod bearer;
 mod client;
 mod client_address;
@@ -18,6 +19,7 @@ mod raw_body;
 mod serve;
 mod service_caller;
 
+pub use access::Callers;
 pub use client::{ClientError, client};
 pub use error::{ApiError, CallableError, Code, FieldProblem};
 pub use give_up::give_up;

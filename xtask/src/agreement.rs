@@ -13,8 +13,9 @@ use self::{readme::Variables, settings::Settings};
 use crate::{alerts, command::root};
 
 /// What needs no setting on Cloud Run.
-const UNSET: [(&str, &str); 3] = [
+const UNSET: [(&str, &str); 4] = [
     ("LOG_FORMAT", "logs are JSON there in any case"),
+    ("OTEL_SERVICE_NAME", "it is that of the service there"),
     ("PORT", "Cloud Run sets it"),
     ("STRIPE_API_BASE_URL", "where a stand-in of Stripe is"),
 ];

@@ -36,7 +36,7 @@ pub(super) const HIGH_LIMITS: [(&str, &str); 4] = [
 pub async fn serve_api() -> Result<()> {
     let env = Env::from_process();
     let config = Config::from_env(&env)?;
-    telemetry::init(&env, &config.service);
+    let _telemetry = telemetry::init(&env, &config.service)?;
     let clock = SystemClock::shared();
     let store = Store::new(Arc::new(Firestore::new(&config.service)));
     let keys = Arc::new(FixedKeys(KeySet::from_jwks(env.required(KEYS)?)?));

@@ -104,6 +104,7 @@ impl EngineUnderLoad {
             },
             created_at: now(),
             options: StartOptions::default(),
+            traceparent: None,
         };
         let write = triggers::create(&trigger)?;
         let event = event(&write.path.to_string(), &write.operation)?;

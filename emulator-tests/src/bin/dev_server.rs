@@ -8,15 +8,18 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use emulator_tests::{
-    Endpoints, Harness, HarnessOptions,
+    Endpoints, Harness, HarnessOptions, PROJECT_ID,
     chat::Chat,
     demo::{self, Outcome},
     mail::{self, Desk, QUESTION},
     stubs::sendgrid::SendGrid,
 };
 use serde_json::Value;
-use shared::config::Env;
-use tracing_subscriber::EnvFilter;
+use shared::{
+    config::Env,
+    telemetry::{self, Telemetry, TraceConfig},
+};
+use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Ports of the Firebase emulators, which front ends expect.
 const AUTH_PORT: u16 = 9099;
@@ -62,11 +65,7 @@ async fn main() -> Result<()> {
     } else {
         "info,hidane=warn,firestore=warn,h2=warn"
     };
-    let filter = EnvFilter::new(env.optional("LOG_FILTER").unwrap_or(quiet));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    let _telemetry = start_telemetry(&env, quiet)?;
     let harness = Harness::start(options(&arguments, env)).await?;
     if let Some(path) = &arguments.ready_file {
         write_ready_file(path, harness.endpoints())?;
@@ -82,6 +81,24 @@ async fn main() -> Result<()> {
     };
     harness.stop().await;
     result
+}
+
+/// Logs for a person, and traces if there is a collector.
+fn start_telemetry(env: &Env, quiet: &str) -> Result<Telemetry> {
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let filter = telemetry::log_filter(env.optional("LOG_FILTER").unwrap_or(quiet));
+    let (traces, telemetry) = match TraceConfig::load(env, PROJECT_ID)? {
+        Some(config) => {
+            let (layer, telemetry) = telemetry::traces(&config)?;
+            (Some(layer), telemetry)
+        }
+        None => (None, Telemetry::default()),
+    };
+    tracing_subscriber::registry()
+        .with(traces)
+        .with(logs.with_filter(filter))
+        .init();
+    Ok(telemetry)
 }
 
 /// The demo takes free ports, so that it runs beside a `cargo dev` that is up.

@@ -184,5 +184,6 @@ pub fn trigger(plan: &Plan, org_id: &OrgId, number: usize, now: Timestamp) -> Tr
         },
         created_at: now,
         options: StartOptions::default(),
+        traceparent: None,
     }
 }

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Firebase takes `demo-` projects as local ones that never reach the network.
-const PROJECT_ID: &str = "demo-infinity-x";
+pub const PROJECT_ID: &str = "demo-infinity-x";
 const RULES: &str = include_str!("../../../firestore.rules");
 /// The queue of executions, as Cloud Tasks names it.
 const TASKS_QUEUE: &str = "projects/demo-infinity-x/locations/local/queues/executions";

@@ -18,8 +18,10 @@ mod world;
 use std::collections::BTreeMap;
 
 use emulator_tests::{
+    PROJECT_ID,
     canary::{Find, Home, Log},
     client::http_client,
+    stubs::collector::Collector,
 };
 use serde_json::json;
 use shared::{
@@ -29,6 +31,7 @@ use shared::{
         document_db::{DocumentPath, Operation, Precondition},
         encode,
     },
+    telemetry::{self, TRACE, Telemetry, TraceConfig},
 };
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -81,14 +84,25 @@ const HOMES: [Home; 8] = [
     },
 ];
 
-fn listen() -> Log {
+/// Hears all that is logged, and has all spans go to the collector.
+fn listen(collector: &Collector) -> (Log, Telemetry) {
+    let config = TraceConfig {
+        endpoint: collector.url().parse().unwrap(),
+        ratio: 1.0,
+        service: "canary".to_owned(),
+        project_id: PROJECT_ID.to_owned(),
+    };
+    let (traces, telemetry) = telemetry::traces(&config).unwrap();
     let log = Log::default();
-    let layer = tracing_stackdriver::layer().with_writer(log.clone());
+    let logs = telemetry::json_logs(PROJECT_ID, log.clone());
     let env = Env::from_process();
     let filter = env.optional("CANARY_FILTER").unwrap_or(FILTER);
-    let layer = layer.with_filter(EnvFilter::new(filter));
-    tracing_subscriber::registry().with(layer).init();
-    log
+    let logs = logs.with_filter(EnvFilter::new(filter));
+    tracing_subscriber::registry()
+        .with(traces)
+        .with(logs)
+        .init();
+    (log, telemetry)
 }
 
 /// The finds by canary, form and kind of place, with one example of each.
@@ -105,12 +119,15 @@ fn tell(finds: &[Find]) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_shows_anywhere() {
-    let world = World::start(listen()).await;
+    let collector = Collector::start().await.unwrap();
+    let (log, telemetry) = listen(&collector);
+    let world = World::start(log, collector, telemetry).await;
     connections::connect_all(&world).await;
     runs::run_all(&world).await;
     models::ask_all(&world).await;
     hooks::knock(&world).await;
     dead_letters::arrive(&world).await;
+    world.flush();
     let finds = world.scan(&HOMES);
     println!("{}", world.size());
     assert!(finds.is_empty(), "{}", tell(&finds));
@@ -122,6 +139,7 @@ async fn no_secret_shows_anywhere() {
 async fn assert_planted_secrets_are_found(world: &World) {
     let planted = world.secrets.make("planted secret", "sk_live_");
     tracing::trace!(target: "shared::vault", header = ?planted, "planted");
+    tracing::info_span!(target: TRACE, "planted", header = planted).in_scope(|| {});
     let path = DocumentPath::new("planted", "p1");
     let fields = encode(&path, &json!({ "nested": { "list": [planted] } })).unwrap();
     let write = Write {
@@ -144,9 +162,11 @@ async fn assert_planted_secrets_are_found(world: &World) {
         .answers
         .send("planted", request.json(&json!([planted])))
         .await;
+    world.flush();
     let finds = world.scan(&HOMES);
     for place in [
         "log",
+        "span",
         "document planted/p1",
         "mail `Planted`",
         "answer to planted",

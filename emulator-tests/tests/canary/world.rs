@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use emulator_tests::{
-    Harness, HarnessOptions,
+    Harness, HarnessOptions, PROJECT_ID,
     canary::{Canary, Find, Home, Log, Scanner},
     client::Client,
     emulators::firestore::{EmbeddedFirestore, FirestoreOptions},
     faults::witness::Witness,
     stubs::{
+        collector::Collector,
         google::Google,
         openai::{OpenAi, OpenAiOptions},
         sendgrid::{SendGrid, SendGridOptions},
@@ -23,12 +24,10 @@ use shared::{
     ids::{OrgId, random_token},
     models::SubscriptionTier,
     store::{Store, firestore::Firestore, organizations},
+    telemetry::Telemetry,
     testing::FakeGoogleOptions,
 };
 use tempfile::TempDir;
-
-/// Firebase takes `demo-` projects as local ones.
-const PROJECT_ID: &str = "demo-infinity-x";
 
 /// All that there is.
 pub(crate) struct World {
@@ -41,6 +40,8 @@ pub(crate) struct World {
     pub(crate) answers: Answers,
     pub(crate) store: Store,
     log: Log,
+    collector: Collector,
+    telemetry: Telemetry,
     pub(crate) witness: Arc<Witness>,
     _llm: OpenAi,
     _directory: TempDir,
@@ -109,7 +110,7 @@ impl Answers {
 }
 
 impl World {
-    pub(crate) async fn start(log: Log) -> Self {
+    pub(crate) async fn start(log: Log, collector: Collector, telemetry: Telemetry) -> Self {
         let secrets = Secrets::default();
         let options = FakeGoogleOptions {
             client_secret: secrets.make("OAuth client secret", "GOCSPX-"),
@@ -162,11 +163,18 @@ impl World {
             answers: Answers::default(),
             store,
             log,
+            collector,
+            telemetry,
             witness,
             _llm: llm,
             _directory: directory,
             firestore,
         }
+    }
+
+    /// Has the collector take the spans that have ended.
+    pub(crate) fn flush(&self) {
+        tokio::task::block_in_place(|| self.telemetry.flush());
     }
 
     /// Every secret wherever it must not be.
@@ -176,6 +184,9 @@ impl World {
         let log = self.log.content();
         for line in log.split(|byte| *byte == b'\n') {
             finds.extend(scanner.look("log", line));
+        }
+        for body in self.collector.bodies() {
+            finds.extend(scanner.look("span", &body));
         }
         for (place, content) in self.answers.0.lock().unwrap().iter() {
             finds.extend(scanner.look(place, content));
@@ -200,10 +211,10 @@ impl World {
             self.answers.0.lock().unwrap().len(),
         );
         let (documents, mails) = (self.witness.contents().len(), self.mail.messages().len());
-        let canaries = self.secrets.all().len();
+        let (canaries, spans) = (self.secrets.all().len(), self.collector.spans().len());
         format!(
-            "{canaries} secrets; {log} bytes of log, {answers} answers, {documents} versions of \
-             documents, {mails} mails"
+            "{canaries} secrets; {log} bytes of log, {spans} spans, {answers} answers, {documents} \
+             versions of documents, {mails} mails"
         )
     }
 

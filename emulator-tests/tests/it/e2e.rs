@@ -17,6 +17,7 @@ mod restart;
 mod rotation;
 mod stored_bodies;
 mod subscriptions;
+mod traces;
 mod workflows;
 mod workspace;
 

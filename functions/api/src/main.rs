@@ -7,7 +7,7 @@ use shared::{config::Env, http::serve, telemetry};
 async fn main() -> anyhow::Result<()> {
     let env = Env::from_process();
     let config = Config::from_env(&env)?;
-    telemetry::init(&env, &config.service);
+    let _telemetry = telemetry::init(&env, &config.service)?;
     let port = config.service.port;
     let state = AppState::new(config)?;
     let served = serve(router(state.clone()), port);

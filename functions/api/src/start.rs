@@ -11,6 +11,7 @@ use shared::{
         TriggerSource, TriggerType,
     },
     store::{self, Store},
+    telemetry,
 };
 
 use crate::{
@@ -87,6 +88,7 @@ impl Draft<'_> {
             },
             created_at: now,
             options: self.options,
+            traceparent: telemetry::traceparent(),
         }
     }
 }

@@ -8,7 +8,9 @@ use shared::{
     queue::Continuation,
     retry::Transient,
     store,
+    telemetry::fail,
 };
+use tracing::Instrument;
 
 use crate::{
     AppState, CALLER,
@@ -17,7 +19,7 @@ use crate::{
     run::{self, Advance},
     schedule,
     start::{self, Accepted},
-    sweep, tuning, wake,
+    sweep, trace, tuning, wake,
 };
 
 /// The time that a Cloud Scheduler job was due
@@ -40,7 +42,7 @@ pub(crate) async fn handle_document_written(
     let failure = match parse(&event) {
         Ok(Subject::Nothing) => return Ok(StatusCode::NO_CONTENT),
         Ok(Subject::Wakeup(wakeup)) => return wake_up(&state, &wakeup).await,
-        Ok(Subject::Trigger(trigger)) => match begin(&state, &trigger).await {
+        Ok(Subject::Trigger(trigger)) => match begin_traced(&state, &trigger).await {
             Ok(()) => return Ok(StatusCode::NO_CONTENT),
             Err(error) if !is_for_good(&error) => return Err(error.into()),
             Err(error) => error.to_string(),
@@ -161,6 +163,16 @@ fn parse(event: &CloudEvent) -> Result<Subject, String> {
         Some(("triggers", _)) => Ok(Subject::Nothing),
         _ => Err("the document is no trigger".to_owned()),
     }
+}
+
+/// In the trace of what has recorded the trigger.
+async fn begin_traced(state: &AppState, trigger: &Trigger) -> Result<(), journal::Error> {
+    let span = trace::of_trigger(trigger);
+    let begun = begin(state, trigger).instrument(span.clone()).await;
+    if begun.is_err() {
+        fail(&span, "not_begun");
+    }
+    begun
 }
 
 /// Makes the trigger's execution, and goes on with it as far as one request can.

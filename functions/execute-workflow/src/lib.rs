@@ -13,6 +13,7 @@ mod schedule;
 mod settings;
 mod start;
 mod sweep;
+mod trace;
 mod tuning;
 mod version;
 mod wake;
@@ -26,7 +27,7 @@ use shared::{
     egress::{self, Egress},
     email::{Mailer, SendGrid},
     erasure::Erasure,
-    http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
+    http::{Callers, ClientError, EdgeConfig, ServiceCallers, client, edge},
     identity::{Accounts, IdentityToolkit},
     invitation::{Links, Tokens},
     llm::{SharedOrgKeys, SharedTuner},
@@ -260,6 +261,7 @@ pub fn router(state: AppState) -> Router {
         routes,
         &EdgeConfig {
             timeout: REQUEST_TIMEOUT,
+            callers: Callers::Own,
             ..EdgeConfig::default()
         },
     )

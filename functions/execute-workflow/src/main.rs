@@ -7,7 +7,7 @@ use shared::{config::Env, http::serve_until, shutdown::Shutdown, telemetry};
 async fn main() -> anyhow::Result<()> {
     let env = Env::from_process();
     let config = Config::from_env(&env)?;
-    telemetry::init(&env, &config.service);
+    let _telemetry = telemetry::init(&env, &config.service)?;
     let port = config.service.port;
     let shutdown = Shutdown::new();
     let state = AppState::new(config, shutdown.clone())?;

@@ -6,10 +6,12 @@ use shared::{
     queue::{Continuation, Task, Work},
     store::{Error, Page, Versioned, workflow_states},
 };
+use tracing::Instrument;
 
 use crate::{
     AppState,
     fault_points::{KillPoint, reach},
+    trace,
 };
 
 /// Hands in what follows from what a worker has made of an execution.
@@ -51,7 +53,8 @@ pub(crate) async fn enqueue(
         }),
         due_at,
     };
-    if let Err(error) = state.queue.enqueue(&task).await {
+    let span = trace::of_hand_in(execution);
+    if let Err(error) = state.queue.enqueue(&task).instrument(span).await {
         let error = &error as &dyn std::error::Error;
         tracing::warn!(execution.id = %id, error, "execution left to the sweeper");
     }

@@ -25,6 +25,7 @@ use shared::{
 };
 
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use self::{
     attempt::{Finished, Performing},
@@ -36,7 +37,7 @@ use crate::{
     fault_points::{Flaw, KillPoint, is_broken, reach},
     journal::{self, Claim, End, Error, Journal, StepKey},
     node::Stop,
-    publish, version,
+    publish, trace, version,
 };
 
 /// Tries of a claim that others get in the way of, by claiming runs of the same workflow.
@@ -90,9 +91,20 @@ pub(crate) async fn drive(
     journal: Journal,
     graph: Option<Arc<Graph>>,
 ) -> Result<(), Error> {
+    let span = trace::of_run(journal.execution());
+    drive_held(state, journal, graph).instrument(span).await
+}
+
+async fn drive_held(
+    state: &AppState,
+    journal: Journal,
+    graph: Option<Arc<Graph>>,
+) -> Result<(), Error> {
     let held = journal.execution().clone();
     let id = &held.id;
-    match let_run(state, journal, graph).await {
+    let result = let_run(state, journal, graph).await;
+    trace::end_run(&result);
+    match result {
         Ok(execution) => {
             publish::follow_up(state, &execution).await;
             Ok(())

@@ -17,6 +17,7 @@ use shared::{
     },
     retry::Transient,
     store::{Error, Page, commit_contended, schedule_ticks, triggers},
+    telemetry,
 };
 
 use self::calendar::is_occurrence;
@@ -194,6 +195,7 @@ async fn fire(
         },
         created_at: state.clock.now().into(),
         options: StartOptions::default(),
+        traceparent: telemetry::traceparent(),
     };
     match state.store.commit(vec![triggers::create(&trigger)?]).await {
         Ok(_) => Ok(true),

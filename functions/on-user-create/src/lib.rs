@@ -10,7 +10,7 @@ use shared::{
     audit::Trail,
     clock::{SharedClock, SystemClock},
     email::{Mailer, SendGrid},
-    http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
+    http::{Callers, ClientError, EdgeConfig, ServiceCallers, client, edge},
     invitation::{Links, Tokens},
     outbox::Dispatcher,
     store::{Store, firestore::Firestore},
@@ -78,5 +78,11 @@ pub fn router(state: AppState) -> Router {
     let routes = Router::new()
         .route("/", post(handler::handle_user_created))
         .with_state(state);
-    edge(routes, &EdgeConfig::default())
+    edge(
+        routes,
+        &EdgeConfig {
+            callers: Callers::Own,
+            ..EdgeConfig::default()
+        },
+    )
 }

@@ -7,7 +7,7 @@ use shared::{config::Env, http::serve, telemetry};
 async fn main() -> anyhow::Result<()> {
     let env = Env::from_process();
     let config = Config::from_env(&env)?;
-    telemetry::init(&env, &config.service);
+    let _telemetry = telemetry::init(&env, &config.service)?;
     let port = config.service.port;
     serve(router(AppState::new(config)?), port).await?;
     Ok(())

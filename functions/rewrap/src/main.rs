@@ -11,6 +11,6 @@ async fn main() -> anyhow::Result<ExitCode> {
     Arguments::parse();
     let env = Env::from_process();
     let config = Config::from_env(&env)?;
-    telemetry::init(&env, &config.service);
+    let _telemetry = telemetry::init(&env, &config.service)?;
     run(&config).await
 }

@@ -6,6 +6,7 @@ use shared::{
     ids::{TriggerId, WorkflowId},
     models::{StartOptions, Trigger, TriggerSource, TriggerType},
     store::{self, Page},
+    telemetry,
     vault::RawMail,
 };
 
@@ -103,6 +104,7 @@ fn trigger(leg: &Leg<'_>, workflow_id: &WorkflowId, mail: &RawMail, payload: &Va
         },
         created_at: leg.app.now(),
         options: StartOptions::default(),
+        traceparent: telemetry::traceparent(),
     }
 }
 

@@ -4,7 +4,9 @@ use shared::{
     events::PushMessage,
     http::{ApiError, RawBody, ServiceCaller},
     retry::Transient,
+    telemetry::{TRACE, TRACEPARENT, fail, join},
 };
+use tracing::Instrument;
 
 use crate::{
     AppState,
@@ -30,9 +32,19 @@ pub(crate) async fn handle_push(
         id: push.message_id,
     };
     app.calibrate().await?;
-    let outcome = Box::pin(receive(&app, &delivery)).await?;
-    report(&delivery.id, &outcome);
-    Ok(StatusCode::NO_CONTENT)
+    let span = tracing::info_span!(target: TRACE, "process message", otel.kind = "consumer");
+    let traceparent = push.attributes.get(TRACEPARENT);
+    let span = join(span, traceparent.map(String::as_str));
+    let received = async {
+        let outcome = Box::pin(receive(&app, &delivery)).await?;
+        report(&delivery.id, &outcome);
+        Ok(StatusCode::NO_CONTENT)
+    };
+    let received: Result<_, Error> = received.instrument(span.clone()).await;
+    if received.is_err() {
+        fail(&span, "not_received");
+    }
+    Ok(received?)
 }
 
 fn report(id: &str, outcome: &Outcome) {

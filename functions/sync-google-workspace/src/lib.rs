@@ -28,7 +28,7 @@ use axum::{Router, extract::FromRef, routing::post};
 use shared::{
     clock::{SharedClock, SystemClock},
     crypto::MacKey,
-    http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
+    http::{Callers, ClientError, EdgeConfig, ServiceCallers, client, edge},
     llm::SharedOrgKeys,
     models::{SystemPrincipal, Timestamp},
     quota::MeteredLlm,
@@ -209,6 +209,7 @@ pub fn router(state: AppState) -> Router {
         routes,
         &EdgeConfig {
             timeout: REQUEST_TIMEOUT,
+            callers: Callers::Own,
             ..EdgeConfig::default()
         },
     )

@@ -7,7 +7,7 @@ use sync_google_workspace::{AppState, Config, router};
 async fn main() -> anyhow::Result<()> {
     let env = Env::from_process();
     let config = Config::from_env(&env)?;
-    telemetry::init(&env, &config.service);
+    let _telemetry = telemetry::init(&env, &config.service)?;
     let port = config.service.port;
     let state = AppState::new(config)?;
     let served = serve(router(state.clone()), port);

@@ -6,7 +6,7 @@ use ::http::{
 };
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request},
+    extract::{DefaultBodyLimit, Request},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -18,6 +18,7 @@ use tower_http::{
 };
 
 use super::{
+    access::{Callers, log_access},
     error::{ApiError, Code},
     headers, health,
     rate_limit::{self, ClientLimit, limit_rate},
@@ -25,7 +26,7 @@ use super::{
 
 /// Longest request id that is taken over from a caller, in bytes.
 const MAX_REQUEST_ID_LEN: usize = 128;
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How a function meets the network.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct EdgeConfig {
     pub timeout: Duration,
     /// How often a client may come, if that is limited.
     pub client_limit: Option<ClientLimit>,
+    /// Whose word on traces counts.
+    pub callers: Callers,
     /// How errors are answered that no handler sees: an unknown path, a time-out, a panic.
     pub answer_error: fn(ApiError) -> Response,
 }
@@ -50,6 +53,7 @@ impl Default for EdgeConfig {
             max_body_bytes: 1_000_000,
             timeout: Duration::from_secs(60),
             client_limit: None,
+            callers: Callers::default(),
             answer_error: ApiError::into_response,
         }
     }
@@ -61,6 +65,7 @@ pub fn edge(routes: Router, config: &EdgeConfig) -> Router {
     let EdgeConfig {
         timeout,
         answer_error,
+        callers,
         ..
     } = *config;
     let routes = routes
@@ -78,7 +83,9 @@ pub fn edge(routes: Router, config: &EdgeConfig) -> Router {
         }));
     with_cors(routes, &config.cors_origins)
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(middleware::from_fn(log_access))
+        .layer(middleware::from_fn(move |request, next| {
+            log_access(callers, request, next)
+        }))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(middleware::map_request(drop_odd_request_id))
         .layer(middleware::from_fn(add_security_headers))
@@ -167,26 +174,6 @@ fn method_not_allowed() -> ApiError {
         "the method is not allowed for this path",
     )
     .with_status(StatusCode::METHOD_NOT_ALLOWED)
-}
-
-/// The route, not the path: an id in it may be a person's. The query may hold secrets.
-async fn log_access(request: Request, next: Next) -> Response {
-    let method = request.method().clone();
-    let matched = request.extensions().get::<MatchedPath>();
-    let path = matched.map_or("", MatchedPath::as_str).to_owned();
-    let request_id = request.headers().get(REQUEST_ID).cloned();
-    let started = std::time::Instant::now();
-    let response = next.run(request).await;
-    let status = response.status().as_u16();
-    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let request_id = request_id
-        .as_ref()
-        .and_then(|id| id.to_str().ok())
-        .unwrap_or_default();
-    if path != "/healthz" {
-        tracing::info!(%method, path, status, duration_ms, request.id = request_id, "request served");
-    }
-    response
 }
 
 #[cfg(test)]

@@ -67,6 +67,9 @@ pub struct Execution {
     /// What is special about it.
     #[serde(default, skip_serializing_if = "StartOptions::is_empty")]
     pub options: StartOptions,
+    /// Where in which trace it was started, as a W3C `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 impl Execution {
@@ -101,6 +104,7 @@ impl Execution {
             error_workflow_id: None,
             has_adopted: false,
             options: trigger.options.clone(),
+            traceparent: trigger.traceparent.clone(),
         }
     }
 

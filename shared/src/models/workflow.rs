@@ -85,6 +85,9 @@ pub struct Trigger {
     /// What is special about the run that it starts.
     #[serde(default, skip_serializing_if = "StartOptions::is_empty")]
     pub options: StartOptions,
+    /// Where in which trace it was recorded, as a W3C `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// What is special about a run.

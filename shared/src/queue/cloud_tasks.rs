@@ -6,6 +6,7 @@ use http::HeaderMap;
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use super::{Access, Error, Queue, QueueConfig, Task};
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     models::Timestamp,
     retry::{Policy, retry},
     service_identity::ServiceIdentity,
+    telemetry::{TRACE, TRACEPARENT, fail, traceparent},
 };
 
 /// <https://cloud.google.com/tasks/docs/reference/rest>.
@@ -88,6 +90,9 @@ impl CloudTasks {
             },
             "dispatchDeadline": DISPATCH_DEADLINE,
         });
+        if let Some(traceparent) = traceparent() {
+            request["httpRequest"]["headers"][TRACEPARENT] = json!(traceparent);
+        }
         if let Some(due_at) = due_at {
             request["scheduleTime"] = json!(due_at.to_string());
         }
@@ -122,8 +127,22 @@ impl CloudTasks {
 #[async_trait]
 impl Queue for CloudTasks {
     async fn enqueue(&self, task: &Task) -> Result<(), Error> {
-        let request = self.create_request(task)?;
-        retry(Policy::REMOTE_CALL, || self.create_once(&request)).await
+        let span = tracing::info_span!(
+            target: TRACE,
+            "send task",
+            otel.kind = "producer",
+            messaging.operation.type = "send",
+            messaging.destination.name = self.config.queue,
+        );
+        let sent = async {
+            let request = self.create_request(task)?;
+            retry(Policy::REMOTE_CALL, || self.create_once(&request)).await
+        };
+        let sent = sent.instrument(span.clone()).await;
+        if sent.is_err() {
+            fail(&span, "unavailable");
+        }
+        sent
     }
 }
 

@@ -3,12 +3,14 @@ mod call;
 mod dropped;
 mod meter;
 mod open;
+mod span;
 mod speech;
 mod stream;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::time::Duration;
+use tracing::Instrument;
 
 use self::{
     attempts::{Attempt, Request},
@@ -256,7 +258,9 @@ impl MeteredLlm {
         let meter = Meter::of_whole(Usage::unseen(&call.request));
         let open = Open::new(self, admitted, meter);
         let response = attempt.provider.chat(&call.request);
-        let response = attempt.in_time(response).await;
+        let response = attempt
+            .whole("chat", response, |response| response.usage)
+            .await;
         open.end(response, |response| response.usage).await
     }
 
@@ -266,9 +270,13 @@ impl MeteredLlm {
         let unseen = Usage::unseen(&call.request);
         let meter = Meter::of_stream(unseen, ceiling.output_tokens);
         let mut open = Open::new(self, admitted, meter);
-        match attempt.begin(&call.request).await {
-            Ok(deltas) => Ok(MeteredStream::new(open, deltas)),
-            Err(error) => Err(open.fail(error).await),
+        let span = attempt.span("chat");
+        match attempt.begin(&call.request).instrument(span.clone()).await {
+            Ok(deltas) => Ok(MeteredStream::new(open, deltas, span)),
+            Err(error) => {
+                span::end(&span, Err(&error));
+                Err(open.fail(error).await)
+            }
         }
     }
 
@@ -282,7 +290,9 @@ impl MeteredLlm {
         let meter = Meter::of_whole(Usage::embedding_estimate(&call.request));
         let open = Open::new(self, admitted, meter);
         let response = attempt.provider.embed(&call.request);
-        let response = attempt.in_time(response).await;
+        let response = attempt
+            .whole("embeddings", response, |response| response.usage)
+            .await;
         open.end(response, |response| response.usage).await
     }
 

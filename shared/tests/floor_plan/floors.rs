@@ -5,8 +5,9 @@ const FLOORS: &[(&str, &str)] = &[
     ("ids", ""),
     ("clock", ""),
     ("config", ""),
-    // The page gives it nothing; but `LOG_FILTER` is read as every variable is, through `config`.
-    ("telemetry", "config"),
+    // The page gives it nothing; but its variables are read as all are, through `config`, and Google's
+    // collector asks who sends spans.
+    ("telemetry", "config service_identity"),
     ("retry", "clock"),
     // Not on the page: long work hands over before its process ends.
     ("shutdown", ""),
@@ -20,19 +21,25 @@ const FLOORS: &[(&str, &str)] = &[
     // Not on the page: the API checks what the sync asks of mails.
     ("arrivals", "inputs"),
     ("store", "ids models clock config retry"),
-    ("llm", "ids models clock config retry service_identity"),
+    (
+        "llm",
+        "ids models clock config retry service_identity telemetry",
+    ),
     ("crypto", "clock config retry"),
     ("storage", "config retry"),
     // Not on the page: two ports call Google by plain HTTP.
     ("service_identity", ""),
     ("identity", "ids clock config retry service_identity"),
-    ("queue", "ids clock config retry models service_identity"),
+    (
+        "queue",
+        "ids clock config retry models service_identity telemetry",
+    ),
     // Not on the page: what can be done with connected services, as data, and the adapters that do
     // it, Google's among them.
     ("actions", "models"),
     ("connectors", "ids clock config models retry actions"),
     // Not on the page: where work is fanned out.
-    ("topic", "ids config retry"),
+    ("topic", "ids config retry telemetry"),
     ("stripe", "ids clock config retry"),
     ("email", "ids clock config retry"),
     ("vector", "ids clock config retry"),
@@ -98,6 +105,7 @@ const VENDORS: &[(&str, &[&str])] = &[
             "shared/src/llm/providers/",
             "shared/src/queue/cloud_tasks.rs",
             "shared/src/stripe/client/transport.rs",
+            "shared/src/telemetry/collector.rs",
             "shared/src/vault/config.rs",
         ],
     ),
@@ -107,6 +115,10 @@ const VENDORS: &[(&str, &[&str])] = &[
         "google_cloud_storage",
         &["shared/src/storage/cloud_storage.rs"],
     ),
+    ("opentelemetry", &["shared/src/telemetry"]),
+    ("opentelemetry_http", &["shared/src/telemetry/"]),
+    ("opentelemetry_otlp", &["shared/src/telemetry.rs"]),
+    ("opentelemetry_sdk", &["shared/src/telemetry"]),
     (
         "redis",
         &[
@@ -116,6 +128,7 @@ const VENDORS: &[(&str, &[&str])] = &[
     ),
     ("stripe_billing", &["shared/src/stripe/client.rs"]),
     ("stripe_client_core", &["shared/src/stripe/client"]),
+    ("tracing_opentelemetry", &["shared/src/telemetry"]),
 ];
 
 /// The modules of `shared` that may call a model: who admits the calls, who makes them, and fakes.

@@ -69,6 +69,7 @@ fn trigger(id: &str) -> Trigger {
         },
         created_at: after(0),
         options: StartOptions::default(),
+        traceparent: None,
     }
 }
 

@@ -29,6 +29,7 @@ mod storage;
 mod stripe;
 mod support;
 mod sweeps;
+mod telemetry;
 mod tokens;
 mod vault;
 mod workspace;

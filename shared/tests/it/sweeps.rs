@@ -39,6 +39,7 @@ fn execution(id: &str, status: ExecutionStatus) -> Execution {
         },
         created_at: now(),
         options: StartOptions::default(),
+        traceparent: None,
     };
     let mut execution = Execution::new(&trigger, "Test".to_owned(), now());
     execution.status = status;

@@ -15,6 +15,12 @@ resource "google_project_iam_member" "database" {
   }
 }
 
+resource "google_project_iam_member" "traces" {
+  project = var.project.id
+  role    = "roles/telemetry.tracesWriter"
+  member  = google_service_account.this.member
+}
+
 resource "google_project_iam_member" "this" {
   for_each = var.roles
   project  = var.project.id

@@ -10,6 +10,7 @@ resource "google_project_service" "this" {
     "cloudresourcemanager.googleapis.com",
     "cloudscheduler.googleapis.com",
     "cloudtasks.googleapis.com",
+    "cloudtrace.googleapis.com",
     "compute.googleapis.com",
     "containerscanning.googleapis.com",
     "docs.googleapis.com",
@@ -33,6 +34,7 @@ resource "google_project_service" "this" {
     "serviceusage.googleapis.com",
     "sheets.googleapis.com",
     "storage.googleapis.com",
+    "telemetry.googleapis.com",
     "texttospeech.googleapis.com",
   ])
   project            = var.project.id

@@ -22,7 +22,9 @@ locals {
   }
 
   service_environment = merge(local.environment, {
-    LOG_FILTER = var.log_filter
+    LOG_FILTER                  = var.log_filter
+    OTEL_EXPORTER_OTLP_ENDPOINT = var.traces.endpoint
+    OTEL_TRACES_SAMPLER_ARG     = var.traces.ratio
   })
 
   # What the Internet reaches. The client's address stands before the load balancer's in `X-Forwarded-For`.

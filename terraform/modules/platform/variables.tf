@@ -258,3 +258,12 @@ variable "sync_readers" {
   type        = number
   default     = null
 }
+
+variable "traces" {
+  description = "Collector of traces, null for none, and the part of them that is kept beside those that fail, from 0 to 1; null for the functions' default."
+  type = object({
+    endpoint = optional(string, "https://telemetry.googleapis.com")
+    ratio    = optional(number)
+  })
+  default = {}
+}

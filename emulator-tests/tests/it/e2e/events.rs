@@ -86,6 +86,7 @@ async fn the_same_trigger_five_times_in_parallel_runs_once() {
             .unwrap()
             .into(),
         options: Default::default(),
+        traceparent: None,
     };
     let service = ServiceConfig::load(harness.env()).unwrap();
     let store = Store::new(std::sync::Arc::new(Firestore::new(&service)));

@@ -446,6 +446,7 @@ pub(crate) fn trigger() -> Trigger {
         },
         created_at: time(),
         options: start_options(),
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
     }
 }
 
@@ -563,6 +564,7 @@ pub(crate) fn execution() -> Execution {
         error_workflow_id: Some(WorkflowId::parse("w2").unwrap()),
         has_adopted: true,
         options: start_options(),
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
     }
 }
 

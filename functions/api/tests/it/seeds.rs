@@ -330,6 +330,7 @@ pub(crate) fn trigger(id: &str) -> Write {
         },
         created_at: now(),
         options: StartOptions::default(),
+        traceparent: None,
     };
     triggers::create(&trigger).unwrap()
 }
@@ -437,6 +438,7 @@ pub(crate) fn execution_model(id: &str, status: ExecutionStatus, age: i64) -> Ex
         error_workflow_id: None,
         has_adopted: false,
         options: StartOptions::default(),
+        traceparent: None,
     }
 }
 

@@ -12,6 +12,7 @@ use shared::{
     retry::{Policy, retry},
     runs,
     store::{self, Versioned, Write, executions, triggers, wakeups},
+    telemetry,
 };
 
 use super::{Error, Journal};
@@ -201,6 +202,7 @@ fn error_trigger(execution: &Execution, now: Timestamp) -> Option<Trigger> {
         },
         created_at: now,
         options: StartOptions::default(),
+        traceparent: telemetry::traceparent(),
     })
 }
 

@@ -7,12 +7,14 @@ use shared::{
     graph::{Node, NodeKind},
     retry::{self, retry},
 };
+use tracing::Instrument;
 
 use super::plan::Place;
 use crate::{
     AppState,
     fault_points::{Flaw, is_broken},
     node::{Call, Effect, Failure, Outcome, Stop},
+    trace,
 };
 
 /// Time for one attempt of an HTTP node that sets none.
@@ -44,6 +46,7 @@ pub(super) async fn perform(
     timeout: Duration,
 ) -> Finished {
     let started_at = state.clock.now();
+    let span = trace::of_node(&node, &call);
     let result = retry(retry_policy(&node), async || {
         let attempt = attempt(&node, effect.as_ref(), state, &call);
         let result = match tokio::time::timeout(timeout, attempt).await {
@@ -56,7 +59,9 @@ pub(super) async fn perform(
         };
         result.map_err(insist_if_broken)
     })
+    .instrument(span.clone())
     .await;
+    trace::end_node(&span, &result);
     let elapsed = state.clock.now().duration_since(started_at).as_millis();
     Finished {
         place,

@@ -9,6 +9,7 @@ use shared::{
         TriggerType,
     },
     store::{Error, Write, commit_contended},
+    telemetry,
 };
 
 use super::{Blueprint, creation, new_execution};
@@ -104,6 +105,7 @@ fn trigger(parent: &Execution, child: &Child, now: Timestamp) -> Trigger {
         },
         created_at: now,
         options: StartOptions::default(),
+        traceparent: telemetry::traceparent(),
     }
 }
 

@@ -399,6 +399,7 @@ pub(crate) fn trigger(payload: Value) -> Trigger {
         },
         created_at: NOW.parse::<jiff::Timestamp>().unwrap().into(),
         options: StartOptions::default(),
+        traceparent: None,
     }
 }
 

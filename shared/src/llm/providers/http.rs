@@ -8,11 +8,13 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
+use tracing::{Instrument, field::Empty};
 use url::Url;
 
 use crate::{
     config::{self, Env},
     llm::Error,
+    telemetry::{TRACE, fail},
 };
 
 /// Answers above this many bytes are not read on: a hundred vectors of 3,072 numbers take 6 MB.
@@ -84,7 +86,29 @@ pub(super) fn secret_header(secret: &SecretString) -> Result<HeaderValue, Error>
 
 /// Sends a request once; the answer may be a refusal.
 pub(super) async fn send(request: RequestBuilder) -> Result<Response, Error> {
-    request.send().await.map_err(from_transport)
+    let (client, request) = request.build_split();
+    let request = request.map_err(from_transport)?;
+    let span = tracing::info_span!(
+        target: TRACE,
+        "request",
+        otel.name = request.method().as_str(),
+        otel.kind = "client",
+        http.request.method = request.method().as_str(),
+        server.address = request.url().host_str(),
+        http.response.status_code = Empty,
+    );
+    let response = client.execute(request).instrument(span.clone()).await;
+    match &response {
+        Ok(response) => {
+            let status = response.status();
+            span.record("http.response.status_code", status.as_u16());
+            if !status.is_success() {
+                fail(&span, status.as_str());
+            }
+        }
+        Err(_) => fail(&span, "unavailable"),
+    }
+    response.map_err(from_transport)
 }
 
 /// The whole answer, as JSON.

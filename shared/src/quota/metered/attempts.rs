@@ -5,12 +5,13 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
+use tracing::{Instrument, Span};
 
-use super::{Call, LONGEST_CALL, MeteredLlm, call::entry_id, find_price};
+use super::{Call, LONGEST_CALL, MeteredLlm, call::entry_id, find_price, span};
 use crate::{
     ids::OrgId,
     llm::{
-        self, ChatRequest, ChatStream, EmbeddingRequest, SharedProvider,
+        self, ChatRequest, ChatStream, EmbeddingRequest, SharedProvider, Usage,
         price::Price,
         router::{Candidate, Timeouts},
     },
@@ -176,12 +177,23 @@ impl Attempt {
         find_price(&self.candidate, self.base_model.as_deref(), now)
     }
 
+    /// The span of a call that this attempt makes.
+    pub(super) fn span(&self, operation: &'static str) -> Span {
+        span::of_call(operation, &self.candidate)
+    }
+
     /// Waits for a whole answer, no longer than the route allows, nor than any call may take.
-    pub(super) async fn in_time<T>(
+    pub(super) async fn whole<T>(
         &self,
+        operation: &'static str,
         answer: impl Future<Output = Result<T, llm::Error>>,
+        usage: impl FnOnce(&T) -> Usage,
     ) -> Result<T, llm::Error> {
-        bounded(self.timeouts.whole(answer)).await
+        let span = self.span(operation);
+        let answer = bounded(self.timeouts.whole(answer)).instrument(span.clone());
+        let answer = answer.await;
+        span::end(&span, answer.as_ref().map(usage));
+        answer
     }
 
     /// Waits for the beginning of a stream.

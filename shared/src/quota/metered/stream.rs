@@ -1,7 +1,8 @@
 use futures::{Stream, StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, Span};
 
-use super::{LONGEST_CALL, open::Open};
+use super::{LONGEST_CALL, open::Open, span};
 use crate::{
     llm::{self, ChatStream, Delta},
     quota::Error,
@@ -20,15 +21,17 @@ pub struct MeteredStream {
     deadline: Instant,
     open: Open,
     cost_micro_usd: i64,
+    span: Span,
 }
 
 impl MeteredStream {
-    pub(super) fn new(open: Open, deltas: ChatStream) -> Self {
+    pub(super) fn new(open: Open, deltas: ChatStream, span: Span) -> Self {
         Self {
             deltas: Some(deltas),
             deadline: Instant::now() + LONGEST_CALL,
             open,
             cost_micro_usd: 0,
+            span,
         }
     }
 
@@ -44,15 +47,18 @@ impl MeteredStream {
     /// Returns [`Error::Llm`] when the answer breaks off, [`Error::Store`] when it cannot be booked.
     pub async fn next(&mut self) -> Option<Result<Delta, Error>> {
         let deltas = self.deltas.as_mut()?;
-        let next = timeout_at(self.deadline, deltas.next()).await;
+        let next = timeout_at(self.deadline, deltas.next());
+        let next = next.instrument(self.span.clone()).await;
         let next = next.unwrap_or_else(|elapsed| Some(Err(llm::Error::Timeout(elapsed.into()))));
         let ended = || llm::Error::Interrupted("the stream ended before the answer".into());
         match next.unwrap_or_else(|| Err(ended())) {
             Ok(delta) => {
-                let is_last = self.open.bill()?.meter.see(&delta);
+                let meter = &mut self.open.bill()?.meter;
+                let is_last = meter.see(&delta);
                 if !is_last {
                     return Some(Ok(delta));
                 }
+                span::end(&self.span, Ok(meter.usage()));
                 self.deltas = None;
                 let booked = self.open.book().await;
                 Some(booked.map(|cost_micro_usd| {
@@ -61,6 +67,7 @@ impl MeteredStream {
                 }))
             }
             Err(error) => {
+                span::end(&self.span, Err(&error));
                 self.deltas = None;
                 Some(Err(self.open.fail(error).await))
             }

@@ -63,7 +63,7 @@ impl Effect for Question {
         opening::beat(state, &agent).await;
         let request = self.request.clone();
         let answer = match self.is_aloud {
-            true => llm::ask_aloud(state, call, &self.agent_id, request).await?,
+            true => Box::pin(llm::ask_aloud(state, call, &self.agent_id, request)).await?,
             false => llm::ask(state, call, Some(&self.agent_id), request).await?,
         };
         let used = answer.used();
