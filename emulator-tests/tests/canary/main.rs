@@ -31,11 +31,11 @@ use shared::{
         document_db::{DocumentPath, Operation, Precondition},
         encode,
     },
-    telemetry::{self, TRACE, Telemetry, TraceConfig},
+    telemetry::{self, TRACE, TraceConfig},
 };
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
-use world::World;
+use world::{Heard, World};
 
 /// Everything of ours, and more of the libraries than anybody would ask for in production. The
 /// embedded Firestore is not of the product. `CANARY_FILTER=trace` hears all of it, in 400 MB.
@@ -85,7 +85,7 @@ const HOMES: [Home; 8] = [
 ];
 
 /// Hears all that is logged, and has all spans go to the collector.
-fn listen(collector: &Collector) -> (Log, Telemetry) {
+fn listen(collector: Collector) -> Heard {
     let config = TraceConfig {
         endpoint: collector.url().parse().unwrap(),
         ratio: 1.0,
@@ -102,7 +102,11 @@ fn listen(collector: &Collector) -> (Log, Telemetry) {
         .with(traces)
         .with(logs)
         .init();
-    (log, telemetry)
+    Heard {
+        log,
+        collector,
+        telemetry,
+    }
 }
 
 /// The finds by canary, form and kind of place, with one example of each.
@@ -120,8 +124,7 @@ fn tell(finds: &[Find]) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_shows_anywhere() {
     let collector = Collector::start().await.unwrap();
-    let (log, telemetry) = listen(&collector);
-    let world = World::start(log, collector, telemetry).await;
+    let world = World::start(listen(collector)).await;
     connections::connect_all(&world).await;
     runs::run_all(&world).await;
     models::ask_all(&world).await;

@@ -39,13 +39,18 @@ pub(crate) struct World {
     pub(crate) secrets: Secrets,
     pub(crate) answers: Answers,
     pub(crate) store: Store,
-    log: Log,
-    collector: Collector,
-    telemetry: Telemetry,
+    heard: Heard,
     pub(crate) witness: Arc<Witness>,
     _llm: OpenAi,
     _directory: TempDir,
     firestore: EmbeddedFirestore,
+}
+
+/// What the process tells: lines, and spans that a collector takes.
+pub(crate) struct Heard {
+    pub(crate) log: Log,
+    pub(crate) collector: Collector,
+    pub(crate) telemetry: Telemetry,
 }
 
 /// What went in.
@@ -110,7 +115,7 @@ impl Answers {
 }
 
 impl World {
-    pub(crate) async fn start(log: Log, collector: Collector, telemetry: Telemetry) -> Self {
+    pub(crate) async fn start(heard: Heard) -> Self {
         let secrets = Secrets::default();
         let options = FakeGoogleOptions {
             client_secret: secrets.make("OAuth client secret", "GOCSPX-"),
@@ -162,9 +167,7 @@ impl World {
             secrets,
             answers: Answers::default(),
             store,
-            log,
-            collector,
-            telemetry,
+            heard,
             witness,
             _llm: llm,
             _directory: directory,
@@ -174,18 +177,18 @@ impl World {
 
     /// Has the collector take the spans that have ended.
     pub(crate) fn flush(&self) {
-        tokio::task::block_in_place(|| self.telemetry.flush());
+        tokio::task::block_in_place(|| self.heard.telemetry.flush());
     }
 
     /// Every secret wherever it must not be.
     pub(crate) fn scan(&self, homes: &[Home]) -> Vec<Find> {
         let scanner = Scanner::new(&self.secrets.all(), homes).unwrap();
         let mut finds = Vec::new();
-        let log = self.log.content();
+        let log = self.heard.log.content();
         for line in log.split(|byte| *byte == b'\n') {
             finds.extend(scanner.look("log", line));
         }
-        for body in self.collector.bodies() {
+        for body in self.heard.collector.bodies() {
             finds.extend(scanner.look("span", &body));
         }
         for (place, content) in self.answers.0.lock().unwrap().iter() {
@@ -207,11 +210,11 @@ impl World {
     /// How much a scan looks at.
     pub(crate) fn size(&self) -> String {
         let (log, answers) = (
-            self.log.content().len(),
+            self.heard.log.content().len(),
             self.answers.0.lock().unwrap().len(),
         );
         let (documents, mails) = (self.witness.contents().len(), self.mail.messages().len());
-        let (canaries, spans) = (self.secrets.all().len(), self.collector.spans().len());
+        let (canaries, spans) = (self.secrets.all().len(), self.heard.collector.spans().len());
         format!(
             "{canaries} secrets; {log} bytes of log, {spans} spans, {answers} answers, {documents} \
              versions of documents, {mails} mails"

@@ -1,6 +1,7 @@
 //! The document database on Cloud Firestore: the only file that talks to it.
 
 mod request;
+mod span;
 
 use async_trait::async_trait;
 use firestore::{FirestoreDb, FirestoreDbOptions, errors::FirestoreError};
@@ -16,6 +17,7 @@ use gcloud_sdk::{
 use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
 use tokio::sync::OnceCell;
 
+use self::span::traced;
 use super::{
     codec::document_from_wire,
     document_db::{
@@ -138,33 +140,8 @@ impl Firestore {
             _ => Err(Error::Unavailable("the database has told no count".into())),
         }
     }
-}
 
-#[async_trait]
-impl DocumentDb for Firestore {
-    async fn get(&self, path: &DocumentPath) -> Result<Option<Document>, Error> {
-        retry(Policy::REMOTE_CALL, || self.get_once(path, None)).await
-    }
-
-    async fn exists(&self, path: &DocumentPath) -> Result<bool, Error> {
-        let mask = wire::DocumentMask {
-            field_paths: vec!["__name__".to_owned()],
-        };
-        let found = retry(Policy::REMOTE_CALL, || self.get_once(path, Some(&mask))).await?;
-        Ok(found.is_some())
-    }
-
-    async fn query(&self, query: &Query) -> Result<Vec<Document>, Error> {
-        retry(Policy::REMOTE_CALL, || self.query_once(query)).await
-    }
-
-    async fn count(&self, query: &Query) -> Result<usize, Error> {
-        retry(Policy::REMOTE_CALL, || self.count_once(query)).await
-    }
-
-    /// One `Commit` without a transaction: preconditions make it safe, and it is one round trip.
-    /// It is not repeated here, because an unavailable database may have applied it.
-    async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error> {
+    async fn commit_once(&self, writes: Vec<Write>) -> Result<Timestamp, Error> {
         let db = self.client().await?;
         let request = wire::CommitRequest {
             database: db.get_database_path().clone(),
@@ -184,6 +161,39 @@ impl DocumentDb for Firestore {
             || Timestamp::from(jiff::Timestamp::UNIX_EPOCH),
             |time| from_wire_time(&time),
         ))
+    }
+}
+
+#[async_trait]
+impl DocumentDb for Firestore {
+    async fn get(&self, path: &DocumentPath) -> Result<Option<Document>, Error> {
+        let call = retry(Policy::REMOTE_CALL, || self.get_once(path, None));
+        traced("get", path.as_str(), call).await
+    }
+
+    async fn exists(&self, path: &DocumentPath) -> Result<bool, Error> {
+        let mask = wire::DocumentMask {
+            field_paths: vec!["__name__".to_owned()],
+        };
+        let call = retry(Policy::REMOTE_CALL, || self.get_once(path, Some(&mask)));
+        let found = traced("exists", path.as_str(), call).await?;
+        Ok(found.is_some())
+    }
+
+    async fn query(&self, query: &Query) -> Result<Vec<Document>, Error> {
+        let call = retry(Policy::REMOTE_CALL, || self.query_once(query));
+        traced("query", &query.collection, call).await
+    }
+
+    async fn count(&self, query: &Query) -> Result<usize, Error> {
+        let call = retry(Policy::REMOTE_CALL, || self.count_once(query));
+        traced("count", &query.collection, call).await
+    }
+
+    /// One `Commit` without a transaction: preconditions make it safe, and it is one round trip.
+    /// It is not repeated here, because an unavailable database may have applied it.
+    async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error> {
+        traced("commit", "", self.commit_once(writes)).await
     }
 }
 

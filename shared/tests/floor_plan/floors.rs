@@ -20,7 +20,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("graph", "ids models inputs actions"),
     // Not on the page: the API checks what the sync asks of mails.
     ("arrivals", "inputs"),
-    ("store", "ids models clock config retry"),
+    ("store", "ids models clock config retry telemetry"),
     (
         "llm",
         "ids models clock config retry service_identity telemetry",

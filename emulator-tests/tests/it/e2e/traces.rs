@@ -9,12 +9,18 @@ use emulator_tests::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::telemetry::{self, Telemetry, TraceConfig};
-use tracing::subscriber::{DefaultGuard, set_default};
+use shared::{
+    telemetry::{self, TRACE, Telemetry, TraceConfig},
+    topic::{PubSub, SyncDue, Topic, TopicConfig},
+};
+use tracing::{
+    Instrument,
+    subscriber::{DefaultGuard, set_default},
+};
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::{
-    ended,
+    PATIENCE, ended,
     processes::{free_port, service, terminate, wait_until_healthy},
     run, start, workflow_of,
 };
@@ -184,6 +190,32 @@ async fn a_run_is_one_trace_from_the_request_to_the_provider_across_the_queue() 
         let body = String::from_utf8_lossy(&body).into_owned();
         assert!(!body.contains(PROMPT) && !body.contains(&email), "{body}");
     }
+}
+
+#[tokio::test]
+async fn a_message_is_received_in_the_trace_of_its_publisher() {
+    let traced = Traced::start(1.0).await;
+    let topic = TopicConfig::load_optional(traced.harness.env(), "SYNC_TOPIC").unwrap();
+    let topic = PubSub::new(topic.unwrap());
+    let due = SyncDue {
+        integration_id: "i1".parse().unwrap(),
+        org_id: "o1".parse().unwrap(),
+    };
+    let span = tracing::info_span!(target: TRACE, "test");
+    let published = topic.publish(vec![due.message().unwrap()]).instrument(span);
+    published.await.unwrap();
+    // Ticks come as well.
+    let stub = traced.harness.topic().unwrap();
+    let idle = stub.wait_for(|counts| counts.published > 0 && counts.is_idle());
+    tokio::time::timeout(PATIENCE, idle).await.unwrap();
+    let (spans, _) = traced.stop().await;
+    let sent = spans.named("send messages")[0];
+    let received = spans.named("process message");
+    let received = received
+        .iter()
+        .find(|received| received.span.trace_id == sent.span.trace_id);
+    let chain = spans.chain(received.unwrap());
+    assert_eq!(chain, ["process message", "send messages", "test"]);
 }
 
 #[tokio::test]
