@@ -18,6 +18,7 @@ mod metering;
 mod organization;
 mod principal;
 mod sealed;
+mod step_page;
 mod stored_body;
 mod subscription;
 mod timestamp;
@@ -42,7 +43,7 @@ pub use conversation::{ChatMessage, ChatRole, Session, Summary};
 pub use draft::Draft;
 pub use execution::{
     Budget, Execution, ExecutionError, ExecutionParent, ExecutionStatus, ExecutionTrigger, Lease,
-    LogKind, LogLevel, LogLine, Step, StepIntent, StepPage, StepResult, StepStatus,
+    LogKind, LogLevel, LogLine, Step, StepIntent, StepResult, StepStatus,
 };
 pub use integration::{
     Integration, IntegrationService, IntegrationStatus, RenewalLease, SyncStatus,
@@ -66,6 +67,7 @@ pub use organization::{
 };
 pub use principal::{Principal, Role, SystemPrincipal};
 pub use sealed::Sealed;
+pub use step_page::StepPage;
 pub use stored_body::StoredBody;
 pub use subscription::{
     BillingNotice, PayingOrganization, StripeClaim, StripeCustomer, StripeEvent, StripeEventState,

@@ -47,6 +47,9 @@ const LAST_EXPORT: Duration = Duration::from_secs(1);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// A part of what hears spans, right above the registry.
+pub type SpanLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
 /// Why traces cannot be told.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -109,9 +112,7 @@ where
 ///
 /// # Errors
 /// Returns [`Error::Exporter`].
-pub fn traces(
-    config: &TraceConfig,
-) -> Result<(Box<dyn Layer<Registry> + Send + Sync>, Telemetry), Error> {
+pub fn traces(config: &TraceConfig) -> Result<(Vec<SpanLayer>, Telemetry), Error> {
     let exporter = |error: BoxError| Error::Exporter(error);
     let collector = Collector::new(config, EXPORT_TIMEOUT).map_err(exporter)?;
     let spans = SpanExporter::builder()
@@ -139,9 +140,11 @@ pub fn traces(
         .with_tracked_inactivity(false);
     // What libraries say of their spans may hold anything.
     let is_ours = filter_fn(|metadata| metadata.is_span() && metadata.target() == TRACE);
-    let layer = layer.with_filter(is_ours.with_max_level_hint(LevelFilter::INFO));
-    let layer = layer.and_then(MarkFailures.with_filter(LevelFilter::ERROR));
-    Ok((layer.boxed(), Telemetry(Some(provider))))
+    let spans = layer.with_filter(is_ours.with_max_level_hint(LevelFilter::INFO));
+    let failures = MarkFailures.with_filter(LevelFilter::ERROR);
+    // Not one around the other: of those, `tracing` would take the outer one's level for both.
+    let layers = vec![spans.boxed(), failures.boxed()];
+    Ok((layers, Telemetry(Some(provider))))
 }
 
 /// A span in which an error is logged has failed.

@@ -257,17 +257,6 @@ pub struct Step {
     pub result: Option<StepResult>,
 }
 
-/// `executions/{id}/steps/{page}`: steps that began and ended between two commits.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StepPage {
-    /// The organization of the workflow.
-    pub org_id: OrgId,
-    /// The steps, as JSON text.
-    #[serde(with = "super::json_text::list")]
-    pub page: Vec<Step>,
-}
-
 impl Step {
     /// What a node's iteration is called in its execution: the document's id.
     #[must_use]

@@ -66,7 +66,8 @@ fn serve(callers: Callers) -> (Vec<Value>, String) {
     let app = edge(routes, &config);
     let mut told = String::new();
     let lines = logged(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().build();
         told = runtime.unwrap().block_on(async {
             let request = Request::builder().uri("/where");
             let request = request.header("traceparent", OUTSIDE);
