@@ -6,7 +6,10 @@ use shared::{
     store::{self, Write, knowledge},
 };
 
-use super::plan::{MAX_TEXT_BYTES, MAX_TEXTS, Text, chunk_ids, removal};
+use super::{
+    UNREAD,
+    plan::{MAX_TEXT_BYTES, MAX_TEXTS, Text, chunk_ids, removal},
+};
 use crate::{
     AppState,
     change::Change,
@@ -163,6 +166,7 @@ impl Text {
             })),
             triggers: self.triggers,
             is_left_out: false,
+            is_put_off: self.document.revision == UNREAD,
         })
     }
 }
