@@ -155,6 +155,7 @@ impl Text {
         let version = was.map(|was| was.version);
         writes.push(knowledge::set_document(org_id, &self.document, version)?);
         let without = was.map(|was| removal(leg, was)).unwrap_or_default();
+        let is_put_off = self.document.revision == UNREAD;
         Ok(Change {
             writes,
             documents,
@@ -162,11 +163,12 @@ impl Text {
             written: 1,
             otherwise: Some(Box::new(Change {
                 triggers: self.triggers.clone(),
+                is_put_off,
                 ..without
             })),
             triggers: self.triggers,
             is_left_out: false,
-            is_put_off: self.document.revision == UNREAD,
+            is_put_off,
         })
     }
 }

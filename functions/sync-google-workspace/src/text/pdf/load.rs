@@ -65,24 +65,28 @@ const TOO_LARGE: Unreadable = Unreadable::TooMuchUnpacked {
 };
 
 /// Lets an object in, as long as there is memory for it. It is called once for each that is read; those
-/// of a stream of objects come when all of them are read, so that they are counted before.
+/// of a stream of objects come when all of them are read, so that these are weighed before.
 fn admit(id: ObjectId, object: &mut Object) -> Option<(ObjectId, Object)> {
     charge(weight(object));
     let Object::Stream(stream) = object else {
         return Some((id, object.clone()));
     };
     if stream.dict.has_type(b"ObjStm") {
-        charge(weight_of_stream(stream));
+        require(weight_of_stream(stream));
     }
     // Nobody looks at it: a stream of objects has no streams.
     Some((id, Object::Null))
 }
 
-/// Unwinds when there is not so much left: `lopdf` has no other way to be stopped.
 fn charge(bytes: usize) {
-    match LEFT.get().checked_sub(bytes) {
-        Some(left) => LEFT.set(left),
-        None => resume_unwind(Box::new(TooLarge)),
+    require(bytes);
+    LEFT.set(LEFT.get() - bytes);
+}
+
+/// Unwinds when there is not so much left: `lopdf` has no other way to be stopped.
+fn require(bytes: usize) {
+    if bytes > LEFT.get() {
+        resume_unwind(Box::new(TooLarge));
     }
 }
 

@@ -27,7 +27,6 @@ fn a_list_is_read_up_to_its_limit_and_no_further() {
     assert_eq!(read(&beside(&[list(300_000)])), Err(TOO_LARGE));
 }
 
-/// 20 MB of them would take 10 GB.
 #[test]
 fn objects_are_read_up_to_their_limit_and_no_further() {
     let lists = |count: usize| vec![format!("[{}]", "<<>>".repeat(10_000)).into_bytes(); count];
