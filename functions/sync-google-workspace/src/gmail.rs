@@ -207,7 +207,7 @@ impl Look for Mail<'_> {
             let (mail, read) = fetched.read(leg).await?;
             let text = match read {
                 Some(Ok(text)) => text,
-                None if with_content && !was.as_ref().is_some_and(is_unread) => {
+                None if with_content && !is_same && !was.as_ref().is_some_and(is_unread) => {
                     let described = described(&mail, &MailText::default());
                     let now = Now::There(described.put_off(was.as_ref()), None);
                     return Ok(Looked::at(was, now));

@@ -7,7 +7,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures::join;
 use serde_json::json;
-use shared::{models::KnowledgeKind, vault::MAX_MAIL_BYTES};
+use shared::{models::KnowledgeKind, store::integrations::set_sync_state, vault::MAX_MAIL_BYTES};
 use sync_google_workspace::Settings;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
@@ -159,6 +159,29 @@ async fn what_takes_too_long_twice_is_given_up_until_it_changes() {
     world.user.edit_file(&file, "Build.");
     world.sync_well().await;
     assert_eq!(world.triggers().len(), 1);
+}
+
+#[tokio::test]
+async fn a_text_that_is_known_stays_when_its_mail_is_not_read_in_time_once_more() {
+    let mut world = looked_at_once().await;
+    let contents = Contents::of(&world);
+    let kind = KnowledgeKind::Gmail;
+    let cursor = world.state(kind).await.cursor;
+    world.user.deliver_raw(slow_mail());
+    world.sync_well().await;
+    let chunks = world.chunks();
+    // As after a worker that has died before the last commit of its page.
+    let found = world
+        .app
+        .store
+        .find_sync_state(&world.org_id, &world.id, kind);
+    let mut found = found.await.unwrap().unwrap();
+    found.value.cursor = cursor;
+    let write = set_sync_state(&world.id, kind, &found.value, Some(found.version)).unwrap();
+    world.app.store.commit(vec![write]).await.unwrap();
+    restart(&mut world, &contents, hasty(2));
+    world.sync_well().await;
+    assert_eq!((world.chunks(), world.triggers().len()), (chunks, 1));
 }
 
 #[tokio::test]
