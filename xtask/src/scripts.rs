@@ -19,6 +19,9 @@ const SERVICE: &str = r#"{"status":{"latestReadyRevisionName":"new","latestCreat
 const OUTPUTS: &str = r#"{"functions":{"value":["api"]},
     "dead_letters":{"value":{"eventarc-1":{"topic":"projects/p/topics/api-dead","max_deliveries":10}}}}"#;
 
+/// The same of what was deployed last.
+const DEPLOYED: &str = r#"{"commit":"0123","images":{"api":"registry/api@sha256:0"}}"#;
+
 /// Answers as a deployment does on which all is well.
 const HEALTHY_CURL: &str = r#"case "$*" in
     *prometheus*) echo '{"data":{"result":[]}}' ;;
@@ -36,15 +39,21 @@ struct Stage {
 impl Stage {
     fn new(gcloud: &str, curl: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        for (name, answer) in [("gcloud", gcloud), ("curl", curl), ("sleep", "")] {
-            let note = format!("echo \"{name} $*\" >> '{}/calls'", folder.path().display());
-            let program = folder.path().join(name);
-            fs::write(&program, format!("#!/bin/bash\n{note}\n{answer}\n")).unwrap();
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        }
         fs::write(folder.path().join("service.json"), SERVICE).unwrap();
         fs::write(folder.path().join("outputs.json"), OUTPUTS).unwrap();
-        Self { folder }
+        let stage = Self { folder };
+        for (name, answer) in [("gcloud", gcloud), ("curl", curl), ("sleep", "")] {
+            stage.stand_in(name, answer);
+        }
+        stage
+    }
+
+    /// A program that answers so, and notes how it was called.
+    fn stand_in(&self, name: &str, answer: &str) {
+        let note = format!("echo \"{name} $*\" >> '{}'", self.path("calls").display());
+        let program = self.path(name);
+        fs::write(&program, format!("#!/bin/bash\n{note}\n{answer}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// The platform with a service, as it stands in the file.
@@ -168,7 +177,7 @@ fn triggers_get_their_dead_letters() {
     let stage = Stage::new("", "");
     let output = stage.run("dead-letters.sh", &["outputs.json"]);
     assert!(output.status.success(), "{}", told(&output));
-    let wanted = "gcloud pubsub subscriptions update eventarc-1 \
+    let wanted = "gcloud pubsub subscriptions update eventarc-1 --ack-deadline=600 \
                   --dead-letter-topic=projects/p/topics/api-dead --max-delivery-attempts=10 --quiet\n";
     assert_eq!(read(&stage.path("calls")), wanted);
 }
@@ -184,4 +193,73 @@ fn a_backup_is_fresh_for_26_hours_and_no_longer() {
         assert_eq!(output.status.success(), is_fresh, "{}", told(&output));
         assert_eq!(told(&output).contains("\"backup is fresh\""), is_fresh);
     }
+}
+
+#[test]
+fn a_drift_is_told_from_what_is_as_deployed_and_from_what_nobody_knows() {
+    for (plan, init, code, line) in [
+        (0, 0, 0, "nothing drifted"),
+        (2, 0, 2, "drift found"),
+        (1, 0, 1, "drift unknown"),
+        (0, 1, 1, "drift unknown"),
+    ] {
+        let stage = Stage::new("", "");
+        let answer = format!(
+            r#"case "$1" in
+            init) exit {init} ;;
+            output) echo '{DEPLOYED}' ;;
+            plan) exit {plan} ;;
+            esac"#
+        );
+        stage.stand_in("terraform", &answer);
+        let output = stage.run("drift.sh", &[]);
+        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
+        assert_eq!(told(&output), format!("{line}\n"));
+        let calls = read(&stage.path("calls"));
+        assert_eq!(
+            calls.contains("plan -detailed-exitcode"),
+            init == 0,
+            "{calls}"
+        );
+        let deployed = read(&stage.path("images.auto.tfvars.json"));
+        assert_eq!(deployed.trim(), if init == 0 { DEPLOYED } else { "" });
+    }
+}
+
+#[test]
+fn a_step_of_the_pipeline_ends_with_the_first_command_that_fails() {
+    for pipeline in ["", ".deploy", ".drift"] {
+        let steps = read(&root().join(format!("cloudbuild{pipeline}.yaml")));
+        assert!(steps.contains("script: "), "{pipeline}");
+        for script in steps.split("script: |\n").skip(1) {
+            assert_eq!(
+                script.lines().next().map(str::trim),
+                Some("set -e"),
+                "{script}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_deployment_gets_the_digest_of_each_image_of_the_build() {
+    let stage = Stage::new("echo sha256:0", "");
+    for function in ["api", "audit"] {
+        fs::create_dir_all(stage.path("functions").join(function)).unwrap();
+    }
+    let output = stage.run(
+        "image-digests.sh",
+        &["registry", "b1", "0123", "images.json"],
+    );
+    assert!(output.status.success(), "{}", told(&output));
+    let wanted = r#"{"commit":"0123","images":{"api":"registry/api@sha256:0","audit":"registry/audit@sha256:0"}}"#;
+    assert_eq!(read(&stage.path("images.json")).trim(), wanted);
+    assert!(read(&stage.path("calls")).contains("describe registry/audit:b1"));
+
+    stage.stand_in("gcloud", "exit 1");
+    let output = stage.run(
+        "image-digests.sh",
+        &["registry", "b1", "0123", "images.json"],
+    );
+    assert!(!output.status.success());
 }

@@ -13,6 +13,11 @@ output "dead_letters" {
   value       = module.platform.dead_letters
 }
 
+output "deployed" {
+  description = "The commit and its images, for `scripts/drift.sh`."
+  value       = { commit = var.commit, images = var.images }
+}
+
 output "deployer" {
   description = "E-mail address of the account that deploys."
   value       = module.platform.deployer

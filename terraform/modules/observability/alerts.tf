@@ -55,6 +55,15 @@ locals {
       EOT
     }
 
+    drift = {
+      summary      = "Something was changed by hand and not by Terraform, or the daily look for it fails."
+      severity     = "WARNING"
+      wait_seconds = 0
+      query        = <<-EOT
+        sum(increase(logging_googleapis_com:user_terraform_drift[15m])) > 0
+      EOT
+    }
+
     stripe-events = {
       summary      = "Events of Stripe are parked or have failed for good: somebody may pay for what they do not get."
       severity     = "ERROR"
@@ -186,8 +195,9 @@ resource "google_monitoring_alert_policy" "this" {
       query               = each.value.query
       duration            = "${each.value.wait_seconds}s"
       evaluation_interval = "60s"
-      alert_rule          = each.key
-      rule_group          = "infinity-x"
+      # A Prometheus label's name.
+      alert_rule = replace(each.key, "-", "_")
+      rule_group = "infinity-x"
       # A metric that has no point yet is unknown.
       disable_metric_validation = true
     }
