@@ -17,6 +17,7 @@ mod memory;
 mod metering;
 mod organization;
 mod principal;
+mod references;
 mod sealed;
 mod stored_body;
 mod subscription;
@@ -65,6 +66,7 @@ pub use organization::{
     AgentQuota, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
 };
 pub use principal::{Principal, Role, SystemPrincipal};
+pub use references::{REFERENCES, Reference};
 pub use sealed::Sealed;
 pub use stored_body::StoredBody;
 pub use subscription::{

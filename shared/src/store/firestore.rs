@@ -1,6 +1,7 @@
 //! The document database on Cloud Firestore: the only file that talks to it.
 
 mod request;
+mod snapshot;
 
 use async_trait::async_trait;
 use firestore::{FirestoreDb, FirestoreDbOptions, errors::FirestoreError};
@@ -16,6 +17,7 @@ use gcloud_sdk::{
 use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
 use tokio::sync::OnceCell;
 
+pub use self::snapshot::FirestoreSnapshot;
 use super::{
     codec::document_from_wire,
     document_db::{
