@@ -63,11 +63,9 @@ fn put_value(bytes: &mut Vec<u8>, value: &Value) {
         Some(ValueType::ReferenceValue(name)) => {
             // The name begins with the database's, which is another one after a restore.
             let path = DocumentPath::from_resource_name(name);
+            let path = path.as_ref().map_or(name.as_str(), DocumentPath::as_str);
             bytes.push(b'r');
-            put(
-                bytes,
-                path.as_ref().map_or(name, DocumentPath::as_str).as_bytes(),
-            );
+            put(bytes, path.as_bytes());
         }
         Some(ValueType::GeoPointValue(point)) => {
             bytes.push(b'g');

@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use shared::{
     audit::Anchors,
-    clock::{Clock, SystemClock},
+    clock::SystemClock,
     config::{Env, ServiceConfig},
     crypto::MacConfig,
     storage::{Bucket, Created},

@@ -49,13 +49,9 @@ pub(super) fn export(bucket: &str, object: &str) -> Option<Export> {
 
 /// An index as the file would have it.
 pub(super) fn describe_index(index: &Value) -> Result<String, Error> {
-    let collection_group = segment(index, "collectionGroups");
-    let read: Index = serde_json::from_value(index.clone()).map_err(unreadable)?;
-    let index = Index {
-        collection_group,
-        ..read
-    };
-    Ok(index.describe())
+    let mut read: Index = serde_json::from_value(index.clone()).map_err(unreadable)?;
+    read.collection_group = segment(index, "collectionGroups");
+    Ok(read.describe())
 }
 
 /// A field with indexes of its own, or with a time to live.
