@@ -98,7 +98,10 @@ async fn drill_and_keep(config: &Config) -> Result<ExitCode> {
         );
     })?;
     keep(bucket.as_ref(), &signed).await?;
-    print(&signed.report.to_string());
+    // What documents are called is for the report, and not for logs.
+    if !config.service.json_logs {
+        print(&signed.report.to_string());
+    }
     tell(&signed.report);
     Ok(exit_code(&signed.report))
 }
@@ -159,7 +162,7 @@ async fn keep(bucket: &dyn Bucket, signed: &SignedReport) -> Result<()> {
     Ok(())
 }
 
-/// One line, without what documents are called.
+/// One line of the log.
 fn tell(report: &Report) {
     let (documents, problems) = (report.documents(), report.problems().len());
     if report.passed {
