@@ -1,5 +1,6 @@
 //! `cargo xtask`: set-up and checks, for people and CI alike.
 
+mod advisories;
 #[cfg(test)]
 mod agreement;
 mod alerts;
@@ -46,6 +47,8 @@ enum Task {
         #[arg(long)]
         deployment: bool,
     },
+    /// Compares dependencies with the known weaknesses of RustSec.
+    Advisories(advisories::AdvisoryArguments),
     /// Looks at what Terraform cannot see to: secrets, certificate, Stripe, Google's consent.
     CheckProduction(production::ProductionArguments),
     /// Lists what is in the images.
@@ -72,6 +75,7 @@ fn main() -> anyhow::Result<()> {
         Task::Image(arguments) => image::run(&arguments),
         Task::Lint { deployment: true } => lint::deployment(),
         Task::Lint { deployment: false } => lint::run(),
+        Task::Advisories(arguments) => advisories::run(&arguments),
         Task::CheckProduction(arguments) => production::run(&arguments),
         Task::Sbom => sbom::run(),
         Task::Bench { subject } => bench::run(&subject),

@@ -36,15 +36,21 @@ struct Stage {
 impl Stage {
     fn new(gcloud: &str, curl: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        for (name, answer) in [("gcloud", gcloud), ("curl", curl), ("sleep", "")] {
-            let note = format!("echo \"{name} $*\" >> '{}/calls'", folder.path().display());
-            let program = folder.path().join(name);
-            fs::write(&program, format!("#!/bin/bash\n{note}\n{answer}\n")).unwrap();
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        }
         fs::write(folder.path().join("service.json"), SERVICE).unwrap();
         fs::write(folder.path().join("outputs.json"), OUTPUTS).unwrap();
-        Self { folder }
+        let stage = Self { folder };
+        for (name, answer) in [("gcloud", gcloud), ("curl", curl), ("sleep", "")] {
+            stage.stand_in(name, answer);
+        }
+        stage
+    }
+
+    /// A program that answers so, and notes how it was called.
+    fn stand_in(&self, name: &str, answer: &str) {
+        let note = format!("echo \"{name} $*\" >> '{}'", self.path("calls").display());
+        let program = self.path(name);
+        fs::write(&program, format!("#!/bin/bash\n{note}\n{answer}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// The platform with a service, as it stands in the file.
@@ -194,7 +200,7 @@ fn an_export_is_named_by_its_moment() {
     let stage = Stage::new("", "");
     let output = stage.run("backup-export.sh", &[]);
     assert!(output.status.success(), "{}", told(&output));
-    let calls = fs::read_to_string(stage.path("calls")).unwrap();
+    let calls = read(&stage.path("calls"));
     let moment = calls.split_once("--snapshot-time=").unwrap().1;
     let moment = moment.split_whitespace().next().unwrap();
     let (day, time) = moment.split_once('T').unwrap();
@@ -214,5 +220,48 @@ fn a_drill_is_recent_for_100_days_and_no_longer() {
         assert_eq!(output.status.success(), is_recent, "{}", told(&output));
         let line = "\"restore drill is recent\"";
         assert_eq!(told(&output).contains(line), is_recent);
+    }
+}
+
+#[test]
+fn a_drift_is_told_from_what_is_as_deployed_and_from_what_nobody_knows() {
+    for (plan, init, code, line) in [
+        (0, 0, 0, "nothing drifted"),
+        (2, 0, 2, "drift found"),
+        (1, 0, 1, "drift unknown"),
+        (0, 1, 1, "drift unknown"),
+    ] {
+        let stage = Stage::new("", "");
+        let answer = format!(
+            r#"case "$1" in
+            init) exit {init} ;;
+            output) echo '{{"api":"registry/api@sha256:0"}}' ;;
+            plan) exit {plan} ;;
+            esac"#
+        );
+        stage.stand_in("terraform", &answer);
+        let output = stage.run("drift.sh", &[]);
+        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
+        assert_eq!(told(&output), format!("{line}\n"));
+        let calls = read(&stage.path("calls"));
+        assert_eq!(calls.contains("plan -refresh-only"), init == 0, "{calls}");
+        let images = read(&stage.path("images.auto.tfvars.json"));
+        let wanted = "{\"images\":{\"api\":\"registry/api@sha256:0\"}}\n";
+        assert_eq!(images, if init == 0 { wanted } else { "" });
+    }
+}
+
+#[test]
+fn a_step_of_the_pipeline_ends_with_the_first_command_that_fails() {
+    for pipeline in ["", ".deploy", ".drift"] {
+        let steps = read(&root().join(format!("cloudbuild{pipeline}.yaml")));
+        assert!(steps.contains("script: "), "{pipeline}");
+        for script in steps.split("script: |\n").skip(1) {
+            assert_eq!(
+                script.lines().next().map(str::trim),
+                Some("set -e"),
+                "{script}"
+            );
+        }
     }
 }

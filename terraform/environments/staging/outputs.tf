@@ -33,6 +33,11 @@ output "google_oauth_client_id" {
   value       = var.google_oauth_client_id
 }
 
+output "images" {
+  description = "The images that were deployed last, for `scripts/drift.sh`."
+  value       = var.images
+}
+
 output "project_id" {
   description = "The project."
   value       = var.project.id

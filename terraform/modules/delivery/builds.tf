@@ -57,3 +57,48 @@ resource "google_cloudbuild_trigger" "deploy" {
     approval_required = var.is_approved_by_hand
   }
 }
+
+# `cloudbuild.drift.yaml`: begun by its schedule.
+resource "google_cloudbuild_trigger" "drift" {
+  project         = var.project_id
+  location        = var.location
+  name            = "drift"
+  service_account = google_service_account.deploy.id
+  substitutions   = local.substitutions
+
+  source_to_build {
+    repository = google_cloudbuildv2_repository.this.id
+    ref        = "refs/heads/main"
+    repo_type  = "GITHUB"
+  }
+
+  git_file_source {
+    path       = "cloudbuild.drift.yaml"
+    repository = google_cloudbuildv2_repository.this.id
+    revision   = "refs/heads/main"
+    repo_type  = "GITHUB"
+  }
+}
+
+resource "google_cloud_scheduler_job" "drift" {
+  project   = var.project_id
+  region    = var.location
+  name      = "drift"
+  schedule  = "0 4 * * *"
+  time_zone = "Etc/UTC"
+
+  http_target {
+    http_method = "POST"
+    uri         = "https://cloudbuild.googleapis.com/v1/projects/${var.project_id}/locations/${var.location}/triggers/${google_cloudbuild_trigger.drift.trigger_id}:run"
+    body        = base64encode("{}")
+    headers     = { Content-Type = "application/json" }
+    oauth_token {
+      service_account_email = google_service_account.build.email
+      scope                 = "https://www.googleapis.com/auth/cloud-platform"
+    }
+  }
+
+  retry_config {
+    retry_count = 3
+  }
+}

@@ -74,6 +74,15 @@ locals {
       EOT
     }
 
+    drift = {
+      summary      = "Something was changed by hand and not by Terraform, or the daily look for it fails."
+      severity     = "WARNING"
+      wait_seconds = 0
+      query        = <<-EOT
+        sum(increase(logging_googleapis_com:user_terraform_drift[15m])) > 0
+      EOT
+    }
+
     stripe-events = {
       summary      = "Events of Stripe are parked or have failed for good: somebody may pay for what they do not get."
       severity     = "ERROR"

@@ -45,6 +45,13 @@ locals {
         "webhook refused: event of the other mode",
       ]
     }
+    # A build writes plain lines, each after the name of its step.
+    terraform_drift = {
+      description = "What is there is not what was deployed, or nobody can tell."
+      filter      = "resource.type=\"build\""
+      field       = "textPayload:"
+      messages    = ["drift found", "drift unknown"]
+    }
   }
 }
 
@@ -53,7 +60,7 @@ resource "google_logging_metric" "this" {
   project     = var.project.id
   name        = each.key
   description = each.value.description
-  filter      = "${each.value.filter} AND jsonPayload.message=(${join(" OR ", [for message in each.value.messages : "\"${message}\""])})"
+  filter      = "${each.value.filter} AND ${try(each.value.field, "jsonPayload.message=")}(${join(" OR ", [for message in each.value.messages : "\"${message}\""])})"
 
   metric_descriptor {
     metric_kind = "DELTA"
