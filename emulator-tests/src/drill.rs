@@ -44,7 +44,7 @@ const DAY_SECS: i64 = 24 * 3_600;
 const CALLER: SystemPrincipal = SystemPrincipal { function: "drill" };
 
 /// Told of each document.
-pub type Progress = dyn Fn() + Send + Sync;
+pub type Progress<'a> = dyn Fn() + Send + Sync + 'a;
 
 /// Two databases, one of them full.
 pub struct Scene {
@@ -61,7 +61,7 @@ impl Scene {
     ///
     /// # Errors
     /// Returns what could not be started or written.
-    pub async fn start(documents: usize, progress: &Progress) -> Result<Self> {
+    pub async fn start(documents: usize, progress: &Progress<'_>) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let keys = KeyFile::new(directory.path().join("keys.json"))?;
         let mut scene = Self {
@@ -85,7 +85,7 @@ impl Scene {
     ///
     /// # Errors
     /// Returns what could not be restored or read.
-    pub async fn run(&self, progress: &Progress) -> Result<SignedReport> {
+    pub async fn run(&self, progress: &Progress<'_>) -> Result<SignedReport> {
         self.drill(None).await?.run(progress).await
     }
 
@@ -93,7 +93,7 @@ impl Scene {
     ///
     /// # Errors
     /// Returns that it was not, or what could not be restored or read.
-    pub async fn run_with(&mut self, fault: Fault, progress: &Progress) -> Result<Caught> {
+    pub async fn run_with(&mut self, fault: Fault, progress: &Progress<'_>) -> Result<Caught> {
         let planted = self.plant(fault).await?;
         let drill = self.drill(Some(fault)).await?;
         let outcome = drill.run(progress).await;

@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &DrillArguments) -> Result<()> {
         "-p",
         "emulator-tests",
         "--bin",
-        "drill",
+        "rehearsal",
         "--",
     ];
     let mut command = program("cargo", &run);

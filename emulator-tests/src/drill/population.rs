@@ -72,7 +72,11 @@ impl<'a> Population<'a> {
     }
 
     /// Writes so many documents at least, and tells when the last of them was written.
-    pub(super) async fn settle(&self, documents: usize, progress: &Progress) -> Result<Timestamp> {
+    pub(super) async fn settle(
+        &self,
+        documents: usize,
+        progress: &Progress<'_>,
+    ) -> Result<Timestamp> {
         let organizations = (documents / ORGANIZATION).max(2);
         let mut writes = Vec::new();
         let mut number = 0;
@@ -116,7 +120,7 @@ impl<'a> Population<'a> {
         Ok(writes)
     }
 
-    async fn record(&self, organizations: usize, progress: &Progress) -> Result<Timestamp> {
+    async fn record(&self, organizations: usize, progress: &Progress<'_>) -> Result<Timestamp> {
         let trail = Trail::new(Store::new(self.firestore.clone()), self.mac.clone());
         let mut last = Timestamp::from(SystemClock.now());
         for organization in 0..organizations {
