@@ -81,6 +81,9 @@ impl Drill {
         created.context("the target cannot be made")?;
         let compared = self.restore_and_compare(export, started_at, progress).await;
         let deleted = self.restorer.delete().await;
+        if deleted.is_err() {
+            tracing::error!("the restored database is still there");
+        }
         let report = compared?;
         deleted.context("the target cannot be deleted")?;
         Ok(SignedReport::new(report, self.mac.as_ref()).await?)
