@@ -1,5 +1,6 @@
 #!/bin/bash
-# Gives the subscriptions of Eventarc's triggers their dead letters: dead-letters.sh OUTPUTS
+# Gives the subscriptions of Eventarc's triggers what a trigger has no setting for, dead letters and time: dead-letters.sh OUTPUTS
+# A delivery that is not answered within ten seconds is repeated otherwise, while the first still runs.
 # OUTPUTS is what `terraform output -json` printed. A repeat changes nothing.
 set -euo pipefail
 outputs=$1
@@ -15,6 +16,6 @@ PYTHON
 }
 
 subscriptions | while read -r subscription topic deliveries; do
-  gcloud pubsub subscriptions update "$subscription" \
+  gcloud pubsub subscriptions update "$subscription" --ack-deadline=600 \
     --dead-letter-topic="$topic" --max-delivery-attempts="$deliveries" --quiet
 done

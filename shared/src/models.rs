@@ -51,7 +51,7 @@ pub use integration::{
 pub use json_text::JsonText;
 pub use knowledge::{
     KnowledgeChunk, KnowledgeDocument, KnowledgeKind, KnowledgeSource, KnowledgeUse, ORGANIZATION,
-    SyncCounts, SyncProgress, SyncProgresses, SyncState, user_principal,
+    Reading, SyncCounts, SyncProgress, SyncProgresses, SyncState, user_principal,
 };
 pub use llm_route::{
     CacheSettings, CachedAnswer, Candidate, FailureClass, LlmRoute, ProviderName, Route, RouteStep,

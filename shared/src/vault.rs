@@ -26,8 +26,8 @@ pub use self::{
     error::Error,
     sealed::{SealedFields, SealedModel},
     workspace::{
-        DriveFile, FileChange, FileChanges, FilePage, MailChanges, MailPage, MailTouch, MailWatch,
-        Mailbox, NextFiles, RawMail, Since, SyncAccount, Workspace,
+        DriveFile, FileChange, FileChanges, FilePage, MAX_MAIL_BYTES, MailChanges, MailPage,
+        MailTouch, MailWatch, Mailbox, NextFiles, RawMail, Since, SyncAccount, Workspace,
     },
 };
 use crate::{

@@ -27,6 +27,12 @@ variable "budget" {
   })
 }
 
+variable "commit" {
+  description = "The commit that is deployed, in the same file as `images`; null before the first."
+  type        = string
+  default     = null
+}
+
 variable "domain" {
   description = "Host name of the API, such as `api.example.com`."
   type        = string

@@ -81,7 +81,7 @@ fn each_image_is_in_the_pipeline() {
     let pipeline = text("cloudbuild.yaml");
     let images = pipeline.lines().filter_map(|line| {
         let image = line.trim().strip_prefix("- $_REGISTRY/")?;
-        image.strip_suffix(":$COMMIT_SHA").map(str::to_owned)
+        image.strip_suffix(":$BUILD_ID").map(str::to_owned)
     });
     assert_eq!(images.collect::<Names>(), functions());
 }

@@ -19,6 +19,9 @@ const SERVICE: &str = r#"{"status":{"latestReadyRevisionName":"new","latestCreat
 const OUTPUTS: &str = r#"{"functions":{"value":["api"]},
     "dead_letters":{"value":{"eventarc-1":{"topic":"projects/p/topics/api-dead","max_deliveries":10}}}}"#;
 
+/// The same of what was deployed last.
+const DEPLOYED: &str = r#"{"commit":"0123","images":{"api":"registry/api@sha256:0"}}"#;
+
 /// Answers as a deployment does on which all is well.
 const HEALTHY_CURL: &str = r#"case "$*" in
     *prometheus*) echo '{"data":{"result":[]}}' ;;
@@ -177,7 +180,7 @@ fn triggers_get_their_dead_letters() {
     let stage = Stage::new("", "");
     let output = stage.run("dead-letters.sh", &["outputs.json"]);
     assert!(output.status.success(), "{}", told(&output));
-    let wanted = "gcloud pubsub subscriptions update eventarc-1 \
+    let wanted = "gcloud pubsub subscriptions update eventarc-1 --ack-deadline=600 \
                   --dead-letter-topic=projects/p/topics/api-dead --max-delivery-attempts=10 --quiet\n";
     assert_eq!(read(&stage.path("calls")), wanted);
 }
@@ -235,7 +238,7 @@ fn a_drift_is_told_from_what_is_as_deployed_and_from_what_nobody_knows() {
         let answer = format!(
             r#"case "$1" in
             init) exit {init} ;;
-            output) echo '{{"api":"registry/api@sha256:0"}}' ;;
+            output) echo '{DEPLOYED}' ;;
             plan) exit {plan} ;;
             esac"#
         );
@@ -244,10 +247,13 @@ fn a_drift_is_told_from_what_is_as_deployed_and_from_what_nobody_knows() {
         assert_eq!(output.status.code(), Some(code), "{}", told(&output));
         assert_eq!(told(&output), format!("{line}\n"));
         let calls = read(&stage.path("calls"));
-        assert_eq!(calls.contains("plan -refresh-only"), init == 0, "{calls}");
-        let images = read(&stage.path("images.auto.tfvars.json"));
-        let wanted = "{\"images\":{\"api\":\"registry/api@sha256:0\"}}\n";
-        assert_eq!(images, if init == 0 { wanted } else { "" });
+        assert_eq!(
+            calls.contains("plan -detailed-exitcode"),
+            init == 0,
+            "{calls}"
+        );
+        let deployed = read(&stage.path("images.auto.tfvars.json"));
+        assert_eq!(deployed.trim(), if init == 0 { DEPLOYED } else { "" });
     }
 }
 
@@ -264,4 +270,27 @@ fn a_step_of_the_pipeline_ends_with_the_first_command_that_fails() {
             );
         }
     }
+}
+
+#[test]
+fn a_deployment_gets_the_digest_of_each_image_of_the_build() {
+    let stage = Stage::new("echo sha256:0", "");
+    for function in ["api", "audit"] {
+        fs::create_dir_all(stage.path("functions").join(function)).unwrap();
+    }
+    let output = stage.run(
+        "image-digests.sh",
+        &["registry", "b1", "0123", "images.json"],
+    );
+    assert!(output.status.success(), "{}", told(&output));
+    let wanted = r#"{"commit":"0123","images":{"api":"registry/api@sha256:0","audit":"registry/audit@sha256:0"}}"#;
+    assert_eq!(read(&stage.path("images.json")).trim(), wanted);
+    assert!(read(&stage.path("calls")).contains("describe registry/audit:b1"));
+
+    stage.stand_in("gcloud", "exit 1");
+    let output = stage.run(
+        "image-digests.sh",
+        &["registry", "b1", "0123", "images.json"],
+    );
+    assert!(!output.status.success());
 }

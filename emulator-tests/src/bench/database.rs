@@ -1,7 +1,7 @@
 //! The embedded Firestore on threads of its own, so that what it takes is told apart from what its
 //! callers take.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use tokio::runtime::{self, Runtime};
@@ -11,11 +11,14 @@ use crate::emulators::firestore::{EmbeddedFirestore, FirestoreOptions};
 /// What its threads are called.
 pub(super) const DATABASE: &str = "database";
 
+/// For what its threads still do at the end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 const RULES: &str = include_str!("../../../firestore.rules");
 
 pub(super) struct Database {
     firestore: EmbeddedFirestore,
-    _threads: Threads,
+    threads: Threads,
 }
 
 struct Threads(Option<Runtime>);
@@ -34,18 +37,21 @@ impl Database {
         };
         let runtime = threads.0.as_ref().context("the threads are gone")?;
         let firestore = runtime.spawn(EmbeddedFirestore::start(options)).await??;
-        Ok(Self {
-            firestore,
-            _threads: threads,
-        })
+        Ok(Self { firestore, threads })
     }
 
     pub(super) fn host(&self) -> String {
         self.firestore.host()
     }
 
-    pub(super) async fn stop(self) {
+    /// Ends it, with its threads: what they have used is gone from the sum with them.
+    pub(super) async fn stop(mut self) -> Result<()> {
         self.firestore.shutdown().await;
+        if let Some(threads) = self.threads.0.take() {
+            let end = move || threads.shutdown_timeout(PATIENCE);
+            tokio::task::spawn_blocking(end).await?;
+        }
+        Ok(())
     }
 }
 

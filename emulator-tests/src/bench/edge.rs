@@ -81,7 +81,7 @@ pub async fn measure(progress: &ProgressBar) -> Result<Vec<String>> {
     for (door, maker) in town.processes() {
         report.add_load(door, maker, town.resident(door, maker)?);
     }
-    town.stop().await;
+    town.stop().await?;
     report.lines()
 }
 

@@ -48,7 +48,7 @@ pub async fn measure(progress: &ProgressBar) -> Result<Vec<String>> {
     progress.inc(1);
     lines.push(sleeping(&engine).await?);
     progress.inc(1);
-    engine.stop().await;
+    engine.stop().await?;
     Ok(lines)
 }
 

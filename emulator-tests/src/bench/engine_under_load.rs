@@ -124,8 +124,8 @@ impl EngineUnderLoad {
         process::cpu_time(DATABASE)
     }
 
-    pub(super) async fn stop(self) {
-        self.database.stop().await;
+    pub(super) async fn stop(self) -> Result<()> {
+        self.database.stop().await
     }
 }
 

@@ -110,7 +110,7 @@ pub async fn measure(progress: &ProgressBar) -> Result<Vec<String>> {
             }
         }
     }
-    town.stop().await;
+    town.stop().await?;
     report.lines()
 }
 

@@ -70,7 +70,7 @@ async fn mailbox(mails: usize) -> Result<Sample> {
     service.sync(1).await?;
     let (wall, cpu) = (started.elapsed(), process::cpu_time(DATABASE)?.since(cpu));
     check(&service, mails).await?;
-    database.stop().await;
+    database.stop().await?;
     Ok(Sample {
         mails: u32::try_from(mails)?,
         wall,

@@ -42,7 +42,7 @@ mod workflows;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, extract::FromRef};
+use axum::{Router, extract::FromRef, middleware::from_fn_with_state};
 use http::Method;
 use shared::{
     audit::Trail,
@@ -311,7 +311,9 @@ pub fn router(state: AppState) -> Router {
     let api = Router::new().nest(routes::PREFIX, routes::routes());
     let below = |base| routes::below(base).with_state(state.clone());
     let hooks = edge(below(routes::HOOKS), &hook_edge(limits));
-    let models = edge(below(routes::LLM), &model_edge(&edge_config));
+    let room = routes::Room::new(MAX_PROMPT_BYTES);
+    let models = below(routes::LLM).layer(from_fn_with_state(room, routes::hold_room));
+    let models = edge(models, &model_edge(&edge_config));
     let speech = edge(below(routes::SPEECH), &speech_edge(&edge_config));
     // Added last: what the edge does for pages is not done here.
     edge(api.with_state(state), &edge_config)

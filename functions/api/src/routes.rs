@@ -44,6 +44,7 @@ use shared::auth::Action;
 use crate::AppState;
 
 pub(crate) use integrations::GOOGLE_CALLBACK;
+pub(crate) use llm::{Room, hold_room};
 pub(crate) use speech::PATH as SPEECH;
 pub(crate) use webhooks::MAX_BODY_BYTES as MAX_HOOK_BODY_BYTES;
 

@@ -24,6 +24,8 @@ pub(crate) struct Change {
     pub(crate) otherwise: Option<Box<Change>>,
     /// Whether it stands for a text that was left out for want of room.
     pub(crate) is_left_out: bool,
+    /// Whether it stands for a mail or file that was not read in time, and is looked at again.
+    pub(crate) is_put_off: bool,
 }
 
 /// Changes as there is room for them.

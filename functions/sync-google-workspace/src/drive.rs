@@ -1,5 +1,7 @@
 //! Files: what has changed since the last look, or all of them.
 
+mod content;
+
 use std::collections::HashSet;
 
 use shared::{
@@ -14,8 +16,9 @@ use crate::{
     leg::Leg,
     look::{Look, forget_passed_over, look_at_all},
     stop::Stop,
-    text::{self, MAX_FILE_BYTES, read_document},
 };
+
+use self::content::{Content, is_read, read};
 
 /// Longest name that is kept, in characters.
 const MAX_TITLE_CHARS: usize = 500;
@@ -185,77 +188,30 @@ impl Look for File {
         let has_same_text = was
             .as_ref()
             .is_some_and(|was| was.value.revision == described.revision && !was.value.is_partial);
-        let now = match has_same_text {
-            true => Now::Relabelled(described),
-            false => match read(leg, file).await? {
+        let is_given_up = self.key().is_some_and(|key| leg.has_given_up(&key));
+        let now = match (has_same_text, is_given_up) {
+            (true, _) => Now::Relabelled(described),
+            (false, true) => Now::There(described, None),
+            (false, false) => match read(leg, file).await? {
                 Content::Text(text) => Now::There(described, Some(text)),
                 Content::Never => Now::There(described, None),
-                Content::NotNow => {
-                    let revision = String::new();
-                    Now::There(
-                        Described {
-                            revision,
-                            ..described
-                        },
-                        None,
-                    )
-                }
+                Content::NotNow => Now::There(described.put_off(was.as_ref()), None),
             },
         };
         Ok(Looked::at(was, now))
+    }
+
+    /// A file that changes may be read again.
+    fn key(&self) -> Option<String> {
+        let file = self.0.file.as_ref();
+        let file = file.filter(|file| !file.is_trashed && is_read(file))?;
+        Some(format!("{} {}", file.id, file.revision))
     }
 
     /// What goes does so without a text.
     fn matters_when_spent(&self) -> bool {
         let file = self.0.file.as_ref();
         file.is_none_or(|file| file.is_trashed)
-    }
-}
-
-/// What is in a file.
-enum Content {
-    Text(String),
-    /// Nothing that can be read.
-    Never,
-    /// Nobody has given it this time: it is looked at again whenever all are.
-    NotNow,
-}
-
-async fn read(leg: &Leg<'_>, file: &DriveFile) -> Result<Content, Stop> {
-    let as_type = exported_as(&file.mime_type);
-    let is_native = file.mime_type.starts_with("application/vnd.google-apps.");
-    let is_read = match is_native {
-        true => as_type.is_some(),
-        false => text::is_read(&file.name, &file.mime_type),
-    };
-    let size = file.size.unwrap_or(0);
-    if !is_read || size > MAX_FILE_BYTES as u64 {
-        return Ok(Content::Never);
-    }
-    let workspace = &leg.app.workspace;
-    let content = workspace.read_file(&leg.account, file, as_type, MAX_FILE_BYTES);
-    let Some(content) = leg.ask(content).await? else {
-        return Ok(Content::NotNow);
-    };
-    let (name, mime_type) = (
-        file.name.clone(),
-        as_type.unwrap_or(&file.mime_type).to_owned(),
-    );
-    let read = move || read_document(&name, &mime_type, &content);
-    Ok(match leg.app.readers.read(read).await? {
-        Some(Ok(text)) => Content::Text(text),
-        Some(Err(_)) => Content::Never,
-        None => Content::NotNow,
-    })
-}
-
-/// What a file of Google's own is read as
-/// (<https://developers.google.com/workspace/drive/api/guides/ref-export-formats>).
-fn exported_as(mime_type: &str) -> Option<&'static str> {
-    match mime_type.strip_prefix("application/vnd.google-apps.")? {
-        "document" | "presentation" => Some("text/plain"),
-        "spreadsheet" => Some("text/csv"),
-        _ => None,
     }
 }
 

@@ -1,24 +1,26 @@
 //! Mail: what has changed since the last look, or all of it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    mem,
-};
+mod fetch;
+
+use std::collections::{HashMap, HashSet};
 
 use shared::{
     models::{KnowledgeDocument, KnowledgeKind, KnowledgeSource, Timestamp},
+    store::Versioned,
     vault::{MailTouch, RawMail, Since},
 };
 
+use self::fetch::fetch;
+
 use crate::{
-    arrival::{Waiting, has, shortened},
-    ingest::{Described, Looked, Now},
+    arrival::{Waiting, shortened},
+    ingest::{Described, Looked, Now, is_unread},
     known::{list_known, share},
     leg::Leg,
     look::{Look, forget_passed_over, look_at_all, new_since},
     room::Room,
     stop::Stop,
-    text::{MAX_TEXT_CHARS, MailText, read_mail},
+    text::{MAX_TEXT_CHARS, MailText},
     watch::watch,
 };
 
@@ -188,52 +190,65 @@ async fn within_room<'w>(
 impl Look for Mail<'_> {
     async fn look(&self, leg: &Leg<'_>) -> Result<Looked, Stop> {
         let id = KnowledgeDocument::id_of(leg.integration_id(), leg.kind, &self.id);
-        let was = leg
-            .app
-            .store
-            .find_knowledge_document(leg.org_id(), &id)
-            .await?;
-        let found = leg.app.workspace.find_mail(&leg.account, &self.id);
-        let mail = leg.ask(found).await?;
-        let is_shown = |mail: &RawMail| {
-            !["TRASH", "SPAM", "DRAFT"]
-                .iter()
-                .any(|label| has(mail, label))
-        };
-        let Some(mut mail) = mail.filter(is_shown) else {
-            return Ok(Looked::at(was, Now::Gone));
-        };
+        let was = leg.app.store.find_knowledge_document(leg.org_id(), &id);
+        let was = was.await?;
         let is_same = was
             .as_ref()
             .is_some_and(|was| was.value.revision == REVISION && !was.value.is_partial);
-        let is_unknown_since = |since| was.is_none() && mail.received_at >= since;
-        let is_new = self.since.is_none_or(is_unknown_since);
-        let starts = self.starts.filter(|waiting| is_new && !waiting.is_empty());
-        if is_same && starts.is_none() {
-            return Ok(Looked::at(was, Now::Same));
-        }
-        let raw = mem::take(&mut mail.raw);
-        let read = leg.app.readers.read(move || read_mail(&raw)).await?;
-        // What takes too long is read again when all are.
-        let revision = if read.is_some() { REVISION } else { "" };
-        let text = read.and_then(Result::ok);
-        let triggers = match (starts, &text) {
-            (Some(waiting), Some(text)) => waiting.triggers(leg, &mail, text),
-            _ => Vec::new(),
-        };
-        let now = match is_same {
-            true => Now::Same,
-            false => {
-                let described = described(&mail, revision, text.as_ref());
-                Now::There(described, text.as_ref().map(whole))
+        let mut with_content = !leg.has_given_up(&self.id);
+        loop {
+            let Some(fetched) = fetch(leg, &self.id, with_content).await? else {
+                return Ok(Looked::at(was, Now::Gone));
+            };
+            let starts = self.starts_now(was.as_ref(), &fetched.mail);
+            if is_same && starts.is_none() {
+                return Ok(Looked::at(was, Now::Same));
             }
-        };
-        Ok(Looked { was, now, triggers })
+            let (mail, read) = fetched.read(leg).await?;
+            let text = match read {
+                Some(Ok(text)) => text,
+                None if with_content && !is_same && !was.as_ref().is_some_and(is_unread) => {
+                    let described = described(&mail, &MailText::default());
+                    let now = Now::There(described.put_off(was.as_ref()), None);
+                    return Ok(Looked::at(was, now));
+                }
+                // Given up: its headers tell whom it starts.
+                _ if with_content => {
+                    with_content = false;
+                    continue;
+                }
+                _ => MailText::default(),
+            };
+            let triggers = starts.map(|waiting| waiting.triggers(leg, &mail, &text));
+            let triggers = triggers.unwrap_or_default();
+            let now = match is_same {
+                true => Now::Same,
+                false => Now::There(described(&mail, &text), Some(whole(&text))),
+            };
+            return Ok(Looked { was, now, triggers });
+        }
+    }
+
+    fn key(&self) -> Option<String> {
+        Some(self.id.clone())
     }
 
     /// A touched mail may be gone, a new one may start somebody.
     fn matters_when_spent(&self) -> bool {
         self.since.is_none() || (self.is_recent && self.starts.is_some())
+    }
+}
+
+impl<'w> Mail<'w> {
+    /// Whom it starts: what nobody has read yet has started nobody.
+    fn starts_now(
+        &self,
+        was: Option<&Versioned<KnowledgeDocument>>,
+        mail: &RawMail,
+    ) -> Option<&'w Waiting> {
+        let is_new = |since| was.is_none_or(is_unread) && mail.received_at >= since;
+        let starts = self.starts.filter(|waiting| !waiting.is_empty());
+        starts.filter(|_| self.since.is_none_or(is_new))
     }
 }
 
@@ -248,17 +263,16 @@ impl Look for Gone {
     }
 }
 
-fn described(mail: &RawMail, revision: &str, text: Option<&MailText>) -> Described {
-    let title = text.map(|text| shortened(&text.subject, MAX_TITLE_CHARS));
+fn described(mail: &RawMail, text: &MailText) -> Described {
     Described {
         source: KnowledgeSource {
             kind: KnowledgeKind::Gmail,
             id: mail.id.clone(),
-            title: title.unwrap_or_default(),
+            title: shortened(&text.subject, MAX_TITLE_CHARS),
             link: Some(format!("https://mail.google.com/mail/#all/{}", mail.id)),
             date: Some(mail.received_at),
         },
-        revision: revision.to_owned(),
+        revision: REVISION.to_owned(),
     }
 }
 

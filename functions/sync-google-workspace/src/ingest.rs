@@ -30,6 +30,9 @@ pub(crate) struct Looked {
     pub(crate) triggers: Vec<Trigger>,
 }
 
+/// The revision of what was not read in time: it is read again when all is looked at.
+pub(crate) const UNREAD: &str = "";
+
 impl Looked {
     /// What starts nothing.
     pub(crate) fn at(was: Option<Versioned<KnowledgeDocument>>, now: Now) -> Self {
@@ -58,6 +61,21 @@ pub(crate) struct Described {
     pub(crate) revision: String,
 }
 
+impl Described {
+    /// The same of what was not read in time. What was not before either is given up until it changes.
+    pub(crate) fn put_off(mut self, was: Option<&Versioned<KnowledgeDocument>>) -> Self {
+        if !was.is_some_and(is_unread) {
+            UNREAD.clone_into(&mut self.revision);
+        }
+        self
+    }
+}
+
+/// Whether it is waiting to be read.
+pub(crate) fn is_unread(document: &Versioned<KnowledgeDocument>) -> bool {
+    document.value.revision == UNREAD
+}
+
 /// Brings the index to what was looked at, and keeps what `update` makes of the state with the last
 /// of it. Where models may not be asked any more, what goes still goes, and the state stays.
 pub(crate) async fn ingest(
@@ -67,6 +85,7 @@ pub(crate) async fn ingest(
 ) -> Result<(), Stop> {
     let mut group = Group::default();
     for looked in looked {
+        leg.keep_lease().await?;
         match plan(leg, looked).await? {
             Work::Change(change) if change.is_empty() => {}
             Work::Change(change) => {

@@ -14,7 +14,14 @@ use shared::{
 };
 use tokio::time::Instant;
 
-use crate::{AppState, change::Change, room::Room, stop::Stop};
+use crate::{
+    AppState,
+    blame::blame,
+    change::Change,
+    look::{AGAIN_SECS, pass_over},
+    room::Room,
+    stop::Stop,
+};
 
 /// A worker that says nothing for so long has lost the sync, in seconds.
 const LEASE_SECS: i64 = 60;
@@ -80,7 +87,15 @@ impl<'a> Leg<'a> {
             if !is_free(&state, now) {
                 return Ok((Vec::new(), None));
             }
-            let state = claimed_by(owner, state, now);
+            let mut state = claimed_by(owner, state, now);
+            if let Some(key) = blame(&mut state, &app.process) {
+                tracing::error!(
+                    org.id = %org_id,
+                    integration.id = %id,
+                    source.id = key,
+                    "what has ended two processes is not read any more"
+                );
+            }
             let writes = vec![
                 integrations::set_sync_state(id, kind, &state, version)?,
                 // Whoever disconnects it deletes the state after having marked it.
@@ -144,11 +159,29 @@ impl<'a> Leg<'a> {
         if Instant::now() >= self.deadline {
             return Err(Stop::OutOfTime);
         }
-        let least = self.app.now().plus_seconds(LEAST_SECS);
-        if self.state.lease.until.is_some_and(|until| until < least) {
-            self.commit(Vec::new(), |_| ()).await?;
-        }
+        self.keep_lease().await
+    }
+
+    /// Makes sure that the lease will last, however much time there is.
+    pub(crate) async fn keep_lease(&mut self) -> Result<(), Stop> {
+        self.state.lease.until = self.renew(self.state.lease.until).await?;
         Ok(())
+    }
+
+    /// Renews a lease that runs short `until` then; tells until when it lasts.
+    pub(crate) async fn renew(&self, until: Option<Timestamp>) -> Result<Option<Timestamp>, Stop> {
+        let least = self.app.now().plus_seconds(LEAST_SECS);
+        if until.is_none_or(|until| until >= least) {
+            return Ok(until);
+        }
+        let build = || self.build(&[], |_| ());
+        let ((state, _), _) = commit_versioned(&self.app.store, build).await?;
+        Ok(state.lease.until)
+    }
+
+    /// Whether this has ended two processes that read it.
+    pub(crate) fn has_given_up(&self, key: &str) -> bool {
+        self.state.given_up.iter().any(|given_up| given_up == key)
     }
 
     /// Whether something was left out for want of room, and there is some now, or was passed over
@@ -228,6 +261,12 @@ impl<'a> Leg<'a> {
         }
         state.counts.skipped += applied.left_out;
         state.is_incomplete |= applied.left_out > 0;
+        let put_off = applied.changes.iter().filter(|change| change.is_put_off);
+        pass_over(
+            &mut state,
+            put_off.count(),
+            self.app.now().plus_seconds(AGAIN_SECS),
+        );
         update(&mut state);
         state.lease.revision += 1;
         if state.lease.owner.is_some() {
@@ -262,8 +301,10 @@ impl<'a> Leg<'a> {
         let end = |state: &mut SyncState| {
             state.lease.owner = None;
             state.lease.until = None;
+            state.reading = None;
             match ended {
                 Ok(()) => {
+                    state.suspects.clear();
                     state.failures = 0;
                     state.retry_at = None;
                     state.synced_at = Some(now);

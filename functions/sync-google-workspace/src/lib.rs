@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod arrival;
+mod blame;
 mod change;
 mod config;
 mod drive;
@@ -29,6 +30,7 @@ use shared::{
     clock::{SharedClock, SystemClock},
     crypto::MacKey,
     http::{ClientError, EdgeConfig, ServiceCallers, client, edge},
+    ids::random_token,
     llm::SharedOrgKeys,
     models::{SystemPrincipal, Timestamp},
     quota::MeteredLlm,
@@ -62,6 +64,8 @@ pub struct AppState {
     topic: Option<SharedTopic>,
     mail_push: Option<MailPush>,
     readers: Readers,
+    /// Another one for each process.
+    process: Arc<str>,
     settings: Settings,
     callers: ServiceCallers,
 }
@@ -151,7 +155,8 @@ impl AppState {
             llm: ports.llm,
             topic: ports.topic,
             mail_push: ports.mail_push,
-            readers: Readers::new(settings.readers, settings.read_timeout),
+            readers: Readers::new(&settings),
+            process: random_token().into(),
             settings,
             callers,
         }

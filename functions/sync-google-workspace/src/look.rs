@@ -1,11 +1,13 @@
 //! Looks at mails or files again, several at once.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
 use shared::models::{SyncState, Timestamp};
+use tokio::time::timeout;
 
 use crate::{
+    blame::{mark, unmark},
     ingest::{Looked, ingest},
     leg::Leg,
     stop::Stop,
@@ -17,11 +19,14 @@ const BATCH: usize = 32;
 /// How many of them at once.
 const AT_ONCE: usize = 8;
 
-/// So many of a batch are passed over at most: where more fail, Google does.
-const MAX_PASSED_OVER: usize = 3;
+/// So many of a batch that get no answer are passed over at most: where more do, Google gives none.
+const MAX_UNANSWERED: usize = 3;
+
+/// How often the lease is looked after while nothing comes of a look.
+const LEASE_CHECK: Duration = Duration::from_secs(10);
 
 /// When all is looked at again after something was passed over, in seconds.
-const AGAIN_SECS: i64 = 6 * 3_600;
+pub(crate) const AGAIN_SECS: i64 = 6 * 3_600;
 
 /// Mails that came so long before the last look, in seconds, may not have been seen then.
 const MARGIN_SECS: i64 = 600;
@@ -30,6 +35,11 @@ const MARGIN_SECS: i64 = 600;
 pub(crate) trait Look: Sync {
     /// What it is now.
     fn look(&self, leg: &Leg<'_>) -> impl Future<Output = Result<Looked, Stop>> + Send;
+
+    /// What names its content, if that is read.
+    fn key(&self) -> Option<String> {
+        None
+    }
 
     /// Whether it matters while no text can be placed.
     fn matters_when_spent(&self) -> bool {
@@ -42,7 +52,25 @@ pub(crate) trait Look: Sync {
 struct Batch {
     looked: Vec<Looked>,
     passed_over: usize,
+    unanswered: usize,
     stop: Option<Stop>,
+}
+
+impl Batch {
+    fn add(&mut self, looked: Result<Looked, Stop>, passes_over: bool) {
+        match looked {
+            Ok(looked) => self.looked.push(looked),
+            Err(Stop::Failed(failure))
+                if passes_over
+                    && failure.may_be_of_one
+                    && (!failure.is_transient || self.unanswered < MAX_UNANSWERED) =>
+            {
+                self.passed_over += 1;
+                self.unanswered += usize::from(failure.is_transient);
+            }
+            Err(stop) => self.stop = Some(stop),
+        }
+    }
 }
 
 /// Looks at all `items` and brings the index to what they are. `update` tells what becomes of the
@@ -54,9 +82,14 @@ pub(crate) async fn look_at_all<T: Look>(
     update: impl Fn(&mut SyncState, usize),
 ) -> Result<(), Stop> {
     let mut left = items.len();
-    for items in items.chunks(BATCH) {
+    for items in batches(leg, items) {
         leg.keep().await?;
-        let batch = look_at(leg, items).await;
+        let matters = |item: &&T| !leg.is_spent || item.matters_when_spent();
+        let items_that_matter: Vec<&T> = items.iter().filter(matters).collect();
+        let keys = items_that_matter.iter().filter_map(|item| item.key());
+        let keys: Vec<_> = keys.filter(|key| !leg.has_given_up(key)).collect();
+        mark(leg, &keys).await?;
+        let batch = look_at(leg, &items_that_matter).await;
         if let Some(stop) = batch.stop {
             ingest(leg, batch.looked, |_| ()).await?;
             return Err(stop);
@@ -64,9 +97,8 @@ pub(crate) async fn look_at_all<T: Look>(
         left -= items.len();
         let again_at = leg.app.now().plus_seconds(AGAIN_SECS);
         ingest(leg, batch.looked, |state| {
-            if batch.passed_over > 0 {
-                pass_over(state, batch.passed_over, again_at);
-            }
+            unmark(state, &keys);
+            pass_over(state, batch.passed_over, again_at);
             update(state, left);
         })
         .await?;
@@ -86,7 +118,10 @@ pub(crate) fn new_since(state: &SyncState) -> Option<Timestamp> {
 
 /// Has all be looked at again: not later than is planned already, but for who does so now, which
 /// has no cursor before its end.
-fn pass_over(state: &mut SyncState, count: usize, again_at: Timestamp) {
+pub(crate) fn pass_over(state: &mut SyncState, count: usize, again_at: Timestamp) {
+    if count == 0 {
+        return;
+    }
     state.counts.skipped += i64::try_from(count).unwrap_or(i64::MAX);
     state.passed_over_since = new_since(state);
     let planned = state.look_again_at.filter(|_| state.cursor.is_some());
@@ -101,28 +136,35 @@ pub(crate) fn forget_passed_over(state: &mut SyncState, began: Timestamp) {
     }
 }
 
-async fn look_at<T: Look>(leg: &Leg<'_>, items: &[T]) -> Batch {
-    let matters = |item: &&T| !leg.is_spent || item.matters_when_spent();
-    let looks = items.iter().filter(matters);
-    let looks: Vec<_> = looks.map(|item| item.look(leg).boxed()).collect();
-    let mut looks = stream::iter(looks).buffered(AT_ONCE);
+/// What is looked at and kept together. What may have ended a process is alone.
+fn batches<'i, T: Look>(leg: &Leg<'_>, items: &'i [T]) -> Vec<&'i [T]> {
+    let suspects = &leg.state.suspects;
+    let is_alone = |item: &T| item.key().is_some_and(|key| suspects.contains(&key));
+    let together =
+        items.chunk_by(|one, next| suspects.is_empty() || !(is_alone(one) || is_alone(next)));
+    together.flat_map(|items| items.chunks(BATCH)).collect()
+}
+
+/// Looks at these, and keeps the lease meanwhile.
+async fn look_at<T: Look>(leg: &mut Leg<'_>, items: &[&T]) -> Batch {
     let mut batch = Batch::default();
-    while let Some(looked) = looks.next().await {
-        match looked {
-            Ok(looked) => batch.looked.push(looked),
-            Err(Stop::Failed(failure))
-                if leg.passes_over
-                    && failure.may_be_of_one
-                    && batch.passed_over < MAX_PASSED_OVER =>
-            {
-                batch.passed_over += 1;
-            }
-            Err(stop) => {
-                batch.stop = Some(stop);
-                break;
-            }
+    let mut until = leg.state.lease.until;
+    let shared = &*leg;
+    let looks: Vec<_> = items.iter().map(|item| item.look(shared).boxed()).collect();
+    let mut looks = stream::iter(looks).buffered(AT_ONCE);
+    while batch.stop.is_none() {
+        match timeout(LEASE_CHECK, looks.next()).await {
+            Ok(Some(looked)) => batch.add(looked, shared.passes_over),
+            Ok(None) => break,
+            Err(_) => {}
+        }
+        match shared.renew(until).await {
+            Ok(renewed) => until = renewed,
+            Err(stop) => batch.stop = Some(stop),
         }
     }
+    drop(looks);
+    leg.state.lease.until = until;
     batch
 }
 

@@ -1,24 +1,58 @@
-//! Readers of mails and files, on threads of their own.
+//! Readers of mails and files, on threads of their own, and the room that is kept for what they read.
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+    time::timeout,
+};
 
-use crate::stop::Stop;
+use crate::{
+    settings::Settings,
+    stop::{Failure, Stop},
+};
 
-/// So many mails and files are read at once in the whole process, however many syncs there are: what
-/// strangers send takes its time, and may unpack to many times its size.
+/// The unit that room is given in, in bytes.
+const UNIT: usize = 1 << 10;
+
+/// So many mails and files are fetched and read at once in the whole process, however many syncs there
+/// are: what strangers send takes its time, and may unpack to many times its size.
 #[derive(Clone, Debug)]
 pub(crate) struct Readers {
     free: Arc<Semaphore>,
-    time_limit: Duration,
+    room: Arc<Semaphore>,
+    units: usize,
+    read_limit: Duration,
+    wait_limit: Duration,
+}
+
+/// Room that is taken until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    _units: OwnedSemaphorePermit,
 }
 
 impl Readers {
-    pub(crate) fn new(count: usize, time_limit: Duration) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let units = settings.content_bytes / UNIT;
         Self {
-            free: Arc::new(Semaphore::new(count)),
-            time_limit,
+            free: Arc::new(Semaphore::new(settings.readers)),
+            room: Arc::new(Semaphore::new(units)),
+            units,
+            read_limit: settings.read_timeout,
+            wait_limit: settings.wait_timeout,
+        }
+    }
+
+    /// Takes room for so many bytes before they are fetched; all that there is, if that is less.
+    pub(crate) async fn hold(&self, bytes: usize) -> Result<Held, Stop> {
+        let units = bytes.div_ceil(UNIT).min(self.units);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let held = Arc::clone(&self.room).acquire_many_owned(units);
+        match timeout(self.wait_limit, held).await {
+            Ok(Ok(units)) => Ok(Held { _units: units }),
+            _ => Err(Failure::BUSY.into()),
         }
     }
 
@@ -31,14 +65,14 @@ impl Readers {
         read: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Option<T>, Stop> {
         let free = Arc::clone(&self.free).acquire_owned();
-        let Ok(Ok(reader)) = timeout(self.time_limit, free).await else {
-            return Err(Stop::OutOfTime);
+        let Ok(Ok(reader)) = timeout(self.wait_limit, free).await else {
+            return Err(Failure::BUSY.into());
         };
         let reading = spawn_blocking(move || {
             let _reader = reader;
             read()
         });
-        match timeout(self.time_limit, reading).await {
+        match timeout(self.read_limit, reading).await {
             Ok(Ok(read)) => Ok(Some(read)),
             // What it has panicked with may hold a part of the text.
             Ok(Err(_)) => {
@@ -47,7 +81,7 @@ impl Readers {
             }
             Err(_) => {
                 tracing::warn!(
-                    limit_secs = self.time_limit.as_secs(),
+                    limit_secs = self.read_limit.as_secs(),
                     "a mail or file takes too long to be read"
                 );
                 Ok(None)

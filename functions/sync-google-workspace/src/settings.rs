@@ -15,6 +15,10 @@ pub struct Settings {
     pub readers: usize,
     /// None is read for longer.
     pub read_timeout: Duration,
+    /// None waits longer for a reader, or for room.
+    pub wait_timeout: Duration,
+    /// Room for what is fetched and not read yet, in bytes, in the whole process.
+    pub content_bytes: usize,
 }
 
 impl Default for Settings {
@@ -25,6 +29,8 @@ impl Default for Settings {
             call_timeout: Duration::from_secs(45),
             readers: 2,
             read_timeout: Duration::from_secs(30),
+            wait_timeout: Duration::from_secs(120),
+            content_bytes: 192 << 20,
         }
     }
 }

@@ -65,6 +65,14 @@ impl Failure {
         may_be_of_one: true,
     };
 
+    /// Others have all readers, or all room for what is read.
+    pub(crate) const BUSY: Self = Self {
+        cause: "busy",
+        is_transient: true,
+        retry_after: None,
+        may_be_of_one: false,
+    };
+
     /// Our own database failed.
     const INTERNAL: Self = Self {
         cause: "internal",

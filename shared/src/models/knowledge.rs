@@ -172,6 +172,15 @@ pub struct SyncState {
     /// Mails that came since then may have been passed over before they started anybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed_over_since: Option<Timestamp>,
+    /// What is being read, until what came of it is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
+    /// What was being read when a process ended. Each is read alone, until one of them was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspects: Vec<String>,
+    /// What has ended two processes, the last of them alone: nobody reads it any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given_up: Vec<String>,
     /// Who may find its documents, all of which were written so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
@@ -181,6 +190,16 @@ pub struct SyncState {
     /// Until when the provider tells of changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched_until: Option<Timestamp>,
+}
+
+/// What a process reads whose end may end the process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reading {
+    /// Which process: whoever finds its own knows that it has not ended.
+    pub process: String,
+    /// The mails, or files at their revisions.
+    pub keys: Vec<String>,
 }
 
 /// What a sync has done.
@@ -252,6 +271,9 @@ impl SyncState {
             is_incomplete: false,
             look_again_at: None,
             passed_over_since: None,
+            reading: None,
+            suspects: Vec::new(),
+            given_up: Vec::new(),
             principal: None,
             address_hash: None,
             watched_until: None,

@@ -16,8 +16,8 @@ use crate::{
 };
 
 pub use crate::connectors::google::sync::{
-    DriveFile, FileChange, FileChanges, FilePage, MailChanges, MailPage, MailTouch, MailWatch,
-    Mailbox, NextFiles, RawMail, Since,
+    DriveFile, FileChange, FileChanges, FilePage, MAX_MAIL_BYTES, MailChanges, MailPage, MailTouch,
+    MailWatch, Mailbox, NextFiles, RawMail, Since,
 };
 
 /// The account of Google that is read.
@@ -57,11 +57,17 @@ pub trait Workspace: Send + Sync {
         page: Option<&str>,
     ) -> Result<Since<MailChanges>, Error>;
 
-    /// A mail, wherever it is; none when it is gone.
+    /// A mail, wherever it is; none when it is gone. One that is larger than so many bytes, or than
+    /// [`MAX_MAIL_BYTES`], comes as its headers alone.
     ///
     /// # Errors
     /// Returns [`Error`].
-    async fn find_mail(&self, account: &SyncAccount, id: &str) -> Result<Option<RawMail>, Error>;
+    async fn find_mail(
+        &self,
+        account: &SyncAccount,
+        id: &str,
+        limit: usize,
+    ) -> Result<Option<RawMail>, Error>;
 
     /// Has Gmail publish to a topic that the mailbox has changed, `projects/p/topics/t`.
     ///
@@ -132,8 +138,17 @@ impl Workspace for Vault {
         self.read(account, &MailChangesSince { since, page }).await
     }
 
-    async fn find_mail(&self, account: &SyncAccount, id: &str) -> Result<Option<RawMail>, Error> {
-        self.read(account, &OneMail { id }).await
+    async fn find_mail(
+        &self,
+        account: &SyncAccount,
+        id: &str,
+        limit: usize,
+    ) -> Result<Option<RawMail>, Error> {
+        let mail = OneMail {
+            id,
+            max_bytes: limit,
+        };
+        self.read(account, &mail).await
     }
 
     async fn watch_mailbox(&self, account: &SyncAccount, topic: &str) -> Result<MailWatch, Error> {
@@ -199,7 +214,12 @@ impl Workspace for NoVault {
         Err(Error::NotConnected)
     }
 
-    async fn find_mail(&self, _: &SyncAccount, _: &str) -> Result<Option<RawMail>, Error> {
+    async fn find_mail(
+        &self,
+        _: &SyncAccount,
+        _: &str,
+        _: usize,
+    ) -> Result<Option<RawMail>, Error> {
         Err(Error::NotConnected)
     }
 

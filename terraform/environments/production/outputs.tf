@@ -13,6 +13,11 @@ output "dead_letters" {
   value       = module.platform.dead_letters
 }
 
+output "deployed" {
+  description = "The commit and its images, for `scripts/drift.sh`."
+  value       = { commit = var.commit, images = var.images }
+}
+
 output "deployer" {
   description = "E-mail address of the account that deploys."
   value       = module.platform.deployer
@@ -31,11 +36,6 @@ output "functions" {
 output "google_oauth_client_id" {
   description = "OAuth client by which Google Workspace is connected; null if it is not."
   value       = var.google_oauth_client_id
-}
-
-output "images" {
-  description = "The images that were deployed last, for `scripts/drift.sh`."
-  value       = var.images
 }
 
 output "project_id" {

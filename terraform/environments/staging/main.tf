@@ -20,6 +20,7 @@ module "platform" {
   app_url                = var.app_url
   authorized_domains     = [trimprefix(var.app_url, "https://")]
   budget                 = var.budget
+  commit                 = var.commit
   cors_origins           = [var.app_url]
   domain                 = var.domain
   email_from             = var.email_from

@@ -32,7 +32,50 @@ resource "google_cloudbuild_trigger" "release" {
   }
 }
 
-# `cloudbuild.deploy.yaml`: begun by the release for its commit.
+# What the release says of itself, when it has ended too.
+resource "google_pubsub_topic" "releases" {
+  #checkov:skip=CKV_GCP_83:What a build is called is no secret.
+  project = var.project_id
+  name    = "releases"
+}
+
+# Begins the deployment of a release that has succeeded, images pushed and signed. It has no source: what the release
+# runs, tests and their dependencies, cannot begin anything.
+resource "google_cloudbuild_trigger" "start" {
+  project         = var.project_id
+  location        = var.location
+  name            = "start-deployment"
+  service_account = google_service_account.starter.id
+  filter          = "_STATUS == \"SUCCESS\" && _TRIGGER == \"release\""
+
+  substitutions = {
+    _BUILD   = "$(body.message.data.id)"
+    _COMMIT  = "$(body.message.data.substitutions.COMMIT_SHA)"
+    _STATUS  = "$(body.message.data.status)"
+    _TRIGGER = "$(body.message.data.substitutions.TRIGGER_NAME)"
+  }
+
+  pubsub_config {
+    topic = google_pubsub_topic.releases.id
+  }
+
+  build {
+    step {
+      name       = "gcr.io/google.com/cloudsdktool/google-cloud-cli:528.0.0-slim"
+      entrypoint = "gcloud"
+      args = [
+        "builds", "triggers", "run", google_cloudbuild_trigger.deploy.name,
+        "--project=${var.project_id}", "--region=${var.location}",
+        "--sha=$_COMMIT", "--substitutions=_BUILD=$_BUILD",
+      ]
+    }
+    options {
+      logging = "CLOUD_LOGGING_ONLY"
+    }
+  }
+}
+
+# `cloudbuild.deploy.yaml`: begun for the commit of a release.
 resource "google_cloudbuild_trigger" "deploy" {
   project         = var.project_id
   location        = var.location
@@ -58,7 +101,7 @@ resource "google_cloudbuild_trigger" "deploy" {
   }
 }
 
-# `cloudbuild.drift.yaml`: begun by its schedule.
+# `cloudbuild.drift.yaml`: begun for the commit that was deployed last, whose code `deploy` has run already.
 resource "google_cloudbuild_trigger" "drift" {
   project         = var.project_id
   location        = var.location
@@ -81,6 +124,7 @@ resource "google_cloudbuild_trigger" "drift" {
 }
 
 resource "google_cloud_scheduler_job" "drift" {
+  count     = var.commit == null ? 0 : 1
   project   = var.project_id
   region    = var.location
   name      = "drift"
@@ -90,10 +134,10 @@ resource "google_cloud_scheduler_job" "drift" {
   http_target {
     http_method = "POST"
     uri         = "https://cloudbuild.googleapis.com/v1/projects/${var.project_id}/locations/${var.location}/triggers/${google_cloudbuild_trigger.drift.trigger_id}:run"
-    body        = base64encode("{}")
+    body        = base64encode(jsonencode({ source = { commitSha = var.commit } }))
     headers     = { Content-Type = "application/json" }
     oauth_token {
-      service_account_email = google_service_account.build.email
+      service_account_email = google_service_account.starter.email
       scope                 = "https://www.googleapis.com/auth/cloud-platform"
     }
   }

@@ -1,35 +1,37 @@
 locals {
-  build_roles = {
-    "roles/cloudbuild.builds.editor" = "begins the deployment"
-    "roles/logging.logWriter"        = "writes the log of the build"
+  starter_roles = {
+    "roles/cloudbuild.builds.editor" = "begins deployments and the look for drift"
+    "roles/logging.logWriter"        = "writes the log of its build"
   }
 
   # What a deployment changes. It may give out roles in the project, so that whoever deploys is trusted with it.
   deploy_roles = {
-    "roles/artifactregistry.admin"           = "registry"
-    "roles/binaryauthorization.policyEditor" = "which images run"
-    "roles/cloudbuild.builds.editor"         = "triggers"
-    "roles/cloudkms.admin"                   = "keys, which it cannot use"
-    "roles/cloudscheduler.admin"             = "schedules"
-    "roles/cloudtasks.admin"                 = "queues"
-    "roles/compute.loadBalancerAdmin"        = "load balancer"
-    "roles/compute.networkAdmin"             = "network"
-    "roles/compute.securityAdmin"            = "Cloud Armor, certificates"
-    "roles/datastore.owner"                  = "database, backups, indexes"
-    "roles/eventarc.admin"                   = "triggers"
-    "roles/firebase.admin"                   = "Firebase, rules, sign-in"
-    "roles/iam.roleAdmin"                    = "roles of the functions"
-    "roles/iam.serviceAccountAdmin"          = "identities"
-    "roles/iam.serviceAccountUser"           = "functions run as their identities"
-    "roles/logging.admin"                    = "metrics of logs, and the log of the build"
-    "roles/monitoring.admin"                 = "alerts"
-    "roles/pubsub.admin"                     = "topics, subscriptions"
-    "roles/redis.admin"                      = "Redis"
-    "roles/resourcemanager.projectIamAdmin"  = "roles of the identities"
-    "roles/run.admin"                        = "services, jobs, traffic"
-    "roles/secretmanager.admin"              = "secrets; it reads those that it needs itself"
-    "roles/serviceusage.serviceUsageAdmin"   = "APIs"
-    "roles/storage.admin"                    = "buckets"
+    "roles/artifactregistry.admin"              = "registry"
+    "roles/binaryauthorization.attestorsViewer" = "whose images run"
+    "roles/binaryauthorization.policyEditor"    = "which images run"
+    "roles/cloudbuild.builds.editor"            = "triggers"
+    "roles/cloudbuild.connectionAdmin"          = "the repository"
+    "roles/cloudkms.admin"                      = "keys, which it cannot use"
+    "roles/cloudscheduler.admin"                = "schedules"
+    "roles/cloudtasks.admin"                    = "queues"
+    "roles/compute.loadBalancerAdmin"           = "load balancer"
+    "roles/compute.networkAdmin"                = "network"
+    "roles/compute.securityAdmin"               = "Cloud Armor, certificates"
+    "roles/datastore.owner"                     = "database, backups, indexes"
+    "roles/eventarc.admin"                      = "triggers"
+    "roles/firebase.admin"                      = "Firebase, rules, sign-in"
+    "roles/iam.roleAdmin"                       = "roles of the functions"
+    "roles/iam.serviceAccountAdmin"             = "identities"
+    "roles/iam.serviceAccountUser"              = "functions run as their identities"
+    "roles/logging.admin"                       = "metrics of logs, and the log of the build"
+    "roles/monitoring.admin"                    = "alerts"
+    "roles/pubsub.admin"                        = "topics, subscriptions"
+    "roles/redis.admin"                         = "Redis"
+    "roles/resourcemanager.projectIamAdmin"     = "roles of the identities"
+    "roles/run.admin"                           = "services, jobs, traffic"
+    "roles/secretmanager.admin"                 = "secrets; it reads those that it needs itself"
+    "roles/serviceusage.serviceUsageAdmin"      = "APIs"
+    "roles/storage.admin"                       = "buckets"
   }
 
   # Enough to see that nothing has changed there.
@@ -43,16 +45,14 @@ locals {
 
 resource "google_service_account" "build" {
   project      = var.project_id
-  account_id   = "build"
+  account_id   = "builder"
   display_name = "Checks, tests and builds images"
 }
 
 resource "google_project_iam_member" "build" {
-  #checkov:skip=CKV_GCP_49:It begins a deployment, as the one account that it may act as.
-  for_each = local.build_roles
-  project  = var.project_id
-  role     = each.key
-  member   = google_service_account.build.member
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.build.member
 }
 
 resource "google_artifact_registry_repository_iam_member" "build" {
@@ -63,11 +63,26 @@ resource "google_artifact_registry_repository_iam_member" "build" {
   member     = google_service_account.build.member
 }
 
+# No code of the repository runs as this account.
+resource "google_service_account" "starter" {
+  project      = var.project_id
+  account_id   = "deploy-starter"
+  display_name = "Begins deployments of what was built"
+}
+
+resource "google_project_iam_member" "starter" {
+  #checkov:skip=CKV_GCP_49:It begins a deployment, as the one account that it may act as.
+  for_each = local.starter_roles
+  project  = var.project_id
+  role     = each.key
+  member   = google_service_account.starter.member
+}
+
 # The deployment that it begins runs as `deploy`.
-resource "google_service_account_iam_member" "build" {
+resource "google_service_account_iam_member" "starter" {
   service_account_id = google_service_account.deploy.name
   role               = "roles/iam.serviceAccountUser"
-  member             = google_service_account.build.member
+  member             = google_service_account.starter.member
 }
 
 resource "google_service_account" "deploy" {

@@ -51,8 +51,10 @@ resource "google_storage_bucket_iam_member" "builds" {
   member = google_service_account.build.member
 }
 
-# Only what Cloud Build has built from the repository runs; it signs an attestation for each image of a build.
+# Only what Cloud Build has built in this project runs; it signs an attestation for each image of a build. Its attestor
+# is there from the first build on, so that there is no policy before there are images.
 resource "google_binary_authorization_policy" "this" {
+  count                         = var.is_built ? 1 : 0
   project                       = var.project_id
   global_policy_evaluation_mode = "ENABLE"
 

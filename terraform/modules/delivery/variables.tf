@@ -3,8 +3,19 @@ variable "backup_project_id" {
   type        = string
 }
 
+variable "commit" {
+  description = "The commit that is deployed; null before the first."
+  type        = string
+  default     = null
+}
+
 variable "is_approved_by_hand" {
   description = "Whether a person approves each deployment."
+  type        = bool
+}
+
+variable "is_built" {
+  description = "Whether a release has been built, which makes the attestor that signs images."
   type        = bool
 }
 

@@ -214,8 +214,9 @@ resource "google_monitoring_alert_policy" "this" {
       query               = each.value.query
       duration            = "${each.value.wait_seconds}s"
       evaluation_interval = "60s"
-      alert_rule          = each.key
-      rule_group          = "infinity-x"
+      # A Prometheus label's name.
+      alert_rule = replace(each.key, "-", "_")
+      rule_group = "infinity-x"
       # A metric that has no point yet is unknown.
       disable_metric_validation = true
     }

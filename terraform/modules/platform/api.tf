@@ -10,7 +10,9 @@ module "api" {
   ingress             = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
   is_public           = true
   max_instances       = 100
+  memory              = "2Gi"
   min_instances       = lookup(var.min_instances, "api", 0)
+  timeout_seconds     = 660
 
   environment = merge(
     local.service_environment,

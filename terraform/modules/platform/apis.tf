@@ -39,3 +39,13 @@ resource "google_project_service" "this" {
   service            = each.value
   disable_on_destroy = false
 }
+
+# Google's own accounts that get roles. They are made on their first use, which may come after.
+resource "google_project_service_identity" "this" {
+  for_each = toset(["firestore.googleapis.com", "pubsub.googleapis.com"])
+  provider = google-beta
+  project  = var.project.id
+  service  = each.value
+
+  depends_on = [google_project_service.this]
+}

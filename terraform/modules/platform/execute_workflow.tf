@@ -11,6 +11,7 @@ module "execute_workflow" {
   max_instances       = 100
   memory              = "1Gi"
   min_instances       = lookup(var.min_instances, "execute-workflow", 0)
+  timeout_seconds     = 600
   url                 = local.urls["execute-workflow"]
 
   environment = merge(

@@ -153,7 +153,7 @@ module "data" {
   project      = var.project
   rules_file   = "${var.root}/firestore.rules"
 
-  depends_on = [google_project_service.this]
+  depends_on = [google_project_service_identity.this]
 }
 
 module "network" {
@@ -174,7 +174,9 @@ module "network" {
 module "delivery" {
   source              = "../delivery"
   backup_project_id   = var.backup.project_id
+  commit              = var.commit
   is_approved_by_hand = var.is_approved_by_hand
+  is_built            = length(var.images) > 0
   location            = var.location
   project_id          = var.project.id
   release             = var.release

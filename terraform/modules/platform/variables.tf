@@ -44,6 +44,12 @@ variable "budget" {
   })
 }
 
+variable "commit" {
+  description = "The commit that is deployed, which the pipeline writes; null before the first."
+  type        = string
+  default     = null
+}
+
 variable "cors_origins" {
   description = "Origins whose pages may call, such as `https://app.example.com`."
   type        = list(string)

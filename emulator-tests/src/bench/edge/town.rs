@@ -176,8 +176,8 @@ impl Town {
         Ok(self.contender(door, maker)?.start_time())
     }
 
-    pub(super) async fn stop(self) {
-        self.database.stop().await;
+    pub(super) async fn stop(self) -> Result<()> {
+        self.database.stop().await
     }
 
     fn contender(&self, door: Door, maker: Maker) -> Result<&Contender> {

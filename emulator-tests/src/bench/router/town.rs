@@ -210,8 +210,8 @@ impl Town {
         Ok(())
     }
 
-    pub(super) async fn stop(self) {
-        self.database.stop().await;
+    pub(super) async fn stop(self) -> Result<()> {
+        self.database.stop().await
     }
 }
 

@@ -102,7 +102,12 @@ impl Workspace for Accounts {
         }))
     }
 
-    async fn find_mail(&self, account: &SyncAccount, id: &str) -> Result<Option<RawMail>, Error> {
+    async fn find_mail(
+        &self,
+        account: &SyncAccount,
+        id: &str,
+        _: usize,
+    ) -> Result<Option<RawMail>, Error> {
         self.answer(account).await?;
         Ok(id.parse().ok().map(|number| RawMail {
             id: id.to_owned(),
@@ -110,6 +115,7 @@ impl Workspace for Accounts {
             labels: vec!["INBOX".to_owned()],
             received_at: SystemClock.now().into(),
             raw: compose(number),
+            is_whole: true,
         }))
     }
 

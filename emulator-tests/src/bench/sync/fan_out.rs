@@ -94,7 +94,7 @@ async fn run(count: usize) -> Result<(usize, Told)> {
     );
     let told = serde_json::from_slice(&told.stdout).context("the tick tells nothing")?;
     let synced = count_synced(&service.store).await?;
-    database.stop().await;
+    database.stop().await?;
     Ok((synced, told))
 }
 

@@ -679,6 +679,12 @@ pub(crate) fn sync_state() -> SyncState {
         is_incomplete: true,
         look_again_at: Some(time()),
         passed_over_since: Some(time()),
+        reading: Some(Reading {
+            process: "p1".to_owned(),
+            keys: vec!["m1".to_owned()],
+        }),
+        suspects: vec!["m2".to_owned()],
+        given_up: vec!["m3".to_owned()],
         principal: Some("user:u1".to_owned()),
         address_hash: Some("00ff".to_owned()),
         watched_until: Some(time()),

@@ -228,6 +228,8 @@ impl LegError {
             "rate_limited" => "Google or the model asks to wait; it goes on by itself.",
             "unavailable" => "Google or the model did not answer; it goes on by itself.",
             "refused" => "Google or the model refused what was asked.",
+            "busy" => "Too much was being read at once; it goes on by itself.",
+            "passed_over" => "Some mails or files could not be read; they are tried again later.",
             "over_limit" => "The plan's room for documents is full: some were left out.",
             "spend_limit" => "The budget for models is used up.",
             "plan" => "The plan has no Google Workspace.",

@@ -1,5 +1,6 @@
 //! Vision Cortex as OpenAI's API, for OpenAI's own clients.
 
+mod room;
 mod routes;
 
 use axum::{
@@ -23,6 +24,7 @@ use shared::{
     quota::{Call, MeteredLlm, MeteredStream},
 };
 
+pub(crate) use self::room::{Room, hold_room};
 use super::{Route, route};
 use crate::{
     AppState,

@@ -22,6 +22,7 @@ mod knowledge;
 mod listings;
 mod llm;
 mod llm_cache;
+mod llm_room;
 mod llm_routes;
 mod matrix;
 mod members;

@@ -6,7 +6,10 @@ use shared::{
     store::{self, Write, knowledge},
 };
 
-use super::plan::{MAX_TEXT_BYTES, MAX_TEXTS, Text, chunk_ids, removal};
+use super::{
+    UNREAD,
+    plan::{MAX_TEXT_BYTES, MAX_TEXTS, Text, chunk_ids, removal},
+};
 use crate::{
     AppState,
     change::Change,
@@ -152,6 +155,7 @@ impl Text {
         let version = was.map(|was| was.version);
         writes.push(knowledge::set_document(org_id, &self.document, version)?);
         let without = was.map(|was| removal(leg, was)).unwrap_or_default();
+        let is_put_off = self.document.revision == UNREAD;
         Ok(Change {
             writes,
             documents,
@@ -159,10 +163,12 @@ impl Text {
             written: 1,
             otherwise: Some(Box::new(Change {
                 triggers: self.triggers.clone(),
+                is_put_off,
                 ..without
             })),
             triggers: self.triggers,
             is_left_out: false,
+            is_put_off,
         })
     }
 }

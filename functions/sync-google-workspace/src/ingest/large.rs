@@ -8,6 +8,7 @@ use shared::{
 };
 
 use super::{
+    UNREAD,
     group::embed,
     plan::{MAX_TEXT_BYTES, MAX_TEXTS, Text, chunk_ids},
 };
@@ -165,6 +166,7 @@ async fn write(leg: &mut Leg<'_>, text: Text) -> Result<(), Stop> {
             Some(begun.version),
         )?],
         written: 1,
+        is_put_off: text.document.revision == UNREAD,
         ..Change::default()
     };
     let skipped = i64::from(text.is_cut);

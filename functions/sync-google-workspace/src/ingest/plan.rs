@@ -8,11 +8,11 @@ use shared::{
     store::{self, Page, Versioned, Write, knowledge},
 };
 
-use super::{Described, Looked, Now, large::Large};
+use super::{Described, Looked, Now, UNREAD, large::Large};
 use crate::{
     change::Change,
     leg::Leg,
-    stop::{Failure, Stop},
+    stop::Stop,
     text::{Chunks, chunk},
 };
 
@@ -143,7 +143,8 @@ async fn relabel(
         updated_at: leg.app.now(),
         ..document
     };
-    if document.chunks > MAX_REMOVED || document.source.title != was.value.source.title {
+    let is_renamed = document.source.title != was.value.source.title;
+    if document.chunks > MAX_REMOVED || (document.chunks > 0 && is_renamed) {
         let large = Large::Labels {
             was,
             document,
@@ -161,6 +162,7 @@ async fn relabel(
     Ok(Work::Change(Change {
         writes,
         triggers,
+        is_put_off: document.revision == UNREAD,
         ..Change::default()
     }))
 }
@@ -196,10 +198,14 @@ async fn write(
     }
     let text = text.unwrap_or_default();
     let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
-    let Chunks {
+    let Some(Chunks {
         texts: chunks,
         left_out,
-    } = cut(leg, text).await?;
+    }) = cut(leg, text).await?
+    else {
+        let described = described.put_off(was.as_ref());
+        return Box::pin(write(leg, was, described, None, triggers)).await;
+    };
     if leg.is_spent && !chunks.is_empty() {
         return Ok(Work::Change(Change::starting(triggers)));
     }
@@ -233,13 +239,12 @@ async fn write(
     })
 }
 
-/// A long text takes its time.
-async fn cut(leg: &Leg<'_>, text: String) -> Result<Chunks, Stop> {
+/// The chunks of a text, if they come in time: a long one takes its own.
+async fn cut(leg: &Leg<'_>, text: String) -> Result<Option<Chunks>, Stop> {
     if text.len() <= MAX_SHORT_BYTES {
-        return Ok(chunk(&text));
+        return Ok(Some(chunk(&text)));
     }
-    let chunks = leg.app.readers.read(move || chunk(&text)).await?;
-    Ok(chunks.ok_or(Failure::TIMED_OUT)?)
+    leg.app.readers.read(move || chunk(&text)).await
 }
 
 impl Text {

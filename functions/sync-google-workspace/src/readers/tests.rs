@@ -11,9 +11,18 @@ use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+fn readers(count: usize, read_limit: Duration) -> Readers {
+    Readers::new(&Settings {
+        readers: count,
+        read_timeout: read_limit,
+        wait_timeout: read_limit,
+        ..Settings::default()
+    })
+}
+
 #[tokio::test]
 async fn others_go_on_while_a_slow_file_is_read() {
-    let readers = Readers::new(1, MINUTE);
+    let readers = readers(1, MINUTE);
     let (go_on, waits) = channel();
     let slow = readers.read(move || waits.recv_timeout(Duration::from_secs(10)).is_ok());
     let other = async { go_on.send(()) };
@@ -25,7 +34,7 @@ async fn others_go_on_while_a_slow_file_is_read() {
 async fn so_many_are_read_at_once_and_no_more() {
     const COUNT: usize = 2;
     const FILES: usize = 12;
-    let readers = Readers::new(COUNT, MINUTE);
+    let readers = readers(COUNT, MINUTE);
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (has_begun, mut begun) = unbounded_channel();
     let (go_on, waits) = channel::<()>();
@@ -61,15 +70,19 @@ async fn so_many_are_read_at_once_and_no_more() {
 
 #[tokio::test]
 async fn who_waits_too_long_goes_on_and_the_reader_is_taken_until_it_ends() {
-    let readers = Readers::new(1, Duration::from_millis(20));
+    let readers = readers(1, Duration::from_millis(20));
     let (go_on, waits) = channel::<()>();
     let slow = readers.read(move || waits.recv());
     assert_eq!(slow.await.unwrap(), None);
     let next = readers.read(|| 7).await;
-    assert!(matches!(next, Err(Stop::OutOfTime)), "{next:?}");
+    let Err(Stop::Failed(failure)) = next else {
+        panic!("{next:?}");
+    };
+    assert_eq!(failure, Failure::BUSY);
     go_on.send(()).unwrap();
     let readers = Readers {
-        time_limit: MINUTE,
+        wait_limit: MINUTE,
+        read_limit: MINUTE,
         ..readers
     };
     assert_eq!(readers.read(|| 7).await.unwrap(), Some(7));
@@ -77,7 +90,7 @@ async fn who_waits_too_long_goes_on_and_the_reader_is_taken_until_it_ends() {
 
 #[tokio::test]
 async fn a_reader_that_panics_is_free_again() {
-    let readers = Readers::new(1, MINUTE);
+    let readers = readers(1, MINUTE);
     let read = readers.read(|| panic!("a library has a defect")).await;
     assert_eq!(read.unwrap(), None::<()>);
     assert_eq!(readers.read(|| 7).await.unwrap(), Some(7));
@@ -85,7 +98,7 @@ async fn a_reader_that_panics_is_free_again() {
 
 #[tokio::test]
 async fn a_caller_that_goes_away_leaves_the_reader_taken_until_it_ends() {
-    let readers = Readers::new(1, MINUTE);
+    let readers = readers(1, MINUTE);
     let (go_on, waits) = channel::<()>();
     let (has_begun, mut begun) = unbounded_channel();
     let slow = readers.read(move || {
@@ -99,4 +112,23 @@ async fn a_caller_that_goes_away_leaves_the_reader_taken_until_it_ends() {
     assert_eq!(readers.free.available_permits(), 0);
     go_on.send(()).unwrap();
     assert_eq!(readers.read(|| 7).await.unwrap(), Some(7));
+}
+
+#[tokio::test]
+async fn room_is_given_up_to_what_there_is_and_comes_back() {
+    let readers = Readers::new(&Settings {
+        content_bytes: 10 << 10,
+        wait_timeout: Duration::from_millis(20),
+        ..Settings::default()
+    });
+    let half = readers.hold(5 << 10).await.unwrap();
+    let other = readers.hold(5 << 10).await.unwrap();
+    let next = readers.hold(1).await;
+    assert!(matches!(next, Err(Stop::Failed(Failure::BUSY))));
+    drop((half, other));
+    // What is larger than all there is has it to itself.
+    let all = readers.hold(1 << 30).await.unwrap();
+    assert!(readers.hold(1).await.is_err());
+    drop(all);
+    assert!(readers.hold(10 << 10).await.is_ok());
 }

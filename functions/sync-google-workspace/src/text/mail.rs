@@ -19,7 +19,7 @@ const MAX_ATTACHMENTS: usize = 32;
 const MAX_DEPTH: usize = 8;
 
 /// What a mail says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MailText {
     pub message_id: Option<String>,
     pub subject: String,

@@ -5,16 +5,17 @@
 
 mod font;
 mod layout;
+mod load;
+mod objects;
 
 use std::{
     collections::{BTreeMap, HashMap},
     ptr,
     rc::Rc,
+    sync::{Mutex, PoisonError},
 };
 
-use lopdf::{
-    DecompressError, Dictionary, Document, Error, LoadOptions, Object, ObjectId, content::Content,
-};
+use lopdf::{DecompressError, Dictionary, Document, Error, Object, ObjectId, content::Content};
 
 use self::{font::Font, layout::Layout};
 use super::{Kind, MAX_UNPACKED_BYTES, Output, Unreadable};
@@ -27,16 +28,18 @@ const MAX_STREAM_BYTES: usize = 8 << 20;
 const MAX_DEPTH: usize = 5;
 /// What a drawing counts at least, in bytes, so that empty ones end as well.
 const DRAWING_BYTES: usize = 8 << 10;
+/// The most operands of a drawing: each takes about 120 bytes, and more while their list grows.
+const MAX_OPERANDS: usize = 250_000;
+
+/// One is read at a time, whatever readers there are: the memory is the process's.
+static ONE: Mutex<()> = Mutex::new(());
 
 type Fonts<'a> = BTreeMap<Vec<u8>, Rc<Font<'a>>>;
 
 pub(super) fn read(bytes: &[u8]) -> Result<String, Unreadable> {
     let kind = Kind::Pdf;
-    let options = LoadOptions {
-        max_decompressed_size: Some(MAX_STREAM_BYTES),
-        ..LoadOptions::default()
-    };
-    let document = Document::load_mem_with_options(bytes, options).map_err(|e| unreadable(&e))?;
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let document = load::load(bytes)?;
     let pages = document.get_pages();
     if pages.is_empty() {
         return Err(Unreadable::Damaged { kind });
@@ -156,7 +159,10 @@ impl<'a> Reading<'a> {
         depth: usize,
     ) -> Result<(), Unreadable> {
         self.count(content.len())?;
-        // What is broken on one page does not hide the others.
+        // What is broken or too large on one page does not hide the others.
+        if objects::count(content) > MAX_OPERANDS {
+            return Ok(());
+        }
         let Ok(content) = Content::decode(content) else {
             return Ok(());
         };

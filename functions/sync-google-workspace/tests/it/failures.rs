@@ -1,11 +1,24 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
 use serde_json::json;
 use shared::{
-    models::{KnowledgeKind, Timestamp},
-    store::users,
+    clock::Clock,
+    models::{KnowledgeKind, SyncState, Timestamp},
+    store::{decode, users},
     testing::Fault,
 };
 
-use crate::{app::owner_of, world::World};
+use crate::{
+    app::{Options, owner_of},
+    contents::{Contents, restart},
+    world::World,
+};
 
 #[tokio::test]
 async fn nothing_is_read_for_who_is_no_member_any_more_or_is_locked_out() {
@@ -197,10 +210,12 @@ async fn a_file_that_could_not_be_read_once_is_read_again() {
     let file = world.user.create_file("Plan", "text/plain", "Build.");
     let workspace = &world.google.workspace;
     workspace.break_item(&file, Some(Fault::CannotDownload));
-    world.sync_well().await;
+    assert_eq!(world.sync().await, 204);
+    let cause = world.state(KnowledgeKind::Drive).await.error_cause;
+    assert_eq!(cause.as_deref(), Some("passed_over"));
     assert_eq!((world.documents().len(), world.chunks().len()), (1, 0));
     workspace.break_item(&file, None);
-    world.user.rename_file(&file, "Another plan");
+    world.advance(6 * 3_600);
     world.sync_well().await;
     assert_eq!(world.chunks().len(), 1);
 }
@@ -289,4 +304,54 @@ async fn a_failing_database_is_kept_as_a_cause_and_left_alone_for_a_while() {
         assert_eq!(world.documents().len(), 1, "after {spared}");
     }
     assert!(kept > 2, "{kept}");
+}
+
+#[tokio::test]
+async fn files_that_are_refused_do_not_hold_up_a_drive_however_many_they_are() {
+    let world = World::new().await;
+    world.sync_well().await;
+    for number in 0..8 {
+        let name = format!("Plan {number}");
+        let file = world.user.create_file(&name, "text/plain", "Build.");
+        let workspace = &world.google.workspace;
+        workspace.break_item(&file, Some(Fault::Status(403)));
+    }
+    let later = world.user.create_document("Another", "Build another.");
+    for _ in 0..6 {
+        assert_eq!(world.sync().await, 204);
+        world.advance(900);
+    }
+    assert_eq!(world.documents().keys().collect::<Vec<_>>(), [&later]);
+    let state = world.state(KnowledgeKind::Drive).await;
+    assert_eq!(state.error_cause.as_deref(), Some("passed_over"));
+    assert_eq!(state.counts.skipped, 8);
+}
+
+#[tokio::test]
+async fn the_lease_lasts_however_long_a_batch_takes() {
+    let mut world = World::new().await;
+    world.sync_well().await;
+    for number in 0..32 {
+        let text = format!("Build engine {number}.");
+        world.user.create_file("Plan", "text/plain", text);
+    }
+    let (db, clock) = (world.app.db.clone(), world.app.clock.clone());
+    let lapsed = Arc::new(AtomicUsize::new(0));
+    let counted = lapsed.clone();
+    let contents = Contents::with(&world, move || {
+        clock.advance(Duration::from_secs(3));
+        let states = db.documents("integrations/");
+        let states = states
+            .iter()
+            .filter(|state| state.path.as_str().ends_with("/sync/drive"));
+        for state in states {
+            let state: SyncState = decode(state).unwrap();
+            let is_held = state.lease.until > Some(clock.now().into());
+            counted.fetch_add(usize::from(!is_held), Ordering::SeqCst);
+        }
+    });
+    restart(&mut world, &contents, Options::default());
+    assert_eq!(world.sync().await, 204);
+    assert_eq!((contents.fetched(), world.documents().len()), (32, 32));
+    assert_eq!(lapsed.load(Ordering::SeqCst), 0);
 }

@@ -71,13 +71,19 @@ impl Workspace for ManyAccounts {
         }))
     }
 
-    async fn find_mail(&self, _: &SyncAccount, id: &str) -> Result<Option<RawMail>, Error> {
+    async fn find_mail(
+        &self,
+        _: &SyncAccount,
+        id: &str,
+        _: usize,
+    ) -> Result<Option<RawMail>, Error> {
         Ok(Some(RawMail {
             id: id.to_owned(),
             thread_id: id.to_owned(),
             labels: vec!["INBOX".to_owned()],
             received_at: NOW.parse::<jiff::Timestamp>().unwrap().into(),
             raw: b"Subject: Order 7\r\n\r\nThe engine is late.".to_vec(),
+            is_whole: true,
         }))
     }
 

@@ -4,7 +4,9 @@
 
 mod app;
 mod arrivals;
+mod contents;
 mod cursors;
+mod deaths;
 mod failures;
 mod fan_out;
 mod folders;

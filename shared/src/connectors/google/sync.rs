@@ -16,6 +16,7 @@ use crate::{
 };
 
 pub(crate) use drive::{FileChangesSince, FileContent, Files, StartPosition};
+pub use gmail::MAX_MAIL_BYTES;
 pub(crate) use gmail::{MailChangesSince, Mails, OneMail, Profile, Watch};
 
 /// What came since a position, if Google still knows that.
@@ -76,8 +77,10 @@ pub struct RawMail {
     pub labels: Vec<String>,
     /// When Gmail took it.
     pub received_at: Timestamp,
-    /// The message (RFC 5322); its headers alone, when it is above 36 MB.
+    /// The message (RFC 5322).
     pub raw: Vec<u8>,
+    /// Whether that is all of it, rather than its headers alone.
+    pub is_whole: bool,
 }
 
 /// A file as Drive describes it.

@@ -4,7 +4,7 @@ use shared::{
     connectors,
     retry::Transient,
     testing::{Fault, Weather},
-    vault::{Error, Workspace},
+    vault::{Error, MAX_MAIL_BYTES, Workspace},
 };
 
 use super::support::World;
@@ -83,7 +83,10 @@ async fn an_answer_without_an_end_is_not_read_to_it() {
     let content = world.content(&file, Some("text/plain"), 100_000).await;
     assert_eq!(content.unwrap(), None);
     let listed = world.vault.list_mail(&world.account, None).await;
-    let mail = world.vault.find_mail(&world.account, &mail).await;
+    let mail = world
+        .vault
+        .find_mail(&world.account, &mail, MAX_MAIL_BYTES)
+        .await;
     for error in [listed.unwrap_err(), mail.unwrap_err()] {
         assert_eq!(class_of(&error), "malformed");
         assert!(!error.is_transient());

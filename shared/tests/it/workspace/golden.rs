@@ -4,7 +4,7 @@
 use serde_json::Value;
 use shared::{
     testing::WorkspaceCall,
-    vault::{DriveFile, Workspace},
+    vault::{DriveFile, MAX_MAIL_BYTES, Workspace},
 };
 use url::Url;
 
@@ -86,7 +86,10 @@ async fn listing_changes_of_mail_is_googles_own() {
 #[tokio::test]
 async fn reading_a_mail_is_googles_own() {
     let world = World::new().await;
-    let mail = world.vault.find_mail(&world.account, "18c0ffee").await;
+    let mail = world
+        .vault
+        .find_mail(&world.account, "18c0ffee", MAX_MAIL_BYTES)
+        .await;
     assert_eq!(mail.unwrap(), None);
     compare(&world, "gmail.users.messages.get#raw", &[]);
 }

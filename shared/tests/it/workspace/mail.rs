@@ -1,7 +1,7 @@
 use secrecy::ExposeSecret;
 use shared::{
     testing::Weather,
-    vault::{MailTouch, Since, Workspace},
+    vault::{MAX_MAIL_BYTES, MailTouch, Since, Workspace},
 };
 
 use super::support::World;
@@ -157,7 +157,10 @@ async fn a_mail_comes_as_it_was_sent() {
     let raw = b"Subject: Gr\xfc\xdfe\r\nFrom: a@b.example\r\n\r\n\xff\x00binary".to_vec();
     let id = world.user.deliver_raw(raw.clone());
     world.user.label_mail(&id, &["Label_7"], &["UNREAD"]);
-    let mail = world.vault.find_mail(&world.account, &id).await;
+    let mail = world
+        .vault
+        .find_mail(&world.account, &id, MAX_MAIL_BYTES)
+        .await;
     let mail = mail.unwrap().unwrap();
     assert_eq!((mail.id.as_str(), mail.thread_id.as_str()), ("m1", "t1"));
     assert_eq!(mail.labels, ["INBOX", "Label_7"]);
@@ -172,7 +175,7 @@ async fn a_mail_in_the_bin_is_found_and_one_that_is_gone_is_none() {
     let world = World::new().await;
     let id = world.user.deliver("b@example.com", "a", "x");
     world.user.trash_mail(&id);
-    let find = || world.vault.find_mail(&world.account, &id);
+    let find = || world.vault.find_mail(&world.account, &id, MAX_MAIL_BYTES);
     assert_eq!(find().await.unwrap().unwrap().labels, ["UNREAD", "TRASH"]);
     world.user.delete_mail(&id);
     assert_eq!(find().await.unwrap(), None);
@@ -185,10 +188,30 @@ async fn a_mail_above_the_limit_has_its_headers_alone() {
     let mut raw = b"Subject: Large\r\nFrom: a@b.example\r\n\r\n".to_vec();
     raw.resize(36_100_000, b'x');
     let id = world.user.deliver_raw(raw);
-    let mail = world.vault.find_mail(&world.account, &id).await;
+    let mail = world
+        .vault
+        .find_mail(&world.account, &id, MAX_MAIL_BYTES)
+        .await;
     let mail = mail.unwrap().unwrap();
     assert_eq!(mail.raw, b"Subject: Large\r\nFrom: a@b.example\r\n\r\n");
+    assert!(!mail.is_whole);
     assert_eq!(mail.labels, ["INBOX", "UNREAD"]);
+    world.assert_no_problems();
+}
+
+#[tokio::test]
+async fn a_mail_above_the_limit_of_who_asks_has_its_headers_alone() {
+    let world = World::new().await;
+    let raw = format!("Subject: Order 7\r\n\r\n{}", "x".repeat(200_000));
+    let id = world.user.deliver_raw(raw.clone());
+    for (limit, is_whole) in [(0, false), (100_000, false), (300_000, true)] {
+        let mail = world.vault.find_mail(&world.account, &id, limit).await;
+        let mail = mail.unwrap().unwrap();
+        assert_eq!(mail.is_whole, is_whole, "{limit}");
+        assert_eq!(mail.raw == raw.as_bytes(), is_whole, "{limit}");
+    }
+    let gets = world.workspace.count("gmail.users.messages.get");
+    assert_eq!(gets, 1 + 2 + 1, "nobody asks for the whole of nothing");
     world.assert_no_problems();
 }
 

@@ -14,7 +14,7 @@ struct Fault {
     told: &'static str,
 }
 
-const FAULTS: [Fault; 6] = [
+const FAULTS: [Fault; 7] = [
     Fault {
         name: "a misspelt argument",
         file: "terraform/modules/function/trigger.tf",
@@ -35,6 +35,13 @@ const FAULTS: [Fault; 6] = [
         from: "POINT_IN_TIME_RECOVERY_ENABLED",
         to: "POINT_IN_TIME_RECOVERY_ON",
         told: "POINT_IN_TIME_RECOVERY_ON",
+    },
+    Fault {
+        name: "an account's name that is too short",
+        file: "terraform/modules/delivery/iam.tf",
+        from: "\"builder\"",
+        to: "\"build\"",
+        told: "account_id",
     },
     Fault {
         name: "a bucket that anyone reads",

@@ -32,10 +32,10 @@ const HISTORY_PAGE: usize = 100;
 const MAIL_PAGE: usize = 500;
 
 /// Larger mails are not read: what can be sent has 35 MB at most (`users.messages.send`).
-const MAX_MAIL_BYTES: usize = 36_000_000;
+pub const MAX_MAIL_BYTES: usize = 36_000_000;
 
-/// Four characters for three bytes, and room for the fields around them.
-const MAX_ANSWER_BYTES: usize = MAX_MAIL_BYTES / 3 * 4 + 64 * 1024;
+/// Headers of a mail at most.
+const MAX_HEADER_BYTES: usize = 1 << 20;
 
 /// Gmail pads, other writers of the format do not.
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(
@@ -60,6 +60,7 @@ pub(crate) struct MailChangesSince<'a> {
 /// `users.messages.get`.
 pub(crate) struct OneMail<'a> {
     pub(crate) id: &'a str,
+    pub(crate) max_bytes: usize,
 }
 
 /// `users.watch`.
@@ -252,10 +253,12 @@ impl Reading for OneMail<'_> {
     /// A mail above the limit is asked for again without its content, so that it is there at least.
     async fn read(&self, session: &Session<'_>) -> Result<Option<RawMail>, Error> {
         let path = format!("{USER}/messages/{}", segment("id", self.id)?);
-        for format in ["raw", "metadata"] {
+        let whole = ("raw", self.max_bytes.min(MAX_MAIL_BYTES));
+        let formats = [whole, ("metadata", MAX_HEADER_BYTES)];
+        for (format, max_bytes) in formats.into_iter().filter(|(_, most)| *most > 0) {
             let request = session.get(&session.config.gmail, &path);
             let request = request.query(&[("format", format)]);
-            let answer = found(read_up_to(request, MAX_ANSWER_BYTES).await)?;
+            let answer = found(read_up_to(request, answer_bytes(max_bytes)).await)?;
             match answer {
                 None => return Ok(None),
                 Some(None) => {}
@@ -268,6 +271,7 @@ impl Reading for OneMail<'_> {
 
 impl Message<'_> {
     fn into_mail(self) -> Result<RawMail, Error> {
+        let is_whole = self.raw.is_some();
         let raw = match &self.raw {
             Some(raw) => BASE64_URL.decode(&**raw).map_err(|_| Error::Malformed)?,
             None => self.payload.to_message(),
@@ -278,8 +282,14 @@ impl Message<'_> {
             labels: self.label_ids,
             received_at: from_millis(&self.internal_date)?,
             raw,
+            is_whole,
         })
     }
+}
+
+/// Four characters for three bytes, and room for the fields around them.
+fn answer_bytes(mail_bytes: usize) -> usize {
+    mail_bytes / 3 * 4 + 64 * 1024
 }
 
 impl Payload {
