@@ -6,6 +6,7 @@ pub mod chat;
 pub mod client;
 mod delivery;
 pub mod demo;
+pub mod drill;
 pub mod emulators;
 pub mod faults;
 pub mod google_account;

@@ -8,6 +8,7 @@
 
 mod anchor;
 mod chain;
+mod chains;
 mod erase;
 mod verify;
 mod walk;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 pub use self::{
     anchor::{Anchor, Anchors, Kept},
+    chains::{Chain, Chains},
     verify::{Problem, Report},
 };
 use self::{

@@ -17,6 +17,7 @@ mod memory;
 mod metering;
 mod organization;
 mod principal;
+mod references;
 mod sealed;
 mod step_page;
 mod stored_body;
@@ -66,6 +67,7 @@ pub use organization::{
     AgentQuota, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
 };
 pub use principal::{Principal, Role, SystemPrincipal};
+pub use references::{REFERENCES, Reference};
 pub use sealed::Sealed;
 pub use step_page::StepPage;
 pub use stored_body::StoredBody;

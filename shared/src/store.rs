@@ -29,6 +29,7 @@ pub mod platform;
 mod position;
 pub mod schedule_ticks;
 pub mod sessions;
+pub mod snapshot;
 pub mod steps;
 pub mod stripe_customers;
 pub mod stripe_events;

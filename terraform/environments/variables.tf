@@ -38,6 +38,15 @@ variable "domain" {
   type        = string
 }
 
+variable "drill_project" {
+  description = "Project that the newest export is restored into each quarter, that of staging, with its number; null for no drill."
+  type = object({
+    id     = string
+    number = string
+  })
+  default = null
+}
+
 variable "email_from" {
   description = "Sender of e-mails."
   type        = string

@@ -7,6 +7,7 @@ mod alerts;
 mod bench;
 mod command;
 mod docs;
+mod drill;
 mod faults;
 mod fuzz;
 mod image;
@@ -34,6 +35,8 @@ enum Task {
     Test,
     /// Writes the documents that are made from the code.
     Docs,
+    /// Restores a database on this machine, compares the two, and plants what must not pass.
+    Drill(drill::DrillArguments),
     /// Kills workers, and looks whether anything is lost, doubled or stuck.
     Faults(faults::FaultArguments),
     /// Lays out images without a daemon, runs each alone, and prints sizes, starts and memory.
@@ -67,6 +70,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Test => suites::run(),
         Task::Docs => docs::run(),
+        Task::Drill(arguments) => drill::run(&arguments),
         Task::Faults(arguments) => faults::run(&arguments),
         Task::Image(arguments) => image::run(&arguments),
         Task::Lint { deployment: true } => lint::deployment(),

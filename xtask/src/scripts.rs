@@ -76,7 +76,10 @@ impl Stage {
             .arg(root().join("scripts").join(script))
             .args(arguments)
             .current_dir(folder)
+            .env("AUDIT_ANCHOR_BUCKET", "anchors")
             .env("BACKUP_BUCKET", "backups")
+            .env("FIRESTORE_DATABASE", "(default)")
+            .env("GOOGLE_CLOUD_PROJECT", "p")
             .output()
             .unwrap()
     }
@@ -192,6 +195,34 @@ fn a_backup_is_fresh_for_26_hours_and_no_longer() {
         let output = Stage::new(made, "").run("backup-age.sh", &[]);
         assert_eq!(output.status.success(), is_fresh, "{}", told(&output));
         assert_eq!(told(&output).contains("\"backup is fresh\""), is_fresh);
+    }
+}
+
+#[test]
+fn an_export_is_named_by_its_moment() {
+    let stage = Stage::new("", "");
+    let output = stage.run("backup-export.sh", &[]);
+    assert!(output.status.success(), "{}", told(&output));
+    let calls = read(&stage.path("calls"));
+    let moment = calls.split_once("--snapshot-time=").unwrap().1;
+    let moment = moment.split_whitespace().next().unwrap();
+    let (day, time) = moment.split_once('T').unwrap();
+    let name = format!("gs://backups/{day}T{}", time.replace(':', ""));
+    assert!(calls.contains(&name), "{calls}");
+    assert!(time.ends_with(":00Z"), "{calls}");
+}
+
+#[test]
+fn a_drill_is_recent_for_100_days_and_no_longer() {
+    for (made, is_recent) in [
+        ("date -u -d '99 days ago' +%Y-%m-%dT%H:%M:%SZ", true),
+        ("date -u -d '101 days ago' +%Y-%m-%dT%H:%M:%SZ", false),
+        ("true", false),
+    ] {
+        let output = Stage::new(made, "").run("drill-age.sh", &[]);
+        assert_eq!(output.status.success(), is_recent, "{}", told(&output));
+        let line = "\"restore drill is recent\"";
+        assert_eq!(told(&output).contains(line), is_recent);
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod document_db;
+mod drill;
 mod e2e;
 mod faults;
 mod indexes;

@@ -50,7 +50,7 @@ enum Command {
 /// Returns what could not be read or written.
 pub async fn run(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
     let store = Store::new(Arc::new(Firestore::new(&config.service)));
-    let trail = Trail::new(store.clone(), config.mac.key());
+    let trail = Trail::new(store, config.mac.key());
     let bucket = config.anchors.as_ref();
     let anchors = bucket.map(|bucket| Anchors::new(bucket.bucket()));
     let now = SystemClock.now().into();
@@ -73,7 +73,7 @@ pub async fn run(arguments: &Arguments, config: &Config) -> Result<ExitCode> {
                 None => Kept::default(),
             };
             let is_anchored = anchors.is_none() || kept.is_recent(now);
-            let chains = verify::chains(&store, &trail, organizations, kept).await?;
+            let chains = verify::chains(&trail, organizations, kept).await?;
             let verdict = verify::run(&trail, chains, *json).await?;
             if is_anchored {
                 return Ok(verdict);

@@ -1,46 +1,17 @@
-use std::{collections::BTreeMap, process::ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use shared::{
-    audit::{Anchor, Kept, Trail},
+    audit::{Chains, Kept, Trail},
     ids::OrgId,
-    store::Store,
 };
 
 use crate::{CALLER, report};
 
-/// A chain to walk along.
-#[derive(Default)]
-pub(crate) struct Chain {
-    /// Where it ends; nowhere when it is gone.
-    end: i64,
-    anchors: Vec<Anchor>,
-}
-
-/// Chains by organization.
-pub(crate) type Chains = BTreeMap<OrgId, Chain>;
-
-/// The chains of these organizations, or of all that there are or were by the anchors.
-pub(crate) async fn chains(
-    store: &Store,
-    trail: &Trail,
-    organizations: &[OrgId],
-    kept: Kept,
-) -> Result<Chains> {
-    let mut chains = Chains::new();
-    for head in trail.heads(&CALLER).await? {
-        // Whose end it is tells the document's place, not what somebody has written into it.
-        let org_id = OrgId::parse(head.path.id()).with_context(|| head.path.to_string())?;
-        let end = head.value.map_or(0, |head| head.seq);
-        chains.entry(org_id).or_default().end = end;
-    }
-    for (org_id, anchors) in kept.by_organization {
-        chains.entry(org_id).or_default().anchors = anchors;
-    }
-    for org_id in all_organizations(store).await? {
-        chains.entry(org_id).or_default();
-    }
+/// The chains of these organizations, or of all.
+pub(crate) async fn chains(trail: &Trail, organizations: &[OrgId], kept: Kept) -> Result<Chains> {
+    let mut chains = trail.chains(&CALLER, kept).await?;
     if let Some(unknown) = organizations.iter().find(|id| !chains.contains_key(id)) {
         bail!("there is no organization `{unknown}`");
     }
@@ -48,17 +19,6 @@ pub(crate) async fn chains(
         chains.retain(|org_id, _| organizations.contains(org_id));
     }
     Ok(chains)
-}
-
-async fn all_organizations(store: &Store) -> Result<Vec<OrgId>> {
-    let mut all: Vec<OrgId> = Vec::new();
-    loop {
-        let page = store.list_organization_ids(&CALLER, all.last()).await?;
-        if page.is_empty() {
-            return Ok(all);
-        }
-        all.extend(page);
-    }
 }
 
 /// Walks along the chains and tells what is wrong; a chain that cannot be read is wrong as well,
@@ -70,7 +30,8 @@ pub(crate) async fn run(trail: &Trail, chains: Chains, json: bool) -> Result<Exi
     let (mut whole, count) = (0, chains.len());
     for (org_id, chain) in chains {
         let step = |records| progress.inc(records);
-        let report = trail.verify(&CALLER, &org_id, &chain.anchors, step).await;
+        let chain = (&org_id, &chain);
+        let report = trail.verify_chain(&CALLER, chain, step).await;
         progress.suspend(|| match report {
             Ok(report) => {
                 whole += usize::from(report.problems.is_empty());

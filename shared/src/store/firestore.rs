@@ -1,6 +1,7 @@
 //! The document database on Cloud Firestore: the only file that talks to it.
 
 mod request;
+mod snapshot;
 mod span;
 
 use async_trait::async_trait;
@@ -17,6 +18,7 @@ use gcloud_sdk::{
 use http::{Extensions, HeaderMap, HeaderValue, header::AUTHORIZATION};
 use tokio::sync::OnceCell;
 
+pub use self::snapshot::FirestoreSnapshot;
 use self::span::traced;
 use super::{
     codec::document_from_wire,

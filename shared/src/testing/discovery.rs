@@ -18,6 +18,13 @@ pub use call::{Call, RawRequest};
 
 const CLOUD_RUN: &str = include_str!("../../tests/contracts/google/run.v2.json");
 
+const RESTORE: [&str; 4] = [
+    include_str!("../../tests/contracts/google/eventarc.v1.json"),
+    include_str!("../../tests/contracts/google/firebaserules.v1.json"),
+    include_str!("../../tests/contracts/google/firestore.v1.json"),
+    include_str!("../../tests/contracts/google/storage.v1.json"),
+];
+
 const DOCUMENTS: [&str; 5] = [
     include_str!("../../tests/contracts/google/calendar.v3.json"),
     include_str!("../../tests/contracts/google/drive.v3.json"),
@@ -67,6 +74,19 @@ impl Discovery {
     #[must_use]
     pub fn cloud_run() -> Self {
         Self(vec![serde_json::from_str(CLOUD_RUN).unwrap()])
+    }
+
+    /// Those of what a restore needs: databases, buckets, triggers and rules.
+    ///
+    /// # Panics
+    /// Panics when they are no JSON.
+    #[must_use]
+    pub fn restore() -> Self {
+        Self(
+            RESTORE
+                .map(|text| serde_json::from_str(text).unwrap())
+                .into(),
+        )
     }
 
     fn methods(&self) -> impl Iterator<Item = Method<'_>> {

@@ -25,6 +25,14 @@ impl SealedModel {
         }
     }
 
+    /// The collection of its documents.
+    #[must_use]
+    pub fn collection(self) -> &'static str {
+        match self {
+            Self::Integration => "integrations",
+        }
+    }
+
     /// The names of its sealed fields.
     #[must_use]
     pub fn fields(self) -> &'static [&'static str] {

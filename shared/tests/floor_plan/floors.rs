@@ -89,12 +89,14 @@ const VENDORS: &[(&str, &[&str])] = &[
             "shared/src/store/document_db.rs",
             "shared/src/store/firestore.rs",
             "shared/src/store/firestore/request.rs",
+            "shared/src/store/firestore/snapshot.rs",
         ],
     ),
     (
         "reqwest",
         &[
             "functions/deploy-agent/src/orchestrator/cloud_run.rs",
+            "functions/drill/src/google.rs",
             "shared/src/auth/google_keys.rs",
             "shared/src/auth/verifier.rs",
             "shared/src/connectors/",
@@ -180,10 +182,11 @@ const LLM_DATA: [&str; 36] = [
 const TOOLS: [&str; 2] = ["emulator_tests", "xtask"];
 
 /// The folders of `functions`.
-pub(crate) const FUNCTIONS: [&str; 9] = [
+pub(crate) const FUNCTIONS: [&str; 10] = [
     "api",
     "audit",
     "deploy_agent",
+    "drill",
     "execute_workflow",
     "handle_stripe_webhook",
     "on_user_create",

@@ -48,6 +48,11 @@ module "platform" {
     project_number = var.backup_project.number
   }
 
+  drill = var.drill_project == null ? null : {
+    project_id     = var.drill_project.id
+    project_number = var.drill_project.number
+  }
+
   stripe = {
     is_live              = true
     portal_configuration = var.stripe_portal_configuration

@@ -17,6 +17,11 @@ budget = {
   monthly_units   = 500
 }
 
+drill_project = {
+  id     = "infinity-x-staging"
+  number = "100000000002"
+}
+
 llm = {
   providers = ["openai"]
 }

@@ -5,6 +5,13 @@ resource "google_kms_crypto_key_iam_member" "decrypter" {
   member        = each.value
 }
 
+resource "google_kms_crypto_key_iam_member" "opener" {
+  for_each      = var.openers
+  crypto_key_id = google_kms_crypto_key.credentials.id
+  role          = "roles/cloudkms.cryptoKeyDecrypter"
+  member        = each.value
+}
+
 resource "google_kms_crypto_key_iam_member" "viewer" {
   for_each      = var.viewers
   crypto_key_id = google_kms_crypto_key.credentials.id

@@ -19,6 +19,12 @@ variable "location" {
   type        = string
 }
 
+variable "openers" {
+  description = "Who may open credentials and seal none, by name: the drill of a restore alone."
+  type        = map(string)
+  default     = {}
+}
+
 variable "project_id" {
   description = "Project of the key ring."
   type        = string

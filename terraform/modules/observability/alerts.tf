@@ -46,6 +46,25 @@ locals {
       EOT
     }
 
+    # The job `drill-age` says each hour that a drill has passed in the last 100 days, or nothing.
+    drill-overdue = {
+      summary      = "No drill of a restore has passed for 100 days, or nobody looks."
+      severity     = "ERROR"
+      wait_seconds = 0
+      query        = <<-EOT
+        absent_over_time(logging_googleapis_com:user_drill_recent{monitored_resource="cloud_run_job"}[3h])
+      EOT
+    }
+
+    drill-failed = {
+      summary      = "A restored export is not what the database was, or could not be restored."
+      severity     = "CRITICAL"
+      wait_seconds = 0
+      query        = <<-EOT
+        sum by (job_name) (increase(run_googleapis_com:job_completed_execution_count{monitored_resource="cloud_run_job", job_name="drill", result="failed"}[15m])) > 0
+      EOT
+    }
+
     ledger-drift = {
       summary      = "What was used, counted and billed does not agree."
       severity     = "CRITICAL"
@@ -87,7 +106,7 @@ locals {
       severity     = "ERROR"
       wait_seconds = 0
       query        = <<-EOT
-        sum by (job_name) (increase(run_googleapis_com:job_completed_execution_count{monitored_resource="cloud_run_job", result="failed"}[15m])) > 0
+        sum by (job_name) (increase(run_googleapis_com:job_completed_execution_count{monitored_resource="cloud_run_job", job_name!="drill", result="failed"}[15m])) > 0
       EOT
     }
 
@@ -182,7 +201,7 @@ locals {
 }
 
 resource "google_monitoring_alert_policy" "this" {
-  for_each              = local.alerts
+  for_each              = { for name, alert in local.alerts : name => alert if var.has_drill || !startswith(name, "drill-") }
   project               = var.project.id
   display_name          = each.key
   combiner              = "OR"

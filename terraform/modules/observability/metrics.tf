@@ -9,6 +9,11 @@ locals {
       filter      = "resource.type=\"cloud_run_job\""
       messages    = ["backup is fresh"]
     }
+    drill_recent = {
+      description = "The last drill of a restore that passed is at most 100 days old."
+      filter      = "resource.type=\"cloud_run_job\""
+      messages    = ["restore drill is recent"]
+    }
     event_given_up = {
       description = "An event was acknowledged that nobody can understand."
       filter      = "${local.services} AND NOT ${local.stripe}"

@@ -18,6 +18,12 @@ variable "domain" {
   type        = string
 }
 
+variable "has_drill" {
+  description = "Whether a restore is tried each quarter, so that it can fail or be overdue."
+  type        = bool
+  default     = true
+}
+
 variable "latency_target_ms" {
   description = "Milliseconds within which 95 % of the API's requests are answered; streams are longer and count against it."
   type        = number

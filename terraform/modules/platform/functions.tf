@@ -100,16 +100,21 @@ module "keys" {
     sync-google-workspace = module.sync_google_workspace.member
   }
 
-  signers = {
-    api                   = module.api.member
-    audit-anchor          = module.audit_anchor.member
-    audit-verify          = module.audit_verify.member
-    deploy-agent          = module.deploy_agent.member
-    execute-workflow      = module.execute_workflow.member
-    handle-stripe-webhook = module.handle_stripe_webhook.member
-    on-user-create        = module.on_user_create.member
-    sync-google-workspace = module.sync_google_workspace.member
-  }
+  openers = { for name, drill in module.drill : name => drill.member }
+
+  signers = merge(
+    {
+      api                   = module.api.member
+      audit-anchor          = module.audit_anchor.member
+      audit-verify          = module.audit_verify.member
+      deploy-agent          = module.deploy_agent.member
+      execute-workflow      = module.execute_workflow.member
+      handle-stripe-webhook = module.handle_stripe_webhook.member
+      on-user-create        = module.on_user_create.member
+      sync-google-workspace = module.sync_google_workspace.member
+    },
+    { for name, drill in module.drill : name => drill.member },
+  )
 
   viewers = {
     rewrap = module.rewrap.member
@@ -193,6 +198,7 @@ module "observability" {
   alert_emails          = var.alert_emails
   budget                = var.budget
   domain                = var.domain
+  has_drill             = var.drill != null
   pagerduty_service_key = var.pagerduty_service_key
   project               = var.project
   public_functions      = ["api", "deploy-agent", "handle-stripe-webhook"]

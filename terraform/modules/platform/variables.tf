@@ -66,6 +66,20 @@ variable "domain" {
   type        = string
 }
 
+variable "drill" {
+  description = "Project that the newest export is restored into each quarter, that of staging, with its number; null for no drill."
+  type = object({
+    project_id     = string
+    project_number = string
+  })
+  default = null
+
+  validation {
+    condition     = var.drill == null || try(var.drill.project_id, "") != var.project.id
+    error_message = "An export is restored into another project."
+  }
+}
+
 variable "egress_ports" {
   description = "Ports that HTTP nodes of workflows may call, comma-separated; null for the default of `execute-workflow`."
   type        = string
