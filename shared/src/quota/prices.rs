@@ -69,6 +69,9 @@ pub fn product_of(tier: SubscriptionTier) -> String {
     format!("{PRODUCT_PREFIX}{}", tier.as_str())
 }
 
+/// Stripe's id of the product that tokens above the plans are sold as.
+pub const OVERAGE_PRODUCT: &str = "infinity_x_tokens";
+
 /// The tier that a product is sold as, by Stripe's id.
 #[must_use]
 pub fn tier_of_product(id: &str) -> Option<SubscriptionTier> {
@@ -120,6 +123,14 @@ impl Catalog {
             let found = prices.find(|price| price.lookup_key == lookup_key)?;
             Some((*tier, found))
         })
+    }
+
+    /// Whether this is the lookup key of a price of tokens above a plan.
+    #[must_use]
+    pub fn is_overage(&self, lookup_key: &str) -> bool {
+        let overages = self.plans.values().flatten();
+        let mut overages = overages.filter_map(|price| price.overage.as_ref());
+        overages.any(|overage| overage.lookup_key == lookup_key)
     }
 }
 

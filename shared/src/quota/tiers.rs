@@ -119,6 +119,7 @@ mod tests {
             name: "Ada".to_owned(),
             subscription_tier: SubscriptionTier::Pro,
             stripe_customer_id: None,
+            stripe_customer_attempts: 0,
             api_usage: 0,
             limits: Limits {
                 agents: Some(0),

@@ -1,5 +1,7 @@
 //! Stripe's API: `async-stripe`'s requests, sent by our own client and read by our own types.
 
+mod customers;
+mod plans;
 mod storefront;
 mod transport;
 mod wire;
@@ -25,6 +27,7 @@ use self::{
 use super::{Billing, Error, MeterEvent, Subscription};
 use crate::retry::{Policy, retry};
 
+pub use plans::ItemChange;
 pub use storefront::{CheckoutOrder, HostedPage, Invoice};
 pub use transport::{API_VERSION, CallError, InvalidClient};
 
@@ -145,6 +148,10 @@ impl Billing for StripeClient {
         });
         let found: Vec<WireSubscription> = found.await?;
         Ok(found.into_iter().map(Subscription::from).collect())
+    }
+
+    async fn end_subscription(&self, subscription: &Subscription) -> Result<(), Error> {
+        self.end(subscription).await.map_err(Error::from)
     }
 
     async fn record_meter_event(&self, event: &MeterEvent) -> Result<(), Error> {
