@@ -49,8 +49,8 @@ pub struct PlanPrice {
     pub overage: Option<Overage>,
 }
 
-/// The price of tokens above the included ones. It is paid at the interval of its plan: Stripe does
-/// not mix intervals in one subscription.
+/// The price of tokens above the included ones. It is paid at the interval of its plan: a checkout of
+/// Stripe's takes one interval only.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Overage {

@@ -7,7 +7,6 @@ use handle_stripe_webhook::{AppState, ProductTiers, WebhookConfig, router};
 use secrecy::SecretString;
 use serde_json::Value;
 use shared::{
-    clock::Clock as _,
     http::ServiceCallers,
     ids::{OrgId, RecordId},
     models::{OutboxMessage, OutboxRow, Role, SubscriptionTier},
