@@ -80,18 +80,29 @@ impl Billing {
         else {
             return Ok(false);
         };
-        let open = stripe.open_checkouts(customer_id).await;
-        let mut are_closed = true;
-        for page in open.map_err(Dependency::from)? {
-            let closed = stripe.close_checkout(&page).await;
-            are_closed &= closed.map_err(Dependency::from)?;
-        }
+        let is_being_paid = close_pages(stripe, customer_id).await?;
         let subscriptions = stripe.list_subscriptions(customer_id).await;
         let subscriptions = subscriptions.map_err(Dependency::from)?;
         let is_begun = |it: &Subscription| it.status == SubscriptionStatus::Incomplete;
         let mut subscriptions = subscriptions.iter();
-        Ok(!are_closed || subscriptions.any(|it| is_live(it) || is_begun(it)))
+        Ok(is_being_paid || subscriptions.any(|it| is_live(it) || is_begun(it)))
     }
+}
+
+/// Closes the pages of a customer; tells whether one is being paid, so that it cannot be.
+async fn close_pages(stripe: &StripeClient, customer_id: &str) -> Result<bool, Error> {
+    let mut are_closed = true;
+    let open = stripe.open_checkouts(customer_id).await;
+    for page in open.map_err(Dependency::from)? {
+        let closed = stripe.close_checkout(&page).await;
+        are_closed &= closed.map_err(Dependency::from)?;
+    }
+    if are_closed {
+        return Ok(false);
+    }
+    // Another request may have closed it before.
+    let left = stripe.open_checkouts(customer_id).await;
+    Ok(!left.map_err(Dependency::from)?.is_empty())
 }
 
 /// Whether a subscription stands: a second one would be paid beside it.

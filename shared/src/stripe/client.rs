@@ -66,7 +66,11 @@ impl StripeClient {
         path: &str,
         query: &Value,
     ) -> Result<T, CallError> {
-        let request = RequestBuilder::new(StripeMethod::Get, path).query(query);
+        let request = RequestBuilder::new(StripeMethod::Get, path);
+        let request = match has_fields(query) {
+            true => request.query(query),
+            false => request,
+        };
         self.send(&request, None).await
     }
 
@@ -101,7 +105,11 @@ impl StripeClient {
         form: &Value,
         idempotency_key: &str,
     ) -> Result<T, CallError> {
-        let request = RequestBuilder::new(StripeMethod::Post, path).form(form);
+        let request = RequestBuilder::new(StripeMethod::Post, path);
+        let request = match has_fields(form) {
+            true => request.form(form),
+            false => request,
+        };
         self.send(&request, Some(idempotency_key)).await
     }
 
@@ -133,6 +141,11 @@ impl StripeClient {
         })
         .await
     }
+}
+
+/// Without any, the encoder writes one without a name.
+fn has_fields(form: &Value) -> bool {
+    form.as_object().is_none_or(|fields| !fields.is_empty())
 }
 
 #[async_trait]

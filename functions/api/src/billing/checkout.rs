@@ -122,20 +122,37 @@ pub(super) fn key_at_stripe(kind: &str, once: &Once) -> String {
 /// Two open pages could both be paid. Of those that are opened at the same time the newest stays;
 /// while an older one is being paid, none does.
 async fn close_older(stripe: &StripeClient, customer_id: &str, newest: &str) -> Result<(), Error> {
-    let open = stripe.open_checkouts(customer_id).await;
-    let open = open.map_err(Dependency::from)?;
     let mut are_closed = true;
-    for older in open.iter().skip_while(|id| *id != newest).skip(1) {
-        let closed = stripe.close_checkout(older).await;
+    for page in older_pages(stripe, customer_id, newest).await? {
+        let closed = stripe.close_checkout(&page).await;
         are_closed &= closed.map_err(Dependency::from)?;
     }
     if are_closed {
         return Ok(());
     }
-    let closed = stripe.close_checkout(newest).await;
-    closed.map_err(Dependency::from)?;
+    // Another request may have closed it before.
+    let left = older_pages(stripe, customer_id, newest).await?;
     let problem = "a page that was opened before is being paid: look again in a minute";
-    Err(Refusal::Transition(problem).into())
+    let refused = match left.is_empty() {
+        true => refuse_second(stripe, customer_id).await,
+        false => Err(Refusal::Transition(problem).into()),
+    };
+    if refused.is_err() {
+        let closed = stripe.close_checkout(newest).await;
+        closed.map_err(Dependency::from)?;
+    }
+    refused
+}
+
+/// The open pages that were made before one.
+async fn older_pages(
+    stripe: &StripeClient,
+    customer_id: &str,
+    newest: &str,
+) -> Result<Vec<String>, Error> {
+    let open = stripe.open_checkouts(customer_id).await;
+    let open = open.map_err(Dependency::from)?.into_iter();
+    Ok(open.skip_while(|id| id != newest).skip(1).collect())
 }
 
 /// A second subscription would be paid beside the first.
