@@ -66,6 +66,8 @@ impl Account {
         waiting["latest_invoice"] = json!(invoice_id);
         waiting["pending_update"] = json!({
             "billing_cycle_anchor": null,
+            "cancel_at_period_end": null,
+            "discount": null,
             "discounts": null,
             "expires_at": call.now + PENDING_SECS,
             "metadata": null,
