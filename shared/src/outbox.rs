@@ -123,6 +123,7 @@ pub fn billing_notice(
         BillingNotice::PaymentFailed => "payment_failed",
         BillingNotice::TrialEnding => "trial_ending",
         BillingNotice::TierLowered { .. } => "tier_lowered",
+        BillingNotice::BoughtTwice => "bought_twice",
     };
     let parts = ["outbox", kind, org_id.as_str(), uid.as_str(), cause];
     let message = OutboxMessage::BillingNotice {

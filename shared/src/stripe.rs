@@ -7,10 +7,11 @@ mod price;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::retry::Transient;
+use crate::{ids::OrgId, retry::Transient};
 
 pub use client::{
-    API_VERSION, CallError, CheckoutOrder, HostedPage, InvalidClient, Invoice, Listed, StripeClient,
+    API_VERSION, CallError, CheckoutOrder, HostedPage, InvalidClient, Invoice, ItemChange, Listed,
+    StripeClient,
 };
 pub use price::Price;
 
@@ -61,6 +62,16 @@ pub struct Subscription {
     pub id: String,
     /// How far it has come.
     pub status: SubscriptionStatus,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// For which organization, if a checkout of ours has made it.
+    pub org_id: Option<OrgId>,
+    /// Whether it is to end by itself, at the end of its period mostly.
+    pub is_ending: bool,
+    /// Whether a change waits for its payment, which the latest invoice asks for.
+    pub has_pending_update: bool,
+    /// Stripe's id of the latest invoice.
+    pub latest_invoice_id: Option<String>,
     /// What is subscribed to.
     pub items: Vec<SubscriptionItem>,
     /// Whether `items` holds all of them: Stripe cuts long lists.
@@ -110,6 +121,8 @@ impl From<&str> for SubscriptionStatus {
 /// One price of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriptionItem {
+    /// Stripe's id.
+    pub id: String,
     /// Stripe's id of the price.
     pub price_id: String,
     /// Our name of the price, if it has one: `pro_monthly`.
@@ -140,6 +153,10 @@ pub struct MeterEvent {
 pub trait Billing: Send + Sync {
     /// All subscriptions of the customer, ended ones too; none for a customer that has none.
     async fn list_subscriptions(&self, customer_id: &str) -> Result<Vec<Subscription>, Error>;
+
+    /// Ends a subscription at once. What was paid for the rest of its period becomes credit of the
+    /// customer, and no usage is billed by it any more. One that has ended stays as it is.
+    async fn end_subscription(&self, subscription: &Subscription) -> Result<(), Error>;
 
     /// Hands in usage, under its identifier as the idempotency key. Stripe only says that it took
     /// it: an unknown customer shows up later, in an event of its own.

@@ -194,6 +194,7 @@ fn organization(id: &OrgId) -> Organization {
         name: "Bench".to_owned(),
         subscription_tier: SubscriptionTier::Free,
         stripe_customer_id: None,
+        stripe_customer_attempts: 0,
         api_usage: 0,
         limits: Limits::default(),
         created_at: now(),

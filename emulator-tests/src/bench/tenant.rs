@@ -16,6 +16,7 @@ pub(super) async fn settle(store: &Store, org_id: &OrgId, uid: &Uid) -> Result<(
         name: "Bench".to_owned(),
         subscription_tier: SubscriptionTier::Enterprise,
         stripe_customer_id: None,
+        stripe_customer_attempts: 0,
         api_usage: 0,
         limits: Limits::default(),
         created_at: now,

@@ -102,9 +102,13 @@ fn stock(account: &FakeStripe) {
     account.add_portal_configuration();
 }
 
-/// Stripe's API. The record of calls is for suites: here it would grow for days.
+/// Stripe's API. The record of calls is for suites: here it would grow for days. What a call changes
+/// is told before it is answered.
 async fn answer(State(state): Shared, request: Request) -> Response {
     state.account.forget_calls();
     let answered = state.account.router().oneshot(request).await;
+    if let Err(error) = state.tell().await {
+        tracing::warn!(%error, "the webhook was not told");
+    }
     answered.unwrap_or_else(|never| match never {})
 }

@@ -16,7 +16,9 @@ use shared::{
 };
 
 use crate::{
-    CALLER, departure,
+    CALLER,
+    billing::Billing,
+    departure,
     error::{Error, Refusal},
     organization,
 };
@@ -57,6 +59,7 @@ pub(crate) async fn revoke_sessions(
 /// Deletes the account that the token belongs to, with all that refers to it. A repeat goes on where
 /// an earlier call stopped; the sweeper does as well.
 pub(crate) async fn delete(
+    billing: &Billing,
     store: &Store,
     trail: &Trail,
     accounts: Arc<dyn Accounts>,
@@ -71,7 +74,7 @@ pub(crate) async fn delete(
     }
     make_known(store, trail, claims, now).await?;
     commit_contended(store, || async {
-        let writes = end_of(store, trail, claims, now).await?;
+        let writes = end_of(billing, store, trail, claims, now).await?;
         Ok::<_, Error>((writes, ()))
     })
     .await?;
@@ -109,6 +112,7 @@ fn require_free(user: &User, claims: &Claims) -> Result<(), Error> {
 /// The writes that take the user out of its organization and out of the world; none when an earlier
 /// call has done it.
 async fn end_of(
+    billing: &Billing,
     store: &Store,
     trail: &Trail,
     claims: &Claims,
@@ -122,7 +126,8 @@ async fn end_of(
     let members = Members::load(store, org_id).await?;
     let entry = Entry::new(org_id, uid.as_str(), AuditAction::AccountDelete, json!({}));
     let entry = entry.by_erased();
-    let mut writes = departure::depart(store, trail, &user.value, members, entry, now).await?;
+    let mut writes =
+        departure::depart(billing, store, trail, &user.value, members, entry, now).await?;
     writes.extend([users::delete(&user), erasure::begin(uid, now)?]);
     writes.extend(invitations_of(store, claims).await?);
     Ok(writes)

@@ -4,6 +4,7 @@ mod cap;
 mod checkout;
 mod customer;
 mod overview;
+mod plan;
 mod portal;
 mod return_urls;
 
@@ -11,16 +12,17 @@ use serde_json::Value;
 use shared::{
     audit::Entry,
     config::{self, Env},
-    models::{AuditAction, Principal},
-    stripe::{StripeClient, Subscription, SubscriptionStatus},
+    models::{AuditAction, Organization, Principal},
+    stripe::{Billing as _, StripeClient, Subscription, SubscriptionStatus},
 };
 
-use crate::error::Error;
+use crate::error::{Dependency, Error};
 
 pub(crate) use self::{
     cap::set_cap,
     checkout::{CheckoutRequest, open_checkout},
     overview::{Overview, overview},
+    plan::{PlanRequest, change_plan},
     portal::{PortalRequest, open_portal},
     return_urls::ReturnUrls,
 };
@@ -70,6 +72,37 @@ impl Billing {
         let missing = Error::Precondition("payments are not set up here");
         self.stripe.as_ref().ok_or(missing)
     }
+
+    /// Whether the organization pays for something, or may have begun to, as Stripe knows it: the
+    /// tier tells later. Its open pages are closed, so that nobody pays for it from here on.
+    pub(crate) async fn would_charge(&self, organization: &Organization) -> Result<bool, Error> {
+        let (Some(stripe), Some(customer_id)) = (&self.stripe, &organization.stripe_customer_id)
+        else {
+            return Ok(false);
+        };
+        let is_being_paid = close_pages(stripe, customer_id).await?;
+        let subscriptions = stripe.list_subscriptions(customer_id).await;
+        let subscriptions = subscriptions.map_err(Dependency::from)?;
+        let is_begun = |it: &Subscription| it.status == SubscriptionStatus::Incomplete;
+        let mut subscriptions = subscriptions.iter();
+        Ok(is_being_paid || subscriptions.any(|it| is_live(it) || is_begun(it)))
+    }
+}
+
+/// Closes the pages of a customer; tells whether one is being paid, so that it cannot be.
+async fn close_pages(stripe: &StripeClient, customer_id: &str) -> Result<bool, Error> {
+    let mut are_closed = true;
+    let open = stripe.open_checkouts(customer_id).await;
+    for page in open.map_err(Dependency::from)? {
+        let closed = stripe.close_checkout(&page).await;
+        are_closed &= closed.map_err(Dependency::from)?;
+    }
+    if are_closed {
+        return Ok(false);
+    }
+    // Another request may have closed it before.
+    let left = stripe.open_checkouts(customer_id).await;
+    Ok(!left.map_err(Dependency::from)?.is_empty())
 }
 
 /// Whether a subscription stands: a second one would be paid beside it.

@@ -7,7 +7,7 @@ use shared::{
     store::{Store, Write, organizations},
 };
 
-use crate::{error::Error, organization};
+use crate::{billing::Billing, error::Error, organization};
 
 /// The name of an organization that nobody belongs to any more: the old one may tell a person's.
 const CLOSED: &str = "Closed organization";
@@ -16,6 +16,7 @@ const CLOSED: &str = "Closed organization";
 /// cannot leave others behind. An organization that loses its only member must be empty, because
 /// nobody could reach what is in it any more, and forgets its name.
 pub(crate) async fn depart(
+    billing: &Billing,
     store: &Store,
     trail: &Trail,
     user: &User,
@@ -32,7 +33,7 @@ pub(crate) async fn depart(
     let mut writes = trail.append(entry, now).await?;
     writes.push(count);
     if is_last {
-        require_empty(store, org_id).await?;
+        require_empty(billing, store, org_id).await?;
         writes.push(organizations::set_name(org_id, CLOSED)?);
     }
     Ok(writes)
@@ -40,6 +41,7 @@ pub(crate) async fn depart(
 
 /// The same for a member that leaves for another organization.
 pub(crate) async fn leave(
+    billing: &Billing,
     store: &Store,
     trail: &Trail,
     user: &User,
@@ -48,10 +50,10 @@ pub(crate) async fn leave(
 ) -> Result<Vec<Write>, Error> {
     let (org_id, uid) = (&user.organization_id, &user.uid);
     let entry = Entry::new(org_id, uid.as_str(), AuditAction::MemberLeave, json!({})).about(uid);
-    depart(store, trail, user, members, entry, now).await
+    depart(billing, store, trail, user, members, entry, now).await
 }
 
-async fn require_empty(store: &Store, org_id: &OrgId) -> Result<(), Error> {
+async fn require_empty(billing: &Billing, store: &Store, org_id: &OrgId) -> Result<(), Error> {
     let organization = organization::find(store, org_id).await?;
     let agents = store.find_agent_quota(org_id).await?;
     let problem = if organization.subscription_tier != SubscriptionTier::Free {
@@ -62,6 +64,8 @@ async fn require_empty(store: &Store, org_id: &OrgId) -> Result<(), Error> {
         "your organization has workflows: delete them first"
     } else if store.has_integration(org_id).await? {
         "your organization has integrations: disconnect them first"
+    } else if billing.would_charge(&organization).await? {
+        "your organization has a subscription or pays for one: end it first"
     } else {
         return Ok(());
     };

@@ -12,6 +12,7 @@ use shared::{
 };
 
 use crate::{
+    billing::Billing,
     departure,
     error::{Error, Refusal},
     idempotency::{Done, Once},
@@ -147,6 +148,7 @@ pub(crate) async fn revoke(
 /// Uses an invitation up: the caller, whose verified address must be the invited one, leaves its
 /// organization and joins the other, in one commit.
 pub(crate) async fn accept(
+    billing: &Billing,
     store: &Store,
     trail: &Trail,
     principal: &Principal,
@@ -165,7 +167,7 @@ pub(crate) async fn accept(
         let joined = join(store, trail, &invitation, &principal.uid, now).await?;
         let mut writes = joined.ok_or(NO_SUCH)?;
         let members = Members::load(store, &user.value.organization_id).await?;
-        writes.extend(departure::leave(store, trail, &user.value, members, now).await?);
+        writes.extend(departure::leave(billing, store, trail, &user.value, members, now).await?);
         user.value.organization_id = org_id.clone();
         user.value.role = *role;
         writes.push(users::set_membership(&user)?);

@@ -9,6 +9,7 @@ use shared::{
 };
 
 use crate::{
+    billing::Billing,
     departure,
     error::{Error, Refusal},
     idempotency::{Done, Once},
@@ -60,6 +61,7 @@ pub(crate) async fn rename(
 /// Gives the caller an organization with this name: the one that is its alone gets the name, one
 /// with other members is left for a new one.
 pub(crate) async fn create(
+    billing: &Billing,
     store: &Store,
     trail: &Trail,
     principal: &Principal,
@@ -74,7 +76,7 @@ pub(crate) async fn create(
         if members.has_one() {
             return rename_once(store, trail, principal, org_id, name, now).await;
         }
-        let mut writes = departure::leave(store, trail, &user.value, members, now).await?;
+        let mut writes = departure::leave(billing, store, trail, &user.value, members, now).await?;
         let organization = Organization::new(OrgId::generate(), name.to_owned(), now);
         let entry = founding(&organization, principal.uid.as_str(), "request");
         writes.extend(move_to_new(trail, user, &organization, entry).await?);
@@ -85,6 +87,7 @@ pub(crate) async fn create(
 
 /// Has the caller leave its organization for a new one of its own.
 pub(crate) async fn leave(
+    billing: &Billing,
     store: &Store,
     trail: &Trail,
     principal: &Principal,
@@ -98,7 +101,7 @@ pub(crate) async fn leave(
                 "nobody would be left: name the organization or delete the account",
             ));
         }
-        let mut writes = departure::leave(store, trail, &user.value, members, now).await?;
+        let mut writes = departure::leave(billing, store, trail, &user.value, members, now).await?;
         let organization = personal(now);
         let entry = founding(&organization, principal.uid.as_str(), "leave");
         writes.extend(move_to_new(trail, user, &organization, entry).await?);

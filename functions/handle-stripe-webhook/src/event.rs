@@ -251,6 +251,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_is_what_stripe_is_asked_to_tell() {
+        let read = [&CHECKOUT_EVENTS[..], &SUBSCRIPTION_EVENTS, &NOTED_EVENTS];
+        let mut read = read.concat();
+        read.sort_unstable();
+        assert_eq!(read, shared::stripe::WEBHOOK_EVENTS);
+    }
+
+    #[test]
     fn a_mail_is_about_an_invoice_or_the_end_of_a_trial() {
         let invoice = json!({ "id": "in_1", "customer": "cus_1" });
         assert_eq!(subject(PAYMENT_FAILED, &invoice).as_deref(), Some("in_1"));

@@ -9,6 +9,7 @@ mod notices;
 mod process;
 mod receive;
 mod reconcile;
+mod rivals;
 mod signature;
 mod subscription;
 mod sweep;

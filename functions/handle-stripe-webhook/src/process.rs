@@ -9,7 +9,7 @@ use shared::{
 use crate::{
     AppState, CALLER,
     event::{PAYMENT_FAILED, TRIAL_WILL_END, is_noted},
-    limits, notices,
+    limits, notices, rivals,
     subscription::{self, Cause, Error, Reason, Settled},
     tier::Verdict,
 };
@@ -26,7 +26,11 @@ const PAUSE_SECS: i64 = 60;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The organization is in step with Stripe.
-    Applied { org_id: OrgId, verdict: Verdict },
+    Applied {
+        org_id: OrgId,
+        verdict: Verdict,
+        has_rivals: bool,
+    },
     /// Money goes back: people decide what follows.
     Noted(Option<OrgId>),
     /// It needs a person.
@@ -41,6 +45,7 @@ pub(crate) enum Outcome {
 
 /// Acts on an event, once for its id: the effect, its audit record, the mails and the event are one
 /// commit. What follows from a change of the tier is done here too, and by the sweeper if that fails.
+/// What was bought twice is ended here, by a repeat if that fails, and every night.
 ///
 /// The event only says which customer to look at. So it does not matter in which order events come,
 /// and a parked one need not be kept for later: the one that links its customer does its work.
@@ -57,6 +62,14 @@ pub(crate) async fn process(state: &AppState, id: &RecordId) -> Result<Outcome, 
     report(&event, &outcome);
     if let Some(org_id) = &event.org_id {
         limits::enforce(state, org_id).await?;
+        // An earlier attempt may have ended before its work did.
+        let may_have_rivals = match &outcome {
+            Outcome::Applied { has_rivals, .. } => *has_rivals,
+            _ => event.state == StripeEventState::Applied,
+        };
+        if let Some(customer_id) = event.customer_id.as_ref().filter(|_| may_have_rivals) {
+            rivals::end(state, customer_id, org_id).await?;
+        }
     }
     Ok(outcome)
 }
@@ -113,13 +126,19 @@ async fn act(state: &AppState, event: &StripeEvent) -> Result<(Vec<Write>, Outco
     };
     let Settled {
         verdict,
+        has_rivals,
         changes: mut writes,
         seen,
         ..
     } = settled;
     writes.push(seen);
     writes.extend(tell(state, event, &org_id).await?);
-    Ok((writes, Outcome::Applied { org_id, verdict }))
+    let outcome = Outcome::Applied {
+        org_id,
+        verdict,
+        has_rivals,
+    };
+    Ok((writes, outcome))
 }
 
 /// The organization that the customer pays for.
@@ -198,11 +217,15 @@ async fn count_attempt(
 fn report(event: &StripeEvent, outcome: &Outcome) {
     let (id, kind) = (&event.id, event.kind.as_str());
     match outcome {
-        Outcome::Applied { org_id, verdict } if !verdict.unknown.is_empty() => {
+        Outcome::Applied {
+            org_id, verdict, ..
+        } if !verdict.unknown.is_empty() => {
             let unknown = verdict.unknown.join(" ");
             tracing::error!(event.id = %id, org.id = %org_id, unknown, "unknown price: tier kept");
         }
-        Outcome::Applied { org_id, verdict } => {
+        Outcome::Applied {
+            org_id, verdict, ..
+        } => {
             let tier = verdict.tier.as_str();
             tracing::info!(event.id = %id, event.kind = kind, org.id = %org_id, tier, "tier in step");
         }

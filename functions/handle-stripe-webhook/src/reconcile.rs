@@ -11,7 +11,7 @@ use shared::{
 };
 
 use crate::{
-    AppState, CALLER, limits,
+    AppState, CALLER, limits, rivals,
     subscription::{self, Cause, Error},
 };
 
@@ -159,7 +159,7 @@ async fn compare(state: &AppState, run_id: &RecordId, paying: &PayingOrganizatio
             tracing::error!(org.id = %org_id, "the organization has no possible customer");
             return Ok(None);
         };
-        let drift = commit_contended(&state.store, || async {
+        let (drift, has_rivals) = commit_contended(&state.store, || async {
             let cause = Cause::Reconcile(run_id);
             let known = state
                 .store
@@ -167,13 +167,16 @@ async fn compare(state: &AppState, run_id: &RecordId, paying: &PayingOrganizatio
                 .await?;
             let known = known.as_ref();
             match subscription::settle(state, cause, &customer_id, known, org_id).await? {
-                Ok(settled) if !settled.changes.is_empty() => {
+                Ok(settled) if settled.changes.is_empty() => {
+                    Ok((Vec::new(), (None, settled.has_rivals)))
+                }
+                Ok(settled) => {
                     let mut writes = settled.changes;
                     writes.push(settled.seen);
-                    Ok((writes, settled.drift))
+                    Ok((writes, (settled.drift, settled.has_rivals)))
                 }
-                // In step, or gone or with another customer since it was listed.
-                _ => Ok::<_, Error>((Vec::new(), None)),
+                // Gone, or with another customer since it was listed.
+                Err(_) => Ok::<_, Error>((Vec::new(), (None, false))),
             }
         })
         .await?;
@@ -181,6 +184,9 @@ async fn compare(state: &AppState, run_id: &RecordId, paying: &PayingOrganizatio
             let (from, to) = (from.as_str(), to.as_str());
             tracing::error!(org.id = %org_id, from, to, "tier out of step: repaired");
             limits::enforce(state, org_id).await?;
+        }
+        if has_rivals {
+            rivals::end(state, &customer_id, org_id).await?;
         }
         Ok(drift)
     };

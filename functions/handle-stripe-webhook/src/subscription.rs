@@ -14,7 +14,7 @@ use shared::{
 };
 
 use crate::{
-    AppState, CALLER, SWEEP_SECS, notices,
+    AppState, CALLER, SWEEP_SECS, notices, rivals,
     tier::{self, Verdict},
 };
 
@@ -70,6 +70,8 @@ pub(crate) enum Cause<'a> {
 #[derive(Debug)]
 pub(crate) struct Settled {
     pub(crate) verdict: Verdict,
+    /// Whether subscriptions were bought beside another.
+    pub(crate) has_rivals: bool,
     /// How the tier changes, if it does.
     pub(crate) drift: Option<TierDrift>,
     /// Empty when the organization is in step.
@@ -102,7 +104,8 @@ pub(crate) async fn settle(
         return Ok(Err(Reason::OtherCustomer));
     }
     let current = organization.value.subscription_tier;
-    let verdict = tier::derive(&subscriptions, &state.webhook.product_tiers, current);
+    let products = &state.webhook.product_tiers;
+    let verdict = tier::derive(&subscriptions, products, current);
     let drift = (verdict.tier != current).then(|| TierDrift {
         org_id: org_id.clone(),
         from: current,
@@ -111,6 +114,7 @@ pub(crate) async fn settle(
     Ok(Ok(Settled {
         changes: change(state, cause, customer_id, organization, drift.as_ref()).await?,
         seen: see(state, cause, customer_id, known, Some(org_id))?,
+        has_rivals: !rivals::find(&subscriptions, products, org_id).is_empty(),
         verdict,
         drift,
     }))

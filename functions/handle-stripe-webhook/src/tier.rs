@@ -59,6 +59,15 @@ pub(crate) fn derive(
     Verdict { tier, unknown }
 }
 
+/// The best tier that a subscription names.
+pub(crate) fn tier_named(
+    subscription: &Subscription,
+    products: &ProductTiers,
+) -> Option<SubscriptionTier> {
+    let items = subscription.items.iter().filter(|item| !item.metered);
+    items.filter_map(|item| tier_of(item, products)).max()
+}
+
 enum Standing {
     Paid,
     Ended,
@@ -99,6 +108,7 @@ mod tests {
 
     fn item(lookup_key: Option<&str>) -> SubscriptionItem {
         SubscriptionItem {
+            id: "si_1".to_owned(),
             price_id: "price_1".to_owned(),
             lookup_key: lookup_key.map(str::to_owned),
             product_id: "prod_1".to_owned(),
@@ -110,6 +120,11 @@ mod tests {
         Subscription {
             id: "sub_1".to_owned(),
             status: SubscriptionStatus::from(status),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            org_id: None,
+            is_ending: false,
+            has_pending_update: false,
+            latest_invoice_id: None,
             items,
             has_all_items: true,
         }

@@ -4,7 +4,7 @@ use shared::{
     models::SubscriptionTier,
     quota::{
         Plan,
-        prices::{Catalog, Interval, PlanPrice, product_of},
+        prices::{Catalog, Interval, OVERAGE_PRODUCT, PlanPrice, product_of},
     },
 };
 
@@ -41,9 +41,6 @@ pub(crate) enum Amount {
     PerToken(String),
 }
 
-/// The product of tokens above the plans.
-const TOKENS: &str = "infinity_x_tokens";
-
 impl Desired {
     pub(crate) fn new(catalog: Catalog, webhook_url: Option<String>) -> Self {
         Self {
@@ -59,7 +56,7 @@ impl Desired {
             name: Plan::of(*tier).product,
         });
         let tokens = ProductSpec {
-            id: TOKENS.to_owned(),
+            id: OVERAGE_PRODUCT.to_owned(),
             name: self.catalog.meter.name.clone(),
         };
         plans.chain([tokens]).collect()
@@ -85,7 +82,7 @@ impl Desired {
         let mut specs = vec![spec(&price.lookup_key, product_of(tier), flat)];
         specs.extend(price.overage.as_ref().map(|overage| {
             let amount = Amount::PerToken(overage.cents_per_token());
-            spec(&overage.lookup_key, TOKENS.to_owned(), amount)
+            spec(&overage.lookup_key, OVERAGE_PRODUCT.to_owned(), amount)
         }));
         specs
     }

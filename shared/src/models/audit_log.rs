@@ -19,6 +19,8 @@ pub enum AuditAction {
     BillingCheckoutOpen,
     /// The page on which a subscription is looked after was opened.
     BillingPortalOpen,
+    /// Another plan was asked for.
+    BillingPlanChange,
     /// The organization's own cap of tokens was changed.
     BillingCapSet,
     /// Somebody was invited.
@@ -118,6 +120,7 @@ impl AuditAction {
             Self::BillingCustomerCreate => "BILLING_CUSTOMER_CREATE",
             Self::BillingCheckoutOpen => "BILLING_CHECKOUT_OPEN",
             Self::BillingPortalOpen => "BILLING_PORTAL_OPEN",
+            Self::BillingPlanChange => "BILLING_PLAN_CHANGE",
             Self::BillingCapSet => "BILLING_CAP_SET",
             Self::InvitationCreate => "INVITATION_CREATE",
             Self::InvitationRevoke => "INVITATION_REVOKE",

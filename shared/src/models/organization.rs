@@ -40,6 +40,9 @@ pub struct Organization {
     /// Stripe's customer id, made with the first checkout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stripe_customer_id: Option<String>,
+    /// How often Stripe has failed at making the customer: the next attempt has another key.
+    #[serde(default)]
+    pub stripe_customer_attempts: i64,
     /// Tokens of the current UTC month: a copy of `stats/current` for the dashboard.
     pub api_usage: i64,
     /// What differs from the plan's limits.
@@ -58,6 +61,7 @@ impl Organization {
             name,
             subscription_tier: SubscriptionTier::Free,
             stripe_customer_id: None,
+            stripe_customer_attempts: 0,
             api_usage: 0,
             limits: Limits::default(),
             created_at,

@@ -153,4 +153,6 @@ pub enum BillingNotice {
         /// The plan that it is now.
         to: String,
     },
+    /// Two subscriptions were paid; one of them is ended, and its price is credited.
+    BoughtTwice,
 }

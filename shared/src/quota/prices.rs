@@ -49,8 +49,8 @@ pub struct PlanPrice {
     pub overage: Option<Overage>,
 }
 
-/// The price of tokens above the included ones. It is paid at the interval of its plan: Stripe does
-/// not mix intervals in one subscription.
+/// The price of tokens above the included ones. It is paid at the interval of its plan: a checkout of
+/// Stripe's takes one interval only.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Overage {
@@ -68,6 +68,9 @@ const PRODUCT_PREFIX: &str = "infinity_x_";
 pub fn product_of(tier: SubscriptionTier) -> String {
     format!("{PRODUCT_PREFIX}{}", tier.as_str())
 }
+
+/// Stripe's id of the product that tokens above the plans are sold as.
+pub const OVERAGE_PRODUCT: &str = "infinity_x_tokens";
 
 /// The tier that a product is sold as, by Stripe's id.
 #[must_use]
@@ -120,6 +123,14 @@ impl Catalog {
             let found = prices.find(|price| price.lookup_key == lookup_key)?;
             Some((*tier, found))
         })
+    }
+
+    /// Whether this is the lookup key of a price of tokens above a plan.
+    #[must_use]
+    pub fn is_overage(&self, lookup_key: &str) -> bool {
+        let overages = self.plans.values().flatten();
+        let mut overages = overages.filter_map(|price| price.overage.as_ref());
+        overages.any(|overage| overage.lookup_key == lookup_key)
     }
 }
 

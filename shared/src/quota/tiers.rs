@@ -114,18 +114,15 @@ mod tests {
 
     #[test]
     fn limits_of_the_organization_replace_those_of_the_plan() {
+        let now = jiff::Timestamp::UNIX_EPOCH.into();
         let organization = Organization {
-            id: OrgId::derive(&["o"]),
-            name: "Ada".to_owned(),
             subscription_tier: SubscriptionTier::Pro,
-            stripe_customer_id: None,
-            api_usage: 0,
             limits: Limits {
                 agents: Some(0),
                 monthly_tokens: Some(10),
                 ..Limits::default()
             },
-            created_at: jiff::Timestamp::UNIX_EPOCH.into(),
+            ..Organization::new(OrgId::derive(&["o"]), "Ada".to_owned(), now)
         };
         let plan = Plan::for_organization(&organization);
         assert_eq!(

@@ -1,5 +1,7 @@
 //! Stripe's API: `async-stripe`'s requests, sent by our own client and read by our own types.
 
+mod customers;
+mod plans;
 mod storefront;
 mod transport;
 mod wire;
@@ -25,6 +27,7 @@ use self::{
 use super::{Billing, Error, MeterEvent, Subscription};
 use crate::retry::{Policy, retry};
 
+pub use plans::ItemChange;
 pub use storefront::{CheckoutOrder, HostedPage, Invoice};
 pub use transport::{API_VERSION, CallError, InvalidClient};
 
@@ -63,7 +66,11 @@ impl StripeClient {
         path: &str,
         query: &Value,
     ) -> Result<T, CallError> {
-        let request = RequestBuilder::new(StripeMethod::Get, path).query(query);
+        let request = RequestBuilder::new(StripeMethod::Get, path);
+        let request = match has_fields(query) {
+            true => request.query(query),
+            false => request,
+        };
         self.send(&request, None).await
     }
 
@@ -98,7 +105,11 @@ impl StripeClient {
         form: &Value,
         idempotency_key: &str,
     ) -> Result<T, CallError> {
-        let request = RequestBuilder::new(StripeMethod::Post, path).form(form);
+        let request = RequestBuilder::new(StripeMethod::Post, path);
+        let request = match has_fields(form) {
+            true => request.form(form),
+            false => request,
+        };
         self.send(&request, Some(idempotency_key)).await
     }
 
@@ -132,6 +143,11 @@ impl StripeClient {
     }
 }
 
+/// Without any, the encoder writes one without a name.
+fn has_fields(form: &Value) -> bool {
+    form.as_object().is_none_or(|fields| !fields.is_empty())
+}
+
 #[async_trait]
 impl Billing for StripeClient {
     async fn list_subscriptions(&self, customer_id: &str) -> Result<Vec<Subscription>, Error> {
@@ -145,6 +161,10 @@ impl Billing for StripeClient {
         });
         let found: Vec<WireSubscription> = found.await?;
         Ok(found.into_iter().map(Subscription::from).collect())
+    }
+
+    async fn end_subscription(&self, subscription: &Subscription) -> Result<(), Error> {
+        self.end(subscription).await.map_err(Error::from)
     }
 
     async fn record_meter_event(&self, event: &MeterEvent) -> Result<(), Error> {

@@ -1,4 +1,5 @@
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// A price (<https://docs.stripe.com/api/prices/object>).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -24,5 +25,13 @@ impl Price {
     pub fn is_metered(&self) -> bool {
         let recurring = self.recurring.as_ref();
         recurring.is_some_and(|recurring| recurring.usage_type == "metered")
+    }
+
+    /// Usage is counted by the meter: such an item takes no quantity.
+    pub(super) fn line_item(&self) -> Value {
+        match self.is_metered() {
+            true => json!({ "price": self.id }),
+            false => json!({ "price": self.id, "quantity": 1 }),
+        }
     }
 }

@@ -13,6 +13,7 @@ mod form;
 mod meters;
 mod sales;
 mod server;
+mod subscriptions;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -53,6 +54,11 @@ pub enum StripeFault {
     Dropped,
     /// Nothing is done, and no answer comes.
     Hang,
+    /// It is answered with status 500, and so is every repeat with its idempotency key.
+    Kept {
+        /// Whether it was carried out all the same.
+        is_carried_out: bool,
+    },
 }
 
 use StripeFault as Fault;
@@ -142,6 +148,12 @@ impl FakeStripe {
     /// Has the next requests fail, one with each fault.
     pub fn fail_next(&self, faults: impl IntoIterator<Item = StripeFault>) {
         self.account().faults.extend(faults);
+    }
+
+    /// Has the request of that number fail, counted from 0 and from now.
+    pub fn fail_at(&self, request: usize, fault: StripeFault) {
+        let mut account = self.account();
+        account.at = Some((account.calls.len() + request, fault));
     }
 
     /// Has every request of that turn fail: each third one, for 3.
@@ -271,6 +283,22 @@ impl FakeStripe {
     pub fn pay(&self, checkout_id: &str) -> bool {
         let now = self.now();
         self.account().pay(checkout_id, now).is_ok()
+    }
+
+    /// Has every payment of a customer fail from now on, or succeed again.
+    pub fn decline(&self, customer_id: &str, is_declined: bool) {
+        let mut account = self.account();
+        account.declined.remove(customer_id);
+        if is_declined {
+            account.declined.insert(customer_id.to_owned());
+        }
+    }
+
+    /// Pays an open invoice on its page: what waits for it is done. Tells whether it was open.
+    #[must_use]
+    pub fn pay_invoice(&self, invoice_id: &str) -> bool {
+        let now = self.now();
+        self.account().pay_invoice(invoice_id, now).is_ok()
     }
 
     /// The events that webhook endpoints would have been told since it was asked last.

@@ -138,9 +138,10 @@ async fn only_the_fields_in_use_are_needed_and_new_ones_do_no_harm() {
     let subscription = read_one(json!({
         "id": "sub_1",
         "status": "hibernating",
+        "created": 1_795_427_037,
         "a_new_field": { "deep": [1] },
         "items": { "has_more": false, "data": [
-            { "price": { "id": "price_1", "product": "prod_1", "recurring": null } },
+            { "id": "si_1", "price": { "id": "price_1", "product": "prod_1", "recurring": null } },
         ] },
     }))
     .await;

@@ -19,6 +19,7 @@ pub(crate) async fn create_organization(store: &Store, limits: Limits) -> OrgId 
         name: "Ada's organization".to_owned(),
         subscription_tier: SubscriptionTier::Free,
         stripe_customer_id: None,
+        stripe_customer_attempts: 0,
         api_usage: 0,
         limits,
         created_at: time("2026-01-01T00:00:00Z"),

@@ -38,6 +38,8 @@ locals {
       description = "An event of Stripe has no effect that should have one, or money goes back."
       filter      = "${local.services} AND ${local.stripe}"
       messages = [
+        "bought twice: ended",
+        "bought twice: not ended",
         "event given up",
         "event parked",
         "money goes back",

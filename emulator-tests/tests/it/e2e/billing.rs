@@ -69,6 +69,11 @@ async fn an_organization_that_pays_has_its_plan_and_one_that_ends_it_has_not() {
     let billing = client.get("/billing").await.unwrap();
     assert_eq!(billing["invoices"][0]["totalCents"], 4_900);
 
+    let larger = json!({ "tier": "enterprise" });
+    let changed = client.post("/billing/plan", &larger).await.unwrap();
+    assert_eq!(changed["status"], "changed");
+    comes_to(&client, "enterprise").await;
+
     let portal = json!({ "returnUrl": PAGE });
     let portal = client
         .post("/billing/portal-session", &portal)

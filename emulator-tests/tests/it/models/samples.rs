@@ -90,6 +90,7 @@ pub(crate) fn organization() -> Organization {
         name: "Lovelace & Söhne".to_owned(),
         subscription_tier: SubscriptionTier::Pro,
         stripe_customer_id: Some("cus_1".to_owned()),
+        stripe_customer_attempts: 2,
         api_usage: 12_345,
         limits: Limits {
             agents: Some(7),

@@ -102,6 +102,7 @@ pub(crate) async fn open_checkout(
         .open_checkout(&order, &key_at_stripe("checkout", once))
         .await;
     let page = &page.map_err(Dependency::from)?;
+    close_older(stripe, &order.customer_id, &page.id).await?;
     once.commit(store, || async move {
         let metadata = json!({ "lookupKey": wanted.lookup_key, "sessionId": page.id });
         let entry = entry(principal, AuditAction::BillingCheckoutOpen, metadata);
@@ -118,18 +119,57 @@ pub(super) fn key_at_stripe(kind: &str, once: &Once) -> String {
     }
 }
 
-/// A second subscription would be paid beside the first: plans are changed in the portal.
+/// Two open pages could both be paid. Of those that are opened at the same time the newest stays;
+/// while an older one is being paid, none does.
+async fn close_older(stripe: &StripeClient, customer_id: &str, newest: &str) -> Result<(), Error> {
+    let mut are_closed = true;
+    for page in older_pages(stripe, customer_id, newest).await? {
+        let closed = stripe.close_checkout(&page).await;
+        are_closed &= closed.map_err(Dependency::from)?;
+    }
+    if are_closed {
+        return Ok(());
+    }
+    // Another request may have closed it before.
+    let left = older_pages(stripe, customer_id, newest).await?;
+    let problem = "a page that was opened before is being paid: look again in a minute";
+    let refused = match left.is_empty() {
+        true => refuse_second(stripe, customer_id).await,
+        false => Err(Refusal::Transition(problem).into()),
+    };
+    if refused.is_err() {
+        let closed = stripe.close_checkout(newest).await;
+        closed.map_err(Dependency::from)?;
+    }
+    refused
+}
+
+/// The open pages that were made before one.
+async fn older_pages(
+    stripe: &StripeClient,
+    customer_id: &str,
+    newest: &str,
+) -> Result<Vec<String>, Error> {
+    let open = stripe.open_checkouts(customer_id).await;
+    let open = open.map_err(Dependency::from)?.into_iter();
+    Ok(open.skip_while(|id| id != newest).skip(1).collect())
+}
+
+/// A second subscription would be paid beside the first.
 async fn refuse_second(stripe: &StripeClient, customer_id: &str) -> Result<(), Error> {
     let subscriptions = stripe.list_subscriptions(customer_id).await;
     let subscriptions = subscriptions.map_err(Dependency::from)?;
     if !subscriptions.iter().any(is_live) {
         return Ok(());
     }
-    Err(Refusal::Transition("there is a subscription already: change it in the portal").into())
+    Err(Refusal::Transition("there is a subscription already: change its plan").into())
 }
 
 /// The price and that of tokens above it, as Stripe knows them.
-async fn find_prices(stripe: &StripeClient, wanted: &PlanPrice) -> Result<Vec<Price>, Error> {
+pub(super) async fn find_prices(
+    stripe: &StripeClient,
+    wanted: &PlanPrice,
+) -> Result<Vec<Price>, Error> {
     let mut keys = vec![&*wanted.lookup_key];
     keys.extend(wanted.overage.as_ref().map(|overage| &*overage.lookup_key));
     let found = stripe.find_prices(&keys).await.map_err(Dependency::from)?;

@@ -1,9 +1,10 @@
 use serde_json::json;
 use shared::{
     audit::Trail,
-    models::{AuditAction, Principal, Timestamp},
+    ids::OrgId,
+    models::{AuditAction, Organization, Principal, Timestamp},
     store::{Store, commit_contended, organizations},
-    stripe::StripeClient,
+    stripe::{self, CallError, StripeClient},
 };
 
 use super::entry;
@@ -22,24 +23,65 @@ pub(super) async fn ensure_customer(
     principal: &Principal,
     now: Timestamp,
 ) -> Result<String, Error> {
-    let org_id = &principal.org_id;
-    let organization = organization::find(store, org_id).await?;
+    let organization = organization::find(store, &principal.org_id).await?;
     if let Some(known) = organization.stripe_customer_id {
         return Ok(known);
     }
-    let found = stripe.find_customer(org_id).await;
-    let customer_id = match found.map_err(Dependency::from)? {
+    let customer_id = match find(stripe, &organization, now).await? {
         Some(found) => found,
-        None => {
-            let made = stripe.create_customer(org_id).await;
-            made.map_err(Dependency::from)?
-        }
+        None => make(stripe, store, &organization).await?,
     };
     let linked = link(store, trail, principal, &customer_id, now).await?;
     if linked == customer_id {
         describe(stripe, store, principal, (&customer_id, &organization.name)).await?;
     }
     Ok(linked)
+}
+
+/// A customer that an earlier request has made. After a failure of Stripe's the list is looked
+/// through as well: what had failed may have been done a moment ago.
+async fn find(
+    stripe: &StripeClient,
+    organization: &Organization,
+    now: Timestamp,
+) -> Result<Option<String>, Error> {
+    let org_id = &organization.id;
+    let found = stripe.find_customer(org_id).await;
+    let found = found.map_err(Dependency::from)?;
+    if found.is_some() || organization.stripe_customer_attempts == 0 {
+        return Ok(found);
+    }
+    let found = stripe.find_new_customer(org_id, now.instant()).await;
+    Ok(found.map_err(Dependency::from)?)
+}
+
+async fn make(
+    stripe: &StripeClient,
+    store: &Store,
+    organization: &Organization,
+) -> Result<String, Error> {
+    let attempt = organization.stripe_customer_attempts;
+    let made = stripe.create_customer(&organization.id, attempt).await;
+    if let Err(CallError::Failed) = made {
+        count_attempt(store, &organization.id, attempt).await?;
+    }
+    Ok(made
+        .map_err(stripe::Error::from)
+        .map_err(Dependency::from)?)
+}
+
+/// Has whoever comes next use another key; once, for all who used the same.
+async fn count_attempt(store: &Store, org_id: &OrgId, failed: i64) -> Result<(), Error> {
+    commit_contended(store, || async move {
+        let organization = store.find_organization(org_id).await?;
+        let mut organization = organization.ok_or(Error::NotFound("organization"))?;
+        if organization.value.stripe_customer_attempts != failed {
+            return Ok((Vec::new(), ()));
+        }
+        organization.value.stripe_customer_attempts += 1;
+        Ok((vec![organizations::replace(&organization)?], ()))
+    })
+    .await
 }
 
 /// The customer that the organization has now: this one, unless it got another meanwhile.

@@ -15,7 +15,7 @@ pub(super) async fn delete_account(
 ) -> Result<StatusCode, ApiError> {
     let (store, trail, accounts) = (&state.store, &state.trail, state.accounts.clone());
     let (vault, now) = (state.hub.vault.clone(), state.now());
-    account::delete(store, trail, accounts, vault, &claims, now).await?;
+    account::delete(&state.billing, store, trail, accounts, vault, &claims, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -17,11 +17,12 @@ use shared::{
 use super::{Route, answer::made, idempotency_key::IdempotencyKey, route};
 use crate::{
     AppState,
-    billing::{self, CheckoutRequest, Overview, PortalRequest},
+    billing::{self, CheckoutRequest, Overview, PlanRequest, PortalRequest},
     idempotency::Once,
 };
 
 const OPEN_CHECKOUT: &str = "billing.checkout";
+const CHANGE_PLAN: &str = "billing.plan";
 const OPEN_PORTAL: &str = "billing.portal";
 
 pub(super) const ROUTES: &[Route] = &[
@@ -30,6 +31,9 @@ pub(super) const ROUTES: &[Route] = &[
     }),
     route(Method::PUT, "/billing/cap", Action::ManageBilling, || {
         put(set_cap)
+    }),
+    route(Method::POST, "/billing/plan", Action::ManageBilling, || {
+        post(change_plan)
     }),
     route(
         Method::POST,
@@ -91,6 +95,19 @@ async fn create_checkout_session(
     let place = (&state.store, &state.trail);
     let done = billing::open_checkout(&state.billing, place, &caller.0, &once, &request, now);
     made(StatusCode::CREATED, "/billing", &done.await?)
+}
+
+async fn change_plan(
+    State(state): State<AppState>,
+    caller: Allowed<can::ManageBilling>,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(request): Json<PlanRequest>,
+) -> Result<Response, ApiError> {
+    let now = state.now();
+    let once = Once::new(CHANGE_PLAN, &caller.0, key.as_deref(), &request, now)?;
+    let place = (&state.store, &state.trail);
+    let done = billing::change_plan(&state.billing, place, &caller.0, &once, &request, now);
+    made(StatusCode::OK, "/billing", &done.await?)
 }
 
 async fn create_portal_session(

@@ -90,9 +90,9 @@ pub(super) async fn accept_invitation(
     SignedIn { principal, claims }: SignedIn,
     Json(request): Json<AcceptInvitationRequest>,
 ) -> Result<Body<MeResponse>, ApiError> {
-    let (store, trail, now) = (&state.store, &state.trail, state.now());
-    let token = &request.token;
-    let user = invitations::accept(store, trail, &principal, &claims, token, now).await?;
+    let (billing, store, trail) = (&state.billing, &state.store, &state.trail);
+    let (token, now) = (&request.token, state.now());
+    let user = invitations::accept(billing, store, trail, &principal, &claims, token, now).await?;
     Ok(Body(user.into()))
 }
 

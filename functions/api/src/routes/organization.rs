@@ -80,8 +80,8 @@ pub(super) async fn create_organization(
     let (store, trail, now) = (&state.store, &state.trail, state.now());
     let key = key.as_deref();
     let once = Once::of_account(CREATE_ORGANIZATION, &principal, key, &request, now)?;
-    let name = request.name.trim();
-    let done = organization::create(store, trail, &principal, &once, name, now).await?;
+    let (billing, name) = (&state.billing, request.name.trim());
+    let done = organization::create(billing, store, trail, &principal, &once, name, now).await?;
     let done = done.map(OrganizationResponse::from);
     made(StatusCode::CREATED, "/organization", &done)
 }
@@ -90,7 +90,8 @@ pub(super) async fn leave_organization(
     State(state): State<AppState>,
     principal: Principal,
 ) -> Result<StatusCode, ApiError> {
-    organization::leave(&state.store, &state.trail, &principal, state.now()).await?;
+    let (billing, store, trail) = (&state.billing, &state.store, &state.trail);
+    organization::leave(billing, store, trail, &principal, state.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

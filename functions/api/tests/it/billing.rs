@@ -1,7 +1,10 @@
 //! How organizations pay, against the fake of Stripe.
 
 mod checkout;
+mod closing;
+mod customer;
 mod overview;
+mod plan;
 
 use serde_json::{Value, json};
 use shared::{
@@ -26,8 +29,13 @@ impl Shop {
         let mut app = TestApp::new().await;
         let stripe = FakeStripe::start(app.clock.shared()).await;
         let meter = stripe.add_meter("llm_tokens");
-        for key in ["pro_monthly", "pro_yearly", "enterprise_monthly"] {
-            let _ = stripe.add_price(key, 4_900, None);
+        let prices = [
+            ("pro_monthly", 4_900),
+            ("pro_yearly", 49_000),
+            ("enterprise_monthly", 99_000),
+        ];
+        for (key, cents) in prices {
+            let _ = stripe.add_price(key, cents, None);
         }
         for key in ["pro_tokens_monthly", "pro_tokens_yearly"] {
             let _ = stripe.add_price(key, 1, Some(&meter));
@@ -61,11 +69,25 @@ impl Shop {
             .await
     }
 
+    /// Has the organization subscribe to the smaller plan; the subscription's id.
+    async fn subscribe(&self) -> String {
+        let page = self.buy_pro().await;
+        assert!(self.stripe.pay(page.id()));
+        let subscription = self.stripe.objects("subscription").pop().unwrap();
+        subscription["id"].as_str().unwrap().to_owned()
+    }
+
     async fn portal(&self, return_url: &str) -> Answer {
         let body = json!({ "returnUrl": return_url });
         self.app
             .post("guest", "/billing/portal-session", &body)
             .await
+    }
+
+    /// The states of all pages, oldest first.
+    fn pages(&self) -> Vec<Value> {
+        let pages = self.stripe.objects("checkout").into_iter();
+        pages.map(|page| page["status"].clone()).collect()
     }
 
     fn audited(&self) -> Vec<&'static str> {
@@ -74,5 +96,12 @@ impl Shop {
         deeds
             .filter(|action| action.starts_with("BILLING"))
             .collect()
+    }
+}
+
+impl Answer {
+    /// The id of what was made.
+    fn id(&self) -> &str {
+        self.body["id"].as_str().unwrap()
     }
 }

@@ -189,14 +189,16 @@ fn views() -> Vec<Route> {
 
 /// `admin` is the only admin of `o1`, so it can neither leave nor have another organization.
 /// Nothing is sold here: there is no account at Stripe.
-fn billing_routes() -> [Route; 4] {
+fn billing_routes() -> [Route; 5] {
     let cap = json!({ "monthlyTokens": 1_000 });
     let page = "https://app.example.com/billing";
     let checkout = json!({ "tier": "pro", "returnUrl": page });
     let portal = json!({ "returnUrl": page });
+    let plan = json!({ "tier": "pro" });
     [
         get("/billing", ""),
         write(Method::PUT, "/billing/cap", "", cap, 200),
+        write(Method::POST, "/billing/plan", "", plan, 400),
         write(Method::POST, "/billing/checkout-session", "", checkout, 400),
         write(Method::POST, "/billing/portal-session", "", portal, 400),
     ]

@@ -480,6 +480,7 @@ fn organization() -> Organization {
         name: "Test".to_owned(),
         subscription_tier: SubscriptionTier::Pro,
         stripe_customer_id: None,
+        stripe_customer_attempts: 0,
         api_usage: 0,
         limits: Limits::default(),
         created_at: NOW.parse::<jiff::Timestamp>().unwrap().into(),

@@ -120,6 +120,7 @@ impl TestApp {
             name: "Ada".to_owned(),
             subscription_tier: SubscriptionTier::Free,
             stripe_customer_id: customer.map(str::to_owned),
+            stripe_customer_attempts: 0,
             api_usage: 0,
             limits: Limits::default(),
             created_at: self.clock.now().into(),
@@ -261,6 +262,7 @@ pub(crate) struct FakeStripe {
     asked: Mutex<usize>,
     failures: Mutex<Vec<Error>>,
     held: Mutex<Option<Arc<Held>>>,
+    ended: Mutex<Vec<String>>,
 }
 
 /// An answer that is on its way until it is released.
@@ -285,6 +287,11 @@ impl FakeStripe {
     /// How often the subscriptions were asked for.
     pub(crate) fn asked(&self) -> usize {
         *self.asked.lock().unwrap()
+    }
+
+    /// What was to be ended, which this key may not do.
+    pub(crate) fn ended(&self) -> Vec<String> {
+        self.ended.lock().unwrap().clone()
     }
 
     /// Has the next answer take until it is released.
@@ -315,6 +322,11 @@ impl Billing for FakeStripe {
             held.released.notified().await;
         }
         Ok(known.unwrap_or_default())
+    }
+
+    async fn end_subscription(&self, subscription: &Subscription) -> Result<(), Error> {
+        self.ended.lock().unwrap().push(subscription.id.clone());
+        Err(Error::Rejected { status: 403 })
     }
 
     async fn record_meter_event(&self, _: &MeterEvent) -> Result<(), Error> {
@@ -353,6 +365,7 @@ pub(crate) fn called(path: &str, body: impl Into<Body>) -> Request<Body> {
 
 pub(crate) fn subscription(id: &str, status: &str, lookup_key: &str) -> Subscription {
     let item = SubscriptionItem {
+        id: format!("si_{id}"),
         price_id: format!("price_{lookup_key}"),
         lookup_key: Some(lookup_key.to_owned()),
         product_id: "prod_1".to_owned(),
@@ -361,6 +374,11 @@ pub(crate) fn subscription(id: &str, status: &str, lookup_key: &str) -> Subscrip
     Subscription {
         id: id.to_owned(),
         status: status.into(),
+        created_at: jiff::Timestamp::UNIX_EPOCH,
+        org_id: None,
+        is_ending: false,
+        has_pending_update: false,
+        latest_invoice_id: None,
         items: vec![item],
         has_all_items: true,
     }

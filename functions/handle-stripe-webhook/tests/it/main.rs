@@ -11,6 +11,7 @@ mod limits;
 mod metering;
 mod reconcile;
 mod requests;
+mod rivals;
 mod running;
 mod sequences;
 mod signatures;

@@ -1,16 +1,16 @@
-//! What the billing page needs: customers, prices, hosted pages, invoices.
+//! What the billing page needs: prices, hosted pages, invoices.
 
 use jiff::Timestamp;
 use serde::{Deserialize, de::Error as _};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     PAGE_SIZE, StripeClient,
     wire::{Anything, Link, Made, Page},
 };
 use crate::{
-    ids::OrgId,
-    stripe::{Error, Price},
+    ids::{OrgId, RecordId},
+    stripe::{CallError, Error, Price},
 };
 
 /// A checkout of a subscription (<https://docs.stripe.com/api/checkout/sessions/create>).
@@ -65,47 +65,6 @@ fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Timestam
 }
 
 impl StripeClient {
-    /// The customer that was made for an organization: Stripe finds one a minute after it was made
-    /// (<https://docs.stripe.com/search#data-freshness>).
-    ///
-    /// # Errors
-    /// Returns [`Error`] when Stripe refuses or cannot be reached.
-    pub async fn find_customer(&self, org_id: &OrgId) -> Result<Option<String>, Error> {
-        let query = json!({ "query": format!("metadata['orgId']:'{org_id}'"), "limit": 1 });
-        let found: Page<Made> = self.read("/customers/search", &query).await?;
-        Ok(found.data.into_iter().next().map(|customer| customer.id))
-    }
-
-    /// The customer of an organization: made once within 24 hours, whoever asks and however often.
-    ///
-    /// # Errors
-    /// Returns [`Error`] when Stripe refuses or cannot be reached.
-    pub async fn create_customer(&self, org_id: &OrgId) -> Result<String, Error> {
-        // All that is sent is equal for every caller: Stripe refuses a key that comes with other
-        // parameters.
-        let form = json!({ "metadata": { "orgId": org_id } });
-        let key = format!("customer-{org_id}");
-        let made: Made = self.write("/customers", &form, &key).await?;
-        Ok(made.id)
-    }
-
-    /// Tells Stripe the name of an organization and whom to send invoices to.
-    ///
-    /// # Errors
-    /// Returns [`Error`] when Stripe refuses or cannot be reached.
-    pub async fn describe_customer(
-        &self,
-        customer_id: &str,
-        name: &str,
-        email: &str,
-    ) -> Result<(), Error> {
-        let form = json!({ "name": name, "email": email });
-        let path = format!("/customers/{customer_id}");
-        let key = format!("describe-{customer_id}");
-        let _: Anything = self.write(&path, &form, &key).await?;
-        Ok(())
-    }
-
     /// The active prices that have these lookup keys.
     ///
     /// # Errors
@@ -125,7 +84,11 @@ impl StripeClient {
         order: &CheckoutOrder,
         idempotency_key: &str,
     ) -> Result<HostedPage, Error> {
-        let items = order.prices.iter().map(line_item).collect::<Vec<_>>();
+        let items = order
+            .prices
+            .iter()
+            .map(Price::line_item)
+            .collect::<Vec<_>>();
         let metadata = json!({ "orgId": order.org_id });
         let form = json!({
             "mode": "subscription",
@@ -135,13 +98,42 @@ impl StripeClient {
             "success_url": order.success_url,
             "cancel_url": order.cancel_url,
             "metadata": metadata,
-            // The metadata of the session is not copied to its subscription.
-            "subscription_data": { "metadata": metadata },
+            // The metadata of the session is not copied to its subscription. The flexible mode bills
+            // the tokens used so far when a plan is changed; the classic one forgets them.
+            "subscription_data": { "billing_mode": { "type": "flexible" }, "metadata": metadata },
         });
         let link: Link = self
             .write("/checkout/sessions", &form, idempotency_key)
             .await?;
         Ok(link.into())
+    }
+
+    /// The pages of a customer that can still be paid, the newest first; at most 100.
+    ///
+    /// # Errors
+    /// Returns [`Error`] when Stripe refuses or cannot be reached.
+    pub async fn open_checkouts(&self, customer_id: &str) -> Result<Vec<String>, Error> {
+        let query = json!({ "customer": customer_id, "status": "open", "limit": PAGE_SIZE });
+        let found: Page<Made> = self.read("/checkout/sessions", &query).await?;
+        Ok(found.data.into_iter().map(|session| session.id).collect())
+    }
+
+    /// Closes a page, so that it cannot be paid any more; tells whether it was still open
+    /// (<https://docs.stripe.com/api/checkout/sessions/expire>).
+    ///
+    /// # Errors
+    /// Returns [`Error`] when Stripe refuses or cannot be reached.
+    pub async fn close_checkout(&self, id: &str) -> Result<bool, Error> {
+        let path = format!("/checkout/sessions/{id}/expire");
+        let key = RecordId::generate();
+        let closed = self
+            .write::<Anything>(&path, &json!({}), key.as_str())
+            .await;
+        match closed {
+            Ok(_) => Ok(true),
+            Err(CallError::Refused { status: 400, .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Opens the page on which a customer looks after its subscription and its cards, by a
@@ -178,13 +170,13 @@ impl StripeClient {
         let found: Page<Invoice> = self.read("/invoices", &query).await?;
         Ok(found.data)
     }
-}
 
-/// Usage is counted by the meter: such an item takes no quantity.
-fn line_item(price: &Price) -> Value {
-    match price.is_metered() {
-        true => json!({ "price": price.id }),
-        false => json!({ "price": price.id, "quantity": 1 }),
+    /// An invoice.
+    ///
+    /// # Errors
+    /// Returns [`Error`] when Stripe refuses or cannot be reached.
+    pub async fn find_invoice(&self, id: &str) -> Result<Invoice, Error> {
+        Ok(self.read(&format!("/invoices/{id}"), &json!({})).await?)
     }
 }
 

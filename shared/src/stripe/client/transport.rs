@@ -36,6 +36,10 @@ pub enum CallError {
     /// Stripe cannot be reached, is overloaded, or something else answered in its place.
     #[error("stripe is unavailable")]
     Unavailable(#[source] BoxError),
+    /// Stripe has failed at it, perhaps half-way, and tells so for a day whoever comes with the same
+    /// idempotency key (<https://docs.stripe.com/api/idempotent_requests>).
+    #[error("stripe has failed")]
+    Failed,
     /// Stripe refuses the request for good.
     #[error(
         "stripe refused the request with status {status} ({})",
@@ -51,7 +55,7 @@ pub enum CallError {
 
 impl Transient for CallError {
     fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Failed)
     }
 }
 
@@ -67,6 +71,7 @@ impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Unavailable(source) => Self::Unavailable(source),
+            failed @ CallError::Failed => Self::Unavailable(failed.into()),
             CallError::Refused { status, .. } => Self::Rejected { status },
         }
     }
@@ -152,6 +157,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> CallError {
         _ => status.is_server_error() || matches!(status.as_u16(), 409 | 424 | 429),
     };
     match serde_json::from_slice::<ErrorBody>(body) {
+        Ok(_) if status == StatusCode::INTERNAL_SERVER_ERROR => CallError::Failed,
         Ok(ErrorBody { error }) if !may_pass => CallError::Refused {
             status: status.as_u16(),
             code: error.code.or(error.kind),

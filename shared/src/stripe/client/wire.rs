@@ -1,10 +1,16 @@
 //! The part of Stripe's objects that is used. Whole objects would link the decoders of everything
 //! they can hold, and fail when any required field of it is missing.
 
+use std::collections::HashMap;
+
+use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::Listed;
-use crate::stripe::{Subscription, SubscriptionItem};
+use crate::{
+    ids::OrgId,
+    stripe::{Subscription, SubscriptionItem},
+};
 
 /// An answer that tells nothing more than that it went well.
 pub(super) type Anything = IgnoredAny;
@@ -22,6 +28,20 @@ pub(super) struct Made {
     pub(super) id: String,
 }
 
+/// A customer, and for which organization it was made.
+#[derive(Deserialize)]
+pub(super) struct WireCustomer {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) metadata: HashMap<String, String>,
+}
+
+impl Listed for WireCustomer {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 /// What opens a hosted page.
 #[derive(Deserialize)]
 pub(super) struct Link {
@@ -35,10 +55,19 @@ pub(super) struct WireSubscription {
     pub(super) id: String,
     status: String,
     items: Page<WireItem>,
+    created: i64,
+    #[serde(default)]
+    metadata: HashMap<String, String>,
+    #[serde(default)]
+    cancel_at_period_end: bool,
+    cancel_at: Option<i64>,
+    pending_update: Option<IgnoredAny>,
+    latest_invoice: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct WireItem {
+    id: String,
     price: WirePrice,
 }
 
@@ -83,9 +112,15 @@ impl WireSummary {
 impl From<WireSubscription> for Subscription {
     fn from(wire: WireSubscription) -> Self {
         let items = wire.items.data.into_iter();
+        let org_id = wire.metadata.get("orgId");
         Self {
             id: wire.id,
             status: wire.status.as_str().into(),
+            created_at: Timestamp::from_second(wire.created).unwrap_or_default(),
+            org_id: org_id.and_then(|id| OrgId::parse(id).ok()),
+            is_ending: wire.cancel_at_period_end || wire.cancel_at.is_some(),
+            has_pending_update: wire.pending_update.is_some(),
+            latest_invoice_id: wire.latest_invoice,
             items: items.map(SubscriptionItem::from).collect(),
             has_all_items: !wire.items.has_more,
         }
@@ -93,9 +128,10 @@ impl From<WireSubscription> for Subscription {
 }
 
 impl From<WireItem> for SubscriptionItem {
-    fn from(WireItem { price }: WireItem) -> Self {
+    fn from(WireItem { id, price }: WireItem) -> Self {
         let recurring = price.recurring;
         Self {
+            id,
             price_id: price.id,
             lookup_key: price.lookup_key,
             product_id: price.product,

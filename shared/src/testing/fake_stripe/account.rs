@@ -1,6 +1,6 @@
 //! What the account holds, and what all its objects have in common.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use serde_json::{Value, json};
 
@@ -46,9 +46,13 @@ pub(super) struct Account {
     pub(super) counted: Vec<Counted>,
     pub(super) events: Vec<Value>,
     pub(super) keys: HashMap<String, Remembered>,
+    /// Customers whose payments fail.
+    pub(super) declined: HashSet<String>,
     pub(super) faults: VecDeque<Fault>,
     /// How every request of a turn fails.
     pub(super) each: Option<(usize, Fault)>,
+    /// How the request of a number fails.
+    pub(super) at: Option<(usize, Fault)>,
     pub(super) calls: Vec<StripeCall>,
     pub(super) problems: Vec<String>,
     made: usize,
@@ -100,8 +104,10 @@ impl Account {
             counted: Vec::new(),
             events: Vec::new(),
             keys: HashMap::new(),
+            declined: HashSet::new(),
             faults: VecDeque::new(),
             each: None,
+            at: None,
             calls: Vec::new(),
             problems: Vec::new(),
             made: 0,
@@ -113,6 +119,8 @@ impl Account {
         let number = self.calls.len() + 1;
         let each = self.each.filter(|(turn, _)| number.is_multiple_of(*turn));
         let fault = self.faults.pop_front();
+        let at = self.at.take_if(|(request, _)| *request < number);
+        let fault = fault.or(at.map(|(_, fault)| fault));
         fault.or(each.map(|(_, fault)| fault))
     }
 

@@ -26,6 +26,13 @@ impl Account {
         self.find("customer", &call.id)
     }
 
+    pub(super) fn list_customers(&mut self, call: &Call) -> Answer {
+        let since = call.params["created"]["gte"].as_i64();
+        self.list("customer", call, |customer| {
+            customer["created"].as_i64() >= since
+        })
+    }
+
     pub(super) fn update_customer(&mut self, call: &Call) -> Answer {
         self.update("customer", call)
     }
@@ -64,9 +71,7 @@ impl Account {
         if params["mode"] != "subscription" || !params["success_url"].is_string() {
             return Err(Refusal::invalid("This fake sells subscriptions only"));
         }
-        for item in params["line_items"].as_array().into_iter().flatten() {
-            self.check_item(item)?;
-        }
+        self.check_items(&params["line_items"])?;
         let id = self.new_id("cs_test");
         let fields = json!({
             "id": id,
@@ -91,7 +96,39 @@ impl Account {
         Ok(session)
     }
 
-    fn check_item(&self, item: &Value) -> Result<(), Refusal> {
+    pub(super) fn list_checkouts(&mut self, call: &Call) -> Answer {
+        let params = &call.params;
+        self.list("checkout", call, |session| {
+            has(session, params, "customer") && has(session, params, "status")
+        })
+    }
+
+    pub(super) fn expire_checkout(&mut self, call: &Call) -> Answer {
+        let session = self.find_mut("checkout", &call.id)?;
+        if session["status"] != "open" || session["payment_status"] != "unpaid" {
+            return Err(Refusal::invalid("Only open sessions can be expired"));
+        }
+        session["status"] = json!("expired");
+        session["url"] = Value::Null;
+        Ok(session.clone())
+    }
+
+    /// A page takes prices of one interval only.
+    fn check_items(&self, items: &Value) -> Result<(), Refusal> {
+        let mut intervals = Vec::new();
+        for item in items.as_array().into_iter().flatten() {
+            self.check_item(item)?;
+            let price = self.find("price", item["price"].as_str().unwrap_or_default())?;
+            intervals.push(price["recurring"]["interval"].clone());
+        }
+        intervals.dedup();
+        match intervals.len() {
+            0 | 1 => Ok(()),
+            _ => Err(Refusal::invalid("All prices need the same interval").param("line_items")),
+        }
+    }
+
+    pub(super) fn check_item(&self, item: &Value) -> Result<(), Refusal> {
         let id = item["price"].as_str().unwrap_or_default();
         let price = self.find("price", id);
         let price = price.map_err(|_| Refusal::missing("price", id).param("line_items"))?;
@@ -137,23 +174,14 @@ impl Account {
         Ok(session)
     }
 
-    pub(super) fn list_subscriptions(&mut self, call: &Call) -> Answer {
-        let params = &call.params;
-        self.list("subscription", call, |subscription| {
-            let status = &subscription["status"];
-            let is_asked = match params["status"].as_str() {
-                Some("all") => true,
-                Some(asked) => status == asked,
-                None => status != "canceled",
-            };
-            is_asked && has(subscription, params, "customer")
-        })
-    }
-
     pub(super) fn list_invoices(&mut self, call: &Call) -> Answer {
         let params = &call.params;
         self.list("invoice", call, |invoice| {
             has(invoice, params, "customer") && has(invoice, params, "status")
         })
+    }
+
+    pub(super) fn find_invoice(&mut self, call: &Call) -> Answer {
+        self.find("invoice", &call.id)
     }
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::account::{Account, Refusal};
+use super::account::{Account, Answer, Refusal};
 
 /// How long a period of a subscription is here.
-const PERIOD_SECS: i64 = 30 * 24 * 3_600;
+pub(super) const PERIOD_SECS: i64 = 30 * 24 * 3_600;
 
 impl Account {
     /// Pays an open checkout: a subscription, its invoice, and the events of them.
@@ -21,9 +21,10 @@ impl Account {
             .iter()
             .filter_map(|item| item["price"].as_str())
             .collect();
-        let metadata = order["subscription_data"]["metadata"].clone();
-        let subscription = self.subscribe(&customer, &prices, metadata, now)?;
-        let invoice = self.invoice(&subscription, now);
+        let data = order["subscription_data"].clone();
+        let subscription = self.subscribe(&customer, &prices, data, now)?;
+        let total = cost(&subscription["items"]["data"]);
+        let invoice = self.invoice(&subscription, total, now);
         let session = self.find_mut("checkout", checkout_id)?;
         session["status"] = json!("complete");
         session["payment_status"] = json!("paid");
@@ -37,29 +38,20 @@ impl Account {
         Ok(session)
     }
 
-    /// A subscription to prices, by their ids.
+    /// A subscription to prices, by their ids, with what a checkout has for it.
     pub(super) fn subscribe(
         &mut self,
         customer: &str,
         prices: &[&str],
-        metadata: Value,
+        data: Value,
         now: i64,
     ) -> Result<Value, Refusal> {
         let id = self.new_id("sub");
-        let mut items = Vec::new();
-        for price in prices {
-            let price = self.find("price", price)?;
-            let quantity = (price["recurring"]["usage_type"] != "metered").then_some(1);
-            let mut item = self.contract.example("subscription", Value::Null);
-            let mut item = item["items"]["data"][0].take();
-            item["id"] = json!(self.new_id("si"));
-            item["subscription"] = json!(id);
-            item["price"] = price;
-            item["quantity"] = json!(quantity);
-            item["current_period_start"] = json!(now);
-            item["current_period_end"] = json!(now + PERIOD_SECS);
-            items.push(item);
-        }
+        let items = prices
+            .iter()
+            .map(|price| self.item(&id, price, now))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mode = data["billing_mode"]["type"].as_str().unwrap_or("classic");
         let fields = json!({
             "id": id,
             "customer": customer,
@@ -67,7 +59,13 @@ impl Account {
             "created": now,
             "start_date": now,
             "items": { "object": "list", "data": items, "has_more": false, "url": "/v1/subscription_items" },
-            "metadata": if metadata.is_object() { metadata } else { json!({}) },
+            "metadata": data.get("metadata").cloned().unwrap_or_else(|| json!({})),
+            "billing_mode": { "flexible": null, "type": mode },
+            "cancel_at": null,
+            "cancel_at_period_end": false,
+            "canceled_at": null,
+            "ended_at": null,
+            "latest_invoice": null,
             "cancellation_details": null,
             "pending_update": null,
             "transfer_data": null,
@@ -77,16 +75,23 @@ impl Account {
         Ok(subscription)
     }
 
-    /// A paid invoice of what a subscription costs now.
-    pub(super) fn invoice(&mut self, subscription: &Value, now: i64) -> Value {
-        let items = subscription["items"]["data"].as_array();
-        let amounts = items.into_iter().flatten().filter_map(|item| {
-            let is_metered = item["price"]["recurring"]["usage_type"] == "metered";
-            item["price"]["unit_amount"]
-                .as_i64()
-                .filter(|_| !is_metered)
-        });
-        let total: i64 = amounts.sum();
+    /// An item of a subscription, whose period begins now.
+    pub(super) fn item(&mut self, subscription: &str, price: &str, now: i64) -> Answer {
+        let price = self.find("price", price)?;
+        let quantity = (!is_metered(&price)).then_some(1);
+        let mut item = self.contract.example("subscription", Value::Null);
+        let mut item = item["items"]["data"][0].take();
+        item["id"] = json!(self.new_id("si"));
+        item["subscription"] = json!(subscription);
+        item["price"] = price;
+        item["quantity"] = json!(quantity);
+        item["current_period_start"] = json!(now);
+        item["current_period_end"] = json!(now + PERIOD_SECS);
+        Ok(item)
+    }
+
+    /// A paid invoice for a subscription.
+    pub(super) fn invoice(&mut self, subscription: &Value, total: i64, now: i64) -> Value {
         let id = self.new_id("in");
         let fields = json!({
             "id": id,
@@ -120,4 +125,17 @@ impl Account {
         self.tell(kind, &subscription, now);
         Ok(())
     }
+}
+
+/// Whether a price goes by usage.
+pub(super) fn is_metered(price: &Value) -> bool {
+    price["recurring"]["usage_type"] == "metered"
+}
+
+/// What items cost for a period, without their usage.
+pub(super) fn cost(items: &Value) -> i64 {
+    let items = items.as_array().into_iter().flatten();
+    let flat = items.filter(|item| !is_metered(&item["price"]));
+    flat.filter_map(|item| item["price"]["unit_amount"].as_i64())
+        .sum()
 }

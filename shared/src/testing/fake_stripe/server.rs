@@ -33,7 +33,7 @@ type Route = (
 );
 
 #[rustfmt::skip]
-const ROUTES: [Route; 24] = [
+const ROUTES: [Route; 30] = [
     ("POST", "billing/meter_events", "MeterEventCreateParams", "MeterEvent", Account::create_meter_event),
     ("POST", "billing/meters", "MeterCreateParams", "Meter", Account::create_meter),
     ("GET", "billing/meters", "MeterListParams", "Meter", Account::list_meters),
@@ -43,10 +43,14 @@ const ROUTES: [Route; 24] = [
     ("POST", "billing_portal/configurations/{id}", "PortalConfigurationUpdateParams", "PortalConfiguration", Account::update_configuration),
     ("POST", "billing_portal/sessions", "PortalSessionCreateParams", "PortalSession", Account::create_portal),
     ("POST", "checkout/sessions", "CheckoutSessionCreateParams", "CheckoutSession", Account::create_checkout),
+    ("GET", "checkout/sessions", "CheckoutSessionListParams", "CheckoutSession", Account::list_checkouts),
+    ("POST", "checkout/sessions/{id}/expire", "CheckoutSessionExpireParams", "CheckoutSession", Account::expire_checkout),
+    ("GET", "customers", "CustomerListParams", "Customer", Account::list_customers),
     ("POST", "customers", "CustomerCreateParams", "Customer", Account::create_customer),
     ("GET", "customers/search", "CustomerSearchParams", "Customer", Account::search_customers),
     ("POST", "customers/{id}", "CustomerUpdateParams", "Customer", Account::update_customer),
     ("GET", "invoices", "InvoiceListParams", "Invoice", Account::list_invoices),
+    ("GET", "invoices/{id}", "InvoiceRetrieveParams", "Invoice", Account::find_invoice),
     ("POST", "prices", "PriceCreateParams", "Price", Account::create_price),
     ("GET", "prices", "PriceListParams", "Price", Account::list_prices),
     ("POST", "prices/{id}", "PriceUpdateParams", "Price", Account::update_price),
@@ -54,6 +58,8 @@ const ROUTES: [Route; 24] = [
     ("GET", "products", "ProductListParams", "Product", Account::list_products),
     ("POST", "products/{id}", "ProductUpdateParams", "Product", Account::update_product),
     ("GET", "subscriptions", "SubscriptionListParams", "Subscription", Account::list_subscriptions),
+    ("POST", "subscriptions/{id}", "SubscriptionUpdateParams", "Subscription", Account::update_subscription),
+    ("DELETE", "subscriptions/{id}", "SubscriptionCancelParams", "Subscription", Account::cancel_subscription),
     ("POST", "webhook_endpoints", "WebhookEndpointCreateParams", "WebhookEndpoint", Account::create_endpoint),
     ("GET", "webhook_endpoints", "WebhookEndpointListParams", "WebhookEndpoint", Account::list_endpoints),
     ("POST", "webhook_endpoints/{id}", "WebhookEndpointUpdateParams", "WebhookEndpoint", Account::update_endpoint),
@@ -91,6 +97,10 @@ async fn answer(
     match fault {
         Some(Fault::Status(status)) => return failure(status),
         Some(Fault::Hang) => return std::future::pending().await,
+        Some(Fault::Kept { is_carried_out }) => {
+            shared.keep_failure(&raw, is_carried_out);
+            return failure(500);
+        }
         Some(Fault::Dropped) | None => {}
     }
     let death = shared.deaths.count();
@@ -133,7 +143,7 @@ impl Shared {
             Err(refusal) => return (refusal.status, refusal.body()),
         };
         let key = raw.header("idempotency-key");
-        if raw.method == "GET" {
+        if raw.method != "POST" {
             return account.carry_out(route, &call);
         }
         let request = (raw.path.to_owned(), call.params.clone());
@@ -149,6 +159,26 @@ impl Shared {
         account.keys.insert(key.to_owned(), remembered);
         answer
     }
+
+    /// Has the request fail, and every repeat with its key.
+    fn keep_failure(&self, raw: &Raw<'_>, is_carried_out: bool) {
+        if is_carried_out {
+            self.handle(raw);
+        }
+        let mut account = lock(&self.account);
+        if !is_carried_out {
+            account.calls.push(raw.record());
+        }
+        let read = find_route(raw.method, raw.path)
+            .and_then(|(route, id)| account.read(route, id, raw).ok());
+        let remembered = Remembered {
+            request: (raw.path.to_owned(), read.unwrap_or_default()),
+            at: self.clock.now().as_second(),
+            answer: (500, broken(500).body()),
+        };
+        let key = raw.header("idempotency-key").to_owned();
+        account.keys.insert(key, remembered);
+    }
 }
 
 impl Account {
@@ -162,8 +192,8 @@ impl Account {
             self.problems.push(problem);
         }
         let form = match raw.method {
-            "GET" => form::decode(raw.query.as_bytes()),
-            _ => form::decode(raw.body),
+            "POST" => form::decode(raw.body),
+            _ => form::decode(raw.query.as_bytes()),
         };
         let refused = |problem| match problem {
             Problem::Unknown(name) => ("parameter_unknown", "Received unknown parameter", name),
@@ -258,14 +288,18 @@ fn find_route<'a>(method: &str, path: &'a str) -> Option<(&'static Route, &'a st
     })
 }
 
-fn failure(status: u16) -> Response {
-    let refusal = Refusal {
+fn broken(status: u16) -> Refusal {
+    Refusal {
         status,
         kind: "api_error",
         ..Refusal::invalid("An unknown error occurred")
-    };
+    }
+}
+
+fn failure(status: u16) -> Response {
+    let body = broken(status).body();
     let status = StatusCode::from_u16(status).unwrap();
-    (status, Json(refusal.body())).into_response()
+    (status, Json(body)).into_response()
 }
 
 /// An answer that breaks off in its middle.

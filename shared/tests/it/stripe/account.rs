@@ -50,7 +50,7 @@ impl Stripe {
         let answer = self.client.write::<Value>(path, form, &key).await;
         let code = match answer.unwrap_err() {
             CallError::Refused { code, .. } => code,
-            CallError::Unavailable(_) => None,
+            CallError::Unavailable(_) | CallError::Failed => None,
         };
         code.unwrap()
     }
@@ -71,7 +71,7 @@ async fn everything_that_is_said_keeps_to_stripes_published_types() {
     let meter = fake.add_meter("tokens");
     let _ = fake.add_price("pro_monthly", 4_900, None);
     let _ = fake.add_price("pro_tokens", 1, Some(&meter));
-    let customer = client.create_customer(&org()).await.unwrap();
+    let customer = client.create_customer(&org(), 0).await.unwrap();
     let described = client.describe_customer(&customer, "Ada & Co", "ada@example.com");
     described.await.unwrap();
     let keys = ["pro_monthly", "pro_tokens"];
@@ -113,15 +113,47 @@ async fn everything_that_is_said_keeps_to_stripes_published_types() {
 async fn a_customer_is_one_within_a_day_whoever_asks() {
     let stripe = Stripe::start().await;
     stripe.fake.fail_next([StripeFault::Dropped]);
-    let first = stripe.client.create_customer(&org()).await.unwrap();
-    let second = stripe.client.create_customer(&org()).await.unwrap();
+    let first = stripe.client.create_customer(&org(), 0).await.unwrap();
+    let second = stripe.client.create_customer(&org(), 0).await.unwrap();
     assert_eq!(
         (&first, stripe.fake.objects("customer").len()),
         (&second, 1)
     );
     stripe.clock.advance(Duration::from_secs(24 * 3_600));
-    stripe.client.create_customer(&org()).await.unwrap();
+    stripe.client.create_customer(&org(), 0).await.unwrap();
     assert_eq!(stripe.fake.objects("customer").len(), 2);
+}
+
+#[tokio::test]
+async fn a_failure_is_kept_to_for_a_day_under_its_key_and_no_other() {
+    let stripe = Stripe::start().await;
+    let (client, org) = (&stripe.client, &org());
+    stripe.fake.fail_next([StripeFault::Kept {
+        is_carried_out: false,
+    }]);
+    for _ in 0..2 {
+        let error = client.create_customer(org, 0).await.unwrap_err();
+        assert!(matches!(error, CallError::Failed), "{error}");
+    }
+    assert_eq!(stripe.fake.objects("customer").len(), 0);
+    client.create_customer(org, 1).await.unwrap();
+    stripe.clock.advance(Duration::from_secs(24 * 3_600));
+    client.create_customer(org, 0).await.unwrap();
+    assert_eq!(stripe.fake.objects("customer").len(), 2);
+}
+
+#[tokio::test]
+async fn a_new_customer_is_found_in_the_list_before_the_search_knows_it() {
+    let stripe = Stripe::start().await;
+    let (client, org) = (&stripe.client, &org());
+    let _ = stripe.fake.add_customer("o2");
+    let made = client.create_customer(org, 0).await.unwrap();
+    let find_new = async || client.find_new_customer(org, stripe.clock.now()).await;
+    assert_eq!(client.find_customer(org).await.unwrap(), None);
+    assert_eq!(find_new().await.unwrap(), Some(made.clone()));
+    stripe.clock.advance(Duration::from_secs(3_601));
+    assert_eq!(find_new().await.unwrap(), None);
+    assert_eq!(client.find_customer(org).await.unwrap(), Some(made));
 }
 
 #[tokio::test]

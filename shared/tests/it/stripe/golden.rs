@@ -3,7 +3,7 @@
 use serde_json::Value;
 use shared::{
     ids::OrgId,
-    stripe::{Billing, CheckoutOrder, MeterEvent},
+    stripe::{Billing, CheckoutOrder, ItemChange, MeterEvent},
     testing::{FakeStripe, FixedClock, StripeCall},
 };
 
@@ -67,7 +67,7 @@ fn last(stripe: &FakeStripe) -> StripeCall {
 async fn a_customer_is_made_as_by_stripes_library_without_what_may_differ_between_attempts() {
     let stripe = fake().await;
     let org_id = OrgId::parse("o1").unwrap();
-    stripe.client().create_customer(&org_id).await.unwrap();
+    stripe.client().create_customer(&org_id, 0).await.unwrap();
     assert_golden(&last(&stripe), "customers.create", &["email", "name"]);
 }
 
@@ -147,4 +147,74 @@ async fn what_a_meter_has_counted_is_asked_for_as_by_stripes_library_in_one_sum(
     sent.path = sent.path.replace(&meter, "mtr_1");
     let but = ["value_grouping_window", "limit"];
     assert_golden(&sent, "billing.meters.listEventSummaries", &but);
+}
+
+#[tokio::test]
+async fn open_pages_are_asked_for_and_closed_as_by_stripes_library() {
+    let stripe = fake().await;
+    let client = stripe.client();
+    client.open_checkouts("cus_1").await.unwrap();
+    assert_golden(&last(&stripe), "checkout.sessions.list", &[]);
+    client.close_checkout("cs_1").await.unwrap_err();
+    assert_golden(&last(&stripe), "checkout.sessions.expire", &[]);
+}
+
+#[tokio::test]
+async fn a_plan_is_changed_as_by_stripes_library() {
+    let stripe = fake().await;
+    let client = stripe.client();
+    let meter = stripe.add_meter("llm_tokens");
+    let ids = [
+        stripe.add_price("enterprise", 99_000, None),
+        stripe.add_price("tokens", 1, Some(&meter)),
+    ];
+    let mut prices = client.find_prices(&["enterprise", "tokens"]).await.unwrap();
+    prices.sort_by_key(shared::stripe::Price::is_metered);
+    let mut prices = prices.into_iter();
+    let mut swap = |item_id: &str| ItemChange::Swap {
+        item_id: item_id.to_owned(),
+        price: prices.next().unwrap(),
+    };
+    let changes = [
+        swap("si_1"),
+        swap("si_2"),
+        ItemChange::Remove {
+            item_id: "si_3".to_owned(),
+        },
+    ];
+    let changed = client.change_items("sub_1", &changes, "key-1").await;
+    assert!(changed.is_err(), "there is no such subscription");
+    let mut sent = last(&stripe);
+    for (ours, golden) in ids.iter().zip(["price_enterprise", "price_tokens"]) {
+        sent.body = sent
+            .body
+            .replace(&format!("={ours}&"), &format!("={golden}&"));
+    }
+    assert_golden(&sent, "subscriptions.update", &[]);
+}
+
+#[tokio::test]
+async fn a_subscription_is_ended_as_by_stripes_library() {
+    let stripe = fake().await;
+    let price = stripe.add_price("pro_monthly", 4_900, None);
+    let id = stripe.subscribe("cus_1", &[&price]);
+    let client = stripe.client();
+    let subscription = client.list_subscriptions("cus_1").await.unwrap().remove(0);
+    client.end_subscription(&subscription).await.unwrap();
+    let mut sent = last(&stripe);
+    sent.path = sent.path.replace(&id, "sub_1");
+    assert_golden(&sent, "subscriptions.cancel", &[]);
+    client.end_subscription(&subscription).await.unwrap();
+}
+
+#[tokio::test]
+async fn new_customers_and_an_invoice_are_asked_for_as_by_stripes_library() {
+    let stripe = fake().await;
+    let client = stripe.client();
+    let org_id = OrgId::parse("o1").unwrap();
+    let now = jiff::Timestamp::from_second(1_795_427_037 + 3_600).unwrap();
+    client.find_new_customer(&org_id, now).await.unwrap();
+    assert_golden(&last(&stripe), "customers.list", &[]);
+    client.find_invoice("in_1").await.unwrap_err();
+    assert_golden(&last(&stripe), "invoices.retrieve", &[]);
 }

@@ -3,10 +3,14 @@
 use futures::future::join_all;
 use http::Method;
 use serde_json::json;
-use shared::testing::StripeFault;
+use shared::{ids::OrgId, store::organizations, testing::StripeFault};
 
 use super::{PAGE, Shop};
 use crate::app::{json_body, request};
+
+fn o2() -> OrgId {
+    OrgId::parse("o2").unwrap()
+}
 
 #[tokio::test]
 async fn an_admin_buys_a_plan_with_its_overage() {
@@ -127,6 +131,8 @@ async fn twenty_at_once_make_one_customer() {
     let answers = join_all((0..20).map(|_| shop.buy_pro())).await;
     assert!(answers.iter().all(|answer| answer.status == 201));
     assert_eq!(shop.stripe.objects("customer").len(), 1);
+    let open = shop.pages().into_iter().filter(|page| page == "open");
+    assert_eq!(open.count(), 1);
     let made = shop
         .audited()
         .into_iter()
@@ -199,7 +205,50 @@ async fn a_repeat_with_the_same_key_is_the_same_page() {
 }
 
 #[tokio::test]
-async fn who_has_a_subscription_is_sent_to_the_portal() {
+async fn of_two_pages_only_the_newer_can_be_paid() {
+    let shop = Shop::open().await;
+    let (older, newer) = (shop.buy_pro().await, shop.buy_pro().await);
+    assert_eq!(shop.pages(), ["expired", "open"]);
+    assert!(!shop.stripe.pay(older.id()));
+    assert!(shop.stripe.pay(newer.id()));
+    assert_eq!(shop.stripe.objects("subscription").len(), 1);
+    assert_eq!(shop.stripe.problems(), [""; 0]);
+}
+
+#[tokio::test]
+async fn while_a_page_is_being_paid_there_is_no_other() {
+    let shop = Shop::open().await;
+    let page = shop.buy_pro().await;
+    shop.stripe
+        .change("checkout", page.id(), "payment_status", json!("paid"));
+    let refused = shop.buy_pro().await;
+    assert_eq!(refused.refusal(), (409, "failed_precondition"));
+    assert_eq!(shop.pages(), ["open", "expired"]);
+}
+
+#[tokio::test]
+async fn pages_of_others_stay_open() {
+    let shop = Shop::open().await;
+    shop.buy_pro().await;
+    let admin = json!({ "tier": "pro", "returnUrl": PAGE });
+    let other = shop.stripe.add_customer("o2");
+    let mut organization = shop
+        .app
+        .store
+        .find_organization(&o2())
+        .await
+        .unwrap()
+        .unwrap();
+    organization.value.stripe_customer_id = Some(other);
+    let write = organizations::replace(&organization).unwrap();
+    shop.app.store.commit(vec![write]).await.unwrap();
+    let path = "/billing/checkout-session";
+    assert_eq!(shop.app.post("stranger", path, &admin).await.status, 201);
+    assert_eq!(shop.pages(), ["open", "open"]);
+}
+
+#[tokio::test]
+async fn who_has_a_subscription_gets_no_second() {
     let table = [
         ("active", 409),
         ("trialing", 409),
@@ -211,11 +260,8 @@ async fn who_has_a_subscription_is_sent_to_the_portal() {
     ];
     for (status, expected) in table {
         let shop = Shop::open().await;
-        let page = shop.buy_pro().await;
-        assert!(shop.stripe.pay(page.body["id"].as_str().unwrap()));
-        let subscription = shop.stripe.objects("subscription").remove(0);
-        shop.stripe
-            .set_status(subscription["id"].as_str().unwrap(), status);
+        let subscription = shop.subscribe().await;
+        shop.stripe.set_status(&subscription, status);
         let answer = shop.buy_pro().await;
         assert_eq!(answer.status, expected, "{status}: {}", answer.body);
         if expected == 409 {

@@ -35,10 +35,8 @@ async fn a_free_organization_sees_its_plan_and_that_nothing_was_bought() {
 #[tokio::test]
 async fn an_admin_sees_subscriptions_and_invoices() {
     let shop = Shop::open().await;
-    let page = shop.buy_pro().await;
-    assert!(shop.stripe.pay(page.body["id"].as_str().unwrap()));
-    let id = shop.stripe.objects("subscription")[0]["id"].clone();
-    shop.stripe.set_status(id.as_str().unwrap(), "past_due");
+    let id = shop.subscribe().await;
+    shop.stripe.set_status(&id, "past_due");
     let billing = shop.app.get("guest", "/billing").await.body;
     let subscription = &billing["subscriptions"][0];
     assert_eq!(subscription["status"], "past_due");

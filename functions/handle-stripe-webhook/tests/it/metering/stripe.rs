@@ -118,6 +118,10 @@ impl Billing for FakeMeter {
         Ok(Vec::new())
     }
 
+    async fn end_subscription(&self, _: &Subscription) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn record_meter_event(&self, event: &MeterEvent) -> Result<(), Error> {
         tokio::task::yield_now().await;
         let recorded = self.record(event);

@@ -70,6 +70,7 @@ impl World {
         let organization = Organization {
             subscription_tier: tier,
             stripe_customer_id: customer.map(str::to_owned),
+            stripe_customer_attempts: 0,
             ..Organization::new(id, "Ada".to_owned(), self.now())
         };
         let write = organizations::create(&organization).unwrap();

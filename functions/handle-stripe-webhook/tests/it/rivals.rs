@@ -1,0 +1,244 @@
+//! Two pages that were both paid, against the fake that keeps to Stripe's types: one subscription
+//! goes on, the other is ended with credit, and usage is billed once.
+
+use std::{sync::Arc, time::Duration};
+
+use handle_stripe_webhook::{AppState, ProductTiers, WebhookConfig, router};
+use secrecy::SecretString;
+use serde_json::Value;
+use shared::{
+    http::ServiceCallers,
+    ids::{OrgId, RecordId},
+    models::{OutboxMessage, OutboxRow, Role, SubscriptionTier},
+    store::{decode, organizations},
+    stripe::CheckoutOrder,
+    testing::{FakeStripe, TestServiceVerifier, trail},
+};
+
+use crate::app::{SECRET, TestApp, called, checkout, subscription, subscription_event};
+
+const PRO: [&str; 2] = ["pro_monthly", "pro_tokens_monthly"];
+const ENTERPRISE: [&str; 2] = ["enterprise_monthly", "enterprise_tokens_monthly"];
+
+/// The function with an account at Stripe, and an organization with a customer and an admin.
+struct Shop {
+    app: TestApp,
+    stripe: FakeStripe,
+    customer: String,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let mut app = TestApp::new().await;
+        let stripe = FakeStripe::start(app.clock.shared()).await;
+        let meter = stripe.add_meter("llm_tokens");
+        for ([flat, tokens], cents) in [(PRO, 4_900), (ENTERPRISE, 99_000)] {
+            let _ = stripe.add_price(flat, cents, None);
+            let _ = stripe.add_price(tokens, 1, Some(&meter));
+        }
+        let customer = stripe.add_customer("o1");
+        let mut organization = app.organization("o1").await.unwrap();
+        organization.value.stripe_customer_id = Some(customer.clone());
+        let write = organizations::replace(&organization).unwrap();
+        app.store.commit(vec![write]).await.unwrap();
+        app.add_member("ada", Role::Admin).await;
+        let webhook = WebhookConfig {
+            secrets: vec![SecretString::from(SECRET)],
+            livemode: false,
+            product_tiers: ProductTiers::new(),
+        };
+        app.router = router(AppState::with_ports(
+            app.store.clone(),
+            trail(&app.store),
+            Arc::new(stripe.client()),
+            app.queue.shared(),
+            app.clock.shared(),
+            webhook,
+            ServiceCallers::verified_by(Arc::new(TestServiceVerifier)),
+        ));
+        Self {
+            app,
+            stripe,
+            customer,
+        }
+    }
+
+    /// A page of an organization's that is paid.
+    async fn pay_for(&self, org_id: &str, keys: [&str; 2]) {
+        let client = self.stripe.client();
+        let order = CheckoutOrder {
+            org_id: OrgId::parse(org_id).unwrap(),
+            customer_id: self.customer.clone(),
+            prices: client.find_prices(&keys).await.unwrap(),
+            success_url: "https://app.example.com/".to_owned(),
+            cancel_url: "https://app.example.com/".to_owned(),
+        };
+        let key = RecordId::generate();
+        let page = client.open_checkout(&order, key.as_str()).await.unwrap();
+        assert!(self.stripe.pay(&page.id));
+        self.app.clock.advance(Duration::from_secs(1));
+    }
+
+    /// Has Stripe tell what happened, and the function act on it, until nothing happens any more.
+    async fn settle(&self) {
+        loop {
+            let events = self.stripe.take_events();
+            if events.is_empty() {
+                return;
+            }
+            for event in &events {
+                self.app.outcome(event).await;
+            }
+        }
+    }
+
+    fn subscriptions(&self) -> Vec<Value> {
+        self.stripe.objects("subscription")
+    }
+
+    /// Oldest first.
+    fn statuses(&self) -> Vec<Value> {
+        let all = self.subscriptions().into_iter();
+        all.map(|it| it["status"].clone()).collect()
+    }
+
+    /// How many items bill usage of subscriptions that go on.
+    fn metered(&self) -> usize {
+        let standing = self.subscriptions().into_iter();
+        let standing = standing.filter(|it| it["status"] != "canceled");
+        let items = standing.flat_map(|it| it["items"]["data"].as_array().unwrap().clone());
+        let metered = items.filter(|it| it["price"]["recurring"]["usage_type"] == "metered");
+        metered.count()
+    }
+
+    fn told(&self) -> Vec<OutboxMessage> {
+        let rows = self.app.db.documents("outbox/");
+        let rows = rows.iter().map(|row| decode::<OutboxRow>(row).unwrap());
+        rows.map(|row| row.message).collect()
+    }
+}
+
+#[tokio::test]
+async fn the_better_of_two_goes_on_and_the_other_is_credited() {
+    for keys in [[PRO, ENTERPRISE], [ENTERPRISE, PRO]] {
+        let shop = Shop::open().await;
+        for keys in keys {
+            shop.pay_for("o1", keys).await;
+        }
+        shop.settle().await;
+        let (lower, better) = if keys[0] == PRO { (0, 1) } else { (1, 0) };
+        assert_eq!(shop.statuses()[better], "active");
+        assert_eq!(shop.statuses()[lower], "canceled");
+        assert_eq!(shop.app.tier().await, SubscriptionTier::Enterprise);
+        assert_eq!(shop.metered(), 1);
+        let ended = &shop.subscriptions()[lower];
+        let items = ended["items"]["data"].as_array().unwrap();
+        assert_eq!(items.len(), 1, "its usage went before the last invoice");
+        let credits = shop.stripe.objects("invoice").into_iter();
+        let credits: Vec<_> = credits.filter_map(|it| it["total"].as_i64()).collect();
+        assert!(credits.iter().any(|total| *total < -4_800), "{credits:?}");
+        assert_eq!(shop.told().len(), 1);
+        assert_eq!(shop.stripe.problems(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn of_three_that_are_equal_the_newest_goes_on() {
+    let shop = Shop::open().await;
+    for _ in 0..3 {
+        shop.pay_for("o1", PRO).await;
+    }
+    shop.settle().await;
+    assert_eq!(shop.statuses(), ["canceled", "canceled", "active"]);
+    assert_eq!(shop.app.tier().await, SubscriptionTier::Pro);
+    assert_eq!(shop.told().len(), 2);
+}
+
+#[tokio::test]
+async fn what_somebody_made_by_hand_or_for_others_or_is_not_paid_stays() {
+    let shop = Shop::open().await;
+    shop.pay_for("o1", ENTERPRISE).await;
+    shop.pay_for("o2", PRO).await;
+    let prices = shop.stripe.objects("price");
+    let by_hand = shop
+        .stripe
+        .subscribe(&shop.customer, &[prices[0]["id"].as_str().unwrap()]);
+    shop.pay_for("o1", PRO).await;
+    let last = shop.subscriptions().pop().unwrap();
+    shop.stripe
+        .set_status(last["id"].as_str().unwrap(), "past_due");
+    shop.settle().await;
+    let statuses = shop.statuses();
+    assert_eq!(
+        statuses,
+        ["active", "active", "active", "past_due"],
+        "{by_hand}"
+    );
+}
+
+#[tokio::test]
+async fn whoever_dies_on_the_way_leaves_nothing_that_a_repeat_does_not_end() {
+    let mut deaths = 0;
+    for number in 0.. {
+        let mut is_over = false;
+        for is_carried_out in [false, true] {
+            let shop = Shop::open().await;
+            shop.pay_for("o1", PRO).await;
+            shop.pay_for("o1", ENTERPRISE).await;
+            let event = shop.stripe.take_events().remove(0);
+            assert_eq!(shop.app.receipt(&event).await, "queued");
+            let task = shop.app.queue.take().remove(0);
+            shop.stripe.kill_at(number, is_carried_out);
+            tokio::select! {
+                status = shop.app.bring(&task) => {
+                    assert!(status.is_success());
+                    is_over = true;
+                }
+                () = shop.stripe.death() => {
+                    deaths += 1;
+                    let again = shop.app.bring(&task).await;
+                    assert!(again.is_success(), "{number}");
+                }
+            }
+            assert_eq!(shop.statuses(), ["canceled", "active"], "{number}");
+            assert_eq!(shop.told().len(), 1, "{number}");
+        }
+        if is_over {
+            break;
+        }
+    }
+    assert!(deaths >= 6, "{deaths}");
+}
+
+#[tokio::test]
+async fn what_no_event_told_of_is_found_at_night() {
+    let shop = Shop::open().await;
+    shop.pay_for("o1", PRO).await;
+    shop.settle().await;
+    shop.pay_for("o1", PRO).await;
+    let _ = shop.stripe.take_events();
+    let answer = shop.app.send(called("/reconcile", "")).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(shop.statuses(), ["canceled", "active"]);
+}
+
+/// The key of this Stripe may end nothing.
+#[tokio::test]
+async fn a_refusal_to_end_one_does_not_keep_the_tier_from_being_applied() {
+    let app = TestApp::new().await;
+    let all = ["pro_monthly", "enterprise_monthly"];
+    let all = all.map(|key| subscription(key, "active", key));
+    let bought = all.map(|mut it| {
+        it.org_id = Some(OrgId::parse("o1").unwrap());
+        it
+    });
+    app.stripe.set_all("cus_1", bought.to_vec());
+    assert_eq!(
+        app.outcome(&checkout("evt_1", "cus_1", "o1")).await,
+        "applied"
+    );
+    assert_eq!(app.tier().await, SubscriptionTier::Enterprise);
+    let updated = subscription_event("evt_2", "customer.subscription.updated");
+    assert_eq!(app.outcome(&updated).await, "applied");
+    assert_eq!(app.stripe.ended(), ["pro_monthly"; 2]);
+}
