@@ -71,7 +71,7 @@ pub async fn run(arguments: &Arguments, env: &Env) -> Result<ExitCode> {
     match &arguments.command {
         Command::Run => {
             let config = Config::from_env(env)?;
-            telemetry::init(env, &config.service);
+            let _telemetry = telemetry::init(env, &config.service)?;
             drill_and_keep(&config).await
         }
         Command::Verify { file } => {

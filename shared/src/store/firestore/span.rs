@@ -1,3 +1,4 @@
+use futures::future::BoxFuture;
 use tracing::{Instrument, info_span};
 
 use super::Error;
@@ -8,11 +9,11 @@ use crate::{
 
 /// Makes a call of the database in a span of its own, which names collections and no document. That
 /// somebody else was faster is no failure.
-pub(super) async fn traced<T>(
+pub(super) fn traced<'call, T>(
     operation: &'static str,
     path: &str,
-    call: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
+    call: impl Future<Output = Result<T, Error>> + Send + 'call,
+) -> BoxFuture<'call, Result<T, Error>> {
     let span = info_span!(
         target: TRACE,
         "firestore",
@@ -21,11 +22,13 @@ pub(super) async fn traced<T>(
         db.system.name = "gcp.firestore",
         db.operation.name = operation,
     );
-    let result = call.instrument(span.clone()).await;
-    if result.as_ref().is_err_and(Transient::is_transient) {
-        fail(&span, "unavailable");
-    }
-    result
+    Box::pin(async move {
+        let result = call.instrument(span.clone()).await;
+        if result.as_ref().is_err_and(Transient::is_transient) {
+            fail(&span, "unavailable");
+        }
+        result
+    })
 }
 
 /// The collections of a path, without the ids between them.
