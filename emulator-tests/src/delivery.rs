@@ -31,6 +31,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// Cloud Scheduler publishes a tick every 15 minutes.
 const SYNC_TICK: Duration = Duration::from_secs(2);
 
+/// Cloud Scheduler ticks once a night.
+const NIGHT: Duration = Duration::from_secs(60);
+
 type Listener = FirestoreListener<FirestoreDb, FirestoreMemListenStateStorage>;
 
 /// What events come from, beside the database.
@@ -78,6 +81,17 @@ impl Transient for Refused {
     }
 }
 
+/// What Terraform has Cloud Scheduler call, and how often.
+const SCHEDULES: [(&str, Duration); 7] = [
+    ("execute-workflow/schedule", TICK),
+    ("execute-workflow/sweep", TICK),
+    ("deploy-agent/sweep", TICK),
+    ("handle-stripe-webhook/meter", TICK),
+    ("handle-stripe-webhook/sweep", TICK),
+    ("handle-stripe-webhook/reconcile", NIGHT),
+    ("handle-stripe-webhook/reconcile-usage", NIGHT),
+];
+
 impl Delivery {
     /// Starts to listen and to deliver.
     pub(crate) async fn start(
@@ -108,11 +122,9 @@ impl Delivery {
             ));
         }
         // A task each: a run that is resumed by the sweep may be slow, a schedule must not wait.
-        tasks.spawn(tick(sender.clone(), "execute-workflow/schedule"));
-        tasks.spawn(tick(sender.clone(), "execute-workflow/sweep"));
-        tasks.spawn(tick(sender.clone(), "deploy-agent/sweep"));
-        tasks.spawn(tick(sender.clone(), "handle-stripe-webhook/meter"));
-        tasks.spawn(tick(sender.clone(), "handle-stripe-webhook/sweep"));
+        for (function, period) in SCHEDULES {
+            tasks.spawn(tick(sender.clone(), function, period));
+        }
         let listener = listen_to_writes(firestore, sender, tasks.clone()).await?;
         Ok(Self { tasks, listener })
     }
@@ -312,8 +324,8 @@ async fn deliver_written(
         .await;
 }
 
-async fn tick(sender: Sender, function: &str) {
-    let mut interval = tokio::time::interval(TICK);
+async fn tick(sender: Sender, function: &str, period: Duration) {
+    let mut interval = tokio::time::interval(period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         interval.tick().await;

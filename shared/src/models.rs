@@ -17,6 +17,7 @@ mod memory;
 mod metering;
 mod organization;
 mod principal;
+mod reconciliation;
 mod sealed;
 mod stored_body;
 mod subscription;
@@ -57,14 +58,15 @@ pub use llm_route::{
     Timeouts, Weighted,
 };
 pub use memory::Memory;
-pub use metering::{
-    MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering, UsageDifference, UsageDrift,
-    UsageReconciliation,
-};
+pub use metering::{MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering};
 pub use organization::{
-    AgentQuota, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
+    AgentQuota, FormerTier, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
 };
 pub use principal::{Principal, Role, SystemPrincipal};
+pub use reconciliation::{
+    CustomerDay, MeterRowPosition, ReconcileStep, UsageDifference, UsageDrift, UsageFailure,
+    UsageReconcile, UsageReconciliation,
+};
 pub use sealed::Sealed;
 pub use stored_body::StoredBody;
 pub use subscription::{

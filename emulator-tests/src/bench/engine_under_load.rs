@@ -192,6 +192,7 @@ fn organization(id: &OrgId) -> Organization {
         id: id.clone(),
         name: "Bench".to_owned(),
         subscription_tier: SubscriptionTier::Free,
+        former_tiers: Vec::new(),
         stripe_customer_id: None,
         api_usage: 0,
         limits: Limits::default(),

@@ -27,6 +27,12 @@ impl SubscriptionTier {
     }
 }
 
+/// How long a former plan is remembered, in seconds: longer than Stripe takes usage of it.
+const REMEMBERED_SECS: i64 = 40 * 24 * 3_600;
+
+/// Former plans that are remembered at most.
+const MAX_FORMER_TIERS: usize = 50;
+
 /// `organizations/{id}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +43,9 @@ pub struct Organization {
     pub name: String,
     /// The plan.
     pub subscription_tier: SubscriptionTier,
+    /// The plans before it, the oldest first: usage is metered by that of its time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_tiers: Vec<FormerTier>,
     /// Stripe's customer id, made with the first checkout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stripe_customer_id: Option<String>,
@@ -57,12 +66,44 @@ impl Organization {
             id,
             name,
             subscription_tier: SubscriptionTier::Free,
+            former_tiers: Vec::new(),
             stripe_customer_id: None,
             api_usage: 0,
             limits: Limits::default(),
             created_at,
         }
     }
+
+    /// Changes the plan, and remembers which one there was.
+    pub fn change_tier(&mut self, tier: SubscriptionTier, now: Timestamp) {
+        let oldest = now.plus_seconds(-REMEMBERED_SECS);
+        self.former_tiers.retain(|former| former.until >= oldest);
+        self.former_tiers.push(FormerTier {
+            tier: self.subscription_tier,
+            until: now,
+        });
+        let excess = self.former_tiers.len().saturating_sub(MAX_FORMER_TIERS);
+        self.former_tiers.drain(..excess);
+        self.subscription_tier = tier;
+    }
+
+    /// The plan at an instant, as far as it is remembered.
+    #[must_use]
+    pub fn tier_at(&self, at: Timestamp) -> SubscriptionTier {
+        let mut former = self.former_tiers.iter();
+        let former = former.find(|former| at < former.until);
+        former.map_or(self.subscription_tier, |former| former.tier)
+    }
+}
+
+/// A plan that an organization had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormerTier {
+    /// The plan.
+    pub tier: SubscriptionTier,
+    /// When another one took its place.
+    pub until: Timestamp,
 }
 
 /// Limits that replace those of the plan.

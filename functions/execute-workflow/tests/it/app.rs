@@ -478,6 +478,7 @@ fn organization() -> Organization {
         id: org_id(),
         name: "Test".to_owned(),
         subscription_tier: SubscriptionTier::Pro,
+        former_tiers: Vec::new(),
         stripe_customer_id: None,
         api_usage: 0,
         limits: Limits::default(),
