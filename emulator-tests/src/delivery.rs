@@ -339,3 +339,38 @@ fn redelivery() -> Policy {
     let (first, longest) = (Duration::from_millis(50), Duration::from_secs(5));
     Policy::new(1_000, first, longest, Duration::from_hours(1)).unwrap_or(Policy::REMOTE_CALL)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::SCHEDULES;
+
+    /// What follows `key = "` in a line, up to the quote.
+    fn text_of<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+        let (_, rest) = line.split_once(key)?;
+        rest.trim_start().strip_prefix("= \"")?.split('"').next()
+    }
+
+    #[test]
+    fn what_cloud_scheduler_calls_is_called_here_too() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../terraform/modules/platform");
+        let mut scheduled = BTreeSet::new();
+        for file in fs::read_dir(root).unwrap() {
+            let text = fs::read_to_string(file.unwrap().path()).unwrap_or_default();
+            let mut name = "";
+            for line in text.lines() {
+                if line.starts_with("  name ") {
+                    name = text_of(line, "name").unwrap_or(name);
+                }
+                if line.contains("cron =")
+                    && let Some(path) = text_of(line, "path")
+                {
+                    scheduled.insert(format!("{name}{path}"));
+                }
+            }
+        }
+        let here = SCHEDULES.iter().map(|(function, _)| (*function).to_owned());
+        assert_eq!(scheduled, here.collect());
+    }
+}

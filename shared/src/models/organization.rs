@@ -201,3 +201,49 @@ pub struct Invitation {
     /// When it was made.
     pub created_at: Timestamp,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_SECS: i64 = 24 * 3_600;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from(jiff::Timestamp::UNIX_EPOCH).plus_seconds(secs)
+    }
+
+    fn organization() -> Organization {
+        Organization::new(OrgId::derive(&["o"]), "Ada".to_owned(), at(0))
+    }
+
+    #[test]
+    fn each_instant_has_the_plan_of_its_time() {
+        let mut organization = organization();
+        organization.change_tier(SubscriptionTier::Pro, at(100));
+        organization.change_tier(SubscriptionTier::Enterprise, at(200));
+        for (secs, tier) in [
+            (0, SubscriptionTier::Free),
+            (99, SubscriptionTier::Free),
+            (100, SubscriptionTier::Pro),
+            (199, SubscriptionTier::Pro),
+            (200, SubscriptionTier::Enterprise),
+            (300, SubscriptionTier::Enterprise),
+        ] {
+            assert_eq!(organization.tier_at(at(secs)), tier, "{secs}");
+        }
+    }
+
+    #[test]
+    fn plans_are_forgotten_when_nothing_is_metered_by_them_any_more() {
+        let mut organization = organization();
+        organization.change_tier(SubscriptionTier::Pro, at(0));
+        organization.change_tier(SubscriptionTier::Free, at(36 * DAY_SECS));
+        assert_eq!(organization.former_tiers.len(), 2);
+        organization.change_tier(SubscriptionTier::Pro, at(41 * DAY_SECS));
+        assert_eq!(organization.former_tiers.len(), 2);
+        for secs in 0..200 {
+            organization.change_tier(SubscriptionTier::Free, at(41 * DAY_SECS + secs));
+        }
+        assert_eq!(organization.former_tiers.len(), 50);
+    }
+}

@@ -122,7 +122,9 @@ impl SharedCounter {
 /// The alert is told once for an outage.
 fn report(failure: Failure, Unavailable(cause): &Unavailable) {
     match failure {
-        Failure::Single => tracing::warn!(error.cause = %cause, "a request was not counted in Redis"),
+        Failure::Single => {
+            tracing::warn!(error.cause = %cause, "a request was not counted in Redis")
+        }
         Failure::Outage => tracing::error!(
             error.cause = %cause,
             "rate limits cannot be counted in Redis: reads are counted in each instance, all else is refused"

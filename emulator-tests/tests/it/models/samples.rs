@@ -10,9 +10,7 @@ use shared::{
     models::*,
 };
 
-pub(crate) use self::metering::{
-    meter_row, metered_month, usage_reconcile, usage_reconciliation,
-};
+pub(crate) use self::metering::{meter_row, metered_month, usage_reconcile, usage_reconciliation};
 
 pub(crate) const ORG: &str = "o1";
 

@@ -5,9 +5,7 @@ use shared::quota::usage::{Cell, GroupBy, Sums};
 
 /// With these a spreadsheet takes a cell for a formula, in full width too
 /// (<https://owasp.org/www-community/attacks/CSV_Injection>).
-const FORMULA: [char; 11] = [
-    '=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠',
-];
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 const NUMBERS: [&str; 5] = [
     "requests",

@@ -169,7 +169,14 @@ fn tell(report: &UsageReconciliation) {
     if *failed > 0 {
         tracing::error!(day, failed, "usage could not be compared");
     }
-    tracing::info!(day, customers, differing, drifting, failed, "usage compared");
+    tracing::info!(
+        day,
+        customers,
+        differing,
+        drifting,
+        failed,
+        "usage compared"
+    );
 }
 
 async fn hand_in(state: &AppState, reconcile: &UsageReconcile, reason: &str) {

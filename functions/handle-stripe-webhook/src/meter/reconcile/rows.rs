@@ -61,7 +61,10 @@ fn sum_up(open: Option<CustomerDay>, rows: Vec<RowOfDay>) -> Vec<CustomerDay> {
     let mut customers: Vec<CustomerDay> = open.into_iter().collect();
     for RowOfDay { position, row } in rows {
         let customer_id = position.customer_id;
-        if customers.last().is_none_or(|last| last.customer_id != customer_id) {
+        if customers
+            .last()
+            .is_none_or(|last| last.customer_id != customer_id)
+        {
             customers.push(CustomerDay {
                 customer_id,
                 org_id: None,
