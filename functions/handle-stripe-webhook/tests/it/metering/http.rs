@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 use futures::future::{Either, select};
 use handle_stripe_webhook::{Meter, Metered};
 use shared::{
-    models::{MeterRowState, SubscriptionTier},
-    testing::{FakeStripe, StripeFault, killed_after},
+    models::SubscriptionTier,
+    testing::{FakeStripe, killed_after},
 };
 
 use super::world::{INCLUDED, World};
@@ -160,24 +160,6 @@ async fn a_meter_that_comes_back_after_stripe_has_forgotten_asks_what_has_arrive
     })
     .await;
     assert_eq!(deaths, 8);
-}
-
-/// Stripe's contract does not tell in which words it refuses an identifier that it knows: the sum
-/// of the minute tells what the refusal means.
-#[tokio::test]
-async fn a_repeat_that_is_refused_as_known_is_billed_once() {
-    let shop = Shop::over().await;
-    assert!(shop.run_killed_at(1, true).await);
-    shop.stripe.fail_next([StripeFault::Status(400)]);
-    shop.world.clock.advance(Duration::from_mins(6));
-    shop.run().await;
-    let open = shop.world.rows().into_values();
-    let open = open
-        .filter(|row| row.state == MeterRowState::Sending)
-        .count();
-    assert_eq!(open, 1, "{:?}", shop.world.rows());
-    shop.run_for_hours(30).await;
-    shop.assert_billed_once("by the sum of its minute");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use axum::{
 };
 use handle_stripe_webhook::{AppState, Meter, Metered, ProductTiers, WebhookConfig, router};
 use http::Request;
+use serde::Serialize;
 use serde_json::Value;
 use shared::{
     clock::Clock,
@@ -246,7 +247,7 @@ impl World {
     }
 
     /// Puts a document where it is that no model can hold.
-    pub(crate) async fn spoil(&self, path: DocumentPath, fields: Value) {
+    pub(crate) async fn spoil(&self, path: DocumentPath, fields: impl Serialize) {
         let fields = encode(&path, &fields).unwrap();
         let write = Write {
             path,
