@@ -17,7 +17,7 @@ pub struct UsageReconcile {
     pub report: UsageReconciliation,
     /// The UTC days that come after it, `YYYY-MM-DD`.
     #[serde(default)]
-    pub later: Vec<String>,
+    pub days_left: Vec<String>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it last went on.

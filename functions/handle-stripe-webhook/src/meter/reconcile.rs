@@ -106,7 +106,7 @@ fn new(now: Timestamp) -> UsageReconcile {
         pages: 0,
         step: ReconcileStep::Counters { after: None },
         report: report_of(days.next().unwrap_or_default()),
-        later: days.collect(),
+        days_left: days.collect(),
         started_at: now,
         updated_at: now,
         finished_at: None,
@@ -144,10 +144,10 @@ async fn look(meter: &Meter, reconcile: &mut UsageReconcile) -> Result<Option<Wr
     report.checked_at = Some(now);
     let done = meter_events::set_reconciliation(report)?;
     tell(report);
-    if reconcile.later.is_empty() {
+    if reconcile.days_left.is_empty() {
         reconcile.finished_at = Some(now);
     } else {
-        reconcile.report = report_of(reconcile.later.remove(0));
+        reconcile.report = report_of(reconcile.days_left.remove(0));
         reconcile.step = ReconcileStep::Rows {
             after: None,
             open: None,

@@ -79,7 +79,7 @@ pub(crate) fn usage_reconcile() -> UsageReconcile {
             }),
         },
         report: usage_reconciliation(),
-        later: vec!["2026-11-22".to_owned()],
+        days_left: vec!["2026-11-22".to_owned()],
         started_at: time(),
         updated_at: time(),
         finished_at: Some(time()),

@@ -183,7 +183,7 @@ async fn a_repeat_of_a_page_or_of_the_tick_counts_nothing_twice() {
 #[tokio::test]
 async fn a_comparison_that_dies_anywhere_is_finished_by_the_sweep() {
     let mut deaths = 0;
-    for polls in (0..).step_by(20) {
+    for polls in (0..).step_by(5) {
         let world = world_with(100, 6).await;
         let whole = async {
             world.tick("/reconcile-usage").await;
