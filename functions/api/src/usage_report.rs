@@ -26,7 +26,7 @@ use crate::{
 const MAX_DAYS: i32 = 366;
 
 /// Calls that one report sums up at most: what is read within the time of a request.
-const MAX_CALLS: u32 = 500_000;
+const MAX_CALLS: u32 = 250_000;
 
 /// Parts of a range that are read at once.
 const AT_ONCE: i32 = 8;
