@@ -31,6 +31,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// Cloud Scheduler publishes a tick every 15 minutes.
 const SYNC_TICK: Duration = Duration::from_secs(2);
 
+/// Cloud Scheduler ticks once a night.
+const NIGHT: Duration = Duration::from_secs(60);
+
 type Listener = FirestoreListener<FirestoreDb, FirestoreMemListenStateStorage>;
 
 /// What events come from, beside the database.
@@ -78,6 +81,17 @@ impl Transient for Refused {
     }
 }
 
+/// What Terraform has Cloud Scheduler call, and how often.
+const SCHEDULES: [(&str, Duration); 7] = [
+    ("execute-workflow/schedule", TICK),
+    ("execute-workflow/sweep", TICK),
+    ("deploy-agent/sweep", TICK),
+    ("handle-stripe-webhook/meter", TICK),
+    ("handle-stripe-webhook/sweep", TICK),
+    ("handle-stripe-webhook/reconcile", NIGHT),
+    ("handle-stripe-webhook/reconcile-usage", NIGHT),
+];
+
 impl Delivery {
     /// Starts to listen and to deliver.
     pub(crate) async fn start(
@@ -108,11 +122,9 @@ impl Delivery {
             ));
         }
         // A task each: a run that is resumed by the sweep may be slow, a schedule must not wait.
-        tasks.spawn(tick(sender.clone(), "execute-workflow/schedule"));
-        tasks.spawn(tick(sender.clone(), "execute-workflow/sweep"));
-        tasks.spawn(tick(sender.clone(), "deploy-agent/sweep"));
-        tasks.spawn(tick(sender.clone(), "handle-stripe-webhook/meter"));
-        tasks.spawn(tick(sender.clone(), "handle-stripe-webhook/sweep"));
+        for (function, period) in SCHEDULES {
+            tasks.spawn(tick(sender.clone(), function, period));
+        }
         let listener = listen_to_writes(firestore, sender, tasks.clone()).await?;
         Ok(Self { tasks, listener })
     }
@@ -312,8 +324,8 @@ async fn deliver_written(
         .await;
 }
 
-async fn tick(sender: Sender, function: &str) {
-    let mut interval = tokio::time::interval(TICK);
+async fn tick(sender: Sender, function: &str, period: Duration) {
+    let mut interval = tokio::time::interval(period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
@@ -326,4 +338,39 @@ async fn tick(sender: Sender, function: &str) {
 fn redelivery() -> Policy {
     let (first, longest) = (Duration::from_millis(50), Duration::from_secs(5));
     Policy::new(1_000, first, longest, Duration::from_hours(1)).unwrap_or(Policy::REMOTE_CALL)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::SCHEDULES;
+
+    /// What follows `key = "` in a line, up to the quote.
+    fn text_of<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+        let (_, rest) = line.split_once(key)?;
+        rest.trim_start().strip_prefix("= \"")?.split('"').next()
+    }
+
+    #[test]
+    fn what_cloud_scheduler_calls_is_called_here_too() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../terraform/modules/platform");
+        let mut scheduled = BTreeSet::new();
+        for file in fs::read_dir(root).unwrap() {
+            let text = fs::read_to_string(file.unwrap().path()).unwrap_or_default();
+            let mut name = "";
+            for line in text.lines() {
+                if line.starts_with("  name ") {
+                    name = text_of(line, "name").unwrap_or(name);
+                }
+                if line.contains("cron =")
+                    && let Some(path) = text_of(line, "path")
+                {
+                    scheduled.insert(format!("{name}{path}"));
+                }
+            }
+        }
+        let here = SCHEDULES.iter().map(|(function, _)| (*function).to_owned());
+        assert_eq!(scheduled, here.collect());
+    }
 }

@@ -22,7 +22,8 @@ use crate::{
 const KEPT_SECS: i64 = 31 * 24 * 3_600;
 
 /// How long after the deletion something may still come to refer to the user: requests that were
-/// under way end within 60 s, the time that the edge gives them.
+/// under way end within 60 s, the time that the edge gives them. Calls of models may take longer, and
+/// look when they are booked whether the user is there (`quota::admissions`).
 const SETTLING_SECS: i64 = 120;
 
 /// When an erasure that fails is tried again, after those that have waited longer.

@@ -17,6 +17,7 @@ mod memory;
 mod metering;
 mod organization;
 mod principal;
+mod reconciliation;
 mod references;
 mod sealed;
 mod step_page;
@@ -59,14 +60,15 @@ pub use llm_route::{
     Timeouts, Weighted,
 };
 pub use memory::Memory;
-pub use metering::{
-    MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering, UsageDifference, UsageDrift,
-    UsageReconciliation,
-};
+pub use metering::{MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering};
 pub use organization::{
-    AgentQuota, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
+    AgentQuota, FormerTier, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
 };
 pub use principal::{Principal, Role, SystemPrincipal};
+pub use reconciliation::{
+    CustomerDay, MeterRowPosition, ReconcileStep, UsageDifference, UsageDrift, UsageFailure,
+    UsageReconcile, UsageReconciliation,
+};
 pub use references::{REFERENCES, Reference};
 pub use sealed::Sealed;
 pub use step_page::StepPage;

@@ -58,6 +58,8 @@ pub enum Work {
     StripeEvent(StripeEventTask),
     /// To go on with comparing tiers with what Stripe says: `/reconcile`.
     TierReconcile(TierReconcileTask),
+    /// To go on with comparing usage with what Stripe has counted: `/reconcile-usage`.
+    UsageReconcile(UsageReconcileTask),
 }
 
 impl Work {
@@ -68,6 +70,7 @@ impl Work {
             Self::Continue(_) => "/continue",
             Self::StripeEvent(_) => "/events/process",
             Self::TierReconcile(_) => "/reconcile",
+            Self::UsageReconcile(_) => "/reconcile-usage",
         }
     }
 
@@ -80,6 +83,7 @@ impl Work {
             Self::Continue(continuation) => serde_json::to_vec(continuation),
             Self::StripeEvent(task) => serde_json::to_vec(task),
             Self::TierReconcile(task) => serde_json::to_vec(task),
+            Self::UsageReconcile(task) => serde_json::to_vec(task),
         }
     }
 }
@@ -106,6 +110,14 @@ pub struct StripeEventTask {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TierReconcileTask {
+    /// Which comparison.
+    pub run_id: RecordId,
+}
+
+/// The body of the request that has a comparison of usage go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UsageReconcileTask {
     /// Which comparison.
     pub run_id: RecordId,
 }

@@ -142,6 +142,15 @@ impl Store {
         Ok(documents.iter().filter_map(readable).collect())
     }
 
+    /// The same with the versions.
+    async fn list_readable_versioned<T: DeserializeOwned>(
+        &self,
+        query: &Query,
+    ) -> Result<Vec<Versioned<T>>, Error> {
+        let documents = self.db.query(query).await?;
+        Ok(documents.iter().filter_map(readable_versioned).collect())
+    }
+
     async fn count(&self, query: &Query) -> Result<u32, Error> {
         let count = self.db.count(query).await?;
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
@@ -194,11 +203,7 @@ impl Store {
         page: &Page,
     ) -> Result<Listing<Versioned<T>>, Error> {
         let Listing { items, next } = self.documents_by_id(query, page).await?;
-        let read = |document: &Document| {
-            let (value, version) = (readable(document)?, document.version);
-            Some(Versioned { value, version })
-        };
-        let items = items.iter().filter_map(read).collect();
+        let items = items.iter().filter_map(readable_versioned).collect();
         Ok(Listing { items, next })
     }
 
@@ -251,6 +256,11 @@ fn readable<T: DeserializeOwned>(document: &Document) -> Option<T> {
         tracing::error!(collection, "unreadable document left out of a listing");
     };
     decode(document).inspect_err(report).ok()
+}
+
+fn readable_versioned<T: DeserializeOwned>(document: &Document) -> Option<Versioned<T>> {
+    let (value, version) = (readable(document)?, document.version);
+    Some(Versioned { value, version })
 }
 
 fn versioned<T: DeserializeOwned>(document: &Document) -> Result<Versioned<T>, Error> {

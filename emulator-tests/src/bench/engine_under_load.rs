@@ -193,6 +193,7 @@ fn organization(id: &OrgId) -> Organization {
         id: id.clone(),
         name: "Bench".to_owned(),
         subscription_tier: SubscriptionTier::Free,
+        former_tiers: Vec::new(),
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

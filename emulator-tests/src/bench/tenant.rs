@@ -15,6 +15,7 @@ pub(super) async fn settle(store: &Store, org_id: &OrgId, uid: &Uid) -> Result<(
         id: org_id.clone(),
         name: "Bench".to_owned(),
         subscription_tier: SubscriptionTier::Enterprise,
+        former_tiers: Vec::new(),
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

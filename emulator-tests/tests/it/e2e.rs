@@ -9,6 +9,7 @@ mod conversations;
 mod events;
 mod google;
 mod members;
+mod metering;
 mod processes;
 mod queue;
 mod rate_limits;

@@ -101,7 +101,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 77;
+const STORE_QUERIES: usize = 76;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -174,12 +174,14 @@ async fn ask_about_metering(
     let now = samples::time();
     store.list_organizations_to_meter(caller, page).await?;
     store.list_usage_entries_to_meter(org_id, page).await?;
+    let days = ("2026-11-01", "2026-11-23");
+    store.count_usage_entries(org_id, days, 10).await?;
     store.list_due_meter_rows(caller, now, 10).await?;
     store
         .list_meter_rows_of_minute(caller, "cus_1", now, page)
         .await?;
     let rows = store
-        .list_meter_rows_of_day(caller, "2026-11-23", page)
+        .list_meter_rows_of_day(caller, "2026-11-23", None, 10)
         .await;
     rows.map(|_| ())
 }

@@ -112,6 +112,7 @@ round_trips! {
     TunedModel "organizations/o1/tuned_models/r1" samples::tuned_model();
     Tuning "agents/a1/tunings/r1" samples::tuning();
     UsageEntry "usage_ledger/r1" samples::usage_entry();
+    UsageReconcile "platform/usage_reconcile" samples::usage_reconcile();
     UsageReconciliation "usage_reconciliations/2026-11-23" samples::usage_reconciliation();
     User "users/u1" samples::user("u1", "o1", shared::models::Role::User);
     Wakeup "wakeups/r1" samples::wakeup();

@@ -70,13 +70,15 @@ pub(crate) async fn handle_sweep(
     _: ServiceCaller,
     State(state): State<AppState>,
 ) -> Result<Json<Value>, ApiError> {
-    let (events, limits, stalled) = futures::join!(
+    let (events, limits, tiers, usage) = futures::join!(
         sweep::hand_in_events(&state),
         sweep::enforce_limits(&state),
         reconcile::go_on_if_stalled(&state),
+        crate::meter::reconcile::go_on_if_stalled(&state),
     );
+    let stalled = tiers? | usage?;
     Ok(Json(
-        json!({ "events": events?, "limits": limits?, "stalled": stalled? }),
+        json!({ "events": events?, "limits": limits?, "stalled": stalled }),
     ))
 }
 

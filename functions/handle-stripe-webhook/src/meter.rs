@@ -4,7 +4,7 @@
 
 mod clear;
 mod count;
-mod reconcile;
+pub(crate) mod reconcile;
 mod send;
 
 use std::{sync::Arc, time::Duration};
@@ -14,7 +14,7 @@ use serde::Serialize;
 use shared::{
     clock::SharedClock,
     ids::OrgId,
-    models::{Timestamp, UsageReconciliation},
+    models::Timestamp,
     quota::prices::Catalog,
     retry::Transient,
     store::{self, Page, Store},
@@ -31,6 +31,9 @@ const PAGE: u32 = 500;
 
 /// How long a run begins anything new: Cloud Scheduler comes again every minute.
 const RUN: Duration = Duration::from_secs(40);
+
+/// How much of that is for the ledger, however much it has: what is due is sent as well.
+const COUNTING: Duration = Duration::from_secs(20);
 
 /// What reports usage to Stripe.
 #[derive(Clone)]
@@ -68,6 +71,9 @@ pub enum Error {
     /// There is no meter of this name in the account of Stripe.
     #[error("stripe has no active meter of events `{0}`")]
     NoMeter(String),
+    /// So much of an organization's ledger is not metered yet that it cannot be summed up.
+    #[error("too much of the ledger is not metered yet")]
+    Behind,
 }
 
 impl Meter {
@@ -88,20 +94,10 @@ impl Meter {
     /// # Errors
     /// Returns [`Error::Store`]; what was done until then stands.
     pub async fn run(&self) -> Result<Metered, Error> {
-        let until = self.now().plus(RUN);
-        let counted = self.count_all(until).await?;
-        let sent = send::send_due(self, until).await?;
+        let now = self.now();
+        let counted = self.count_all(now.plus(COUNTING)).await?;
+        let sent = send::send_due(self, now.plus(RUN)).await?;
         Ok(Metered { counted, ..sent })
-    }
-
-    /// Compares what Stripe has counted of the last whole days with what it has acknowledged, and the
-    /// counters of this month with the ledger. What differs is kept and logged as an error, and never
-    /// made up for: nobody is billed twice.
-    ///
-    /// # Errors
-    /// Returns [`Error`]; a repeat begins anew.
-    pub async fn reconcile(&self) -> Result<Vec<UsageReconciliation>, Error> {
-        reconcile::reconcile(self).await
     }
 
     /// The organizations' entries, until the time is over. An organization that fails is left for
@@ -168,7 +164,7 @@ impl Transient for Error {
         match self {
             Self::Store(error) => error.is_transient() || error.is_lost_race(),
             Self::Stripe(error) => error.is_transient(),
-            Self::NoMeter(_) => false,
+            Self::NoMeter(_) | Self::Behind => false,
         }
     }
 }

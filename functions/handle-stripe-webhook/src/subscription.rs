@@ -170,7 +170,7 @@ async fn change(
     let Some(drift) = drift else {
         return Ok(vec![organizations::replace(&organization)?]);
     };
-    organization.value.subscription_tier = drift.to;
+    organization.value.change_tier(drift.to, state.now());
     let mut writes = vec![organizations::replace(&organization)?];
     writes.push(mark_limit(state, &drift.org_id).await?);
     let metadata = json!({ "from": drift.from, "to": drift.to, cause.name(): cause.id() });

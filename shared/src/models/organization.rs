@@ -27,6 +27,12 @@ impl SubscriptionTier {
     }
 }
 
+/// How long a former plan is remembered, in seconds: longer than Stripe takes usage of it.
+const REMEMBERED_SECS: i64 = 40 * 24 * 3_600;
+
+/// Former plans that are remembered at most.
+const MAX_FORMER_TIERS: usize = 50;
+
 /// `organizations/{id}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +43,9 @@ pub struct Organization {
     pub name: String,
     /// The plan.
     pub subscription_tier: SubscriptionTier,
+    /// The plans before it, the oldest first: usage is metered by that of its time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_tiers: Vec<FormerTier>,
     /// Stripe's customer id, made with the first checkout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stripe_customer_id: Option<String>,
@@ -60,6 +69,7 @@ impl Organization {
             id,
             name,
             subscription_tier: SubscriptionTier::Free,
+            former_tiers: Vec::new(),
             stripe_customer_id: None,
             stripe_customer_attempts: 0,
             api_usage: 0,
@@ -67,6 +77,37 @@ impl Organization {
             created_at,
         }
     }
+
+    /// Changes the plan, and remembers which one there was.
+    pub fn change_tier(&mut self, tier: SubscriptionTier, now: Timestamp) {
+        let oldest = now.plus_seconds(-REMEMBERED_SECS);
+        self.former_tiers.retain(|former| former.until >= oldest);
+        self.former_tiers.push(FormerTier {
+            tier: self.subscription_tier,
+            until: now,
+        });
+        let excess = self.former_tiers.len().saturating_sub(MAX_FORMER_TIERS);
+        self.former_tiers.drain(..excess);
+        self.subscription_tier = tier;
+    }
+
+    /// The plan at an instant, as far as it is remembered.
+    #[must_use]
+    pub fn tier_at(&self, at: Timestamp) -> SubscriptionTier {
+        let mut former = self.former_tiers.iter();
+        let former = former.find(|former| at < former.until);
+        former.map_or(self.subscription_tier, |former| former.tier)
+    }
+}
+
+/// A plan that an organization had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormerTier {
+    /// The plan.
+    pub tier: SubscriptionTier,
+    /// When another one took its place.
+    pub until: Timestamp,
 }
 
 /// Limits that replace those of the plan.
@@ -163,4 +204,50 @@ pub struct Invitation {
     pub expires_at: Timestamp,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_SECS: i64 = 24 * 3_600;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from(jiff::Timestamp::UNIX_EPOCH).plus_seconds(secs)
+    }
+
+    fn organization() -> Organization {
+        Organization::new(OrgId::derive(&["o"]), "Ada".to_owned(), at(0))
+    }
+
+    #[test]
+    fn each_instant_has_the_plan_of_its_time() {
+        let mut organization = organization();
+        organization.change_tier(SubscriptionTier::Pro, at(100));
+        organization.change_tier(SubscriptionTier::Enterprise, at(200));
+        for (secs, tier) in [
+            (0, SubscriptionTier::Free),
+            (99, SubscriptionTier::Free),
+            (100, SubscriptionTier::Pro),
+            (199, SubscriptionTier::Pro),
+            (200, SubscriptionTier::Enterprise),
+            (300, SubscriptionTier::Enterprise),
+        ] {
+            assert_eq!(organization.tier_at(at(secs)), tier, "{secs}");
+        }
+    }
+
+    #[test]
+    fn plans_are_forgotten_when_nothing_is_metered_by_them_any_more() {
+        let mut organization = organization();
+        organization.change_tier(SubscriptionTier::Pro, at(0));
+        organization.change_tier(SubscriptionTier::Free, at(36 * DAY_SECS));
+        assert_eq!(organization.former_tiers.len(), 2);
+        organization.change_tier(SubscriptionTier::Pro, at(41 * DAY_SECS));
+        assert_eq!(organization.former_tiers.len(), 2);
+        for secs in 0..200 {
+            organization.change_tier(SubscriptionTier::Free, at(41 * DAY_SECS + secs));
+        }
+        assert_eq!(organization.former_tiers.len(), 50);
+    }
 }

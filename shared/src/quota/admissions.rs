@@ -20,7 +20,7 @@ use crate::{
     ids::{OrgId, RecordId},
     llm::Usage,
     models::{Metering, Timestamp, UsageEntry, UsageState, Use},
-    store::{Store, Versioned, Write, usage_ledger},
+    store::{self, Store, Versioned, Write, usage_ledger},
 };
 
 /// Admits calls within the monthly limits of organizations, and counts what they use.
@@ -220,6 +220,18 @@ fn released(entry: &UsageEntry) -> UsageEntry {
         meter: None,
         ..entry.clone()
     }
+}
+
+/// The entry as it may be kept. A call may outlast the account of who has caused it, whose erasure
+/// does not wait for it: it is read anew in each attempt to write an entry.
+async fn kept(store: &Store, entry: &UsageEntry) -> Result<UsageEntry, store::Error> {
+    let mut entry = entry.clone();
+    if let Some(uid) = &entry.uid
+        && store.find_deleted_user(uid).await?.is_some()
+    {
+        entry.uid = None;
+    }
+    Ok(entry)
 }
 
 /// Late callers are told in the log what is not booked.

@@ -3,10 +3,10 @@
 
 use super::{Error, Plan, Resource};
 use crate::{
-    ids::RecordId,
+    ids::{OrgId, RecordId},
     models::{
         BudgetLease, Organization, Reservation, SubscriptionTier, Timestamp, TokenQuota,
-        UsageEntry, Use,
+        UsageEntry, UsageState, Use,
     },
     store::organizations::{day_of, period_of},
 };
@@ -136,6 +136,32 @@ pub(super) fn prolong_call(quota: &mut TokenQuota, id: &RecordId, expires_at: Ti
         open.expires_at = open.expires_at.max(expires_at);
     }
     set_sweep(quota);
+}
+
+/// The entry of a call at an instant, of which nothing more is known.
+pub(super) fn entry(id: RecordId, org_id: OrgId, at: Timestamp) -> UsageEntry {
+    UsageEntry {
+        id,
+        org_id,
+        agent_id: None,
+        workflow_id: None,
+        execution_id: None,
+        uid: None,
+        model: String::new(),
+        input_tokens: 0,
+        output_tokens: 0,
+        cost_micro_usd: 0,
+        state: UsageState::Reserved,
+        is_estimated: false,
+        raised_to: None,
+        is_stream: false,
+        hold: None,
+        is_own_key: false,
+        meter: None,
+        period: period_of(at),
+        day: day_of(at),
+        created_at: at,
+    }
 }
 
 /// The entry of a call that is admitted `now`, in the month that the quota counts: the caller may

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use crate::models::{MemoryDepth, Organization, SubscriptionTier};
+use crate::models::{Limits, MemoryDepth, Organization, SubscriptionTier, Timestamp};
 
 /// All plans by tier; limits and prices change here and nowhere else.
 const PLANS: &str = include_str!("tiers.json");
@@ -57,8 +57,17 @@ impl Plan {
     /// allow themselves of it.
     #[must_use]
     pub fn sold_to(organization: &Organization) -> Self {
-        let mut plan = Self::of(organization.subscription_tier);
-        let limits = &organization.limits;
+        Self::of(organization.subscription_tier).with_limits(&organization.limits)
+    }
+
+    /// The same at an instant: the plan of the time, with the limits of now.
+    #[must_use]
+    pub fn sold_at(organization: &Organization, at: Timestamp) -> Self {
+        Self::of(organization.tier_at(at)).with_limits(&organization.limits)
+    }
+
+    fn with_limits(self, limits: &Limits) -> Self {
+        let mut plan = self;
         plan.agents = limits.agents.unwrap_or(plan.agents);
         plan.monthly_tokens = limits.monthly_tokens.unwrap_or(plan.monthly_tokens);
         let own = limits.monthly_cost_micro_usd;
@@ -92,7 +101,7 @@ fn plans() -> HashMap<SubscriptionTier, Plan> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ids::OrgId, models::Limits};
+    use crate::ids::OrgId;
 
     #[test]
     fn each_tier_has_the_plan_that_the_design_tells() {

@@ -5,11 +5,7 @@ use crate::{
     ids::{OrgId, RecordId},
     llm::price,
     models::{Metering, Timestamp, Tuning, UsageEntry, UsageState},
-    store::{
-        Store, Write,
-        organizations::{day_of, period_of},
-        usage_ledger,
-    },
+    store::{Store, Write, organizations::day_of, usage_ledger},
 };
 
 /// How long a reservation for training stands, in seconds: jobs wait and run for days at most.
@@ -52,27 +48,13 @@ pub async fn reserve_training(
     let price = price.ok_or_else(|| Error::UnknownModel(model.clone()))?;
     let tokens = tuning.max_bytes.saturating_mul(tuning.epochs);
     let entry = UsageEntry {
-        id: entry_id(&tuning.id),
-        org_id: tuning.org_id.clone(),
         agent_id: Some(tuning.agent_id.clone()),
-        workflow_id: None,
-        execution_id: None,
         model: model.clone(),
         input_tokens: tokens,
-        output_tokens: 0,
         cost_micro_usd: price.training_micro_usd(tokens),
-        state: UsageState::Reserved,
-        is_estimated: false,
-        raised_to: None,
-        uid: None,
-        is_own_key: false,
-        meter: None,
         // As with a stream, the provider has worked when nobody comes back to it.
         is_stream: true,
-        hold: None,
-        period: period_of(now),
-        day: day_of(now),
-        created_at: now,
+        ..budget::entry(entry_id(&tuning.id), tuning.org_id.clone(), now)
     };
     let mut sheet = Sheet::read(store, &tuning.org_id).await?;
     if sheet.quota.is_blocked || store.find_llm_switch().await?.is_off {

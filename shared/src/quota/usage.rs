@@ -122,6 +122,13 @@ impl Sums {
         *self.cells.entry(cell).or_default() += Totals::of(entry);
     }
 
+    /// Adds other sums by the same groups.
+    pub fn merge(&mut self, other: Self) {
+        for (cell, totals) in other.cells {
+            *self.cells.entry(cell).or_default() += totals;
+        }
+    }
+
     /// The sums over all entries that were added.
     #[must_use]
     pub fn summarize(&self) -> Summary {

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{
     Decision, Key, Limit, MemoryRateLimiter, Place, RateLimitConfig, RateLimiter, RedisRateLimiter,
     Rule, Unavailable,
-    breaker::{Breaker, PAUSE},
+    breaker::{Breaker, Failure, PAUSE},
 };
 use crate::{
     clock::SharedClock,
@@ -112,21 +112,25 @@ impl SharedCounter {
                 Some(decision)
             }
             Err(error) => {
-                if self.breaker.fail() {
-                    report_outage(&error);
-                }
+                report(self.breaker.fail(&attempt), &error);
                 None
             }
         }
     }
 }
 
-/// The alert, once for an outage.
-fn report_outage(Unavailable(cause): &Unavailable) {
-    tracing::error!(
-        error.cause = %cause,
-        "rate limits cannot be counted in Redis: reads are counted in each instance, all else is refused"
-    );
+/// The alert is told once for an outage.
+fn report(failure: Failure, Unavailable(cause): &Unavailable) {
+    match failure {
+        Failure::Single => {
+            tracing::warn!(error.cause = %cause, "a request was not counted in Redis")
+        }
+        Failure::Outage => tracing::error!(
+            error.cause = %cause,
+            "rate limits cannot be counted in Redis: reads are counted in each instance, all else is refused"
+        ),
+        Failure::Known => {}
+    }
 }
 
 impl fmt::Debug for RateLimits {

@@ -12,16 +12,23 @@ use redis::{
     io::tcp::TcpSettings,
 };
 use secrecy::ExposeSecret;
+use tokio::time::error::Elapsed;
 
 use super::{Decision, Key, Limit, RateLimiter, Unavailable};
 use crate::{clock::SharedClock, config::RedisConfig};
 
 /// How long a request waits for its count.
 const BUDGET: Duration = Duration::from_millis(50);
-/// How long it waits as long as there was no answer yet: a new instance has to connect first.
+/// How long it waits as long as there was no answer on the connection yet: it has to be made first.
 const FIRST_BUDGET: Duration = Duration::from_millis(500);
 /// When a connection is given up that carries nothing any more.
 const SILENCE: Duration = Duration::from_secs(2);
+
+/// Why there is no answer.
+enum Failed {
+    Late(Elapsed),
+    Told(RedisError),
+}
 
 /// Counts in Redis, by its clock.
 pub struct RedisRateLimiter {
@@ -67,12 +74,16 @@ impl RedisRateLimiter {
         }
     }
 
-    /// A connection that broke since the last call is only noticed by a call: it is made twice.
-    async fn ask(&self, key: &Key, limit: Limit) -> Result<Decision, RedisError> {
-        match self.ask_once(key, limit).await {
-            Err(error) if error.is_connection_dropped() => self.ask_once(key, limit).await,
-            answer => answer,
-        }
+    /// An answer within the time that there is for one: more of it on a connection that is new.
+    async fn ask(&self, key: &Key, limit: Limit) -> Result<Decision, Failed> {
+        let budget = match self.has_answered.load(Ordering::Relaxed) {
+            true => self.budget,
+            false => self.budget.max(FIRST_BUDGET),
+        };
+        let answer = tokio::time::timeout(budget, self.ask_once(key, limit)).await;
+        let decision = answer.map_err(Failed::Late)??;
+        self.has_answered.store(true, Ordering::Relaxed);
+        Ok(decision)
     }
 
     async fn ask_once(&self, key: &Key, limit: Limit) -> Result<Decision, RedisError> {
@@ -99,15 +110,16 @@ impl RedisRateLimiter {
 
 #[async_trait]
 impl RateLimiter for RedisRateLimiter {
+    /// A connection that broke since the last call is only noticed by a call, which is then made
+    /// again on a new one.
     async fn take(&self, key: &Key, limit: Limit) -> Result<Decision, Unavailable> {
-        let budget = match self.has_answered.load(Ordering::Relaxed) {
-            true => self.budget,
-            false => self.budget.max(FIRST_BUDGET),
-        };
-        let answer = tokio::time::timeout(budget, self.ask(key, limit)).await;
-        let decision = answer.map_err(Unavailable::new)??;
-        self.has_answered.store(true, Ordering::Relaxed);
-        Ok(decision)
+        match self.ask(key, limit).await {
+            Err(Failed::Told(error)) if error.is_connection_dropped() => {
+                self.has_answered.store(false, Ordering::Relaxed);
+                Ok(self.ask(key, limit).await?)
+            }
+            answer => Ok(answer?),
+        }
     }
 }
 
@@ -128,5 +140,20 @@ fn client(config: &RedisConfig) -> Result<Client, RedisError> {
 impl From<RedisError> for Unavailable {
     fn from(error: RedisError) -> Self {
         Self::new(error)
+    }
+}
+
+impl From<RedisError> for Failed {
+    fn from(error: RedisError) -> Self {
+        Self::Told(error)
+    }
+}
+
+impl From<Failed> for Unavailable {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Late(elapsed) => Self::new(elapsed),
+            Failed::Told(error) => Self::new(error),
+        }
     }
 }

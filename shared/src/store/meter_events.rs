@@ -1,16 +1,21 @@
 //! `meter_events`, and what the ledger's months come to.
 
+use serde::Deserialize;
+
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write,
-    document_db::{Comparison, Order, Precondition, Query},
+    document_db::{Comparison, Document, Order, Precondition, Query, ValueType, value},
 };
 use crate::{
     ids::{OrgId, RecordId},
-    models::{MeterRow, MeteredMonth, SystemPrincipal, Timestamp, UsageReconciliation},
+    models::{
+        MeterRow, MeterRowPosition, MeteredMonth, SystemPrincipal, Timestamp, UsageReconciliation,
+    },
 };
 
 impl Store {
-    /// Meter events of all organizations about which something is to be done by now.
+    /// Meter events of all organizations about which something is to be done by now. One that cannot
+    /// be read is left out, so that it holds no other up.
     ///
     /// # Errors
     /// Returns the database's error.
@@ -23,7 +28,7 @@ impl Store {
         let query = Query::new("meter_events", limit)
             .filter("dueAt", Comparison::LessOrEqual, now)
             .order(Order::Ascending("dueAt"));
-        self.list(&query).await
+        self.list_readable_versioned(&query).await
     }
 
     /// Meter events of a customer in a minute, by id.
@@ -43,19 +48,28 @@ impl Store {
         self.strict_page_by_id(query, page).await
     }
 
-    /// Meter events of a UTC day, by id.
+    /// Meter events of a UTC day by customer, nothing left out; it goes on after a position.
     ///
     /// # Errors
-    /// Returns the database's error, also for a row that cannot be read: it would be missing.
+    /// Returns the database's error.
     pub async fn list_meter_rows_of_day(
         &self,
         _caller: &SystemPrincipal,
         day: &str,
-        page: &Page,
-    ) -> Result<Listing<Versioned<MeterRow>>, Error> {
-        let query = Query::new("meter_events", page.limit);
-        let query = query.filter("day", Comparison::Equal, day);
-        self.strict_page_by_id(query, page).await
+        after: Option<&MeterRowPosition>,
+        limit: u32,
+    ) -> Result<Vec<RowOfDay>, Error> {
+        // The second condition leaves out what names no customer: nobody sends it.
+        let mut query = Query::new("meter_events", limit)
+            .filter("day", Comparison::Equal, day)
+            .filter("customerId", Comparison::GreaterOrEqual, "")
+            .order(Order::Ascending("customerId"));
+        query.after = after.map(|after| {
+            let customer_id = ValueType::StringValue(after.customer_id.clone());
+            (Some(value(customer_id)), after.id.clone())
+        });
+        let documents = self.db.query(&query).await?;
+        documents.iter().map(RowOfDay::read).collect()
     }
 
     /// What is billed of an organization's UTC month, `YYYY-MM`, if anything was counted.
@@ -82,6 +96,33 @@ impl Store {
         let found = self.load(&reconciliation_path(day)).await?;
         Ok(found.map(|found| found.value))
     }
+}
+
+/// A meter event in the listing of its day.
+#[derive(Debug)]
+pub struct RowOfDay {
+    /// Where the listing goes on after it.
+    pub position: MeterRowPosition,
+    /// The event, if it can be read.
+    pub row: Result<MeterRow, Error>,
+}
+
+impl RowOfDay {
+    fn read(document: &Document) -> Result<Self, Error> {
+        let CustomerOf { customer_id } = super::decode(document)?;
+        let id = document.path.id().to_owned();
+        Ok(Self {
+            position: MeterRowPosition { customer_id, id },
+            row: super::decode(document),
+        })
+    }
+}
+
+/// The only field that tells who pays.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CustomerOf {
+    customer_id: String,
 }
 
 /// Adds a row, in the commit that decides what is billed of its entry.

@@ -116,16 +116,26 @@ impl Store {
     /// Organizations whose calls or leases are to be cleared up by now, longest due first.
     ///
     /// # Errors
-    /// Returns the database's error, also for an id that no organization can have.
+    /// Returns the database's error.
     pub async fn list_due_token_quotas(
         &self,
         _caller: &SystemPrincipal,
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<OrgId>, Error> {
+        self.list_due_quotas("sweepAt", now, limit).await
+    }
+
+    /// Organizations of which a counter behind a quota has this time by now, longest due first.
+    pub(super) async fn list_due_quotas(
+        &self,
+        due_at: &'static str,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OrgId>, Error> {
         let query = Query::group("quota", limit)
-            .filter("sweepAt", Comparison::LessOrEqual, now)
-            .order(Order::Ascending("sweepAt"));
+            .filter(due_at, Comparison::LessOrEqual, now)
+            .order(Order::Ascending(due_at));
         let documents = self.db.query(&query).await?;
         Ok(documents.iter().filter_map(organization_of).collect())
     }
@@ -349,7 +359,7 @@ fn increment_stats(
 }
 
 /// The organization that a document is below.
-pub(super) fn organization_of(document: &Document) -> Option<OrgId> {
+fn organization_of(document: &Document) -> Option<OrgId> {
     let path = document.path.as_str().strip_prefix("organizations/")?;
     OrgId::parse(path.split('/').next()?).ok()
 }

@@ -3,7 +3,6 @@
 use super::{
     Error, Store, Versioned,
     document_db::{Comparison, Order, Query, ValueType, value},
-    organizations::organization_of,
 };
 use crate::{
     ids::OrgId,
@@ -66,10 +65,6 @@ impl Store {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<OrgId>, Error> {
-        let query = Query::group("quota", limit)
-            .filter("enforceAt", Comparison::LessOrEqual, now)
-            .order(Order::Ascending("enforceAt"));
-        let documents = self.db.query(&query).await?;
-        Ok(documents.iter().filter_map(organization_of).collect())
+        self.list_due_quotas("enforceAt", now, limit).await
     }
 }

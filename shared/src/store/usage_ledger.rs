@@ -60,7 +60,7 @@ impl Store {
     }
 
     /// The organizations of a page of the entries of which it is not decided what is billed; there
-    /// may be some twice.
+    /// may be some twice. An entry that does not tell whose it is is left out.
     ///
     /// # Errors
     /// Returns the database's error.
@@ -71,26 +71,49 @@ impl Store {
     ) -> Result<Listing<OrgId>, Error> {
         let query = Query::new("usage_ledger", page.limit);
         let query = query.filter("meter.state", Comparison::Equal, "pending");
-        let Listing { items, next } = self.documents_by_id(query, page).await?;
-        let owners = items.iter().map(super::decode::<OrgOf>);
-        let owners = owners.map(|owner| owner.map(|owner| owner.org_id));
-        let items = owners.collect::<Result<_, _>>()?;
+        let Listing { items, next } = self.page_by_id::<OrgOf>(query, page).await?;
+        let items = items.into_iter().map(|owner| owner.org_id).collect();
         Ok(Listing { items, next })
     }
 
-    /// Entries of the organization of which it is not decided what is billed, by id.
+    /// Entries of the organization of which it is not decided what is billed, by id. One that cannot
+    /// be read is left out, and stays undecided.
     ///
     /// # Errors
-    /// Returns the database's error, also for an entry that cannot be read: it would be missing.
+    /// Returns the database's error.
     pub async fn list_usage_entries_to_meter(
         &self,
         org_id: &OrgId,
         page: &Page,
     ) -> Result<Listing<Versioned<UsageEntry>>, Error> {
-        let query = Query::new("usage_ledger", page.limit)
-            .filter("orgId", Comparison::Equal, org_id.as_str())
-            .filter("meter.state", Comparison::Equal, "pending");
-        self.strict_page_by_id(query, page).await
+        self.versioned_page_by_id(undecided(org_id, page), page)
+            .await
+    }
+
+    /// The same for who sums up.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for an entry that cannot be read: it would be missing.
+    pub async fn list_all_usage_entries_to_meter(
+        &self,
+        org_id: &OrgId,
+        page: &Page,
+    ) -> Result<Listing<Versioned<UsageEntry>>, Error> {
+        self.strict_page_by_id(undecided(org_id, page), page).await
+    }
+
+    /// How many entries the organization has from one UTC day to another, both `YYYY-MM-DD` and
+    /// included, whatever has become of them. Counting ends at `most`.
+    ///
+    /// # Errors
+    /// Returns the database's error.
+    pub async fn count_usage_entries(
+        &self,
+        org_id: &OrgId,
+        (from, to): (&str, &str),
+        most: u32,
+    ) -> Result<u32, Error> {
+        self.count(&of_days(org_id, (from, to), most)).await
     }
 
     /// Shows `visit` the organization's entries from one UTC day to another, both `YYYY-MM-DD` and
@@ -105,11 +128,7 @@ impl Store {
         to: &str,
         mut visit: impl FnMut(UsageEntry),
     ) -> Result<(), Error> {
-        let mut query = Query::new("usage_ledger", BATCH)
-            .filter("orgId", Comparison::Equal, org_id.as_str())
-            .filter("day", Comparison::GreaterOrEqual, from)
-            .filter("day", Comparison::LessOrEqual, to)
-            .order(Order::Ascending("day"));
+        let mut query = of_days(org_id, (from, to), BATCH);
         loop {
             let documents = self.db.query(&query).await?;
             let last = documents.last().map(|document| {
@@ -171,6 +190,20 @@ pub fn forget_user(mut entry: Versioned<UsageEntry>) -> Result<Write, Error> {
 #[serde(rename_all = "camelCase")]
 struct OrgOf {
     org_id: OrgId,
+}
+
+fn undecided(org_id: &OrgId, page: &Page) -> Query {
+    Query::new("usage_ledger", page.limit)
+        .filter("orgId", Comparison::Equal, org_id.as_str())
+        .filter("meter.state", Comparison::Equal, "pending")
+}
+
+fn of_days(org_id: &OrgId, (from, to): (&str, &str), limit: u32) -> Query {
+    Query::new("usage_ledger", limit)
+        .filter("orgId", Comparison::Equal, org_id.as_str())
+        .filter("day", Comparison::GreaterOrEqual, from)
+        .filter("day", Comparison::LessOrEqual, to)
+        .order(Order::Ascending("day"))
 }
 
 fn path(id: &RecordId) -> DocumentPath {

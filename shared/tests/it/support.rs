@@ -18,6 +18,7 @@ pub(crate) async fn create_organization(store: &Store, limits: Limits) -> OrgId 
         id: OrgId::generate(),
         name: "Ada's organization".to_owned(),
         subscription_tier: SubscriptionTier::Free,
+        former_tiers: Vec::new(),
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

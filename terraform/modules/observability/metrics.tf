@@ -26,6 +26,7 @@ locals {
         "stripe has counted something else than was sent",
         "the counters of an organization do not agree",
         "tiers were out of step",
+        "usage could not be compared",
         "usage is not billed",
       ]
     }

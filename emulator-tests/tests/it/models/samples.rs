@@ -10,7 +10,7 @@ use shared::{
     models::*,
 };
 
-pub(crate) use self::metering::{meter_row, metered_month, usage_reconciliation};
+pub(crate) use self::metering::{meter_row, metered_month, usage_reconcile, usage_reconciliation};
 
 pub(crate) const ORG: &str = "o1";
 
@@ -89,6 +89,10 @@ pub(crate) fn organization() -> Organization {
         id: org_id(),
         name: "Lovelace & Söhne".to_owned(),
         subscription_tier: SubscriptionTier::Pro,
+        former_tiers: vec![FormerTier {
+            tier: SubscriptionTier::Free,
+            until: time(),
+        }],
         stripe_customer_id: Some("cus_1".to_owned()),
         stripe_customer_attempts: 2,
         api_usage: 12_345,

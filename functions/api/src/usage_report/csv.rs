@@ -1,11 +1,11 @@
 //! Usage as a table: RFC 4180, a row for each group and day.
 
-use csv::{Terminator, WriterBuilder};
+use csv::{QuoteStyle, Terminator, WriterBuilder};
 use shared::quota::usage::{Cell, GroupBy, Sums};
 
-/// With these a spreadsheet takes a cell for a formula
+/// With these a spreadsheet takes a cell for a formula, in full width too
 /// (<https://owasp.org/www-community/attacks/CSV_Injection>).
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 const NUMBERS: [&str; 5] = [
     "requests",
@@ -17,10 +17,12 @@ const NUMBERS: [&str; 5] = [
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The columns are `day`, the group unless that is the day, and the numbers.
+/// The columns are `day`, the group unless that is the day, and the numbers. All cells are quoted, so
+/// that no separator that a spreadsheet knows begins another one.
 pub(super) fn write(sums: &Sums, group_by: GroupBy) -> Result<Vec<u8>, BoxError> {
     let mut writer = WriterBuilder::new()
         .terminator(Terminator::CRLF)
+        .quote_style(QuoteStyle::Always)
         .from_writer(Vec::new());
     let group = (group_by != GroupBy::Day).then_some(group_by.as_str());
     writer.write_record(["day"].into_iter().chain(group).chain(NUMBERS))?;

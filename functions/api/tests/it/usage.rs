@@ -163,6 +163,9 @@ async fn usage_is_a_table_by_its_path_and_for_who_accepts_one() {
     let expected = "day,model,requests,inputTokens,outputTokens,tokens,costMicroUsd\r\n\
                     2026-11-01,gpt-4.1,1,100,20,120,7\r\n\
                     2026-11-23,gpt-4.1-mini,1,100,20,120,7\r\n";
+    // Every cell is quoted.
+    let expected = expected.replace(',', "\",\"").replace("\r\n", "\"\r\n\"");
+    let expected = format!("\"{}", expected.trim_end_matches('"'));
     assert_eq!(text, expected);
     assert_eq!(
         table.headers[CONTENT_DISPOSITION],

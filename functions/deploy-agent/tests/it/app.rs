@@ -235,6 +235,7 @@ pub(crate) fn organization(id: &str, tier: SubscriptionTier) -> Organization {
         id: OrgId::parse(id).unwrap(),
         name: "Ada".to_owned(),
         subscription_tier: tier,
+        former_tiers: Vec::new(),
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

@@ -479,6 +479,7 @@ fn organization() -> Organization {
         id: org_id(),
         name: "Test".to_owned(),
         subscription_tier: SubscriptionTier::Pro,
+        former_tiers: Vec::new(),
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

@@ -1,13 +1,15 @@
 use axum::{Json, extract::State};
+use serde_json::{Value, json};
 use shared::{
-    http::{ApiError, ServiceCaller},
-    models::UsageReconciliation,
+    http::{ApiError, RawBody, ServiceCaller},
+    models::UsageReconcile,
+    queue::UsageReconcileTask,
     retry::Transient,
 };
 
 use crate::{
     AppState,
-    meter::{Error, Metered},
+    meter::{Error, Metered, reconcile},
 };
 
 /// Reports usage to Stripe, for Cloud Scheduler. A repeat finds what is left to do.
@@ -26,12 +28,31 @@ pub(crate) async fn handle_meter(
     Ok(Json(metered))
 }
 
-/// Compares usage with what Stripe has counted, for Cloud Scheduler. A repeat compares anew.
+/// Handles the nightly tick that has usage compared with what Stripe has counted, and the tasks by
+/// which that goes on. The idempotency key is the comparison's id: a repeat finds its page compared.
 pub(crate) async fn handle_reconcile_usage(
     _: ServiceCaller,
     State(state): State<AppState>,
-) -> Result<Json<Vec<UsageReconciliation>>, ApiError> {
-    Ok(Json(Box::pin(state.meter().reconcile()).await?))
+    RawBody(body): RawBody,
+) -> Result<Json<Value>, ApiError> {
+    // The tick has no body.
+    let reconcile = match serde_json::from_slice::<UsageReconcileTask>(&body) {
+        Ok(task) => Box::pin(reconcile::go_on(&state, &task.run_id)).await?,
+        Err(_) => Some(Box::pin(reconcile::begin(&state)).await?),
+    };
+    Ok(Json(
+        reconcile.map_or(json!({}), |reconcile| describe(&reconcile)),
+    ))
+}
+
+fn describe(reconcile: &UsageReconcile) -> Value {
+    json!({
+        "runId": reconcile.run_id,
+        "pages": reconcile.pages,
+        "day": reconcile.report.day,
+        "failed": reconcile.report.failed,
+        "finished": reconcile.finished_at.is_some(),
+    })
 }
 
 impl From<Error> for ApiError {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use shared::{
     ids::OrgId,
     models::{
-        MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering, Timestamp, UsageEntry,
-        UsageState,
+        MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering, Organization, Timestamp,
+        UsageEntry, UsageState,
     },
     quota::Plan,
     store::{self, Page, Store, Versioned, Write, commit_contended, meter_events, usage_ledger},
@@ -23,10 +23,9 @@ const LATE_SECS: i64 = 1_800;
 /// Months as they are, and as they are to be, by their names.
 type Months = BTreeMap<String, (MeteredMonth, Option<Timestamp>)>;
 
-/// Who pays, and for what.
+/// Who pays.
 struct Payer {
-    customer_id: Option<String>,
-    terms: MeterTerms,
+    organization: Option<Organization>,
 }
 
 /// Decides about an organization's entries in batches, each in a commit with the sum of their
@@ -53,16 +52,14 @@ async fn batch(
     org_id: &OrgId,
     now: Timestamp,
 ) -> Result<(Vec<Write>, u64), store::Error> {
-    let page = Page::first(BATCH);
-    let mut entries = store
-        .list_usage_entries_to_meter(org_id, &page)
-        .await?
-        .items;
+    let mut entries = first_entries(store, org_id).await?;
     if entries.is_empty() {
         return Ok((Vec::new(), 0));
     }
     entries.sort_by_key(|entry| entry.value.created_at);
-    let payer = payer(store, org_id).await?;
+    let organization = store.find_organization(org_id).await?;
+    let organization = organization.map(|organization| organization.value);
+    let payer = Payer { organization };
     let mut months = months(store, org_id, &entries).await?;
     let count = entries.len() as u64;
     let mut writes = Vec::with_capacity(2 * entries.len() + months.len());
@@ -71,13 +68,9 @@ async fn batch(
             continue;
         };
         let decided = decide(month, &entry.value, &payer);
-        if let (Metering::Due { tokens }, Some(customer_id)) = (decided, &payer.customer_id) {
-            writes.push(meter_events::create(&row(
-                &entry.value,
-                customer_id,
-                tokens,
-                now,
-            ))?);
+        if let (Metering::Due { tokens }, Some(customer_id)) = (decided, payer.customer_id()) {
+            let row = row(&entry.value, customer_id, tokens, now);
+            writes.push(meter_events::create(&row)?);
         }
         entry.value.meter = Some(decided);
         writes.push(usage_ledger::replace(&entry)?);
@@ -88,32 +81,47 @@ async fn batch(
     Ok((writes, count))
 }
 
+/// What can be read of the first page that has any such entry.
+async fn first_entries(
+    store: &Store,
+    org_id: &OrgId,
+) -> Result<Vec<Versioned<UsageEntry>>, store::Error> {
+    let mut page = Page::first(BATCH);
+    loop {
+        let listing = store.list_usage_entries_to_meter(org_id, &page).await?;
+        match listing.next {
+            Some(next) if listing.items.is_empty() => page.after = Some(next),
+            _ => return Ok(listing.items),
+        }
+    }
+}
+
 /// Only what is settled counts; nothing else should be here.
 fn decide(month: &mut MeteredMonth, entry: &UsageEntry, payer: &Payer) -> Metering {
     match entry.state {
-        UsageState::Settled => month.count(entry, &payer.terms),
+        UsageState::Settled => month.count(entry, &payer.terms(entry.created_at)),
         UsageState::Reserved | UsageState::Released => Metering::Included,
     }
 }
 
-/// A plan whose included amount is its limit has no overage. A limit that admins have set forgives
-/// nothing.
-async fn payer(store: &Store, org_id: &OrgId) -> Result<Payer, store::Error> {
-    let organization = store.find_organization(org_id).await?;
-    let organization = organization.map(|organization| organization.value);
-    let plan = organization.as_ref().map(Plan::sold_to);
-    let has_overage = plan
-        .as_ref()
-        .is_some_and(|plan| plan.included_tokens < plan.monthly_tokens);
-    let customer_id = organization.and_then(|organization| organization.stripe_customer_id);
-    let customer_id = customer_id.filter(|_| has_overage);
-    Ok(Payer {
-        terms: MeterTerms {
+impl Payer {
+    fn customer_id(&self) -> Option<&str> {
+        self.organization.as_ref()?.stripe_customer_id.as_deref()
+    }
+
+    /// The terms of the plan at the time of use. A plan whose included amount is its limit has no
+    /// overage. A limit that admins have set forgives nothing.
+    fn terms(&self, at: Timestamp) -> MeterTerms {
+        let organization = self.organization.as_ref();
+        let plan = organization.map(|organization| Plan::sold_at(organization, at));
+        let has_overage = plan
+            .as_ref()
+            .is_some_and(|plan| plan.included_tokens < plan.monthly_tokens);
+        MeterTerms {
             included_tokens: plan.map_or(0, |plan| plan.included_tokens),
-            is_billed: customer_id.is_some(),
-        },
-        customer_id,
-    })
+            is_billed: has_overage && self.customer_id().is_some(),
+        }
+    }
 }
 
 async fn months(

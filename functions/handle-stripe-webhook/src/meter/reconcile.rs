@@ -1,155 +1,218 @@
 //! Whether Stripe, the outbox, the quota and the ledger agree.
+//!
+//! Each request looks at one page and keeps how far it has come; the queue brings the next.
 
 mod drift;
+mod rows;
 
-use std::collections::BTreeMap;
-
-use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use shared::{
-    ids::OrgId,
-    models::{MeterRow, MeterRowState, Timestamp, UsageDifference, UsageReconciliation},
-    store::{Page, meter_events},
+    ids::RecordId,
+    models::{ReconcileStep, Timestamp, UsageFailure, UsageReconcile, UsageReconciliation},
+    queue::{Task, UsageReconcileTask, Work},
+    store::{self, Versioned, Write, commit_contended, meter_events, platform},
 };
 
-use super::{AT_ONCE, Error, Meter};
-use crate::CALLER;
+use super::{Error, Meter};
+use crate::{AppState, CALLER};
 
 /// Whole days that are looked at: calls of the last one may be billed on the next.
 const DAYS: i64 = 2;
 
-/// What is kept of what differs; the numbers tell of all.
+/// What is kept of what differs, and of what failed; the numbers tell of all.
 const KEPT: usize = 100;
 
-const PAGE: u32 = 1_000;
+/// How long a comparison may stand still before the sweeper goes on with it, in seconds.
+const STALLED_SECS: i64 = 180;
 
-/// What rows say that Stripe has counted, by organization and customer.
-type Sums = BTreeMap<(OrgId, String), Sum>;
+/// How long one that does not come to an end is gone on with, in seconds: another night has other
+/// days.
+const GIVEN_UP_SECS: i64 = 20 * 3_600;
 
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    sent: i64,
-    uncertain: i64,
-}
-
-pub(super) async fn reconcile(meter: &Meter) -> Result<Vec<UsageReconciliation>, Error> {
-    let now = meter.now();
-    let today = now.instant().to_zoned(TimeZone::UTC).date();
-    let drifts = drift::find(meter).await?;
-    for drift in &drifts {
-        tracing::error!(
-            org.id = %drift.org_id,
-            period = drift.period,
-            ledger = drift.ledger,
-            quota = drift.quota,
-            "the counters of an organization do not agree"
-        );
-    }
-    let mut reports = Vec::new();
-    for back in 1..=DAYS {
-        let day = today.saturating_sub(back.days());
-        let mut report = compare(meter, day, now).await?;
-        if back == 1 {
-            report.drifting = count(drifts.len());
-            report.drifts = drifts.iter().take(KEPT).cloned().collect();
+/// Begins a comparison, or goes on with the one that is under way.
+pub(crate) async fn begin(state: &AppState) -> Result<UsageReconcile, Error> {
+    let reconcile = commit_contended(&state.store, || async {
+        let found = state.store.find_usage_reconcile(&CALLER).await?;
+        let version = found.as_ref().map(|found| found.version);
+        let oldest = state.now().plus_seconds(-GIVEN_UP_SECS);
+        let open = found.filter(|found| is_open(found) && found.value.started_at > oldest);
+        if let Some(open) = open {
+            return Ok((Vec::new(), open.value));
         }
-        let write = meter_events::set_reconciliation(&report)?;
-        meter.store.commit(vec![write]).await?;
-        reports.push(report);
-    }
-    Ok(reports)
+        let begun = new(state.now());
+        let write = platform::set_usage_reconcile(&begun, version)?;
+        Ok::<_, store::Error>((vec![write], begun))
+    })
+    .await?;
+    let gone_on = go_on(state, &reconcile.run_id).await?;
+    Ok(gone_on.unwrap_or(reconcile))
 }
 
-/// Nobody is asked of a day on which nothing was billed.
-async fn compare(meter: &Meter, day: Date, now: Timestamp) -> Result<UsageReconciliation, Error> {
-    let (from, to) = (start_of(day), start_of(day.saturating_add(1.day())));
-    let day = day.to_string();
-    let sums = sums_of(meter, &day).await?;
-    let customers = count(sums.len());
-    let mut differences = Vec::new();
-    if !sums.is_empty() {
-        let id = meter.id().await?;
-        let id = &id;
-        let asked = stream::iter(sums).map(|((org_id, customer_id), sum)| async move {
-            let total = meter
-                .billing
-                .meter_total(id, &customer_id, from, to)
-                .await?;
-            let fits = (sum.sent..=sum.sent + sum.uncertain).contains(&total);
-            Ok::<_, Error>((!fits).then_some(UsageDifference {
-                org_id,
-                customer_id,
-                sent: sum.sent,
-                uncertain: sum.uncertain,
-                stripe: total,
-            }))
-        });
-        let found: Vec<_> = asked.buffered(AT_ONCE).try_collect().await?;
-        differences = found.into_iter().flatten().collect();
+/// Looks at the next page of the comparison, unless it is done or another has begun; tells how far
+/// it has come.
+pub(crate) async fn go_on(
+    state: &AppState,
+    run_id: &RecordId,
+) -> Result<Option<UsageReconcile>, Error> {
+    let found = state.store.find_usage_reconcile(&CALLER).await?;
+    let open = found.filter(|found| found.value.run_id == *run_id && is_open(found));
+    let Some(Versioned {
+        value: mut reconcile,
+        version,
+    }) = open
+    else {
+        return Ok(None);
+    };
+    let mut writes: Vec<Write> = look(&state.meter(), &mut reconcile)
+        .await?
+        .into_iter()
+        .collect();
+    reconcile.pages += 1;
+    reconcile.updated_at = state.now();
+    writes.push(platform::set_usage_reconcile(&reconcile, Some(version))?);
+    match state.store.commit(writes).await {
+        Ok(_) => {}
+        // Another request has looked at the same page.
+        Err(error) if error.is_lost_race() => return Ok(None),
+        Err(error) => return Err(error.into()),
     }
-    differences
-        .iter()
-        .for_each(|difference| report(&day, difference));
-    Ok(UsageReconciliation {
+    if reconcile.finished_at.is_none() {
+        hand_in(state, &reconcile, "").await;
+    }
+    Ok(Some(reconcile))
+}
+
+/// Goes on with a comparison that stands still; tells whether there is one.
+pub(crate) async fn go_on_if_stalled(state: &AppState) -> Result<bool, store::Error> {
+    let found = state.store.find_usage_reconcile(&CALLER).await?;
+    let before = state.now().plus_seconds(-STALLED_SECS);
+    let stalled = found.filter(|found| is_open(found) && found.value.updated_at <= before);
+    if let Some(stalled) = &stalled {
+        let reason = format!("-sweep-{}", state.now().instant().as_second());
+        hand_in(state, &stalled.value, &reason).await;
+    }
+    Ok(stalled.is_some())
+}
+
+fn is_open(found: &Versioned<UsageReconcile>) -> bool {
+    found.value.finished_at.is_none()
+}
+
+fn new(now: Timestamp) -> UsageReconcile {
+    let today = now.instant().to_zoned(TimeZone::UTC).date();
+    let mut days = (1..=DAYS).map(|back| today.saturating_sub(back.days()).to_string());
+    UsageReconcile {
+        run_id: RecordId::generate(),
+        pages: 0,
+        step: ReconcileStep::Counters { after: None },
+        report: report_of(days.next().unwrap_or_default()),
+        days_left: days.collect(),
+        started_at: now,
+        updated_at: now,
+        finished_at: None,
+    }
+}
+
+fn report_of(day: String) -> UsageReconciliation {
+    UsageReconciliation {
+        day,
+        ..UsageReconciliation::default()
+    }
+}
+
+/// Looks at a page, and what comes next. Of a day that is done there is a report to be kept.
+async fn look(meter: &Meter, reconcile: &mut UsageReconcile) -> Result<Option<Write>, Error> {
+    let from_start = ReconcileStep::Rows {
+        after: None,
+        open: None,
+    };
+    let report = &mut reconcile.report;
+    let next = match &reconcile.step {
+        ReconcileStep::Counters { after } => {
+            let next = drift::look(meter, after.as_ref(), report).await?;
+            Some(next.unwrap_or(from_start))
+        }
+        ReconcileStep::Rows { after, open } => {
+            rows::look(meter, after.as_ref(), open.clone(), report).await?
+        }
+    };
+    if let Some(next) = next {
+        reconcile.step = next;
+        return Ok(None);
+    }
+    let now = meter.now();
+    report.checked_at = Some(now);
+    let done = meter_events::set_reconciliation(report)?;
+    tell(report);
+    if reconcile.days_left.is_empty() {
+        reconcile.finished_at = Some(now);
+    } else {
+        reconcile.report = report_of(reconcile.days_left.remove(0));
+        reconcile.step = ReconcileStep::Rows {
+            after: None,
+            open: None,
+        };
+    }
+    Ok(Some(done))
+}
+
+/// What could not be looked at is an alert of its own: it may hide what differs.
+fn tell(report: &UsageReconciliation) {
+    let UsageReconciliation {
         day,
         customers,
-        differing: count(differences.len()),
-        differences: differences.into_iter().take(KEPT).collect(),
-        drifting: 0,
-        drifts: Vec::new(),
-        checked_at: Some(now),
-    })
-}
-
-fn report(day: &str, difference: &UsageDifference) {
-    tracing::error!(
-        org.id = %difference.org_id,
-        stripe.customer = difference.customer_id,
+        differing,
+        drifting,
+        failed,
+        ..
+    } = report;
+    if *failed > 0 {
+        tracing::error!(day, failed, "usage could not be compared");
+    }
+    tracing::info!(
         day,
-        sent = difference.sent,
-        uncertain = difference.uncertain,
-        stripe = difference.stripe,
-        "stripe has counted something else than was sent"
+        customers,
+        differing,
+        drifting,
+        failed,
+        "usage compared"
     );
 }
 
-async fn sums_of(meter: &Meter, day: &str) -> Result<Sums, Error> {
-    let (mut sums, mut page) = (Sums::new(), Page::first(PAGE));
-    loop {
-        let listing = meter
-            .store
-            .list_meter_rows_of_day(&CALLER, day, &page)
-            .await?;
-        for row in listing.items {
-            let row = row.value;
-            let sum = Sum::of(&row);
-            let total = sums.entry((row.org_id, row.customer_id)).or_default();
-            total.sent += sum.sent;
-            total.uncertain += sum.uncertain;
-        }
-        match listing.next {
-            Some(next) => page.after = Some(next),
-            None => return Ok(sums),
-        }
+async fn hand_in(state: &AppState, reconcile: &UsageReconcile, reason: &str) {
+    let UsageReconcile { run_id, pages, .. } = reconcile;
+    let task = Task {
+        name: format!("usage-{run_id}-{pages}{reason}"),
+        work: Work::UsageReconcile(UsageReconcileTask {
+            run_id: run_id.clone(),
+        }),
+        due_at: None,
+    };
+    if let Err(error) = state.queue.enqueue(&task).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(reconcile.id = %run_id, error, "comparison left to the sweeper");
     }
 }
 
-impl Sum {
-    fn of(row: &MeterRow) -> Self {
-        let (sent, uncertain) = match row.state {
-            MeterRowState::Sent => (row.tokens, 0),
-            MeterRowState::Sending | MeterRowState::Unknown => (0, row.tokens),
-            MeterRowState::Due | MeterRowState::Failed | MeterRowState::Expired => (0, 0),
-        };
-        Self { sent, uncertain }
+/// Counts what failed, and keeps the first.
+fn fail(report: &mut UsageReconciliation, failure: UsageFailure) {
+    tracing::warn!(
+        org.id = failure.org_id.as_ref().map(tracing::field::display),
+        stripe.customer = failure.customer_id,
+        cause = failure.cause,
+        "usage cannot be compared"
+    );
+    report.failed += 1;
+    keep(&mut report.failures, failure);
+}
+
+fn keep<T>(kept: &mut Vec<T>, one: T) {
+    if kept.len() < KEPT {
+        kept.push(one);
     }
 }
 
 fn start_of(day: Date) -> jiff::Timestamp {
     let start = day.to_zoned(TimeZone::UTC).map(|start| start.timestamp());
     start.unwrap_or(jiff::Timestamp::MAX)
-}
-
-fn count(length: usize) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
 }

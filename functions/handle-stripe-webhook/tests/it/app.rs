@@ -119,6 +119,7 @@ impl TestApp {
             id: OrgId::parse(id).unwrap(),
             name: "Ada".to_owned(),
             subscription_tier: SubscriptionTier::Free,
+            former_tiers: Vec::new(),
             stripe_customer_id: customer.map(str::to_owned),
             stripe_customer_attempts: 0,
             api_usage: 0,

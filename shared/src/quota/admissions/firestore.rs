@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{Admission, Admissions, Raise, clearing, is_paid, is_settled, released, report_late};
+use super::{
+    Admission, Admissions, Raise, clearing, is_paid, is_settled, kept, released, report_late,
+};
 use crate::{
     clock::SharedClock,
     ids::{OrgId, RecordId},
@@ -35,15 +37,18 @@ impl FirestoreAdmissions {
 
     async fn admit(&self, entry: &UsageEntry, attempt: &RecordId) -> Result<Decision, Error> {
         let now = self.now();
-        let found = self.store.find_usage_entry(&entry.org_id, &entry.id);
-        let (found, sheet) = futures::join!(found, Sheet::read(&self.store, &entry.org_id));
+        let (found, sheet, kept) = futures::join!(
+            self.store.find_usage_entry(&entry.org_id, &entry.id),
+            Sheet::read(&self.store, &entry.org_id),
+            kept(&self.store, entry),
+        );
         let (found, mut sheet) = (found?, sheet?);
         if sheet.quota.is_blocked {
             return Err(Error::SwitchedOff);
         }
         let entry = UsageEntry {
             hold: None,
-            ..entry.clone()
+            ..kept?
         };
         if found.as_ref().is_some_and(|found| is_paid(&found.value)) {
             return Ok((Vec::new(), Ok(Admission::paid(entry))));
@@ -72,7 +77,9 @@ impl FirestoreAdmissions {
         admission: &Admission,
         booked: &UsageEntry,
     ) -> Result<(Vec<Write>, ()), Error> {
-        let found = self.find(booked, &booked.id).await?;
+        let found = self.find(booked, &booked.id);
+        let (found, kept) = futures::join!(found, kept(&self.store, booked));
+        let (found, booked) = (found?, &kept?);
         let Some(found) = found.filter(|found| !is_paid(&found.value)) else {
             return Ok((Vec::new(), ()));
         };
@@ -147,7 +154,7 @@ impl FirestoreAdmissions {
         let mut writes = vec![sheet.save()?];
         let reserved = found.filter(|found| found.value.state == UsageState::Reserved);
         if let (Released::Ended, Some(found)) = (outcome, reserved) {
-            writes.push(usage_ledger::set(&released(entry), Some(&found))?);
+            writes.push(usage_ledger::set(&released(&found.value), Some(&found))?);
         }
         Ok((writes, ()))
     }

@@ -5,7 +5,7 @@ mod counting;
 use async_trait::async_trait;
 
 use super::{
-    Admission, Admissions, FirestoreAdmissions, Raise, clearing, is_paid, is_settled,
+    Admission, Admissions, FirestoreAdmissions, Raise, clearing, is_paid, is_settled, kept,
     redis::{LeaseKey, RedisLeases, Reserved, Unavailable},
     released, report_late,
 };
@@ -175,7 +175,8 @@ impl LeasedAdmissions {
             if let Some(settled) = found.as_ref().filter(|found| is_settled(&found.value)) {
                 return Ok((Vec::new(), is_paid(&settled.value)));
             }
-            let write = usage_ledger::set(&admission.entry, found.as_ref())?;
+            let entry = kept(&self.store, &admission.entry).await?;
+            let write = usage_ledger::set(&entry, found.as_ref())?;
             Ok((vec![write], false))
         })
         .await
@@ -187,7 +188,8 @@ impl LeasedAdmissions {
         admission: &Admission,
         booked: &UsageEntry,
     ) -> Result<(Vec<Write>, Standing), Error> {
-        let found = self.find(booked).await?;
+        let (found, kept) = futures::join!(self.find(booked), kept(&self.store, booked));
+        let (found, booked) = (found?, &kept?);
         let settled = found.as_ref().filter(|found| is_settled(&found.value));
         let is_raised = |found: &&Versioned<UsageEntry>| {
             !is_paid(&found.value) && found.value.hold != booked.hold

@@ -1,8 +1,8 @@
 use crate::{
     ids::{AgentId, ExecutionId, OrgId, RecordId, Uid, WorkflowId},
     llm::{ChatRequest, ChatResponse, EmbeddingResponse, Usage},
-    models::{Timestamp, UsageEntry, UsageState, Use},
-    store::organizations::{day_of, period_of},
+    models::{Timestamp, UsageEntry, Use},
+    quota::budget,
 };
 
 /// A call of a model and who it is for.
@@ -37,26 +37,14 @@ impl<R> Call<R> {
     /// What is reserved for the call, whose cost is not told yet.
     pub(super) fn entry(&self, model: &str, key: &str, most: &Usage, now: Timestamp) -> UsageEntry {
         UsageEntry {
-            id: entry_id(&self.org_id, key),
-            org_id: self.org_id.clone(),
             agent_id: self.agent_id.clone(),
             workflow_id: self.workflow_id.clone(),
             execution_id: self.execution_id.clone(),
+            uid: self.uid.clone(),
             model: model.to_owned(),
             input_tokens: most.input_tokens,
             output_tokens: most.output_tokens,
-            cost_micro_usd: 0,
-            state: UsageState::Reserved,
-            is_estimated: false,
-            raised_to: None,
-            uid: self.uid.clone(),
-            is_own_key: false,
-            meter: None,
-            is_stream: false,
-            hold: None,
-            period: period_of(now),
-            day: day_of(now),
-            created_at: now,
+            ..budget::entry(entry_id(&self.org_id, key), self.org_id.clone(), now)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! No death of callers opens the cap, or lets the count drift.
 
+mod erased;
 mod losses;
 mod repeats;
 

@@ -16,6 +16,7 @@ use axum::{
     body::{Body, to_bytes},
     routing::get,
 };
+use futures::future::join_all;
 use http::{HeaderMap, Method, Request};
 use serde_json::Value;
 use shared::{
@@ -191,11 +192,67 @@ async fn during_an_outage_one_request_a_second_asks() {
     let clock = Arc::new(SystemClock);
     let limits = RateLimits::with_limiter(config(&[]), Some(silent.clone()), clock);
     let service = service(&limits);
-    for second in 1..=5 {
+    for asked in 3..8 {
         for _ in 0..10 {
             assert_eq!(call(&service, Method::POST).await.0, 429);
         }
-        assert_eq!(silent.0.load(Ordering::Relaxed), second);
+        assert_eq!(silent.0.load(Ordering::Relaxed), asked);
         tokio::time::advance(Duration::from_secs(1)).await;
     }
+}
+
+/// Takes longer than there is time for, now and then.
+#[derive(Default)]
+struct Stumbling(AtomicUsize);
+
+#[async_trait]
+impl RateLimiter for Stumbling {
+    async fn take(&self, _: &Key, limit: Limit) -> Result<Decision, Unavailable> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        // Others begin before this one fails.
+        tokio::task::yield_now().await;
+        if (number / 20).is_multiple_of(2) {
+            return Err(Unavailable::new("late"));
+        }
+        Ok(Decision {
+            is_admitted: true,
+            limit: limit.requests.get(),
+            remaining: 1,
+            reset_after: Duration::ZERO,
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_moment_in_which_redis_is_slow_is_no_outage_for_who_comes_later() {
+    let clock = Arc::new(SystemClock);
+    let stumbling = Arc::new(Stumbling::default());
+    let service = service(&RateLimits::with_limiter(
+        config(&[]),
+        Some(stumbling),
+        clock,
+    ));
+    for _ in 0..10 {
+        let together = (0..20).map(|_| call(&service, Method::POST));
+        for (status, _, body) in join_all(together).await {
+            let reason = &body["error"]["details"]["reason"];
+            assert_eq!((status, reason), (429, &"rate_limit_unavailable".into()));
+        }
+        for _ in 0..20 {
+            assert_eq!(call(&service, Method::POST).await.0, 200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_first_call_after_a_lost_connection_has_time_to_make_a_new_one() {
+    let mut server = RedisServer::start().unwrap();
+    let slow = SlowLine::to(server.socket());
+    let service = at(&slow.socket());
+    assert_recovery(&service).await;
+    server.kill().unwrap();
+    server.restart().unwrap();
+    // Longer than a call may take that has a connection.
+    slow.delay(Duration::from_millis(30));
+    assert_eq!(call(&service, Method::POST).await.0, 200);
 }

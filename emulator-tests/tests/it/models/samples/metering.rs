@@ -42,6 +42,12 @@ pub(crate) fn usage_reconciliation() -> UsageReconciliation {
             uncertain: 2,
             stripe: 9,
         }],
+        failed: 1,
+        failures: vec![UsageFailure {
+            org_id: Some(org_id()),
+            customer_id: Some("cus_2".to_owned()),
+            cause: "stripe refused the request with status 404".to_owned(),
+        }],
         drifting: 1,
         drifts: vec![UsageDrift {
             org_id: org_id(),
@@ -52,5 +58,30 @@ pub(crate) fn usage_reconciliation() -> UsageReconciliation {
             api_usage: 4,
         }],
         checked_at: Some(time()),
+    }
+}
+
+pub(crate) fn usage_reconcile() -> UsageReconcile {
+    UsageReconcile {
+        run_id: record_id(),
+        pages: 2,
+        step: ReconcileStep::Rows {
+            after: Some(MeterRowPosition {
+                customer_id: "cus_1".to_owned(),
+                id: "r1".to_owned(),
+            }),
+            open: Some(CustomerDay {
+                customer_id: "cus_1".to_owned(),
+                org_id: Some(org_id()),
+                sent: 1,
+                uncertain: 2,
+                unreadable: 3,
+            }),
+        },
+        report: usage_reconciliation(),
+        days_left: vec!["2026-11-22".to_owned()],
+        started_at: time(),
+        updated_at: time(),
+        finished_at: Some(time()),
     }
 }

@@ -34,13 +34,13 @@ fn rows_end_as_the_rfc_says_and_days_have_one_column() {
     let entries = [entry("m", "2026-11-01"), entry("n", "2026-11-01")];
     assert_eq!(
         text(&entries, GroupBy::Day),
-        "day,requests,inputTokens,outputTokens,tokens,costMicroUsd\r\n\
-         2026-11-01,2,20,10,30,6\r\n"
+        "\"day\",\"requests\",\"inputTokens\",\"outputTokens\",\"tokens\",\"costMicroUsd\"\r\n\
+         \"2026-11-01\",\"2\",\"20\",\"10\",\"30\",\"6\"\r\n"
     );
     assert_eq!(
         text(&entries[..1], GroupBy::User),
-        "day,user,requests,inputTokens,outputTokens,tokens,costMicroUsd\r\n\
-         2026-11-01,,1,10,5,15,3\r\n"
+        "\"day\",\"user\",\"requests\",\"inputTokens\",\"outputTokens\",\"tokens\",\"costMicroUsd\"\r\n\
+         \"2026-11-01\",\"\",\"1\",\"10\",\"5\",\"15\",\"3\"\r\n"
     );
 }
 
@@ -52,14 +52,22 @@ fn no_name_is_a_formula_or_breaks_its_row() {
         ("-1", "'-1"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\t=1", "'\t=1"),
-        ("\r=1", "\"'\r=1\""),
-        ("a,b", "\"a,b\""),
-        ("a\"b\nc", "\"a\"\"b\nc\""),
+        ("\r=1", "'\r=1"),
+        ("\n=1", "'\n=1"),
+        ("＝1+1", "'＝1+1"),
+        ("＋1", "'＋1"),
+        ("－1", "'－1"),
+        ("＠SUM(A1)", "'＠SUM(A1)"),
+        ("a,b", "a,b"),
+        ("a;=1", "a;=1"),
+        ("a\t=1", "a\t=1"),
+        ("a\"b\nc", "a\"\"b\nc"),
         ("gpt-4.1", "gpt-4.1"),
     ] {
         let text = text(&[entry(name, "2026-11-01")], GroupBy::Model);
         let (_, row) = text.split_once("\r\n").unwrap();
-        assert_eq!(row, format!("2026-11-01,{cell},1,10,5,15,3\r\n"));
+        let numbers = "\"1\",\"10\",\"5\",\"15\",\"3\"";
+        assert_eq!(row, format!("\"2026-11-01\",\"{cell}\",{numbers}\r\n"));
     }
 }
 

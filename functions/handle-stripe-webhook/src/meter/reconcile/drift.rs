@@ -1,13 +1,20 @@
 //! Whether an organization's ledger, quota and `apiUsage` agree.
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use shared::{
     ids::OrgId,
-    models::{BudgetLease, Reservation, TokenQuota, UsageDrift, UsageState},
+    models::{
+        BudgetLease, ReconcileStep, Reservation, TokenQuota, UsageDrift, UsageFailure,
+        UsageReconciliation, UsageState,
+    },
+    retry::Transient,
     store::{Page, Store, organizations::period_of},
 };
 
-use super::super::{AT_ONCE, Error, Meter};
+use super::{
+    super::{AT_ONCE, Error, Meter},
+    fail, keep,
+};
 use crate::CALLER;
 
 /// Looks at the ledger while calls go on before an organization is left for the next night.
@@ -15,35 +22,77 @@ const LOOKS: usize = 3;
 
 const PAGE: u32 = 500;
 
-/// All organizations whose counters of this month do not agree.
-pub(super) async fn find(meter: &Meter) -> Result<Vec<UsageDrift>, Error> {
-    let (mut drifts, mut after) = (Vec::new(), None::<OrgId>);
-    loop {
-        let ids = meter.store.list_organization_ids(&CALLER, after.as_ref());
-        let ids = ids.await?;
-        let Some(last) = ids.last().cloned() else {
-            return Ok(drifts);
-        };
-        let found = stream::iter(ids).map(|org_id| drift(meter, org_id));
-        let found: Vec<_> = found.buffered(AT_ONCE).try_collect().await?;
-        drifts.extend(found.into_iter().flatten());
-        after = Some(last);
+/// Pages of what is not summed up yet that are read of an organization: metering is far behind then.
+const MAX_PAGES: usize = 40;
+
+/// Looks at a page of organizations, in which each whose counters of this month do not agree is
+/// told; tells what comes next, if there may be more.
+pub(super) async fn look(
+    meter: &Meter,
+    after: Option<&OrgId>,
+    report: &mut UsageReconciliation,
+) -> Result<Option<ReconcileStep>, Error> {
+    let ids = meter.store.list_organization_ids(&CALLER, after).await?;
+    let Some(last) = ids.last().cloned() else {
+        return Ok(None);
+    };
+    let found = ids.into_iter().map(|org_id| async {
+        let drift = drift(meter, &org_id).await;
+        (org_id, drift)
+    });
+    let found: Vec<_> = stream::iter(found).buffered(AT_ONCE).collect().await;
+    for (org_id, drift) in found {
+        match drift {
+            Ok(None) => {}
+            Ok(Some(drift)) => {
+                tell(&drift);
+                report.drifting += 1;
+                keep(&mut report.drifts, drift);
+            }
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => {
+                let cause = cause_of(&error);
+                let failure = UsageFailure {
+                    org_id: Some(org_id),
+                    customer_id: None,
+                    cause,
+                };
+                fail(report, failure);
+            }
+        }
     }
+    Ok(Some(ReconcileStep::Counters { after: Some(last) }))
+}
+
+/// The chain of it: the database tells there which document cannot be read.
+fn cause_of(error: &Error) -> String {
+    let source = std::error::Error::source(error);
+    source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+fn tell(drift: &UsageDrift) {
+    tracing::error!(
+        org.id = %drift.org_id,
+        period = drift.period,
+        ledger = drift.ledger,
+        quota = drift.quota,
+        "the counters of an organization do not agree"
+    );
 }
 
 /// Between two looks at the quota the ledger has what was used at the first, and no more than what
 /// was used or admitted at the second.
-async fn drift(meter: &Meter, org_id: OrgId) -> Result<Option<UsageDrift>, Error> {
+async fn drift(meter: &Meter, org_id: &OrgId) -> Result<Option<UsageDrift>, Error> {
     let (store, period) = (&meter.store, period_of(meter.now()));
     for _ in 0..LOOKS {
-        let Some(first) = quota(store, &org_id, &period).await? else {
+        let Some(first) = quota(store, org_id, &period).await? else {
             return Ok(None);
         };
-        let Some(ledger) = ledger(store, &org_id, &period).await? else {
+        let Some(ledger) = ledger(store, org_id, &period).await? else {
             continue;
         };
-        let organization = store.find_organization(&org_id).await?;
-        let Some(second) = quota(store, &org_id, &period).await? else {
+        let organization = store.find_organization(org_id).await?;
+        let Some(second) = quota(store, org_id, &period).await? else {
             return Ok(None);
         };
         let api_usage = organization.map_or(0, |organization| organization.value.api_usage);
@@ -53,7 +102,7 @@ async fn drift(meter: &Meter, org_id: OrgId) -> Result<Option<UsageDrift>, Error
         let is_shown = used.contains(&api_usage) || second.used == 0;
         let is_kept = (first.used..=second.used + held).contains(&ledger);
         return Ok((!is_shown || !is_kept).then_some(UsageDrift {
-            org_id,
+            org_id: org_id.clone(),
             period,
             ledger,
             quota: second.used,
@@ -83,9 +132,13 @@ fn held(quota: &TokenQuota) -> i64 {
 /// summed up meanwhile.
 async fn ledger(store: &Store, org_id: &OrgId, period: &str) -> Result<Option<i64>, Error> {
     let before = store.find_metered_month(org_id, period).await?;
-    let (mut pending, mut page) = (0, Page::first(PAGE));
+    let (mut pending, mut page, mut pages) = (0, Page::first(PAGE), 0);
     loop {
-        let listing = store.list_usage_entries_to_meter(org_id, &page).await?;
+        pages += 1;
+        if pages > MAX_PAGES {
+            return Err(Error::Behind);
+        }
+        let listing = store.list_all_usage_entries_to_meter(org_id, &page).await?;
         for entry in &listing.items {
             let entry = &entry.value;
             if entry.period == period && entry.state == UsageState::Settled {

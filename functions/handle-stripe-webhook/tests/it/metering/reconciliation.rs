@@ -1,12 +1,22 @@
 //! Stripe, the rows, the ledger and the quota are compared.
 
+mod pages;
+
 use std::time::Duration;
 
+use serde_json::json;
 use shared::{
     clock::Clock,
-    ids::OrgId,
-    models::{SystemPrincipal, TokenQuota, UsageReconciliation},
-    store::organizations::{set_api_usage, set_token_quota},
+    ids::{OrgId, RecordId},
+    models::{
+        MeterRow, MeterRowState, SubscriptionTier, SystemPrincipal, TokenQuota, UsageEntry,
+        UsageReconcile, UsageReconciliation,
+    },
+    store::{
+        document_db::DocumentPath,
+        meter_events,
+        organizations::{day_of, set_api_usage, set_token_quota},
+    },
     stripe::MeterEvent,
 };
 
@@ -14,7 +24,12 @@ use super::{stripe::Fault, world::World};
 
 /// What is told of the day of [`World::over`], the day after.
 async fn report(world: &World) -> UsageReconciliation {
-    world.meter.reconcile().await.unwrap();
+    world.tick("/reconcile-usage").await;
+    world.drain().await;
+    find(world).await
+}
+
+async fn find(world: &World) -> UsageReconciliation {
     let caller = SystemPrincipal { function: "test" };
     let found = world.store.find_usage_reconciliation(&caller, "2026-11-23");
     found.await.unwrap().unwrap()

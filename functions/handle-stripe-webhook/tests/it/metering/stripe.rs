@@ -1,7 +1,7 @@
 //! A meter of Stripe as its contract tells, in memory.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Mutex,
 };
 
@@ -38,6 +38,12 @@ struct State {
     counted: Vec<MeterEvent>,
     /// Requests to count something.
     requests: Vec<String>,
+    /// Customers about whom Stripe refuses to tell anything.
+    refused: BTreeSet<String>,
+    /// Whether Stripe tells nothing about anybody.
+    is_silent: bool,
+    /// Questions for sums.
+    asked: usize,
     /// Whether a repeat is refused instead of answered as the first time.
     refuses_repeats: bool,
 }
@@ -57,6 +63,22 @@ impl FakeMeter {
 
     pub(crate) fn refuse_repeats(&self) {
         self.state.lock().unwrap().refuses_repeats = true;
+    }
+
+    /// Has Stripe refuse to tell what it has counted for a customer.
+    pub(crate) fn refuse_to_tell_of(&self, customer_id: &str) {
+        let mut state = self.state.lock().unwrap();
+        state.refused.insert(customer_id.to_owned());
+    }
+
+    /// Has Stripe tell nothing of what it has counted.
+    pub(crate) fn fall_silent(&self) {
+        self.state.lock().unwrap().is_silent = true;
+    }
+
+    /// How often it was asked what it has counted.
+    pub(crate) fn asked(&self) -> usize {
+        self.state.lock().unwrap().asked
     }
 
     pub(crate) fn remove_meter(&self, is_removed: bool) {
@@ -139,7 +161,14 @@ impl Billing for FakeMeter {
         assert_eq!(meter_id, "mtr_1");
         assert_eq!((from.as_second() % 60, to.as_second() % 60), (0, 0));
         tokio::task::yield_now().await;
-        let state = self.state.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
+        state.asked += 1;
+        if state.is_silent {
+            return Err(Error::Unavailable("silent".into()));
+        }
+        if state.refused.contains(customer_id) {
+            return Err(Error::Rejected { status: 404 });
+        }
         let counted = state
             .counted
             .iter()

@@ -2,21 +2,34 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use handle_stripe_webhook::{Meter, Metered};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+};
+use handle_stripe_webhook::{AppState, Meter, Metered, ProductTiers, WebhookConfig, router};
+use http::Request;
+use serde::Serialize;
+use serde_json::Value;
 use shared::{
     clock::Clock,
+    http::ServiceCallers,
     ids::{OrgId, RecordId},
     models::{
         MeterRow, MeterRowState, MeteredMonth, Metering, Organization, SubscriptionTier, Timestamp,
         UsageEntry,
     },
     store::{
-        Store, Versioned, decode,
+        Store, Versioned, Write, decode,
+        document_db::{DocumentPath, Operation, Precondition},
+        encode,
         organizations::{self, day_of},
         usage_ledger,
     },
-    testing::{FixedClock, MemoryDb, memory_store, usage_entry},
+    testing::{
+        FixedClock, MemoryDb, RecordingQueue, TestServiceVerifier, memory_store, trail, usage_entry,
+    },
 };
+use tower::ServiceExt;
 
 use super::stripe::FakeMeter;
 
@@ -29,6 +42,8 @@ pub(crate) struct World {
     pub(crate) clock: FixedClock,
     pub(crate) stripe: Arc<FakeMeter>,
     pub(crate) meter: Meter,
+    pub(crate) queue: Arc<RecordingQueue>,
+    router: Router,
 }
 
 impl World {
@@ -56,12 +71,65 @@ impl World {
         let clock = FixedClock::at("2026-11-23T12:00:00Z");
         let stripe = Arc::new(FakeMeter::new(clock.clone()));
         let meter = Meter::new(store.clone(), stripe.clone(), clock.shared());
+        let queue = Arc::new(RecordingQueue::new());
+        let webhook = WebhookConfig {
+            secrets: Vec::new(),
+            livemode: false,
+            product_tiers: ProductTiers::new(),
+        };
+        let state = AppState::with_ports(
+            store.clone(),
+            trail(&store),
+            stripe.clone(),
+            queue.shared(),
+            clock.shared(),
+            webhook,
+            ServiceCallers::verified_by(Arc::new(TestServiceVerifier)),
+        );
         Self {
             db,
             store,
             clock,
             stripe,
             meter,
+            queue,
+            router: router(state),
+        }
+    }
+
+    /// What the scheduler or the queue is answered, or somebody else.
+    pub(crate) async fn post(&self, path: &str, token: &str, body: Vec<u8>) -> (u16, Value) {
+        let request = Request::post(path).header("authorization", format!("Bearer {token}"));
+        let request = request.body(Body::from(body)).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        (parts.status.as_u16(), body)
+    }
+
+    /// The scheduler's tick.
+    pub(crate) async fn tick(&self, path: &str) -> Value {
+        let (status, body) = self
+            .post(path, TestServiceVerifier::EXPECTED, Vec::new())
+            .await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    /// Brings what is in the queue, and what that hands in.
+    pub(crate) async fn drain(&self) {
+        loop {
+            let tasks = self.queue.take();
+            if tasks.is_empty() {
+                return;
+            }
+            for task in tasks {
+                let body = task.work.to_body().unwrap();
+                let path = task.work.path();
+                let answer = self.post(path, TestServiceVerifier::EXPECTED, body).await;
+                assert_eq!(answer.0, 200, "{}", answer.1);
+            }
         }
     }
 
@@ -154,6 +222,11 @@ impl World {
 
     /// Stripe has each entry's overage once, and all of it.
     pub(crate) fn assert_billed_once(&self, place: &str) {
+        self.assert_billed(&self.stripe.counted(), place);
+    }
+
+    /// The same of what some Stripe has `counted`.
+    pub(crate) fn assert_billed(&self, counted: &BTreeMap<String, Vec<i64>>, place: &str) {
         let entries = self.entries();
         let mut due = BTreeMap::new();
         for entry in &entries {
@@ -165,14 +238,24 @@ impl World {
                 other => unreachable!("{place}: {} is {other:?}", entry.id),
             }
         }
-        let counted = self.stripe.counted();
-        assert_eq!(counted, due, "{place}");
+        assert_eq!(*counted, due, "{place}");
         let used: i64 = entries.iter().map(|entry| entry.amount().tokens).sum();
-        let billed: i64 = counted.into_values().flatten().sum();
+        let billed: i64 = counted.values().flatten().sum();
         assert_eq!(billed, (used - INCLUDED).max(0), "{place}");
         for (id, row) in self.rows() {
             assert_eq!(row.state, MeterRowState::Sent, "{place}: {id}");
         }
+    }
+
+    /// Puts a document where it is that no model can hold.
+    pub(crate) async fn spoil(&self, path: DocumentPath, fields: impl Serialize) {
+        let fields = encode(&path, &fields).unwrap();
+        let write = Write {
+            path,
+            operation: Operation::Replace(fields),
+            precondition: Precondition::None,
+        };
+        self.store.commit(vec![write]).await.unwrap();
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -8,11 +8,7 @@ use crate::{
     ids::OrgId,
     models::{Hold, UsageEntry, UsageState},
     quota::{Error, admissions::redis::LeaseState, budget, sheet::Sheet},
-    store::{
-        Write, commit_contended,
-        organizations::{day_of, period_of},
-        usage_ledger,
-    },
+    store::{Write, commit_contended, organizations::period_of, usage_ledger},
 };
 
 /// Dead calls that one caller ends at most.
@@ -198,28 +194,10 @@ impl LeasedAdmissions {
 
     /// An entry for a call of which nothing is known but that it was not made.
     fn tombstone(&self, key: &LeaseKey, call: &OpenCall) -> UsageEntry {
-        let now = self.now();
         UsageEntry {
-            id: call.id.clone(),
-            org_id: key.org_id.clone(),
-            agent_id: None,
-            workflow_id: None,
-            execution_id: None,
-            model: String::new(),
-            input_tokens: 0,
-            output_tokens: 0,
-            cost_micro_usd: 0,
             state: UsageState::Released,
-            is_estimated: false,
-            raised_to: None,
-            uid: None,
-            is_own_key: false,
-            meter: None,
-            is_stream: false,
-            hold: None,
             period: key.period.clone(),
-            day: day_of(now),
-            created_at: now,
+            ..budget::entry(call.id.clone(), key.org_id.clone(), self.now())
         }
     }
 }

@@ -1,0 +1,115 @@
+//! What cannot be read stays where it is, and holds nothing else back.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use handle_stripe_webhook::Meter;
+use serde::Serialize;
+use serde_json::json;
+use shared::{
+    clock::Clock,
+    ids::OrgId,
+    models::{Metering, SubscriptionTier, Timestamp, UsageEntry},
+    store::document_db::DocumentPath,
+};
+
+use super::world::{INCLUDED, World};
+
+/// What no entry can be, and is to be metered.
+fn spoilt_entry(org_id: &str) -> serde_json::Value {
+    let meter = json!({ "state": "pending" });
+    json!({ "orgId": org_id, "meter": meter, "inputTokens": "many" })
+}
+
+#[tokio::test]
+async fn an_organization_that_fails_holds_nobody_else_back() {
+    let world = World::over().await;
+    let broken = UsageEntry {
+        org_id: OrgId::parse("a-broken-one").unwrap(),
+        ..world.settled("broken", 5)
+    };
+    world.keep(&broken).await;
+    let organization = DocumentPath::new("organizations", "a-broken-one");
+    let path = organization.child("metering", "2026-11");
+    world.spoil(path, json!({ "counted": "many" })).await;
+    world.run().await;
+    let entries = world.entries().into_iter();
+    let pending = entries.filter(|entry| entry.meter == Some(Metering::Pending));
+    let pending: Vec<String> = pending.map(|entry| entry.id.to_string()).collect();
+    assert_eq!(pending, ["broken"]);
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_holds_no_other_back() {
+    let world = World::over().await;
+    // More than are read at once, and before all others.
+    for number in 0..250 {
+        let path = DocumentPath::new("usage_ledger", &format!("a{number}"));
+        world.spoil(path, spoilt_entry("o1")).await;
+    }
+    let path = DocumentPath::new("usage_ledger", "a-nobodys");
+    world
+        .spoil(path, json!({ "meter": { "state": "pending" } }))
+        .await;
+    let metered = world.run().await;
+    assert_eq!((metered.counted, metered.sent), (5, 3));
+}
+
+/// What no row can be, and is due.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SpoiltRow {
+    due_at: Timestamp,
+    customer_id: &'static str,
+    tokens: &'static str,
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_holds_no_other_back() {
+    let world = World::over().await;
+    let spoilt = SpoiltRow {
+        due_at: world.now(),
+        customer_id: "cus_1",
+        tokens: "many",
+    };
+    let path = DocumentPath::new("meter_events", "a");
+    world.spoil(path, spoilt).await;
+    assert_eq!(world.run().await.sent, 3);
+}
+
+/// A clock on which each look takes 100 ms.
+struct Busy(AtomicI64);
+
+impl Clock for Busy {
+    fn now(&self) -> jiff::Timestamp {
+        let millisecond = self.0.fetch_add(100, Ordering::Relaxed);
+        jiff::Timestamp::from_millisecond(millisecond).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_far_behind_leaves_time_to_send_what_is_due() {
+    let world = World::over().await;
+    world.meter.run().await.unwrap();
+    assert_eq!(world.stripe.requests().len(), 3);
+    world.call("due", 10).await;
+    // Decided, and not sent yet.
+    world.stripe.plan([Some(super::stripe::Fault::Down)]);
+    world.meter.run().await.unwrap();
+    for number in 0..150 {
+        let id = format!("org{number}");
+        world.add(&id, SubscriptionTier::Pro, Some("cus_2")).await;
+        let mut entry = world.settled(&format!("n{number}"), INCLUDED);
+        entry.org_id = OrgId::parse(&id).unwrap();
+        world.keep(&entry).await;
+    }
+    world.clock.advance(std::time::Duration::from_mins(6));
+    let now = world.clock.now().as_millisecond();
+    let clock = Arc::new(Busy(AtomicI64::new(now)));
+    let meter = Meter::new(world.store.clone(), world.stripe.clone(), clock);
+    let metered = meter.run().await.unwrap();
+    assert!(metered.counted > 0 && metered.counted < 150, "{metered:?}");
+    assert_eq!(metered.sent, 1, "{metered:?}");
+}
