@@ -52,7 +52,7 @@ impl Fixture {
     /// Whom the entries of the ledger name.
     fn named(&self) -> Vec<Option<Uid>> {
         let entries = self.db.documents("usage_ledger/");
-        let entries = entries.iter().map(|entry| shared::store::decode(entry));
+        let entries = entries.iter().map(shared::store::decode);
         entries
             .map(|entry: Result<UsageEntry, _>| entry.unwrap().uid)
             .collect()
