@@ -215,3 +215,34 @@ async fn a_stripe_that_is_away_is_not_asked_for_everybody() {
     let requests = world.stripe.requests().len();
     assert!(requests < 20, "{requests}");
 }
+
+#[tokio::test]
+async fn what_may_have_arrived_before_it_was_too_old_is_asked_for() {
+    let world = World::over().await;
+    world.stripe.remove_meter(true);
+    assert!(world.meter.run().await.is_err());
+    world.clock.advance(Duration::from_hours(35 * 24 - 2));
+    world.stripe.remove_meter(false);
+    world.stripe.plan([Some(Unheard)]);
+    world.run().await;
+    world.clock.advance(Duration::from_mins(61));
+    world.run().await;
+    assert_eq!(world.state("u1"), MeterRowState::Sending);
+    assert_eq!(world.state("u2"), MeterRowState::Expired);
+    world.run_for_hours(26).await;
+    assert_eq!(world.state("u1"), MeterRowState::Sent);
+}
+
+/// Another meter may take a claim for dead soon after.
+#[tokio::test]
+async fn no_request_begins_long_after_its_claim() {
+    let world = World::over().await;
+    world.stripe.take(Duration::from_secs(100));
+    let metered = world.run().await;
+    assert_eq!((metered.sent, metered.postponed), (2, 1));
+    assert_eq!(world.state("u3"), MeterRowState::Due);
+    world.stripe.take(Duration::ZERO);
+    world.clock.advance(Duration::from_mins(1));
+    world.run().await;
+    world.assert_billed_once("in another run");
+}

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Mutex,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -42,6 +43,8 @@ struct State {
     refused: BTreeSet<String>,
     /// Whether Stripe tells nothing about anybody.
     is_silent: bool,
+    /// How long each request takes.
+    takes: Duration,
     /// Questions for sums.
     asked: usize,
     /// Whether a repeat is refused instead of answered as the first time.
@@ -59,6 +62,11 @@ impl FakeMeter {
     /// What becomes of the next requests, in order, and of no others.
     pub(crate) fn plan(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
         self.state.lock().unwrap().faults = faults.into_iter().collect();
+    }
+
+    /// Has each request take so long.
+    pub(crate) fn take(&self, time: Duration) {
+        self.state.lock().unwrap().takes = time;
     }
 
     pub(crate) fn refuse_repeats(&self) {
@@ -107,6 +115,7 @@ impl FakeMeter {
     fn record(&self, event: &MeterEvent) -> Result<(), Error> {
         let (now, mut state) = (self.clock.now(), self.state.lock().unwrap());
         state.requests.push(event.identifier.clone());
+        self.clock.advance(state.takes);
         let fault = state.faults.pop_front().flatten();
         match fault {
             Some(Fault::Refused(status)) => return Err(Error::Rejected { status }),
