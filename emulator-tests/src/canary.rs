@@ -29,7 +29,7 @@ pub struct Canary {
 pub struct Home {
     /// Its name.
     pub canary: &'static str,
-    /// What the place's name begins with.
+    /// What the place's name begins with; `*` is any id.
     pub place: &'static str,
 }
 
@@ -112,8 +112,17 @@ impl Scanner {
 
     fn is_home(&self, canary: &str, place: &str) -> bool {
         let mut homes = self.homes.iter();
-        homes.any(|home| home.canary == canary && place.starts_with(home.place))
+        homes.any(|home| home.canary == canary && begins(place, home.place))
     }
+}
+
+fn begins(place: &str, with: &str) -> bool {
+    let Some((before, after)) = with.split_once("*/") else {
+        return place.starts_with(with);
+    };
+    let rest = place.strip_prefix(before);
+    rest.and_then(|rest| rest.split_once('/'))
+        .is_some_and(|(_, rest)| begins(rest, after))
 }
 
 impl fmt::Display for Find {

@@ -14,7 +14,7 @@ use shared::{
 };
 use tokio::{
     sync::{Mutex, Semaphore, mpsc::UnboundedReceiver},
-    time::MissedTickBehavior,
+    time::{Instant, MissedTickBehavior, interval_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -325,7 +325,7 @@ async fn deliver_written(
 }
 
 async fn tick(sender: Sender, function: &str, period: Duration) {
-    let mut interval = tokio::time::interval(period);
+    let mut interval = interval_at(Instant::now() + period, period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         interval.tick().await;

@@ -70,6 +70,24 @@ fn a_secret_is_no_find_at_home_only() {
 }
 
 #[test]
+fn a_home_below_any_id_is_at_no_other_place() {
+    let home = Home {
+        canary: "key",
+        place: "document orgs/*/notes/",
+    };
+    let scanner = scanner(&[home]);
+    let finds = |place| scanner.look(place, SECRET.as_bytes()).len();
+    assert_eq!(finds("document orgs/o1/notes/n1"), 0);
+    for place in [
+        "document orgs/o1/others/n1",
+        "document orgs/notes/n1",
+        "document orgs/o1",
+    ] {
+        assert_eq!(finds(place), 1, "{place}");
+    }
+}
+
+#[test]
 fn a_find_tells_where_it_is() {
     let find = &scanner(&[]).look("log", format!("token={SECRET}!").as_bytes())[0];
     assert!(

@@ -44,7 +44,7 @@ const FILTER: &str = "debug,hidane=off,hidane_core=off,shared=trace,api=trace,de
     sync_google_workspace=trace";
 
 /// Where secrets are that somebody has asked for, or that are somebody's content.
-const HOMES: [Home; 8] = [
+const HOMES: [Home; 9] = [
     // The address of Google's consent screen brings it back.
     Home {
         canary: "state",
@@ -81,6 +81,11 @@ const HOMES: [Home; 8] = [
     Home {
         canary: "mail text",
         place: "answer to GET /executions/{id}",
+    },
+    // What is synced is found in its index, which no client reads.
+    Home {
+        canary: "mail text",
+        place: "document organizations/*/knowledge/",
     },
 ];
 

@@ -1,5 +1,4 @@
-//! What ends the process that reads it, which nothing else tells of: what was being read is kept until
-//! what came of it is.
+//! What ends the process that reads it, which nothing else tells of: what is being read is kept.
 
 use shared::models::{Reading, SyncState};
 
@@ -8,11 +7,8 @@ use crate::{leg::Leg, stop::Stop};
 /// The latest of what nobody reads any more.
 const MAX_GIVEN_UP: usize = 100;
 
-/// Keeps that these are read, if there are any.
+/// Keeps that these are read.
 pub(crate) async fn mark(leg: &mut Leg<'_>, keys: &[String]) -> Result<(), Stop> {
-    if keys.is_empty() {
-        return Ok(());
-    }
     let reading = Some(Reading {
         process: leg.app.process.to_string(),
         keys: keys.to_vec(),
@@ -21,7 +17,7 @@ pub(crate) async fn mark(leg: &mut Leg<'_>, keys: &[String]) -> Result<(), Stop>
         .await
 }
 
-/// What came of these is kept with this.
+/// These have been read.
 pub(crate) fn unmark(state: &mut SyncState, keys: &[String]) {
     state.reading = None;
     state.suspects.retain(|suspect| !keys.contains(suspect));

@@ -207,7 +207,7 @@ impl Look for Mail<'_> {
             let (mail, read) = fetched.read(leg).await?;
             let text = match read {
                 Some(Ok(text)) => text,
-                None if with_content && !is_same && !was.as_ref().is_some_and(is_unread) => {
+                None if with_content && !is_same && may_wait(leg, was.as_ref()).await? => {
                     let described = described(&mail, &MailText::default());
                     let now = Now::There(described.put_off(was.as_ref()), None);
                     return Ok(Looked::at(was, now));
@@ -249,6 +249,15 @@ impl<'w> Mail<'w> {
         let is_new = |since| was.is_none_or(is_unread) && mail.received_at >= since;
         let starts = self.starts.filter(|waiting| !waiting.is_empty());
         starts.filter(|_| self.since.is_none_or(is_new))
+    }
+}
+
+/// Whether a mail that is not read in time is looked at once more: it was not, and what tells so can
+/// be kept.
+async fn may_wait(leg: &Leg<'_>, was: Option<&Versioned<KnowledgeDocument>>) -> Result<bool, Stop> {
+    match was {
+        Some(was) => Ok(!is_unread(was)),
+        None => Ok(Room::now(leg).await?.take(1, 0)),
     }
 }
 

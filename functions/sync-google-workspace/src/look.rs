@@ -88,8 +88,7 @@ pub(crate) async fn look_at_all<T: Look>(
         let items_that_matter: Vec<&T> = items.iter().filter(matters).collect();
         let keys = items_that_matter.iter().filter_map(|item| item.key());
         let keys: Vec<_> = keys.filter(|key| !leg.has_given_up(key)).collect();
-        mark(leg, &keys).await?;
-        let batch = look_at(leg, &items_that_matter).await;
+        let batch = read(leg, &items_that_matter, &keys).await?;
         if let Some(stop) = batch.stop {
             ingest(leg, batch.looked, |_| ()).await?;
             return Err(stop);
@@ -97,7 +96,6 @@ pub(crate) async fn look_at_all<T: Look>(
         left -= items.len();
         let again_at = leg.app.now().plus_seconds(AGAIN_SECS);
         ingest(leg, batch.looked, |state| {
-            unmark(state, &keys);
             pass_over(state, batch.passed_over, again_at);
             update(state, left);
         })
@@ -107,6 +105,22 @@ pub(crate) async fn look_at_all<T: Look>(
         leg.commit_any(Vec::new(), |state| update(state, 0)).await?;
     }
     Ok(())
+}
+
+/// Looks at these, under a mark while what they hold is read.
+async fn read<T: Look>(leg: &mut Leg<'_>, items: &[&T], keys: &[String]) -> Result<Batch, Stop> {
+    if keys.is_empty() {
+        return Ok(look_at(leg, items).await);
+    }
+    let is_suspect = keys.iter().any(|key| leg.state.suspects.contains(key));
+    let _turn = leg.app.readers.turn(is_suspect).await?;
+    leg.keep().await?;
+    mark(leg, keys).await?;
+    let batch = look_at(leg, items).await;
+    if batch.stop.is_none() {
+        leg.commit(Vec::new(), |state| unmark(state, keys)).await?;
+    }
+    Ok(batch)
 }
 
 /// Mails that came since then are new, unless the index knows them.

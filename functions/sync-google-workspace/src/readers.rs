@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore},
     task::spawn_blocking,
     time::timeout,
 };
@@ -22,6 +22,7 @@ const UNIT: usize = 1 << 10;
 pub(crate) struct Readers {
     free: Arc<Semaphore>,
     room: Arc<Semaphore>,
+    turns: Arc<RwLock<()>>,
     units: usize,
     read_limit: Duration,
     wait_limit: Duration,
@@ -33,16 +34,42 @@ pub(crate) struct Held {
     _units: OwnedSemaphorePermit,
 }
 
+/// Leave to read until this is dropped.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    Shared { _turn: OwnedRwLockReadGuard<()> },
+    Alone { _turn: OwnedRwLockWriteGuard<()> },
+}
+
 impl Readers {
     pub(crate) fn new(settings: &Settings) -> Self {
         let units = settings.content_bytes / UNIT;
         Self {
             free: Arc::new(Semaphore::new(settings.readers)),
             room: Arc::new(Semaphore::new(units)),
+            turns: Arc::default(),
             units,
             read_limit: settings.read_timeout,
             wait_limit: settings.wait_timeout,
         }
+    }
+
+    /// Waits until a batch may be read: beside all others, or without any, so that the process ends of
+    /// nothing else.
+    pub(crate) async fn turn(&self, is_alone: bool) -> Result<Turn, Stop> {
+        let turns = Arc::clone(&self.turns);
+        let turn = async {
+            match is_alone {
+                true => Turn::Alone {
+                    _turn: turns.write_owned().await,
+                },
+                false => Turn::Shared {
+                    _turn: turns.read_owned().await,
+                },
+            }
+        };
+        let turn = timeout(self.wait_limit, turn).await;
+        turn.map_err(|_| Failure::BUSY.into())
     }
 
     /// Takes room for so many bytes before they are fetched; all that there is, if that is less.

@@ -55,7 +55,9 @@ async fn list(State(stripe): State<Stripe>) -> Json<Value> {
         "id": "sub_1",
         "object": "subscription",
         "status": "active",
+        "created": 1_795_694_400,
         "items": { "object": "list", "has_more": false, "data": [{
+            "id": "si_1",
             "price": {
                 "id": "price_1",
                 "product": "prod_1",

@@ -12,7 +12,6 @@ use std::{
     collections::{BTreeMap, HashMap},
     ptr,
     rc::Rc,
-    sync::{Mutex, PoisonError},
 };
 
 use lopdf::{DecompressError, Dictionary, Document, Error, Object, ObjectId, content::Content};
@@ -31,14 +30,10 @@ const DRAWING_BYTES: usize = 8 << 10;
 /// The most operands of a drawing: each takes about 120 bytes, and more while their list grows.
 const MAX_OPERANDS: usize = 250_000;
 
-/// One is read at a time, whatever readers there are: the memory is the process's.
-static ONE: Mutex<()> = Mutex::new(());
-
 type Fonts<'a> = BTreeMap<Vec<u8>, Rc<Font<'a>>>;
 
 pub(super) fn read(bytes: &[u8]) -> Result<String, Unreadable> {
     let kind = Kind::Pdf;
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let document = load::load(bytes)?;
     let pages = document.get_pages();
     if pages.is_empty() {

@@ -33,7 +33,10 @@ pub(super) fn load(bytes: &[u8]) -> Result<Document, Unreadable> {
     let loaded = load_with(bytes, false)?;
     // With a filter, `lopdf` does not mend what has lost its pages by itself.
     match loaded.get_pages().is_empty() {
-        true => Ok(load_with(bytes, true).unwrap_or(loaded)),
+        true => {
+            drop(loaded);
+            load_with(bytes, true)
+        }
         false => Ok(loaded),
     }
 }
