@@ -209,11 +209,11 @@ async fn a_message_is_received_in_the_trace_of_its_publisher() {
     let idle = stub.wait_for(|counts| counts.published > 0 && counts.is_idle());
     tokio::time::timeout(PATIENCE, idle).await.unwrap();
     let (spans, _) = traced.stop().await;
-    let sent = spans.named("send messages")[0];
+    let publisher = spans.named("test")[0];
     let received = spans.named("process message");
     let received = received
         .iter()
-        .find(|received| received.span.trace_id == sent.span.trace_id);
+        .find(|received| received.span.trace_id == publisher.span.trace_id);
     let chain = spans.chain(received.unwrap());
     assert_eq!(chain, ["process message", "send messages", "test"]);
 }
