@@ -1,6 +1,11 @@
+locals {
+  # An account's name has six letters at least.
+  account_id = length(var.name) < 6 ? "${var.name}-job" : var.name
+}
+
 resource "google_service_account" "this" {
   project      = var.project_id
-  account_id   = var.name
+  account_id   = local.account_id
   display_name = "Runs the job ${var.name}"
 }
 
