@@ -7,7 +7,11 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use shared::{
     models::Timestamp,
-    store::{document_db::DocumentDb, firestore::Firestore},
+    store::{
+        document_db::DocumentDb,
+        firestore::{Firestore, FirestoreSnapshot},
+        snapshot::Snapshot,
+    },
 };
 
 use super::{DATABASE, Fault, SOURCE_PROJECT, Scene, TARGET_PROJECT};
@@ -86,7 +90,12 @@ impl Restorer for LocalRestorer {
     }
 
     async fn create(&self) -> Result<(), Error> {
-        self.clear().await.map_err(refused)
+        let snapshot = FirestoreSnapshot::new(self.target.clone(), None);
+        let found = snapshot.page(None).await;
+        match found.map_err(|error| Error::Unavailable(error.into()))? {
+            found if found.is_empty() => Ok(()),
+            _ => Err(Error::Refused("it is there already".to_owned())),
+        }
     }
 
     async fn import(&self, _: &Export) -> Result<(), Error> {

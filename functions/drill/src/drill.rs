@@ -81,11 +81,13 @@ impl Drill {
         created.context("the target cannot be made")?;
         let compared = self.restore_and_compare(export, started_at, progress).await;
         let deleted = self.restorer.delete().await;
-        if deleted.is_err() {
-            tracing::error!("the restored database is still there");
+        if let Err(error) = &deleted {
+            let error = error as &dyn std::error::Error;
+            tracing::error!(error, "the restored database is still there");
         }
-        let report = compared?;
-        deleted.context("the target cannot be deleted")?;
+        let mut report = compared?;
+        report.is_deleted = deleted.is_ok();
+        report.passed = report.is_sound();
         Ok(SignedReport::new(report, self.mac.as_ref()).await?)
     }
 
@@ -110,8 +112,9 @@ impl Drill {
         let envelope = Envelope::new(self.key.clone(), self.clock.clone());
         let sealed = findings.sample.open(&envelope).await;
         let settings = settings::compare(self.deployed.as_ref()).await;
-        let mut report = Report {
+        Ok(Report {
             passed: false,
+            is_deleted: false,
             source: self.source.place.clone(),
             target: self.target.place.clone(),
             export,
@@ -122,9 +125,7 @@ impl Drill {
             audit,
             sealed: sealed.context("sealed texts cannot be tried")?,
             settings: settings.context("rules and indexes cannot be read")?,
-        };
-        report.passed = report.is_sound();
-        Ok(report)
+        })
     }
 
     /// Walks along the restored chains, by the anchors that were kept before the export.

@@ -206,10 +206,17 @@ impl Restorer for Google {
         self.operate(request.json(&body)).await
     }
 
+    /// What is gone was deleted by an attempt whose answer was lost.
     async fn delete(&self) -> Result<(), Error> {
-        let path = self.target();
-        let request = self.request(Method::DELETE, Api::Firestore, &path);
-        self.operate(request.await?).await
+        let path = &self.target();
+        let deleted = retry(Policy::REMOTE_CALL, || async move {
+            let request = self.request(Method::DELETE, Api::Firestore, path);
+            self.operate(request.await?).await
+        });
+        match deleted.await {
+            Err(Error::Missing(_)) => Ok(()),
+            other => other,
+        }
     }
 }
 
@@ -263,7 +270,11 @@ async fn answer(request: RequestBuilder) -> Result<Value, Error> {
     }
     let body: Value = response.json().await.unwrap_or_default();
     let code = body["error"]["status"].as_str().unwrap_or_default();
-    Err(Error::Refused(format!("status {status} {code}")))
+    let told = format!("status {status} {code}");
+    Err(match status {
+        StatusCode::NOT_FOUND => Error::Missing(told),
+        _ => Error::Refused(told),
+    })
 }
 
 fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

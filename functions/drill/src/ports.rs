@@ -15,6 +15,9 @@ pub enum Error {
     /// It will not.
     #[error("the platform refused: {0}")]
     Refused(String),
+    /// There is no such thing.
+    #[error("the platform does not have it: {0}")]
+    Missing(String),
     /// The operation goes on.
     #[error("the operation is not done")]
     Pending,

@@ -33,6 +33,8 @@ pub struct Report {
     pub sealed: Vec<SealedReport>,
     /// Rules and indexes.
     pub settings: SettingsReport,
+    /// Whether the restored database was deleted again.
+    pub is_deleted: bool,
 }
 
 /// A collection in both databases.
@@ -186,6 +188,9 @@ impl Report {
         let unopenable = self.sealed.iter().filter(|one| one.unopenable > 0);
         problems.extend(unopenable.map(ToString::to_string));
         problems.extend(self.settings.problems());
+        if !self.is_deleted {
+            problems.push("the restored database is still there".to_owned());
+        }
         problems
     }
 }

@@ -41,13 +41,21 @@ module "audit_verify" {
 }
 
 resource "google_storage_bucket_iam_member" "anchors" {
-  for_each = {
-    "roles/storage.objectCreator" = module.audit_anchor.member
-    "roles/storage.objectViewer"  = module.audit_verify.member
-  }
   bucket = module.data.anchors_bucket
-  role   = each.key
-  member = each.value
+  role   = "roles/storage.objectViewer"
+  member = module.audit_verify.member
+}
+
+# Who anchors writes no report of a drill.
+resource "google_storage_bucket_iam_member" "anchor" {
+  bucket = module.data.anchors_bucket
+  role   = "roles/storage.objectCreator"
+  member = module.audit_anchor.member
+
+  condition {
+    title      = "its anchors"
+    expression = "resource.name.startsWith(\"projects/_/buckets/${module.data.anchors_bucket}/objects/audit-heads/\")"
+  }
 }
 
 # Moves credentials to the newest version of their key, weekly.
