@@ -20,7 +20,7 @@ pub use agents::{
     AgentPlaces, Place, allows_knowledge, allows_memory, allows_workspace, release_agent,
     release_agent_slot, reserve_agent,
 };
-pub use budget::percent_of_limit;
+pub use budget::{percent_of_limit, taken};
 pub use error::{Error, Resource};
 pub use metered::{Answer, Call, MeteredLlm, MeteredStream};
 pub use routing::{MAX_ROUTES, MAX_TUNED_MODELS, Routing};

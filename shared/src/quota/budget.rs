@@ -91,7 +91,8 @@ pub(super) fn used(quota: &TokenQuota) -> Use {
 }
 
 /// What is used, reserved or leased in the quota's month.
-pub(super) fn taken(quota: &TokenQuota) -> Use {
+#[must_use]
+pub fn taken(quota: &TokenQuota) -> Use {
     let open = quota.open.values().map(Reservation::amount);
     let leases = quota.leases.values();
     let leases = leases.filter(|lease| lease.period == quota.period);

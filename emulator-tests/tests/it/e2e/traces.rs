@@ -14,7 +14,7 @@ use shared::{
     topic::{PubSub, SyncDue, Topic, TopicConfig},
 };
 use tracing::{
-    Instrument,
+    Dispatch, Instrument,
     subscriber::{DefaultGuard, set_default},
 };
 use tracing_subscriber::layer::SubscriberExt;
@@ -39,6 +39,9 @@ struct Traced {
     collector: Collector,
     telemetry: Telemetry,
     guard: DefaultGuard,
+    /// Beside a single one in the process, `tracing` asks nobody but the subscriber of the thread that
+    /// comes to a place first, and keeps the answer for all threads: that of a test without one is no.
+    _second: Dispatch,
 }
 
 /// The spans of a test, by their ids.
@@ -54,6 +57,7 @@ impl Traced {
             project_id: PROJECT_ID.to_owned(),
         };
         let (layer, telemetry) = telemetry::traces(&config).unwrap();
+        let second = Dispatch::new(tracing_subscriber::registry());
         let guard = set_default(tracing_subscriber::registry().with(layer));
         let harness = start().await;
         let client = Client::sign_up(harness.endpoints()).await.unwrap();
@@ -63,6 +67,7 @@ impl Traced {
             collector,
             telemetry,
             guard,
+            _second: second,
         }
     }
 

@@ -127,13 +127,14 @@ async fn close_older(stripe: &StripeClient, customer_id: &str, newest: &str) -> 
         let closed = stripe.close_checkout(&page).await;
         are_closed &= closed.map_err(Dependency::from)?;
     }
-    if are_closed {
-        return Ok(());
-    }
-    // Another request may have closed it before.
-    let left = older_pages(stripe, customer_id, newest).await?;
+    // Another request may have closed one before.
+    let left = match are_closed {
+        true => Vec::new(),
+        false => older_pages(stripe, customer_id, newest).await?,
+    };
     let problem = "a page that was opened before is being paid: look again in a minute";
     let refused = match left.is_empty() {
+        // One may have been paid since the first look.
         true => refuse_second(stripe, customer_id).await,
         false => Err(Refusal::Transition(problem).into()),
     };

@@ -8,6 +8,7 @@ use shared::{
     quota::{
         Plan,
         prices::{Catalog, Interval, OVERAGE_PRODUCT, PlanPrice, tier_of_product},
+        taken,
     },
     store::{Store, commit_contended, organizations::period_of},
     stripe::{
@@ -176,8 +177,9 @@ fn tier_of(catalog: &Catalog, item: &SubscriptionItem) -> Option<SubscriptionTie
         .or_else(|| tier_of_product(&item.product_id))
 }
 
-/// What is left of a period is paid back. So nobody comes to a smaller plan who has used what only
-/// the larger one includes: this month, and the last, because periods begin on any day of one.
+/// What is left of a period is paid back. So nobody comes to a smaller plan who has used, or may use
+/// by calls under way, what only the larger one includes: this month, and the last, because periods
+/// begin on any day of one.
 async fn require_little_used(
     store: &Store,
     principal: &Principal,
@@ -190,14 +192,14 @@ async fn require_little_used(
     let last = store
         .find_metered_month(org_id, &period_before(now))
         .await?;
-    let this = quota.map_or(0, |quota| quota.value.used);
+    let this = quota.map_or(0, |quota| taken(&quota.value).tokens);
     let last = last.map_or(0, |month| month.value.counted);
     if this.max(last) <= Plan::of(tier).included_tokens {
         return Ok(());
     }
     Err(Refusal::Transition(
-        "more tokens were used this month or the last than the smaller plan includes: end the \
-         subscription in the portal, and buy the plan when it has ended",
+        "more tokens were used, or are kept for calls under way, this month or the last than the \
+         smaller plan includes: end the subscription in the portal, and buy the plan when it has ended",
     )
     .into())
 }

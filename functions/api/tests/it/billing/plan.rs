@@ -1,11 +1,15 @@
 //! Another plan for the subscription that stands: in one call, at once, and not without its payment.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use http::Method;
 use serde_json::{Value, json};
 use shared::{
-    models::{MeteredMonth, TokenQuota},
+    clock::Clock,
+    models::{MeteredMonth, Reservation, TokenQuota},
     store::{meter_events, organizations::set_token_quota},
     testing::StripeFault,
 };
@@ -250,6 +254,29 @@ async fn a_smaller_plan_is_to_be_had_at_once_with_credit_if_little_was_used() {
             assert_eq!(shop.lookup_keys(), ENTERPRISE);
         }
     }
+}
+
+#[tokio::test]
+async fn what_calls_under_way_may_use_counts_as_used() {
+    let shop = Shop::on_pro().await;
+    shop.change_to("enterprise").await;
+    let call = Reservation {
+        tokens: 5_000_001,
+        cost_micro_usd: 0,
+        expires_at: shop.app.clock.now().into(),
+        is_stream: false,
+        attempts: BTreeSet::new(),
+    };
+    let quota = TokenQuota {
+        period: "2026-11".to_owned(),
+        open: BTreeMap::from([("call".to_owned(), call)]),
+        ..TokenQuota::default()
+    };
+    let write = set_token_quota(&shop.org_id, &quota, None).unwrap();
+    shop.app.store.commit(vec![write]).await.unwrap();
+    let answer = shop.change_to("pro").await;
+    assert_eq!(answer.refusal(), (409, "failed_precondition"));
+    assert_eq!(shop.lookup_keys(), ENTERPRISE);
 }
 
 #[tokio::test]
