@@ -11,19 +11,9 @@ use crate::{
 
 const FROM: &str = "Grace <grace@example.com>";
 
-/// A world whose first look is done.
-async fn world() -> World {
-    let world = World::new().await;
-    world
-        .add_workflow("all", json!({ "type": "onEmailReceived" }))
-        .await;
-    world.sync_well().await;
-    world
-}
-
 #[tokio::test]
 async fn a_file_that_ends_two_processes_is_given_up_and_no_other() {
-    let mut world = world().await;
+    let mut world = World::looked_at_once().await;
     let contents = Contents::of(&world);
     let create = |number: usize| {
         let text = format!("Build engine {number}.");
@@ -61,7 +51,7 @@ async fn a_file_that_ends_two_processes_is_given_up_and_no_other() {
 
 #[tokio::test]
 async fn a_mail_that_ends_two_processes_starts_its_workflow_with_what_its_headers_say() {
-    let mut world = world().await;
+    let mut world = World::looked_at_once().await;
     let contents = Contents::of(&world);
     world.user.deliver(FROM, "Order 6", "It is late.");
     let deadly = world.user.deliver(FROM, "Order 7", "It is late.");
@@ -92,7 +82,7 @@ async fn a_mail_that_ends_two_processes_starts_its_workflow_with_what_its_header
 
 #[tokio::test]
 async fn what_a_process_survives_is_not_given_up() {
-    let mut world = world().await;
+    let mut world = World::looked_at_once().await;
     let contents = Contents::of(&world);
     let file = world.user.create_file("Plan", "text/plain", "Build.");
     contents.make_deadly(&file);
@@ -112,7 +102,7 @@ async fn what_a_process_survives_is_not_given_up() {
 
 #[tokio::test]
 async fn what_ends_one_process_by_chance_is_read_by_the_next() {
-    let mut world = world().await;
+    let mut world = World::looked_at_once().await;
     let contents = Contents::of(&world);
     let file = world.user.create_file("Plan", "text/plain", "Build.");
     contents.make_deadly(&file);

@@ -6,7 +6,6 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures::join;
-use serde_json::json;
 use shared::{models::KnowledgeKind, store::integrations::set_sync_state, vault::MAX_MAIL_BYTES};
 use sync_google_workspace::Settings;
 use zip::{ZipWriter, write::SimpleFileOptions};
@@ -101,19 +100,9 @@ async fn cause(world: &World, kind: KnowledgeKind) -> Option<String> {
     world.state(kind).await.error_cause
 }
 
-/// A world with a workflow, whose first look is done.
-async fn looked_at_once() -> World {
-    let world = World::new().await;
-    world
-        .add_workflow("all", json!({ "type": "onEmailReceived" }))
-        .await;
-    world.sync_well().await;
-    world
-}
-
 #[tokio::test]
 async fn what_takes_too_long_is_read_again_when_all_is_looked_at() {
-    let mut world = looked_at_once().await;
+    let mut world = World::looked_at_once().await;
     let contents = Contents::of(&world);
     restart(&mut world, &contents, hasty(2));
     world.user.create_file("Slow", DOCX, slow_document());
@@ -136,7 +125,7 @@ async fn what_takes_too_long_is_read_again_when_all_is_looked_at() {
 
 #[tokio::test]
 async fn what_takes_too_long_twice_is_given_up_until_it_changes() {
-    let mut world = looked_at_once().await;
+    let mut world = World::looked_at_once().await;
     let contents = Contents::of(&world);
     let file = world.user.create_file("Slow", DOCX, slow_document());
     let mail = world.user.deliver_raw(slow_mail());
@@ -163,7 +152,7 @@ async fn what_takes_too_long_twice_is_given_up_until_it_changes() {
 
 #[tokio::test]
 async fn a_text_that_is_known_stays_when_its_mail_is_not_read_in_time_once_more() {
-    let mut world = looked_at_once().await;
+    let mut world = World::looked_at_once().await;
     let contents = Contents::of(&world);
     let kind = KnowledgeKind::Gmail;
     let cursor = world.state(kind).await.cursor;
@@ -186,7 +175,7 @@ async fn a_text_that_is_known_stays_when_its_mail_is_not_read_in_time_once_more(
 
 #[tokio::test]
 async fn where_no_reader_is_free_the_attempt_ends_and_another_one_follows_later() {
-    let mut world = looked_at_once().await;
+    let mut world = World::looked_at_once().await;
     let contents = Contents::of(&world);
     restart(&mut world, &contents, hasty(1));
     for _ in 0..2 {
@@ -209,7 +198,7 @@ async fn where_no_reader_is_free_the_attempt_ends_and_another_one_follows_later(
 
 #[tokio::test]
 async fn a_text_that_takes_too_long_to_be_cut_costs_itself_alone() {
-    let mut world = looked_at_once().await;
+    let mut world = World::looked_at_once().await;
     let contents = Contents::of(&world);
     let settings = Settings {
         read_timeout: Duration::from_millis(150),
@@ -237,7 +226,7 @@ async fn a_text_that_takes_too_long_to_be_cut_costs_itself_alone() {
 
 #[tokio::test]
 async fn contents_are_fetched_as_there_is_room_for_them() {
-    let mut world = looked_at_once().await;
+    let mut world = World::looked_at_once().await;
     let contents = Contents::of(&world);
     let options = |content_bytes: usize| Options {
         settings: Settings {

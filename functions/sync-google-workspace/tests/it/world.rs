@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{
     connectors::{Account, Connectors, Credentials, GoogleTokens},
     crypto::{Envelope, LocalKeys},
@@ -73,6 +73,16 @@ impl World {
 
     pub(crate) async fn with(options: Options) -> Self {
         Self::of(Google::start().await, "sub-1", options).await
+    }
+
+    /// The same with a workflow that every mail starts, and its first look done.
+    pub(crate) async fn looked_at_once() -> Self {
+        let world = Self::new().await;
+        world
+            .add_workflow("all", json!({ "type": "onEmailReceived" }))
+            .await;
+        world.sync_well().await;
+        world
     }
 
     /// The same with an account of a Google that is there.

@@ -15,8 +15,8 @@ use tokio::sync::Semaphore;
 /// Bytes of a permit.
 const PERMIT_BYTES: usize = 1_000;
 
-/// Bytes of all prompts that a process reads and asks models with at once. What is made of one takes some five times
-/// as much, of the 2 GiB that the service has.
+/// Bytes of all prompts that a process reads and asks models with at once. What is made of one takes
+/// some five times as much, of the 2 GiB that the service has.
 const ROOM_BYTES: usize = 200_000_000;
 
 /// Places for the bytes of prompts.
