@@ -60,7 +60,7 @@ pub use llm_route::{
     Timeouts, Weighted,
 };
 pub use memory::Memory;
-pub use metering::{MeterRow, MeterRowState, MeterTerms, MeteredMonth, Metering};
+pub use metering::{MeterRow, MeterRowState, MeterTerms, MeteredMonth, MeteredPlan, Metering};
 pub use organization::{
     AgentQuota, FormerTier, Invitation, Limits, MemberCount, Organization, Stats, SubscriptionTier,
 };

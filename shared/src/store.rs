@@ -142,15 +142,6 @@ impl Store {
         Ok(documents.iter().filter_map(readable).collect())
     }
 
-    /// The same with the versions.
-    async fn list_readable_versioned<T: DeserializeOwned>(
-        &self,
-        query: &Query,
-    ) -> Result<Vec<Versioned<T>>, Error> {
-        let documents = self.db.query(query).await?;
-        Ok(documents.iter().filter_map(readable_versioned).collect())
-    }
-
     async fn count(&self, query: &Query) -> Result<u32, Error> {
         let count = self.db.count(query).await?;
         Ok(u32::try_from(count).unwrap_or(u32::MAX))

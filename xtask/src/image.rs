@@ -22,15 +22,14 @@ pub(crate) struct ImageArguments {
 pub(crate) fn run(arguments: &ImageArguments) -> Result<()> {
     let functions = functions(&arguments.functions)?;
     let target = layout::build()?;
-    report("| image | MB | of which libraries and authorities | healthy after, ms | memory, MB |");
-    report("|---|---|---|---|---|");
+    report(
+        "| image | MB | of which libraries and authorities | packed, MB | healthy after, ms | memory, MB |",
+    );
+    report("|---|---|---|---|---|---|");
     for function in &functions {
         let layout = Layout::make(function, target)?;
-        report(&row(
-            function,
-            &layout,
-            Trial::run(function, &layout)?.as_ref(),
-        ));
+        let trial = Trial::run(function, &layout)?;
+        report(&row(function, &layout, trial.as_ref())?);
     }
     Ok(())
 }
@@ -50,7 +49,7 @@ fn functions(wanted: &[String]) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn row(function: &str, layout: &Layout, trial: Option<&Trial>) -> String {
+fn row(function: &str, layout: &Layout, trial: Option<&Trial>) -> Result<String> {
     let megabytes = |bytes: u64| format!("{}.{}", bytes / 1_000_000, bytes % 1_000_000 / 100_000);
     let (healthy, memory) = trial.map_or_else(
         || ("-".to_owned(), "-".to_owned()),
@@ -59,11 +58,12 @@ fn row(function: &str, layout: &Layout, trial: Option<&Trial>) -> String {
             (healthy, megabytes(trial.memory_bytes))
         },
     );
-    format!(
-        "| {function} | {} | {} | {healthy} | {memory} |",
+    Ok(format!(
+        "| {function} | {} | {} | {} | {healthy} | {memory} |",
         megabytes(layout.program_bytes + layout.base_bytes),
         megabytes(layout.base_bytes),
-    )
+        megabytes(layout.packed_bytes()?),
+    ))
 }
 
 #[cfg(test)]

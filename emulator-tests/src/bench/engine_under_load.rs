@@ -194,6 +194,7 @@ fn organization(id: &OrgId) -> Organization {
         name: "Bench".to_owned(),
         subscription_tier: SubscriptionTier::Free,
         former_tiers: Vec::new(),
+        plan_asked_at: None,
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

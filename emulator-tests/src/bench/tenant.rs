@@ -16,6 +16,7 @@ pub(super) async fn settle(store: &Store, org_id: &OrgId, uid: &Uid) -> Result<(
         name: "Bench".to_owned(),
         subscription_tier: SubscriptionTier::Enterprise,
         former_tiers: Vec::new(),
+        plan_asked_at: None,
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

@@ -101,7 +101,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 76;
+const STORE_QUERIES: usize = 77;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -176,7 +176,8 @@ async fn ask_about_metering(
     store.list_usage_entries_to_meter(org_id, page).await?;
     let days = ("2026-11-01", "2026-11-23");
     store.count_usage_entries(org_id, days, 10).await?;
-    store.list_due_meter_rows(caller, now, 10).await?;
+    store.list_due_meter_rows(caller, now, None, 10).await?;
+    store.list_unsettled_meter_rows(org_id, 10).await?;
     store
         .list_meter_rows_of_minute(caller, "cus_1", now, page)
         .await?;

@@ -7,6 +7,7 @@ mod overview;
 mod plan;
 mod portal;
 mod return_urls;
+mod unsettled;
 
 use serde_json::Value;
 use shared::{

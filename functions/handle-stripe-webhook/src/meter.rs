@@ -4,6 +4,7 @@
 
 mod clear;
 mod count;
+mod moment;
 pub(crate) mod reconcile;
 mod send;
 

@@ -38,7 +38,8 @@ pub struct MeterRow {
     pub customer_id: String,
     /// Tokens above the included amount.
     pub tokens: i64,
-    /// When the call was made, in whole seconds.
+    /// When the usage counts, in whole seconds: when the call was made, or when it is told first if
+    /// that is late.
     pub at: Timestamp,
     /// The minute of that: the finest that Stripe sums up.
     pub minute: Timestamp,
@@ -77,8 +78,6 @@ pub enum MeterRowState {
     Unknown,
     /// Stripe refuses it for good.
     Failed,
-    /// It is older than what Stripe takes.
-    Expired,
 }
 
 /// `organizations/{id}/metering/{YYYY-MM}`: the ledger of a UTC month, summed up for billing.
@@ -99,11 +98,28 @@ pub struct MeteredMonth {
     pub own_key: i64,
     /// Entries counted.
     pub entries: i64,
+    /// What of `counted` and `billed` was used on each plan of the month, in no order.
+    pub plans: Vec<MeteredPlan>,
+}
+
+/// What was used in a month while an organization had a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MeteredPlan {
+    /// When the plan began, if another one before it is remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// As [`MeteredMonth::counted`].
+    pub counted: i64,
+    /// As [`MeteredMonth::billed`].
+    pub billed: i64,
 }
 
 /// On which terms an organization uses tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeterTerms {
+    /// When they began, if other ones before them are remembered.
+    pub since: Option<Timestamp>,
     /// Tokens a month in the price of the plan.
     pub included_tokens: i64,
     /// Whether there is somebody to bill what is above.
@@ -112,7 +128,8 @@ pub struct MeterTerms {
 
 impl MeteredMonth {
     /// Counts a settled entry, and decides what is billed of it: what is above the included amount
-    /// and not billed yet, and never more than the entry itself.
+    /// and not billed yet, and never more than the entry itself. What was used on a later plan is
+    /// not looked at, though it may be counted already.
     pub fn count(&mut self, entry: &UsageEntry, terms: &MeterTerms) -> Metering {
         let tokens = entry.amount().tokens.max(0);
         self.included_tokens = terms.included_tokens;
@@ -121,12 +138,18 @@ impl MeteredMonth {
             self.own_key = self.own_key.saturating_add(tokens);
             return Metering::OwnKey;
         }
+        let (later_counted, later_billed) = self.used_after(terms.since);
         self.counted = self.counted.saturating_add(tokens);
-        let above = self.counted.saturating_sub(terms.included_tokens);
-        let tokens = above.saturating_sub(self.billed).clamp(0, tokens);
+        let counted = self.counted.saturating_sub(later_counted);
+        let billed = self.billed.saturating_sub(later_billed);
+        let above = counted.saturating_sub(terms.included_tokens);
+        let (used, tokens) = (tokens, above.saturating_sub(billed).clamp(0, tokens));
+        let plan = self.plan(terms.since);
+        plan.counted = plan.counted.saturating_add(used);
         match (tokens, terms.is_billed) {
             (0, _) => Metering::Included,
             (_, true) => {
+                plan.billed = plan.billed.saturating_add(tokens);
                 self.billed = self.billed.saturating_add(tokens);
                 Metering::Due { tokens }
             }
@@ -135,6 +158,27 @@ impl MeteredMonth {
                 Metering::Unbilled
             }
         }
+    }
+
+    /// What was counted and billed of plans that began later.
+    fn used_after(&self, since: Option<Timestamp>) -> (i64, i64) {
+        let later = self.plans.iter().filter(|plan| plan.since > since);
+        later.fold((0, 0), |(counted, billed), plan| {
+            (counted + plan.counted, billed + plan.billed)
+        })
+    }
+
+    fn plan(&mut self, since: Option<Timestamp>) -> &mut MeteredPlan {
+        let known = self.plans.iter().position(|plan| plan.since == since);
+        let place = known.unwrap_or(self.plans.len());
+        if known.is_none() {
+            self.plans.push(MeteredPlan {
+                since,
+                counted: 0,
+                billed: 0,
+            });
+        }
+        &mut self.plans[place]
     }
 }
 

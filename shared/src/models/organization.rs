@@ -30,6 +30,10 @@ impl SubscriptionTier {
 /// How long a former plan is remembered, in seconds: longer than Stripe takes usage of it.
 const REMEMBERED_SECS: i64 = 40 * 24 * 3_600;
 
+/// How long Stripe is asked for another plan at most, in seconds: several times what its client
+/// waits.
+const PLAN_SETTLES_SECS: i64 = 60;
+
 /// Former plans that are remembered at most.
 const MAX_FORMER_TIERS: usize = 50;
 
@@ -46,6 +50,9 @@ pub struct Organization {
     /// The plans before it, the oldest first: usage is metered by that of its time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_tiers: Vec<FormerTier>,
+    /// When another plan was last asked of Stripe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_asked_at: Option<Timestamp>,
     /// Stripe's customer id, made with the first checkout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stripe_customer_id: Option<String>,
@@ -70,6 +77,7 @@ impl Organization {
             name,
             subscription_tier: SubscriptionTier::Free,
             former_tiers: Vec::new(),
+            plan_asked_at: None,
             stripe_customer_id: None,
             stripe_customer_attempts: 0,
             api_usage: 0,
@@ -97,6 +105,20 @@ impl Organization {
         let mut former = self.former_tiers.iter();
         let former = former.find(|former| at < former.until);
         former.map_or(self.subscription_tier, |former| former.tier)
+    }
+
+    /// When the plan of an instant began, if the one before it is remembered.
+    #[must_use]
+    pub fn tier_since(&self, at: Timestamp) -> Option<Timestamp> {
+        let ends = self.former_tiers.iter().map(|former| former.until);
+        ends.filter(|end| *end <= at).max()
+    }
+
+    /// When the change of plan that was last asked of Stripe has certainly been made, or not.
+    #[must_use]
+    pub fn plan_settles_at(&self) -> Option<Timestamp> {
+        let asked_at = self.plan_asked_at?;
+        Some(asked_at.plus_seconds(PLAN_SETTLES_SECS))
     }
 }
 

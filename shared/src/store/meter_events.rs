@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use super::{
     DocumentPath, Error, Listing, Page, Store, Versioned, Write,
-    document_db::{Comparison, Document, Order, Precondition, Query, ValueType, value},
+    document_db::{Comparison, Document, Order, Precondition, Query, Value, ValueType, value},
+    readable_versioned,
 };
 use crate::{
     ids::{OrgId, RecordId},
@@ -14,8 +15,8 @@ use crate::{
 };
 
 impl Store {
-    /// Meter events of all organizations about which something is to be done by now. One that cannot
-    /// be read is left out, so that it holds no other up.
+    /// A page of the meter events of all organizations about which something is to be done by now,
+    /// longest due first. One that cannot be read is left out, so that it holds no other up.
     ///
     /// # Errors
     /// Returns the database's error.
@@ -23,12 +24,35 @@ impl Store {
         &self,
         _caller: &SystemPrincipal,
         now: Timestamp,
+        after: Option<DuePosition>,
         limit: u32,
-    ) -> Result<Vec<Versioned<MeterRow>>, Error> {
-        let query = Query::new("meter_events", limit)
+    ) -> Result<DueRows, Error> {
+        let mut query = Query::new("meter_events", limit)
             .filter("dueAt", Comparison::LessOrEqual, now)
             .order(Order::Ascending("dueAt"));
-        self.list_readable_versioned(&query).await
+        query.after = after.map(|after| (after.due_at, after.id));
+        let documents = self.db.query(&query).await?;
+        let is_full = documents.len() == limit as usize;
+        Ok(DueRows {
+            rows: documents.iter().filter_map(readable_versioned).collect(),
+            next: documents.last().filter(|_| is_full).map(DuePosition::of),
+        })
+    }
+
+    /// An organization's meter events that Stripe may have counted or not, `limit` at most.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for a row that cannot be read: it would be missing.
+    pub async fn list_unsettled_meter_rows(
+        &self,
+        org_id: &OrgId,
+        limit: u32,
+    ) -> Result<Vec<MeterRow>, Error> {
+        let query = Query::new("meter_events", limit)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("state", Comparison::Equal, "sending");
+        let rows: Vec<Versioned<MeterRow>> = self.list(&query).await?;
+        Ok(rows.into_iter().map(|row| row.value).collect())
     }
 
     /// Meter events of a customer in a minute, by id.
@@ -95,6 +119,31 @@ impl Store {
     ) -> Result<Option<UsageReconciliation>, Error> {
         let found = self.load(&reconciliation_path(day)).await?;
         Ok(found.map(|found| found.value))
+    }
+}
+
+/// A page of what is due.
+#[derive(Debug)]
+pub struct DueRows {
+    /// What can be read of it.
+    pub rows: Vec<Versioned<MeterRow>>,
+    /// Where the next page begins, if there may be more.
+    pub next: Option<DuePosition>,
+}
+
+/// A place among what is due.
+#[derive(Clone, Debug)]
+pub struct DuePosition {
+    due_at: Option<Value>,
+    id: String,
+}
+
+impl DuePosition {
+    fn of(document: &Document) -> Self {
+        Self {
+            due_at: document.fields.get("dueAt").cloned(),
+            id: document.path.id().to_owned(),
+        }
     }
 }
 

@@ -211,6 +211,27 @@ impl FakeStripe {
         self.account().counted.clone()
     }
 
+    /// Units that count and are on no invoice: they were told after a period had begun that follows
+    /// them, or there is no subscription by usage.
+    #[must_use]
+    pub fn lost_usage(&self) -> i64 {
+        self.account().lost()
+    }
+
+    /// Has the periods of a subscription's items begin anew, as a change of plan does.
+    ///
+    /// # Panics
+    /// Panics when there is no such subscription.
+    pub fn begin_period(&self, subscription_id: &str) {
+        let now = self.now();
+        let mut account = self.account();
+        let subscription = account.find_mut("subscription", subscription_id).unwrap();
+        let items = subscription["items"]["data"].as_array_mut().unwrap();
+        for item in items {
+            item["current_period_start"] = json!(now);
+        }
+    }
+
     /// A meter of events with this name; its id.
     #[must_use]
     pub fn add_meter(&self, event_name: &str) -> String {

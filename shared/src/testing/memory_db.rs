@@ -70,6 +70,11 @@ impl MemoryDb {
         lock(&self.state).faults.fail_all(unavailable);
     }
 
+    /// Has every read of a document by its path report an unavailable database, from now on.
+    pub fn fail_reads_of(&self, path: &DocumentPath) {
+        lock(&self.state).faults.fail_reads_of(path);
+    }
+
     /// The documents whose path begins with `prefix`, by path.
     #[must_use]
     pub fn documents(&self, prefix: &str) -> Vec<Document> {
@@ -114,6 +119,7 @@ impl DocumentDb for MemoryDb {
         tokio::task::yield_now().await;
         let state = lock(&self.state);
         state.faults.check_read()?;
+        state.faults.check_read_of(path)?;
         Ok(state.documents.get(path).cloned())
     }
 

@@ -19,6 +19,7 @@ pub(crate) async fn create_organization(store: &Store, limits: Limits) -> OrgId 
         name: "Ada's organization".to_owned(),
         subscription_tier: SubscriptionTier::Free,
         former_tiers: Vec::new(),
+        plan_asked_at: None,
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

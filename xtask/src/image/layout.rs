@@ -4,10 +4,10 @@ use std::{
     env::consts::ARCH,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::command::{capture, exists, program, report, require, root};
 
@@ -98,6 +98,16 @@ impl Layout {
             program_bytes,
             base_bytes,
         })
+    }
+
+    /// As a registry keeps it.
+    pub(super) fn packed_bytes(&self) -> Result<u64> {
+        let mut tar = Command::new("tar");
+        tar.args(["--create", "--gzip", "--file=-", "."]);
+        let packed = tar.current_dir(&self.root).stderr(Stdio::null()).output();
+        let packed = packed.context("cannot start tar")?;
+        ensure!(packed.status.success(), "tar failed: {}", packed.status);
+        Ok(packed.stdout.len() as u64)
     }
 }
 

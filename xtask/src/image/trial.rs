@@ -13,6 +13,9 @@ use anyhow::{Context, Result, bail};
 use super::layout::{Layout, PROGRAM};
 use crate::command::{exists, root, succeeds};
 
+/// By its path: without an environment there is none to be searched.
+const CHROOT: &str = "/usr/sbin/chroot";
+
 /// The account of distroless' `nonroot`.
 const NOBODY: &str = "65532:65532";
 
@@ -63,7 +66,9 @@ impl Trial {
         let mut start = command(layout);
         start.env("PORT", port.to_string());
         let begun = Instant::now();
-        let mut child = start.spawn().context("cannot start chroot")?;
+        let mut child = start
+            .spawn()
+            .with_context(|| format!("cannot start {CHROOT}"))?;
         let trial = watch(&mut child, port, begun);
         child.kill().context("cannot end the function")?;
         child.wait()?;
@@ -83,7 +88,7 @@ fn is_service(function: &str) -> bool {
 /// Nothing is mounted, and nothing of this machine's environment is there. `chroot` becomes the program, so that its
 /// process is the program's.
 fn command(layout: &Layout) -> Command {
-    let mut command = Command::new("chroot");
+    let mut command = Command::new(CHROOT);
     command
         .arg(format!("--userspec={NOBODY}"))
         .arg(&layout.root)

@@ -10,7 +10,10 @@ use shared::{
         prices::{Catalog, Interval, OVERAGE_PRODUCT, PlanPrice, tier_of_product},
         taken,
     },
-    store::{Store, commit_contended, organizations::period_of},
+    store::{
+        Store, commit_contended,
+        organizations::{self, period_of},
+    },
     stripe::{
         Billing as _, CallError, ItemChange, Price, StripeClient, Subscription, SubscriptionItem,
         SubscriptionStatus,
@@ -21,6 +24,7 @@ use super::{
     Billing,
     checkout::{find_prices, key_at_stripe},
     entry, is_live,
+    unsettled::require_settled,
 };
 use crate::{
     error::{Dependency, Error, Problem, Refusal},
@@ -105,6 +109,7 @@ pub(crate) async fn change_plan(
             if request.tier < from {
                 require_little_used(store, principal, request.tier, now).await?;
             }
+            require_settled(store, &principal.org_id, from).await?;
             record(store, trail, principal, (&subscription, wanted), now).await?;
             let prices = find_prices(stripe, wanted).await?;
             let changes = changes(&catalog, &subscription, prices);
@@ -210,7 +215,8 @@ fn period_before(now: Timestamp) -> String {
     period_of(now.plus_seconds(-i64::from(day) * 24 * 3_600))
 }
 
-/// Recorded before it is asked for: whoever dies on the way has left a record.
+/// Recorded before it is asked for: whoever dies on the way has left a record. What is used from now
+/// on is told to Stripe when the change is made.
 async fn record(
     store: &Store,
     trail: &Trail,
@@ -227,8 +233,13 @@ async fn record(
     });
     let metadata = &metadata;
     commit_contended(store, || async move {
+        let organization = store.find_organization(&principal.org_id).await?;
+        let mut organization = organization.ok_or(Error::NotFound("organization"))?;
+        organization.value.plan_asked_at = Some(now);
         let entry = entry(principal, AuditAction::BillingPlanChange, metadata.clone());
-        Ok((trail.append(entry, now).await?, ()))
+        let mut writes = trail.append(entry, now).await?;
+        writes.push(organizations::replace(&organization)?);
+        Ok((writes, ()))
     })
     .await
 }

@@ -32,6 +32,7 @@ pub(crate) fn organization(id: &str, tier: SubscriptionTier) -> Write {
         name: "Ada's organization".to_owned(),
         subscription_tier: tier,
         former_tiers: Vec::new(),
+        plan_asked_at: None,
         stripe_customer_id: Some("cus_1".to_owned()),
         stripe_customer_attempts: 0,
         api_usage: 42,

@@ -236,6 +236,7 @@ pub(crate) fn organization(id: &str, tier: SubscriptionTier) -> Organization {
         name: "Ada".to_owned(),
         subscription_tier: tier,
         former_tiers: Vec::new(),
+        plan_asked_at: None,
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

@@ -480,6 +480,7 @@ fn organization() -> Organization {
         name: "Test".to_owned(),
         subscription_tier: SubscriptionTier::Pro,
         former_tiers: Vec::new(),
+        plan_asked_at: None,
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

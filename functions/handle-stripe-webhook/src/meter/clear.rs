@@ -109,7 +109,7 @@ fn judge<'r>(rows: impl Iterator<Item = &'r MeterRow>, total: i64) -> Verdict {
             MeterRowState::Sent => sent += row.tokens,
             MeterRowState::Sending => open += row.tokens,
             MeterRowState::Unknown => has_unknown = true,
-            MeterRowState::Due | MeterRowState::Failed | MeterRowState::Expired => {}
+            MeterRowState::Due | MeterRowState::Failed => {}
         }
     }
     match total - sent {

@@ -12,13 +12,10 @@ use shared::{
     store::{self, Page, Store, Versioned, Write, commit_contended, meter_events, usage_ledger},
 };
 
-use super::Meter;
+use super::{Meter, moment::Moment};
 
 /// Entries of one commit: each is written, most have a row, and Firestore takes 500 writes.
 const BATCH: u32 = 200;
-
-/// How long after its call usage is late, in seconds.
-const LATE_SECS: i64 = 1_800;
 
 /// Months as they are, and as they are to be, by their names.
 type Months = BTreeMap<String, (MeteredMonth, Option<Timestamp>)>;
@@ -118,6 +115,7 @@ impl Payer {
             .as_ref()
             .is_some_and(|plan| plan.included_tokens < plan.monthly_tokens);
         MeterTerms {
+            since: organization.and_then(|organization| organization.tier_since(at)),
             included_tokens: plan.map_or(0, |plan| plan.included_tokens),
             is_billed: has_overage && self.customer_id().is_some(),
         }
@@ -153,15 +151,15 @@ async fn months(
 }
 
 fn row(entry: &UsageEntry, customer_id: &str, tokens: i64, now: Timestamp) -> MeterRow {
-    let at = counts_at(entry.created_at, now).whole_seconds();
+    let Moment { at, minute, day } = Moment::of(entry.created_at);
     MeterRow {
         id: entry.id.clone(),
         org_id: entry.org_id.clone(),
         customer_id: customer_id.to_owned(),
         tokens,
         at,
-        minute: minute_of(at),
-        day: store::organizations::day_of(at),
+        minute,
+        day,
         state: MeterRowState::Due,
         attempts: 0,
         first_attempt_at: None,
@@ -170,19 +168,4 @@ fn row(entry: &UsageEntry, customer_id: &str, tokens: i64, now: Timestamp) -> Me
         sent_at: None,
         last_error: None,
     }
-}
-
-/// When usage counts: when the call was admitted, or now if that is long ago. Stripe adds nothing to
-/// an invoice that it has closed, an hour after the period
-/// (<https://docs.stripe.com/billing/subscriptions/usage-based/how-it-works>), and tells nobody.
-fn counts_at(admitted_at: Timestamp, now: Timestamp) -> Timestamp {
-    match admitted_at.plus_seconds(LATE_SECS) < now {
-        true => now,
-        false => admitted_at,
-    }
-}
-
-/// The start of an instant's UTC minute.
-fn minute_of(at: Timestamp) -> Timestamp {
-    at.plus_seconds(-at.instant().as_second().rem_euclid(60))
 }

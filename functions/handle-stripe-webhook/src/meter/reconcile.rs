@@ -31,19 +31,24 @@ const GIVEN_UP_SECS: i64 = 20 * 3_600;
 
 /// Begins a comparison, or goes on with the one that is under way.
 pub(crate) async fn begin(state: &AppState) -> Result<UsageReconcile, Error> {
-    let reconcile = commit_contended(&state.store, || async {
+    let (reconcile, given_up) = commit_contended(&state.store, || async {
         let found = state.store.find_usage_reconcile(&CALLER).await?;
         let version = found.as_ref().map(|found| found.version);
         let oldest = state.now().plus_seconds(-GIVEN_UP_SECS);
-        let open = found.filter(|found| is_open(found) && found.value.started_at > oldest);
-        if let Some(open) = open {
-            return Ok((Vec::new(), open.value));
-        }
         let begun = new(state.now());
-        let write = platform::set_usage_reconcile(&begun, version)?;
-        Ok::<_, store::Error>((vec![write], begun))
+        let mut writes = vec![platform::set_usage_reconcile(&begun, version)?];
+        let given_up = match found.filter(is_open).map(|found| found.value) {
+            Some(open) if open.started_at > oldest => return Ok((Vec::new(), (open, None))),
+            Some(stuck) => Some(give_up(stuck.report)),
+            None => None,
+        };
+        if let Some(report) = &given_up {
+            writes.push(meter_events::set_reconciliation(report)?);
+        }
+        Ok::<_, store::Error>((writes, (begun, given_up)))
     })
     .await?;
+    given_up.iter().for_each(tell);
     let gone_on = go_on(state, &reconcile.run_id).await?;
     Ok(gone_on.unwrap_or(reconcile))
 }
@@ -118,6 +123,17 @@ fn report_of(day: String) -> UsageReconciliation {
         day,
         ..UsageReconciliation::default()
     }
+}
+
+/// The report of a day that was not looked at to its end.
+fn give_up(mut report: UsageReconciliation) -> UsageReconciliation {
+    let failure = UsageFailure {
+        org_id: None,
+        customer_id: None,
+        cause: "the comparison did not come to its end within a day".to_owned(),
+    };
+    fail(&mut report, failure);
+    report
 }
 
 /// Looks at a page, and what comes next. Of a day that is done there is a report to be kept.

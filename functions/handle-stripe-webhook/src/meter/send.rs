@@ -7,13 +7,16 @@ use std::{
 
 use futures::{StreamExt, stream};
 use shared::{
-    models::{MeterRow, MeterRowState, Timestamp},
+    models::{MeterRow, MeterRowState, Organization, Timestamp},
     retry::{Policy, Transient, retry},
-    store::{self, Versioned, meter_events},
+    store::{
+        self, Versioned,
+        meter_events::{self, DueRows},
+    },
     stripe::{self, MeterEvent},
 };
 
-use super::{AT_ONCE, Error, Meter, Metered, clear};
+use super::{AT_ONCE, Error, Meter, Metered, clear, moment};
 use crate::CALLER;
 
 /// Rows that are looked at together.
@@ -31,9 +34,6 @@ const SENT_WITHIN_SECS: i64 = CLAIM_SECS / 2;
 /// How long an event can be sent again under its identifier, in seconds. Stripe knows it for 24
 /// hours (<https://docs.stripe.com/api/billing/meter-event/create>); clocks may differ.
 pub(super) const REPEATABLE_SECS: i64 = 23 * 3_600;
-
-/// How old an event may be, in seconds: an hour less than what Stripe takes.
-const TAKEN_SECS: i64 = 35 * 24 * 3_600 - 3_600;
 
 /// When an event that failed is tried again, in seconds: twice as late each time.
 const FIRST_PAUSE_SECS: i64 = 30;
@@ -66,16 +66,13 @@ pub(super) async fn send_due(meter: &Meter, until: Timestamp) -> Result<Metered,
         until,
         failures: AtomicUsize::new(0),
     };
-    let (mut done, mut seen, mut has_meter) = (Metered::default(), BTreeSet::new(), false);
+    let (mut done, mut has_meter) = (Metered::default(), false);
+    let (now, mut after) = (meter.now(), None);
     while course.goes_on() {
-        let (store, now) = (&meter.store, meter.now());
-        let mut rows = store.list_due_meter_rows(&CALLER, now, BATCH).await?;
-        rows.retain(|row| seen.insert(row.value.id.clone()));
-        if rows.is_empty() {
-            break;
-        }
+        let due = meter.store.list_due_meter_rows(&CALLER, now, after, BATCH);
+        let DueRows { rows, next } = due.await?;
         // Without a meter, Stripe refuses each event for good.
-        if !has_meter {
+        if !rows.is_empty() && !has_meter {
             meter.id().await?;
             has_meter = true;
         }
@@ -91,6 +88,10 @@ pub(super) async fn send_due(meter: &Meter, until: Timestamp) -> Result<Metered,
             .collect()
             .await;
         sent.into_iter().for_each(|sent| done.add(sent));
+        match next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
     }
     Ok(done)
 }
@@ -132,40 +133,49 @@ impl Course<'_> {
         for minute in minutes.into_iter().take_while(|_| self.goes_on()) {
             done.add(clear::clear(self.meter, customer_id, minute).await?);
         }
-        let is_old = |row: &Versioned<MeterRow>| row.value.at.plus_seconds(TAKEN_SECS) <= now;
-        let (old, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_old);
-        done.add(self.retire(old).await?);
-        for chunk in rows.chunks(CHUNK) {
+        let Some(row) = rows.first() else {
+            return Ok(());
+        };
+        let payer = self.meter.store.find_organization(&row.value.org_id);
+        let payer = payer.await?.map(|payer| payer.value);
+        let payer = payer.as_ref();
+        let (mut held, mut ready) = (Vec::new(), Vec::new());
+        for mut row in rows {
+            let until = moment::held_until(&row.value, payer, now);
+            match until.filter(|_| is_new(&row.value)) {
+                Some(until) => {
+                    row.value.due_at = Some(until);
+                    held.push(row);
+                }
+                None => ready.push(row),
+            }
+        }
+        done.add(self.hold(&held).await?);
+        for chunk in ready.chunks(CHUNK) {
             if self.goes_on() {
-                done.add(self.send(chunk).await?);
+                done.add(self.send(chunk, payer).await?);
             }
         }
         Ok(())
     }
 
-    /// Ends what Stripe would not take any more; what it may have taken waits until it can be asked.
-    async fn retire(&self, rows: Vec<Versioned<MeterRow>>) -> Result<Metered, Error> {
+    async fn hold(&self, rows: &[Versioned<MeterRow>]) -> Result<Metered, Error> {
         let mut done = Metered::default();
         for chunk in rows.chunks(CHUNK) {
-            let retired = chunk.iter().map(|row| {
-                let mut row = row.clone();
-                match row.value.first_attempt_at {
-                    Some(first) => row.value.due_at = Some(first.plus_seconds(REPEATABLE_SECS)),
-                    None => end(&mut row.value, MeterRowState::Expired),
-                }
-                row
-            });
-            let retired: Vec<_> = retired.collect();
-            if keep(self.meter, &retired).await? {
-                retired.iter().for_each(|row| done.add(outcome(&row.value)));
+            if keep(self.meter, chunk).await? {
+                done.postponed += chunk.len() as u64;
             }
         }
         Ok(done)
     }
 
-    async fn send(&self, rows: &[Versioned<MeterRow>]) -> Result<Metered, Error> {
+    async fn send(
+        &self,
+        rows: &[Versioned<MeterRow>],
+        payer: Option<&Organization>,
+    ) -> Result<Metered, Error> {
         let claimed_at = self.meter.now();
-        let Some(mut claimed) = claim(self.meter, rows, claimed_at).await? else {
+        let Some(mut claimed) = claim(self.meter, rows, payer, claimed_at).await? else {
             return Ok(Metered::default());
         };
         let latest = claimed_at.plus_seconds(SENT_WITHIN_SECS);
@@ -217,13 +227,18 @@ impl Course<'_> {
     }
 }
 
-/// Notes that rows are about to be sent; none when somebody else has taken one of them.
+/// Notes that rows are about to be sent, and when what is new counts; none when somebody else has
+/// taken one of them.
 async fn claim(
     meter: &Meter,
     rows: &[Versioned<MeterRow>],
+    payer: Option<&Organization>,
     now: Timestamp,
 ) -> Result<Option<Vec<Versioned<MeterRow>>>, Error> {
     let claimed = rows.iter().cloned().map(|mut row| {
+        if is_new(&row.value) {
+            moment::date(&mut row.value, payer, now);
+        }
         row.value.state = MeterRowState::Sending;
         row.value.attempts += 1;
         row.value.first_attempt_at.get_or_insert(now);
@@ -255,6 +270,11 @@ pub(super) async fn keep(meter: &Meter, rows: &[Versioned<MeterRow>]) -> Result<
         Err(error) if error.is_lost_race() => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether Stripe has certainly not counted it.
+fn is_new(row: &MeterRow) -> bool {
+    row.first_attempt_at.is_none()
 }
 
 /// Whether Stripe may have forgotten an attempt.
@@ -303,7 +323,7 @@ pub(super) fn outcome(row: &MeterRow) -> Metered {
     match row.state {
         MeterRowState::Sent => outcome.sent = 1,
         MeterRowState::Due | MeterRowState::Sending => outcome.postponed = 1,
-        MeterRowState::Unknown | MeterRowState::Failed | MeterRowState::Expired => {
+        MeterRowState::Unknown | MeterRowState::Failed => {
             outcome.given_up = 1;
             tracing::error!(
                 usage.id = %row.id,

@@ -120,6 +120,7 @@ impl TestApp {
             name: "Ada".to_owned(),
             subscription_tier: SubscriptionTier::Free,
             former_tiers: Vec::new(),
+            plan_asked_at: None,
             stripe_customer_id: customer.map(str::to_owned),
             stripe_customer_attempts: 0,
             api_usage: 0,

@@ -3,6 +3,7 @@
 mod failures;
 mod http;
 mod kills;
+mod periods;
 mod reconciliation;
 mod routes;
 mod stripe;

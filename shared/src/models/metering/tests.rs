@@ -21,9 +21,17 @@ fn entry(tokens: i64, is_own_key: bool) -> UsageEntry {
 
 fn terms(included_tokens: i64, is_billed: bool) -> MeterTerms {
     MeterTerms {
+        since: None,
         included_tokens,
         is_billed,
     }
+}
+
+/// When a plan of this number began.
+fn since(number: usize) -> Option<Timestamp> {
+    let number = i64::try_from(number).unwrap();
+    let began = jiff::Timestamp::from_second(number).unwrap();
+    (number > 0).then(|| began.into())
 }
 
 fn due(metering: Metering) -> i64 {
@@ -51,6 +59,31 @@ proptest! {
     }
 
     #[test]
+    fn an_entry_that_is_counted_late_is_billed_no_more_than_in_time(
+        plans in vec((0..20_000_i64, vec(0..5_000_i64, 0..8)), 1..4),
+        order in any::<prop::sample::Index>(),
+    ) {
+        let mut calls = Vec::new();
+        for (number, (included_tokens, entries)) in plans.iter().enumerate() {
+            let terms = MeterTerms { since: since(number), ..terms(*included_tokens, true) };
+            calls.extend(entries.iter().map(|tokens| (terms.clone(), *tokens)));
+        }
+        let billed = |calls: &[(MeterTerms, i64)]| {
+            let mut month = MeteredMonth::default();
+            for (terms, tokens) in calls {
+                month.count(&entry(*tokens, false), terms);
+            }
+            month.billed
+        };
+        let in_time = billed(&calls);
+        let middle = if calls.is_empty() { 0 } else { order.index(calls.len()) };
+        calls.rotate_left(middle);
+        prop_assert!(billed(&calls) <= in_time);
+        calls.reverse();
+        prop_assert!(billed(&calls) <= in_time);
+    }
+
+    #[test]
     fn no_change_of_plan_bills_an_entry_beyond_its_tokens(
         calls in vec((0..5_000_i64, 0..20_000_i64, any::<bool>()), 0..40),
     ) {
@@ -62,4 +95,21 @@ proptest! {
             prop_assert!(month.billed + month.unbilled <= month.counted);
         }
     }
+}
+
+#[test]
+fn usage_of_before_an_upgrade_that_is_counted_after_it_is_billed_by_what_was_used_before_it() {
+    let before = terms(2_000, true);
+    let after = MeterTerms {
+        since: since(1),
+        ..terms(20_000, true)
+    };
+    let mut month = MeteredMonth::default();
+    month.count(&entry(1_500, false), &before);
+    month.count(&entry(9_000, false), &after);
+    let late = month.count(&entry(700, false), &before);
+    assert_eq!(late, Metering::Due { tokens: 200 });
+    // What was billed before counts towards the larger amount.
+    let above = month.count(&entry(9_100, false), &after);
+    assert_eq!(above, Metering::Due { tokens: 100 });
 }

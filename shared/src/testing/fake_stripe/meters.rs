@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::account::{Account, Answer, Call, Refusal, has};
+use super::{
+    account::{Account, Answer, Call, Refusal, has},
+    sales::is_metered,
+};
 
 const DAY_SECS: i64 = 24 * 3_600;
 
@@ -151,6 +154,25 @@ impl Account {
         }
         let url = "/v1/billing/meters/event_summaries";
         Ok(json!({ "object": "list", "data": summaries, "has_more": false, "url": url }))
+    }
+
+    /// What no invoice has, because it was told after the period had begun that followed it.
+    pub(super) fn lost(&self) -> i64 {
+        let lost = self.counted.iter().filter(|event| {
+            let mut periods = self.periods_by_usage(&event.customer_id);
+            periods.all(|began_at| (event.at + 1..=event.received_at).contains(&began_at))
+        });
+        lost.map(|event| event.value).sum()
+    }
+
+    /// When the periods have begun in which a customer's usage is summed up.
+    fn periods_by_usage(&self, customer_id: &str) -> impl Iterator<Item = i64> {
+        let subscriptions = self.all("subscription").iter();
+        let standing = subscriptions
+            .filter(move |it| it["customer"] == customer_id && it["status"] != "canceled");
+        let items = standing.flat_map(|it| it["items"]["data"].as_array().into_iter().flatten());
+        let metered = items.filter(|item| is_metered(&item["price"]));
+        metered.filter_map(|item| item["current_period_start"].as_i64())
     }
 
     fn total(&self, meter: &Value, customer: &Value, start: i64, end: i64) -> i64 {

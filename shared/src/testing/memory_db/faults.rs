@@ -1,4 +1,4 @@
-use crate::store::Error;
+use crate::store::{Error, document_db::DocumentPath};
 
 /// Which calls are to fail.
 #[derive(Debug, Default)]
@@ -7,6 +7,7 @@ pub(super) struct Faults {
     commits: usize,
     applied: bool,
     all: bool,
+    unreadable: Vec<String>,
 }
 
 /// A commit that is to report an unavailable database.
@@ -29,6 +30,18 @@ impl Faults {
 
     pub(super) fn fail_all(&mut self, unavailable: bool) {
         self.all = unavailable;
+    }
+
+    pub(super) fn fail_reads_of(&mut self, path: &DocumentPath) {
+        self.unreadable.push(path.as_str().to_owned());
+    }
+
+    pub(super) fn check_read_of(&self, path: &DocumentPath) -> Result<(), Error> {
+        let mut unreadable = self.unreadable.iter();
+        match unreadable.any(|unreadable| unreadable == path.as_str()) {
+            true => Err(unavailable()),
+            false => Ok(()),
+        }
     }
 
     pub(super) fn check_read(&self) -> Result<(), Error> {

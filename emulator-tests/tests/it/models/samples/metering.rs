@@ -27,6 +27,11 @@ pub(crate) fn metered_month() -> MeteredMonth {
         unbilled: 4,
         own_key: 5,
         entries: 6,
+        plans: vec![MeteredPlan {
+            since: Some(time()),
+            counted: 2,
+            billed: 3,
+        }],
     }
 }
 

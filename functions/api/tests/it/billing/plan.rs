@@ -9,7 +9,8 @@ use http::Method;
 use serde_json::{Value, json};
 use shared::{
     clock::Clock,
-    models::{MeteredMonth, Reservation, TokenQuota},
+    ids::RecordId,
+    models::{MeterRow, MeterRowState, MeteredMonth, Reservation, Timestamp, TokenQuota},
     store::{meter_events, organizations::set_token_quota},
     testing::StripeFault,
 };
@@ -67,6 +68,25 @@ impl Shop {
         let changes = calls
             .filter(|call| call.method == "POST" && call.path.starts_with("/v1/subscriptions/"));
         changes.count()
+    }
+
+    fn meter_row(&self, tokens: i64, state: MeterRowState) -> MeterRow {
+        let now: Timestamp = self.app.clock.now().into();
+        MeterRow {
+            id: RecordId::generate(),
+            org_id: self.org_id.clone(),
+            customer_id: "cus_1".to_owned(),
+            tokens,
+            at: now,
+            minute: now,
+            day: "2026-11-23".to_owned(),
+            state,
+            attempts: 1,
+            first_attempt_at: Some(now),
+            due_at: Some(now),
+            sent_at: None,
+            last_error: None,
+        }
     }
 
     async fn use_tokens(&self, this_month: i64, last_month: i64) {
@@ -146,6 +166,29 @@ async fn a_change_that_stripe_refuses_is_told_and_changes_nothing() {
     let answer = shop.change_to("enterprise").await;
     assert_eq!(answer.refusal(), (409, "failed_precondition"));
     assert_eq!(shop.lookup_keys(), PRO);
+    let asked_at = shop.organization().await.plan_asked_at;
+    assert_eq!(
+        asked_at,
+        Some(shop.app.clock.now().into()),
+        "before it was asked"
+    );
+}
+
+#[tokio::test]
+async fn nobody_changes_the_plan_while_much_usage_may_be_on_its_way_to_stripe() {
+    for (tokens, state, status) in [
+        (50_001, MeterRowState::Sending, 409),
+        (50_000, MeterRowState::Sending, 200),
+        (50_001, MeterRowState::Due, 200),
+    ] {
+        let shop = Shop::on_pro().await;
+        let row = shop.meter_row(tokens, state);
+        let write = meter_events::create(&row).unwrap();
+        shop.app.store.commit(vec![write]).await.unwrap();
+        let answer = shop.change_to("enterprise").await;
+        assert_eq!(answer.status, status, "{tokens} {state:?}: {}", answer.body);
+        assert_eq!(shop.changes(), usize::from(status == 200));
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use shared::{
         BudgetLease, ReconcileStep, Reservation, TokenQuota, UsageDrift, UsageFailure,
         UsageReconciliation, UsageState,
     },
-    retry::Transient,
+    retry::{Policy, Transient, retry},
     store::{Page, Store, organizations::period_of},
 };
 
@@ -37,10 +37,12 @@ pub(super) async fn look(
         return Ok(None);
     };
     let found = ids.into_iter().map(|org_id| async {
-        let drift = drift(meter, &org_id).await;
+        let drift = retry(Policy::REMOTE_CALL, || drift(meter, &org_id)).await;
         (org_id, drift)
     });
     let found: Vec<_> = stream::iter(found).buffered(AT_ONCE).collect().await;
+    // One organization that fails again and again must not hold the others back.
+    let is_down = found.iter().all(|(_, drift)| drift.is_err());
     for (org_id, drift) in found {
         match drift {
             Ok(None) => {}
@@ -49,7 +51,7 @@ pub(super) async fn look(
                 report.drifting += 1;
                 keep(&mut report.drifts, drift);
             }
-            Err(error) if error.is_transient() => return Err(error),
+            Err(error) if is_down && error.is_transient() => return Err(error),
             Err(error) => {
                 let cause = cause_of(&error);
                 let failure = UsageFailure {

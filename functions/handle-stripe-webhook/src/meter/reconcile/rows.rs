@@ -88,7 +88,7 @@ fn add(customer: &mut CustomerDay, row: MeterRow) {
     match row.state {
         MeterRowState::Sent => customer.sent += row.tokens,
         MeterRowState::Sending | MeterRowState::Unknown => customer.uncertain += row.tokens,
-        MeterRowState::Due | MeterRowState::Failed | MeterRowState::Expired => {}
+        MeterRowState::Due | MeterRowState::Failed => {}
     }
     customer.org_id.get_or_insert(row.org_id);
 }

@@ -12,10 +12,10 @@ use shared::{
 use super::world::{INCLUDED, World};
 
 /// An organization that uses tokens, and a meter that bills them at that Stripe.
-struct Shop {
-    world: World,
-    stripe: FakeStripe,
-    meter: Meter,
+pub(super) struct Shop {
+    pub(super) world: World,
+    pub(super) stripe: FakeStripe,
+    pub(super) meter: Meter,
 }
 
 impl Shop {
@@ -29,7 +29,7 @@ impl Shop {
         shop
     }
 
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let world = World::empty();
         let stripe = FakeStripe::start(world.clock.shared()).await;
         let _ = stripe.add_meter("llm_tokens");
@@ -46,7 +46,7 @@ impl Shop {
         }
     }
 
-    async fn run(&self) -> Metered {
+    pub(super) async fn run(&self) -> Metered {
         self.meter.run().await.unwrap()
     }
 
@@ -82,7 +82,7 @@ impl Shop {
         counted
     }
 
-    fn assert_billed_once(&self, place: &str) {
+    pub(super) fn assert_billed_once(&self, place: &str) {
         self.world.assert_billed(&self.counted(), place);
         assert_eq!(self.stripe.problems(), [""; 0], "{place}");
     }

@@ -1,8 +1,11 @@
 //! What cannot be read stays where it is, and holds nothing else back.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use handle_stripe_webhook::Meter;
@@ -74,8 +77,12 @@ async fn a_row_that_cannot_be_read_holds_no_other_back() {
         customer_id: "cus_1",
         tokens: "many",
     };
-    let path = DocumentPath::new("meter_events", "a");
-    world.spoil(path, spoilt).await;
+    // More than are read at once, and before all others.
+    for number in 0..600 {
+        let path = DocumentPath::new("meter_events", &format!("a{number}"));
+        world.spoil(path, &spoilt).await;
+    }
+    world.clock.advance(Duration::from_secs(1));
     assert_eq!(world.run().await.sent, 3);
 }
 
@@ -105,7 +112,7 @@ async fn a_ledger_that_is_far_behind_leaves_time_to_send_what_is_due() {
         entry.org_id = OrgId::parse(&id).unwrap();
         world.keep(&entry).await;
     }
-    world.clock.advance(std::time::Duration::from_mins(6));
+    world.clock.advance(Duration::from_mins(6));
     let now = world.clock.now().as_millisecond();
     let clock = Arc::new(Busy(AtomicI64::new(now)));
     let meter = Meter::new(world.store.clone(), world.stripe.clone(), clock);

@@ -126,6 +126,22 @@ async fn a_ledger_or_quota_that_cannot_be_read_is_its_organizations_failure_alon
 }
 
 #[tokio::test]
+async fn an_organization_that_the_database_does_not_give_holds_no_other_back() {
+    let world = World::over().await;
+    count(&world, 5_000_000).await;
+    let broken = OrgId::parse("a-broken-one").unwrap();
+    let path = DocumentPath::new("organizations", broken.as_str()).child("quota", "tokens");
+    world
+        .add(broken.as_str(), SubscriptionTier::Pro, None)
+        .await;
+    world.db.fail_reads_of(&path);
+    world.clock.advance(Duration::from_hours(24));
+    let report = report(&world).await;
+    assert_eq!(numbers(&report), (0, 0, 1, 1), "the other drifts");
+    assert_eq!(report.failures[0].org_id, Some(broken));
+}
+
+#[tokio::test]
 async fn a_stripe_that_does_not_answer_is_not_asked_about_everybody() {
     let world = world_with(100, 1).await;
     world.stripe.fall_silent();
@@ -219,6 +235,8 @@ async fn a_comparison_that_never_ends_does_not_keep_the_next_night_from_its_days
     drop(world.queue.take());
     world.clock.advance(Duration::from_hours(24));
     world.tick("/reconcile-usage").await;
+    let given_up = find(&world).await;
+    assert_eq!(given_up.failed, 1, "told until the day is compared");
     world.drain().await;
     let next = progress(&world).await;
     assert_ne!(next.run_id, stuck.run_id);
