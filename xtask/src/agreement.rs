@@ -10,7 +10,7 @@ use std::{
 };
 
 use self::{readme::Variables, settings::Settings};
-use crate::{alerts, command::root};
+use crate::{alerts, command::root, image::START};
 
 /// What needs no setting on Cloud Run.
 const UNSET: [(&str, &str); 4] = [
@@ -74,6 +74,16 @@ fn each_variable_of_a_readme_is_set_and_none_is_unknown() {
         };
         let unknown = &set - &documented;
         assert!(unknown.is_empty(), "{function} does not know {unknown:?}");
+    }
+}
+
+#[test]
+fn the_trial_of_an_image_sets_what_a_function_does_not_start_without() {
+    let set = Names::from(START.map(|(name, _)| name.to_owned()));
+    for function in functions() {
+        let variables = Variables::read(&text(format!("functions/{function}/README.md")));
+        let unset = &variables.required - &set;
+        assert!(unset.is_empty(), "{function} does not get {unset:?}");
     }
 }
 

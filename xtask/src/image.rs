@@ -8,6 +8,8 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+#[cfg(test)]
+pub(crate) use self::trial::START;
 use self::{layout::Layout, trial::Trial};
 use crate::command::{report, root};
 

@@ -6,6 +6,8 @@ use super::Names;
 pub(super) struct Variables {
     /// Those that mean something on Cloud Run.
     pub(super) needed: Names,
+    /// Those of them without which nothing starts.
+    pub(super) required: Names,
     /// Whether there are more, which another README tells.
     pub(super) is_open: bool,
 }
@@ -15,6 +17,7 @@ impl Variables {
     pub(super) fn read(readme: &str) -> Self {
         let mut found = Self {
             needed: Names::new(),
+            required: Names::new(),
             is_open: false,
         };
         let mut is_in_table = false;
@@ -26,6 +29,9 @@ impl Variables {
                 is_in_table = true;
             } else if is_in_table && !line.contains("refused on Cloud Run") {
                 found.needed.extend(names(cells[0]));
+                if cells.last() == Some(&"required") {
+                    found.required.extend(names(cells[0]));
+                }
                 found.is_open |= cells[0].ends_with('…');
             }
         }
@@ -53,10 +59,13 @@ fn stand_ins_are_left_out_and_what_another_readme_tells_is_open() {
     let variables = Variables::read(
         "| variable | meaning | default |\n|---|---|---|\n\
          | `A_KEY`, `B_KEY` | keys; each with a `…_URL` | none |\n\
+         | `D_QUEUE` | a queue | required |\n\
          | `A_EMULATOR` | emulator, refused on Cloud Run | |\n\
          | `C_URL` … | as for `other` | |\n\
          \n| `NO_ROW` | x |\n",
     );
-    assert_eq!(Vec::from_iter(variables.all()), ["A_KEY", "B_KEY", "C_URL"]);
+    let all: Vec<_> = variables.all().collect();
+    assert_eq!(all, ["A_KEY", "B_KEY", "C_URL", "D_QUEUE"]);
+    assert_eq!(Vec::from_iter(variables.required), ["D_QUEUE"]);
     assert!(variables.is_open);
 }

@@ -22,10 +22,13 @@ const NOBODY: &str = "65532:65532";
 /// Cloud Run gives up after four minutes; here nothing else is asked for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// An odd number, for the median.
+const STARTS: usize = 5;
+
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// What every function can start with; nothing is there to be reached, and none of it is a secret.
-const VARIABLES: [(&str, &str); 14] = [
+pub(crate) const START: [(&str, &str); 16] = [
     ("APP_URL", "http://localhost:5173"),
     ("CLOUD_TASKS_EMULATOR_HOST", "127.0.0.1:1"),
     ("EMAIL_FROM", "hello@infinity-x.localhost"),
@@ -36,6 +39,11 @@ const VARIABLES: [(&str, &str); 14] = [
     ("OPENAI_API_KEY", "local"),
     ("SENDGRID_API_KEY", "local"),
     ("STRIPE_API_KEY", "sk_test_local"),
+    (
+        "STRIPE_EVENTS_QUEUE",
+        "projects/demo-infinity-x/locations/local/queues/stripe-events",
+    ),
+    ("STRIPE_EVENTS_TARGET_URL", "http://127.0.0.1:1"),
     ("STRIPE_LIVEMODE", "false"),
     ("STRIPE_WEBHOOK_SECRETS", "whsec_local"),
     (
@@ -52,7 +60,7 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    /// Starts the function; a job serves nothing, and only tells its usage.
+    /// Starts the function some times, of which the median counts; a job serves nothing, and only tells its usage.
     pub(super) fn run(function: &str, layout: &Layout) -> Result<Option<Self>> {
         if !is_service(function) {
             let mut help = command(layout);
@@ -62,6 +70,13 @@ impl Trial {
                 false => bail!("{function} does not run alone"),
             };
         }
+        let trials = (0..STARTS).map(|_| Self::start(function, layout));
+        let mut trials = trials.collect::<Result<Vec<_>>>()?;
+        trials.sort_by_key(|trial| trial.healthy_after);
+        Ok(Some(trials.swap_remove(STARTS / 2)))
+    }
+
+    fn start(function: &str, layout: &Layout) -> Result<Self> {
         let port = free_port()?;
         let mut start = command(layout);
         start.env("PORT", port.to_string());
@@ -72,9 +87,7 @@ impl Trial {
         let trial = watch(&mut child, port, begun);
         child.kill().context("cannot end the function")?;
         child.wait()?;
-        trial
-            .with_context(|| format!("{function} is not healthy alone"))
-            .map(Some)
+        trial.with_context(|| format!("{function} is not healthy alone"))
     }
 }
 
@@ -94,7 +107,7 @@ fn command(layout: &Layout) -> Command {
         .arg(&layout.root)
         .arg(format!("/{PROGRAM}"))
         .env_clear()
-        .envs(VARIABLES)
+        .envs(START)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::inherit());
