@@ -4,6 +4,7 @@ mod failures;
 mod http;
 mod kills;
 mod periods;
+mod races;
 mod reconciliation;
 mod routes;
 mod stripe;

@@ -227,6 +227,19 @@ async fn a_comparison_that_dies_anywhere_is_finished_by_the_sweep() {
 }
 
 #[tokio::test]
+async fn the_sweep_leaves_a_comparison_alone_that_goes_on() {
+    let world = world_with(170, 7).await;
+    world.tick("/reconcile-usage").await;
+    drop(world.queue.take());
+    world.clock.advance(Duration::from_secs(179));
+    world.tick("/sweep").await;
+    assert_eq!(world.queue.take(), []);
+    world.clock.advance(Duration::from_secs(1));
+    world.tick("/sweep").await;
+    assert_eq!(world.queue.take().len(), 1);
+}
+
+#[tokio::test]
 async fn a_comparison_that_never_ends_does_not_keep_the_next_night_from_its_days() {
     let world = world_with(170, 7).await;
     world.tick("/reconcile-usage").await;
