@@ -4,6 +4,7 @@ mod by_hand;
 mod checkout;
 mod closing;
 mod customer;
+mod deleted;
 mod overview;
 mod plan;
 mod usage;
