@@ -6,6 +6,7 @@ mod alerts;
 mod budget;
 mod cache;
 mod error;
+pub mod ledger;
 mod metered;
 pub mod prices;
 mod routing;
@@ -20,7 +21,7 @@ pub use agents::{
     AgentPlaces, Place, allows_knowledge, allows_memory, allows_workspace, release_agent,
     release_agent_slot, reserve_agent,
 };
-pub use budget::{percent_of_limit, taken};
+pub use budget::{held, percent_of_limit};
 pub use error::{Error, Resource};
 pub use metered::{Answer, Call, MeteredLlm, MeteredStream};
 pub use routing::{MAX_ROUTES, MAX_TUNED_MODELS, Routing};

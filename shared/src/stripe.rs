@@ -68,6 +68,10 @@ pub struct Subscription {
     pub org_id: Option<OrgId>,
     /// Whether it is to end by itself, at the end of its period mostly.
     pub is_ending: bool,
+    /// Whether its billing mode is the flexible one
+    /// (<https://docs.stripe.com/billing/subscriptions/billing-mode>): the classic one forgets the
+    /// usage before a change of its items.
+    pub is_flexible: bool,
     /// Whether a change waits for its payment, which the latest invoice asks for.
     pub has_pending_update: bool,
     /// Stripe's id of the latest invoice.

@@ -3,11 +3,13 @@
 mod cap;
 mod checkout;
 mod customer;
+mod ours;
 mod overview;
 mod plan;
 mod portal;
 mod return_urls;
 mod unsettled;
+mod usage;
 
 use serde_json::Value;
 use shared::{

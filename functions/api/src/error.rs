@@ -109,6 +109,10 @@ impl Refusal {
     /// The idempotency key belongs to another request.
     pub(crate) const KEY_REUSED: Self =
         Self::AlreadyExists("this `Idempotency-Key` was used for another request");
+    /// What the idempotency key has opened is closed by now.
+    pub(crate) const KEY_SPENT: Self = Self::AlreadyExists(
+        "the page of this `Idempotency-Key` is closed: use another key to open one",
+    );
     /// The request to a webhook is not signed as it has to be.
     pub(crate) const UNSIGNED: Self =
         Self::Unproven("a valid signature in `webhook-signature` is required");

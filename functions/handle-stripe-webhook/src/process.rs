@@ -68,7 +68,8 @@ pub(crate) async fn process(state: &AppState, id: &RecordId) -> Result<Outcome, 
             _ => event.state == StripeEventState::Applied,
         };
         if let Some(customer_id) = event.customer_id.as_ref().filter(|_| may_have_rivals) {
-            rivals::end(state, customer_id, org_id).await?;
+            let cause = Cause::Event(&event.id);
+            rivals::end(state, cause, customer_id, org_id).await?;
         }
     }
     Ok(outcome)

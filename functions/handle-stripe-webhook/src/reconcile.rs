@@ -186,7 +186,8 @@ async fn compare(state: &AppState, run_id: &RecordId, paying: &PayingOrganizatio
             limits::enforce(state, org_id).await?;
         }
         if has_rivals {
-            rivals::end(state, &customer_id, org_id).await?;
+            let cause = Cause::Reconcile(run_id);
+            rivals::end(state, cause, &customer_id, org_id).await?;
         }
         Ok(drift)
     };

@@ -70,7 +70,7 @@ pub(crate) enum Cause<'a> {
 #[derive(Debug)]
 pub(crate) struct Settled {
     pub(crate) verdict: Verdict,
-    /// Whether subscriptions were bought beside another.
+    /// Whether subscriptions were bought beside another, or the end of one is not told yet.
     pub(crate) has_rivals: bool,
     /// How the tier changes, if it does.
     pub(crate) drift: Option<TierDrift>,
@@ -114,7 +114,7 @@ pub(crate) async fn settle(
     Ok(Ok(Settled {
         changes: change(state, cause, customer_id, organization, drift.as_ref()).await?,
         seen: see(state, cause, customer_id, known, Some(org_id))?,
-        has_rivals: !rivals::find(&subscriptions, products, org_id).is_empty(),
+        has_rivals: rivals::are_left(known, &subscriptions, products, org_id),
         verdict,
         drift,
     }))
@@ -134,19 +134,20 @@ pub(crate) fn see(
     let seen = StripeCustomer {
         org_id: org_id.cloned(),
         last_event_id: cause.id().clone(),
+        ending: known.map_or_else(Vec::new, |known| known.value.ending.clone()),
         updated_at: state.now(),
     };
     stripe_customers::set(customer_id, &seen, known.map(|known| known.version))
 }
 
 impl Cause<'_> {
-    fn id(&self) -> &RecordId {
+    pub(crate) fn id(&self) -> &RecordId {
         match self {
             Self::Event(id) | Self::Reconcile(id) => id,
         }
     }
 
-    fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Event(_) => "stripeEventId",
             Self::Reconcile(_) => "reconcileId",

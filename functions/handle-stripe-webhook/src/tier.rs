@@ -4,16 +4,9 @@ use std::collections::HashMap;
 
 use shared::{
     models::SubscriptionTier,
-    quota::prices::tier_of_product,
+    quota::prices::{tier_of_lookup_key, tier_of_product},
     stripe::{Subscription, SubscriptionItem, SubscriptionStatus},
 };
-
-/// How our prices are named in Stripe: `starter…`, `pro_monthly`, `enterprise_yearly_2026`.
-const LOOKUP_KEY_PREFIXES: [(&str, SubscriptionTier); 3] = [
-    ("starter", SubscriptionTier::Free),
-    ("pro_", SubscriptionTier::Pro),
-    ("enterprise_", SubscriptionTier::Enterprise),
-];
 
 /// Tiers by Stripe's product id, for prices that have no lookup key.
 pub type ProductTiers = HashMap<String, SubscriptionTier>;
@@ -90,12 +83,7 @@ fn standing(status: SubscriptionStatus) -> Standing {
 }
 
 fn tier_of(item: &SubscriptionItem, products: &ProductTiers) -> Option<SubscriptionTier> {
-    let by_key = item.lookup_key.as_ref().and_then(|key| {
-        let named = LOOKUP_KEY_PREFIXES
-            .iter()
-            .find(|(prefix, _)| key.starts_with(prefix));
-        named.map(|(_, tier)| *tier)
-    });
+    let by_key = item.lookup_key.as_deref().and_then(tier_of_lookup_key);
     let by_product = || products.get(&item.product_id).copied();
     by_key
         .or_else(|| tier_of_product(&item.product_id))
@@ -123,6 +111,7 @@ mod tests {
             created_at: jiff::Timestamp::UNIX_EPOCH,
             org_id: None,
             is_ending: false,
+            is_flexible: true,
             has_pending_update: false,
             latest_invoice_id: None,
             items,

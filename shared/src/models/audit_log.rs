@@ -21,6 +21,8 @@ pub enum AuditAction {
     BillingPortalOpen,
     /// Another plan was asked for.
     BillingPlanChange,
+    /// A subscription that was bought beside another is to be ended.
+    BillingSubscriptionEnd,
     /// The organization's own cap of tokens was changed.
     BillingCapSet,
     /// Somebody was invited.
@@ -121,6 +123,7 @@ impl AuditAction {
             Self::BillingCheckoutOpen => "BILLING_CHECKOUT_OPEN",
             Self::BillingPortalOpen => "BILLING_PORTAL_OPEN",
             Self::BillingPlanChange => "BILLING_PLAN_CHANGE",
+            Self::BillingSubscriptionEnd => "BILLING_SUBSCRIPTION_END",
             Self::BillingCapSet => "BILLING_CAP_SET",
             Self::InvitationCreate => "INVITATION_CREATE",
             Self::InvitationRevoke => "INVITATION_REVOKE",

@@ -85,7 +85,11 @@ pub struct StripeCustomer {
     /// The event that was acted on last. It makes every write a change: Firestore keeps the
     /// version of a document that is replaced by its equal.
     pub last_event_id: RecordId,
-    /// When that was.
+    /// Subscriptions that are being ended because they were bought beside another: recorded, and not
+    /// told to the admins yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ending: Vec<String>,
+    /// When it was written.
     pub updated_at: Timestamp,
 }
 

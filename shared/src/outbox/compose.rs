@@ -218,8 +218,8 @@ fn notice_words(notice: &BillingNotice) -> (String, String) {
         }
         BillingNotice::BoughtTwice => (
             "Two subscriptions were paid".to_owned(),
-            "Two pages were paid at about the same time. The better plan goes on. The other \
-             subscription is ended, and what was paid for the rest of its period is credit that the \
+            "Two pages were paid at about the same time. The better plan goes on, of equal ones the \
+             one that was paid first. The other subscription is ended, and what was paid for the rest of its period is credit that the \
              next invoices use up. Tokens above the plan are not charged twice."
                 .to_owned(),
         ),

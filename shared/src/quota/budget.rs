@@ -91,13 +91,18 @@ pub(super) fn used(quota: &TokenQuota) -> Use {
 }
 
 /// What is used, reserved or leased in the quota's month.
+pub(super) fn taken(quota: &TokenQuota) -> Use {
+    used(quota) + held(quota)
+}
+
+/// What is reserved or leased in the quota's month, and not counted as used yet.
 #[must_use]
-pub fn taken(quota: &TokenQuota) -> Use {
+pub fn held(quota: &TokenQuota) -> Use {
     let open = quota.open.values().map(Reservation::amount);
     let leases = quota.leases.values();
     let leases = leases.filter(|lease| lease.period == quota.period);
     let held = open.chain(leases.map(BudgetLease::held));
-    held.fold(used(quota), |sum, held| sum + held)
+    held.fold(Use::default(), |sum, held| sum + held)
 }
 
 /// Reserves what an `attempt` at the call of `entry` may use; tells when its caller will be taken

@@ -79,6 +79,22 @@ pub fn tier_of_product(id: &str) -> Option<SubscriptionTier> {
     SubscriptionTier::deserialize(tier).ok()
 }
 
+/// How our prices are named at Stripe: `starter…`, `pro_monthly`, `enterprise_yearly_2026`.
+const LOOKUP_KEY_PREFIXES: [(&str, SubscriptionTier); 3] = [
+    ("starter", SubscriptionTier::Free),
+    ("pro_", SubscriptionTier::Pro),
+    ("enterprise_", SubscriptionTier::Enterprise),
+];
+
+/// The tier that a price is for by its lookup key, also one that is not sold here: somebody may have
+/// made it by hand.
+#[must_use]
+pub fn tier_of_lookup_key(key: &str) -> Option<SubscriptionTier> {
+    let mut prefixes = LOOKUP_KEY_PREFIXES.iter();
+    let named = prefixes.find(|(prefix, _)| key.starts_with(prefix));
+    named.map(|(_, tier)| *tier)
+}
+
 /// How often a price is paid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

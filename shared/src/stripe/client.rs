@@ -159,7 +159,7 @@ impl Billing for StripeClient {
             Some(last) => request.clone().starting_after(last).build(),
             None => request.build(),
         });
-        let found: Vec<WireSubscription> = found.await?;
+        let found: Vec<WireSubscription> = self.of_customer(customer_id, found.await).await?;
         Ok(found.into_iter().map(Subscription::from).collect())
     }
 

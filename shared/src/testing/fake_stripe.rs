@@ -9,6 +9,7 @@ mod account;
 mod catalog;
 mod contract;
 mod customers;
+mod deletions;
 mod form;
 mod meters;
 mod sales;

@@ -821,6 +821,7 @@ pub(crate) fn stripe_customer() -> StripeCustomer {
     StripeCustomer {
         org_id: Some(org_id()),
         last_event_id: record_id(),
+        ending: vec!["sub_1".to_owned()],
         updated_at: time(),
     }
 }

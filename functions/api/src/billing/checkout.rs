@@ -10,7 +10,7 @@ use shared::{
     stripe::{Billing as _, CheckoutOrder, HostedPage, Price, StripeClient},
 };
 
-use super::{Billing, customer::ensure_customer, entry, is_live};
+use super::{Billing, customer::ensure_customer, entry, is_live, ours::is_of_a_plan};
 use crate::{
     error::{Dependency, Error, Problem, Refusal},
     idempotency::{Done, Once},
@@ -102,7 +102,7 @@ pub(crate) async fn open_checkout(
         .open_checkout(&order, &key_at_stripe("checkout", once))
         .await;
     let page = &page.map_err(Dependency::from)?;
-    close_older(stripe, &order.customer_id, &page.id).await?;
+    close_older(stripe, &order.customer_id, (&page.id, once)).await?;
     once.commit(store, || async move {
         let metadata = json!({ "lookupKey": wanted.lookup_key, "sessionId": page.id });
         let entry = entry(principal, AuditAction::BillingCheckoutOpen, metadata);
@@ -121,16 +121,25 @@ pub(super) fn key_at_stripe(kind: &str, once: &Once) -> String {
 
 /// Two open pages could both be paid. Of those that are opened at the same time the newest stays;
 /// while an older one is being paid, none does.
-async fn close_older(stripe: &StripeClient, customer_id: &str, newest: &str) -> Result<(), Error> {
+async fn close_older(
+    stripe: &StripeClient,
+    customer_id: &str,
+    (newest, once): (&str, &Once),
+) -> Result<(), Error> {
+    let open = find_open(stripe, customer_id).await?;
+    // Stripe answers a repeat as it did the first time, whatever has become of the page since.
+    if once.trigger_id().is_some() && !open.iter().any(|id| id == newest) {
+        return Err(Refusal::KEY_SPENT.into());
+    }
     let mut are_closed = true;
-    for page in older_pages(stripe, customer_id, newest).await? {
+    for page in older(open, newest) {
         let closed = stripe.close_checkout(&page).await;
         are_closed &= closed.map_err(Dependency::from)?;
     }
     // Another request may have closed one before.
     let left = match are_closed {
         true => Vec::new(),
-        false => older_pages(stripe, customer_id, newest).await?,
+        false => older(find_open(stripe, customer_id).await?, newest),
     };
     let problem = "a page that was opened before is being paid: look again in a minute";
     let refused = match left.is_empty() {
@@ -145,22 +154,24 @@ async fn close_older(stripe: &StripeClient, customer_id: &str, newest: &str) -> 
     refused
 }
 
-/// The open pages that were made before one.
-async fn older_pages(
-    stripe: &StripeClient,
-    customer_id: &str,
-    newest: &str,
-) -> Result<Vec<String>, Error> {
+/// The open pages, the newest first.
+async fn find_open(stripe: &StripeClient, customer_id: &str) -> Result<Vec<String>, Error> {
     let open = stripe.open_checkouts(customer_id).await;
-    let open = open.map_err(Dependency::from)?.into_iter();
-    Ok(open.skip_while(|id| id != newest).skip(1).collect())
+    Ok(open.map_err(Dependency::from)?)
 }
 
-/// A second subscription would be paid beside the first.
+/// The open pages that were made before one.
+fn older(open: Vec<String>, newest: &str) -> Vec<String> {
+    let open = open.into_iter();
+    open.skip_while(|id| id != newest).skip(1).collect()
+}
+
+/// A second subscription to a plan would be paid beside the first.
 async fn refuse_second(stripe: &StripeClient, customer_id: &str) -> Result<(), Error> {
     let subscriptions = stripe.list_subscriptions(customer_id).await;
     let subscriptions = subscriptions.map_err(Dependency::from)?;
-    if !subscriptions.iter().any(is_live) {
+    let mut live = subscriptions.iter().filter(|it| is_live(it));
+    if !live.any(is_of_a_plan) {
         return Ok(());
     }
     Err(Refusal::Transition("there is a subscription already: change its plan").into())

@@ -1,22 +1,13 @@
 use garde::Validate;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::{
     audit::Trail,
     models::{AuditAction, Principal, SubscriptionTier, Timestamp},
-    quota::{
-        Plan,
-        prices::{Catalog, Interval, OVERAGE_PRODUCT, PlanPrice, tier_of_product},
-        taken,
-    },
-    store::{
-        Store, commit_contended,
-        organizations::{self, period_of},
-    },
+    quota::prices::{Catalog, Interval, PlanPrice},
+    store::{Store, commit_contended, organizations},
     stripe::{
-        Billing as _, CallError, ItemChange, Price, StripeClient, Subscription, SubscriptionItem,
-        SubscriptionStatus,
+        Billing as _, CallError, ItemChange, Price, StripeClient, Subscription, SubscriptionStatus,
     },
 };
 
@@ -24,7 +15,9 @@ use super::{
     Billing,
     checkout::{find_prices, key_at_stripe},
     entry, is_live,
+    ours::{find_tier, is_of_a_plan, is_ours},
     unsettled::require_settled,
+    usage::require_little_used,
 };
 use crate::{
     error::{Dependency, Error, Problem, Refusal},
@@ -104,10 +97,10 @@ pub(crate) async fn change_plan(
     let response = match has(&subscription, &wanted.lookup_key) {
         true => PlanResponse::new(wanted, PlanStatus::Unchanged),
         false => {
-            require_changeable(&subscription)?;
             let from = find_tier(&catalog, &subscription)?;
+            require_changeable(&subscription)?;
             if request.tier < from {
-                require_little_used(store, principal, request.tier, now).await?;
+                require_little_used(store, &principal.org_id, request.tier, now).await?;
             }
             require_settled(store, &principal.org_id, from).await?;
             record(store, trail, principal, (&subscription, wanted), now).await?;
@@ -123,7 +116,7 @@ pub(crate) async fn change_plan(
         .await
 }
 
-/// The one that stands.
+/// The one that stands, whatever somebody has made beside it by hand.
 async fn find_subscription(
     stripe: &StripeClient,
     store: &Store,
@@ -134,7 +127,7 @@ async fn find_subscription(
     let customer_id = organization.stripe_customer_id.ok_or(missing)?;
     let subscriptions = stripe.list_subscriptions(&customer_id).await;
     let subscriptions = subscriptions.map_err(Dependency::from)?.into_iter();
-    let mut live = subscriptions.filter(is_live);
+    let mut live = subscriptions.filter(|it| is_live(it) && is_of_a_plan(it));
     let found = live.next().ok_or(missing)?;
     match live.next() {
         None => Ok(found),
@@ -153,10 +146,14 @@ fn has(subscription: &Subscription, lookup_key: &str) -> bool {
 fn require_changeable(subscription: &Subscription) -> Result<(), Refusal> {
     let problem = match subscription.status {
         SubscriptionStatus::Active | SubscriptionStatus::Trialing => {
-            if !subscription.is_ending {
+            if subscription.is_ending {
+                "the subscription is to end: have it go on in the portal first"
+            } else if !subscription.is_flexible {
+                "the subscription is in the classic billing mode of stripe, which would forget the \
+                 tokens used so far: have it migrated to the flexible mode first"
+            } else {
                 return Ok(());
             }
-            "the subscription is to end: have it go on in the portal first"
         }
         SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid => {
             "an invoice is not paid: pay it in the portal first"
@@ -164,55 +161,6 @@ fn require_changeable(subscription: &Subscription) -> Result<(), Refusal> {
         _ => "the subscription rests: have it go on in the portal first",
     };
     Err(Refusal::Transition(problem))
-}
-
-/// The tier that the subscription is for, by a price that is sold or was.
-fn find_tier(catalog: &Catalog, subscription: &Subscription) -> Result<SubscriptionTier, Refusal> {
-    let mut items = subscription.items.iter();
-    let found = items.find_map(|item| tier_of(catalog, item));
-    found.ok_or(Refusal::Transition(
-        "the subscription is none of the plans that are sold: it cannot be changed here",
-    ))
-}
-
-fn tier_of(catalog: &Catalog, item: &SubscriptionItem) -> Option<SubscriptionTier> {
-    let sold = item.lookup_key.as_deref();
-    let sold = sold.and_then(|key| catalog.price_with(key));
-    sold.map(|(tier, _)| tier)
-        .or_else(|| tier_of_product(&item.product_id))
-}
-
-/// What is left of a period is paid back. So nobody comes to a smaller plan who has used, or may use
-/// by calls under way, what only the larger one includes: this month, and the last, because periods
-/// begin on any day of one.
-async fn require_little_used(
-    store: &Store,
-    principal: &Principal,
-    tier: SubscriptionTier,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let (org_id, period) = (&principal.org_id, period_of(now));
-    let quota = store.find_token_quota(org_id).await?;
-    let quota = quota.filter(|quota| quota.value.period == period);
-    let last = store
-        .find_metered_month(org_id, &period_before(now))
-        .await?;
-    let this = quota.map_or(0, |quota| taken(&quota.value).tokens);
-    let last = last.map_or(0, |month| month.value.counted);
-    if this.max(last) <= Plan::of(tier).included_tokens {
-        return Ok(());
-    }
-    Err(Refusal::Transition(
-        "more tokens were used, or are kept for calls under way, this month or the last than the \
-         smaller plan includes: end the subscription in the portal, and buy the plan when it has ended",
-    )
-    .into())
-}
-
-/// The month before the one of an instant, `YYYY-MM`.
-fn period_before(now: Timestamp) -> String {
-    let day = now.instant().to_zoned(TimeZone::UTC).day();
-    period_of(now.plus_seconds(-i64::from(day) * 24 * 3_600))
 }
 
 /// Recorded before it is asked for: whoever dies on the way has left a record. What is used from now
@@ -263,13 +211,6 @@ fn changes(catalog: &Catalog, subscription: &Subscription, prices: Vec<Price>) -
         item_id: item.id.clone(),
     }));
     changes
-}
-
-fn is_ours(catalog: &Catalog, item: &SubscriptionItem) -> bool {
-    let key = item.lookup_key.as_deref();
-    tier_of(catalog, item).is_some()
-        || key.is_some_and(|key| catalog.is_overage(key))
-        || item.product_id == OVERAGE_PRODUCT
 }
 
 async fn respond(

@@ -5,11 +5,13 @@ use shared::{
     audit::Trail,
     models::{AuditAction, Principal, Timestamp},
     store::Store,
+    stripe,
 };
 
 use super::{
     Billing,
     checkout::{PageResponse, key_at_stripe},
+    customer::is_deleted,
     entry,
 };
 use crate::{
@@ -38,7 +40,7 @@ pub(crate) async fn open_portal(
     let return_url = billing
         .return_urls
         .check("returnUrl", &request.return_url)?;
-    let stripe = billing.stripe()?;
+    let client = billing.stripe()?;
     if let Some(done) = once.replay(store).await? {
         return Ok(done);
     }
@@ -47,10 +49,17 @@ pub(crate) async fn open_portal(
     let customer_id = customer_id.ok_or(Refusal::Transition("nothing was bought yet"))?;
     let key = key_at_stripe("portal", once);
     let configuration = billing.portal_configuration.as_deref();
-    let page = stripe
+    let page = client
         .open_portal(&customer_id, return_url, configuration, &key)
         .await;
-    let page = &page.map_err(Dependency::from)?;
+    let page = match page {
+        Err(stripe::Error::Rejected { .. }) if is_deleted(client, &customer_id).await? => {
+            let problem = "there is no customer any more: open a checkout";
+            return Err(Refusal::Transition(problem).into());
+        }
+        page => page.map_err(Dependency::from)?,
+    };
+    let page = &page;
     once.commit(store, || async move {
         let metadata = json!({ "sessionId": page.id });
         let entry = entry(principal, AuditAction::BillingPortalOpen, metadata);

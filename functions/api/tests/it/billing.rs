@@ -1,10 +1,13 @@
 //! How organizations pay, against the fake of Stripe.
 
+mod by_hand;
 mod checkout;
 mod closing;
 mod customer;
+mod deleted;
 mod overview;
 mod plan;
+mod usage;
 
 use serde_json::{Value, json};
 use shared::{

@@ -379,6 +379,7 @@ pub(crate) fn subscription(id: &str, status: &str, lookup_key: &str) -> Subscrip
         created_at: jiff::Timestamp::UNIX_EPOCH,
         org_id: None,
         is_ending: false,
+        is_flexible: true,
         has_pending_update: false,
         latest_invoice_id: None,
         items: vec![item],

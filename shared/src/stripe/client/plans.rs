@@ -89,7 +89,11 @@ impl StripeClient {
         if !gone.is_empty() {
             let form = json!({ "items": gone, "proration_behavior": "none" });
             let key = RecordId::generate();
-            let _: Anything = self.write(&path, &form, key.as_str()).await?;
+            match self.write::<Anything>(&path, &form, key.as_str()).await {
+                // Another attempt has taken it, and may not have come further.
+                Err(error) if error.has_code("resource_missing") => {}
+                taken => drop(taken?),
+            }
         }
         let credit = json!({
             "cancellation_details": { "comment": "bought twice" },

@@ -114,8 +114,10 @@ impl StripeClient {
     /// Returns [`Error`] when Stripe refuses or cannot be reached.
     pub async fn open_checkouts(&self, customer_id: &str) -> Result<Vec<String>, Error> {
         let query = json!({ "customer": customer_id, "status": "open", "limit": PAGE_SIZE });
-        let found: Page<Made> = self.read("/checkout/sessions", &query).await?;
-        Ok(found.data.into_iter().map(|session| session.id).collect())
+        let found: Result<Page<Made>, _> = self.read("/checkout/sessions", &query).await;
+        let found = found.map(|page| page.data);
+        let found = self.of_customer(customer_id, found).await?.into_iter();
+        Ok(found.map(|session| session.id).collect())
     }
 
     /// Closes a page, so that it cannot be paid any more; tells whether it was still open
@@ -167,8 +169,9 @@ impl StripeClient {
         limit: usize,
     ) -> Result<Vec<Invoice>, Error> {
         let query = json!({ "customer": customer_id, "limit": limit });
-        let found: Page<Invoice> = self.read("/invoices", &query).await?;
-        Ok(found.data)
+        let found: Result<Page<Invoice>, _> = self.read("/invoices", &query).await;
+        let found = found.map(|page| page.data);
+        self.of_customer(customer_id, found).await
     }
 
     /// An invoice.

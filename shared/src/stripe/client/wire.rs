@@ -36,6 +36,13 @@ pub(super) struct WireCustomer {
     pub(super) metadata: HashMap<String, String>,
 }
 
+/// What is left of a customer that was deleted tells so; of any other, nothing is read.
+#[derive(Deserialize)]
+pub(super) struct WireDeleted {
+    #[serde(default)]
+    pub(super) deleted: bool,
+}
+
 impl Listed for WireCustomer {
     fn id(&self) -> &str {
         &self.id
@@ -61,8 +68,16 @@ pub(super) struct WireSubscription {
     #[serde(default)]
     cancel_at_period_end: bool,
     cancel_at: Option<i64>,
+    billing_mode: Option<WireBillingMode>,
     pending_update: Option<IgnoredAny>,
     latest_invoice: Option<String>,
+}
+
+/// <https://docs.stripe.com/api/subscriptions/object#subscription_object-billing_mode>.
+#[derive(Deserialize)]
+struct WireBillingMode {
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +134,9 @@ impl From<WireSubscription> for Subscription {
             created_at: Timestamp::from_second(wire.created).unwrap_or_default(),
             org_id: org_id.and_then(|id| OrgId::parse(id).ok()),
             is_ending: wire.cancel_at_period_end || wire.cancel_at.is_some(),
+            is_flexible: wire
+                .billing_mode
+                .is_some_and(|mode| mode.kind == "flexible"),
             has_pending_update: wire.pending_update.is_some(),
             latest_invoice_id: wire.latest_invoice,
             items: items.map(SubscriptionItem::from).collect(),

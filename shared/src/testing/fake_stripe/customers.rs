@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::account::{Account, Answer, Call, Refusal, has};
+use super::{
+    account::{Account, Answer, Call, Refusal, has},
+    deletions::is_deleted,
+};
 
 /// How long an open checkout can be paid.
 const CHECKOUT_SECS: i64 = 24 * 3_600;
@@ -29,11 +32,12 @@ impl Account {
     pub(super) fn list_customers(&mut self, call: &Call) -> Answer {
         let since = call.params["created"]["gte"].as_i64();
         self.list("customer", call, |customer| {
-            customer["created"].as_i64() >= since
+            !is_deleted(customer) && customer["created"].as_i64() >= since
         })
     }
 
     pub(super) fn update_customer(&mut self, call: &Call) -> Answer {
+        self.find_standing_customer(&call.id)?;
         self.update("customer", call)
     }
 
@@ -48,7 +52,10 @@ impl Account {
         let Some((name, value)) = parts else {
             return Err(Refusal::invalid("The query cannot be read").param("query"));
         };
-        let customers = self.all("customer").iter().filter(|customer| {
+        let customers = self.all("customer").iter();
+        let customers = customers.filter(|customer| !is_deleted(customer));
+        let customers = self.indexed_deletions(call.now).chain(customers);
+        let customers = customers.filter(|customer| {
             let is_indexed = customer["created"].as_i64() <= Some(call.now - 60);
             is_indexed && customer["metadata"][name] == value
         });
@@ -65,7 +72,7 @@ impl Account {
     pub(super) fn create_checkout(&mut self, call: &Call) -> Answer {
         let params = &call.params;
         let customer = params["customer"].as_str().unwrap_or_default();
-        if self.find("customer", customer).is_err() {
+        if self.find_standing_customer(customer).is_err() {
             return Err(Refusal::missing("customer", customer).param("customer"));
         }
         if params["mode"] != "subscription" || !params["success_url"].is_string() {
@@ -98,6 +105,7 @@ impl Account {
 
     pub(super) fn list_checkouts(&mut self, call: &Call) -> Answer {
         let params = &call.params;
+        self.refuse_deleted(params)?;
         self.list("checkout", call, |session| {
             has(session, params, "customer") && has(session, params, "status")
         })
@@ -146,7 +154,7 @@ impl Account {
     pub(super) fn create_portal(&mut self, call: &Call) -> Answer {
         let params = &call.params;
         let customer = params["customer"].as_str().unwrap_or_default();
-        if self.find("customer", customer).is_err() {
+        if self.find_standing_customer(customer).is_err() {
             return Err(Refusal::missing("customer", customer).param("customer"));
         }
         let mut configurations = self.all("configuration").iter();
@@ -176,6 +184,7 @@ impl Account {
 
     pub(super) fn list_invoices(&mut self, call: &Call) -> Answer {
         let params = &call.params;
+        self.refuse_deleted(params)?;
         self.list("invoice", call, |invoice| {
             has(invoice, params, "customer") && has(invoice, params, "status")
         })

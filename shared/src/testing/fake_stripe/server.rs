@@ -16,6 +16,7 @@ use super::{
     Fault, Shared, StripeCall,
     account::{Account, Answer, Call, Refusal, Remembered},
     contract::Problem,
+    deletions::is_deleted,
     form, lock,
 };
 
@@ -238,8 +239,10 @@ impl Account {
             .as_array()
             .filter(|_| body["object"] != "event");
         let objects = listed.map_or_else(|| vec![&body], |listed| listed.iter().collect());
+        // The published type of a customer has nothing of one that was deleted.
         let checks = objects
             .iter()
+            .filter(|it| !is_deleted(it))
             .flat_map(|it| self.contract.check(definition, it));
         let problems: Vec<String> = checks.collect();
         self.problems.extend(problems);

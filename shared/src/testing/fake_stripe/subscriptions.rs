@@ -23,6 +23,7 @@ const PENDING_SECS: i64 = 23 * 3_600;
 impl Account {
     pub(super) fn list_subscriptions(&mut self, call: &Call) -> Answer {
         let params = &call.params;
+        self.refuse_deleted(params)?;
         self.list("subscription", call, |subscription| {
             let status = &subscription["status"];
             let is_asked = match params["status"].as_str() {

@@ -226,6 +226,36 @@ async fn while_a_page_is_being_paid_there_is_no_other() {
     assert_eq!(shop.pages(), ["open", "expired"]);
 }
 
+/// Stripe's answer to a repeat is the page as it was.
+#[tokio::test]
+async fn a_page_that_was_closed_at_once_is_not_handed_out_to_a_repeat() {
+    let shop = Shop::open().await;
+    let buy = async |key: &str| {
+        let body = json!({ "tier": "pro", "returnUrl": PAGE });
+        let request = request(Method::POST, "/billing/checkout-session", "guest");
+        let request = request.header("Idempotency-Key", key);
+        shop.app.send(json_body(request, &body)).await
+    };
+    let page = shop.buy_pro().await;
+    let pay = |status: &str| {
+        let field = "payment_status";
+        shop.stripe
+            .change("checkout", page.id(), field, json!(status));
+    };
+    pay("paid");
+    assert_eq!(buy("k1").await.refusal(), (409, "failed_precondition"));
+    pay("unpaid");
+    let closed = buy("k1").await;
+    assert_eq!(closed.refusal(), (409, "already_exists"), "{}", closed.body);
+    let message = closed.body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("use another key"), "{message}");
+    assert_eq!(shop.stripe.objects("checkout").len(), 2);
+    let opened = buy("k2").await;
+    assert_eq!(opened.status, 201, "{}", opened.body);
+    assert_eq!(shop.pages(), ["expired", "expired", "open"]);
+    assert!(shop.stripe.pay(opened.id()));
+}
+
 #[tokio::test]
 async fn pages_of_others_stay_open() {
     let shop = Shop::open().await;

@@ -13,7 +13,7 @@ use crate::app::Answer;
 
 impl Shop {
     /// The only member deletes its account, just signed in.
-    async fn close(&self) -> Answer {
+    pub(super) async fn close(&self) -> Answer {
         let claims = Claims {
             auth_time: self.app.clock.now().into(),
             ..claims(&Uid::parse("guest").unwrap())

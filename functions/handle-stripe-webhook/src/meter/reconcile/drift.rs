@@ -3,12 +3,13 @@
 use futures::{StreamExt, stream};
 use shared::{
     ids::OrgId,
-    models::{
-        BudgetLease, ReconcileStep, Reservation, TokenQuota, UsageDrift, UsageFailure,
-        UsageReconciliation, UsageState,
+    models::{ReconcileStep, TokenQuota, UsageDrift, UsageFailure, UsageReconciliation},
+    quota::{
+        held,
+        ledger::{self, sum_months},
     },
     retry::{Policy, Transient, retry},
-    store::{Page, Store, organizations::period_of},
+    store::{Store, organizations::period_of},
 };
 
 use super::{
@@ -19,11 +20,6 @@ use crate::CALLER;
 
 /// Looks at the ledger while calls go on before an organization is left for the next night.
 const LOOKS: usize = 3;
-
-const PAGE: u32 = 500;
-
-/// Pages of what is not summed up yet that are read of an organization: metering is far behind then.
-const MAX_PAGES: usize = 40;
 
 /// Looks at a page of organizations, in which each whose counters of this month do not agree is
 /// told; tells what comes next, if there may be more.
@@ -98,7 +94,7 @@ async fn drift(meter: &Meter, org_id: &OrgId) -> Result<Option<UsageDrift>, Erro
             return Ok(None);
         };
         let api_usage = organization.map_or(0, |organization| organization.value.api_usage);
-        let held = held(&second);
+        let held = held(&second).tokens;
         let used = first.used..=second.used;
         // The month's first call is yet to come, and the counter is the last month's.
         let is_shown = used.contains(&api_usage) || second.used == 0;
@@ -121,40 +117,13 @@ async fn quota(store: &Store, org_id: &OrgId, period: &str) -> Result<Option<Tok
     Ok(quota.filter(|quota| quota.period == period))
 }
 
-/// What is admitted and not counted as used yet.
-fn held(quota: &TokenQuota) -> i64 {
-    let open = quota.open.values().map(Reservation::amount);
-    let leases = quota.leases.values();
-    let leases = leases.filter(|lease| lease.period == quota.period);
-    let held = open.chain(leases.map(BudgetLease::held));
-    held.map(|held| held.tokens).sum()
-}
-
 /// The month's settled entries: what is summed up, and what is not yet; none when something was
 /// summed up meanwhile.
 async fn ledger(store: &Store, org_id: &OrgId, period: &str) -> Result<Option<i64>, Error> {
-    let before = store.find_metered_month(org_id, period).await?;
-    let (mut pending, mut page, mut pages) = (0, Page::first(PAGE), 0);
-    loop {
-        pages += 1;
-        if pages > MAX_PAGES {
-            return Err(Error::Behind);
-        }
-        let listing = store.list_all_usage_entries_to_meter(org_id, &page).await?;
-        for entry in &listing.items {
-            let entry = &entry.value;
-            if entry.period == period && entry.state == UsageState::Settled {
-                pending += entry.amount().tokens;
-            }
-        }
-        match listing.next {
-            Some(next) => page.after = Some(next),
-            None => break,
-        }
-    }
-    if store.find_metered_month(org_id, period).await? != before {
-        return Ok(None);
-    }
-    let summed = before.map_or(0, |month| month.value.counted + month.value.own_key);
-    Ok(Some(summed + pending))
+    let sums = sum_months(store, org_id, [period]).await;
+    let sums = sums.map_err(|error| match error {
+        ledger::Error::Behind => Error::Behind,
+        ledger::Error::Store(error) => Error::Store(error),
+    });
+    Ok(sums?.map(|[sum]| sum.counted + sum.own_key))
 }
