@@ -39,7 +39,7 @@ struct Stage {
 impl Stage {
     fn new(gcloud: &str, curl: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        fs::write(folder.path().join("service.json"), SERVICE).unwrap();
+        fs::write(folder.path().join("api.json"), SERVICE).unwrap();
         fs::write(folder.path().join("outputs.json"), OUTPUTS).unwrap();
         let stage = Self { folder };
         for (name, answer) in [("gcloud", gcloud), ("curl", curl), ("sleep", "")] {
@@ -56,12 +56,21 @@ impl Stage {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// The platform with a service, as it stands in the file.
+    /// The platform with services, each as it stands in the file of its name.
     fn with_service(curl: &str) -> Self {
-        Self::new(
-            r#"case "$*" in *describe*) cat "$(dirname "$0")/service.json" ;; *) echo token ;; esac"#,
-            curl,
-        )
+        let gcloud = r#"case "$*" in
+            *"$(cat "$(dirname "$0")/refused")"*) exit 1 ;;
+            *describe*) cat "$(dirname "$0")/$4.json" ;;
+            *) echo token ;;
+        esac"#;
+        let stage = Self::new(gcloud, curl);
+        stage.refuse("nothing");
+        stage
+    }
+
+    /// Has calls of the platform fail that have this in them.
+    fn refuse(&self, call: &str) {
+        fs::write(self.path("refused"), call).unwrap();
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {
@@ -149,7 +158,7 @@ fn a_roll_out_that_was_cut_off_begins_again_with_the_canary() {
         r#"{"revisionName":"old","percent":100}"#,
         r#"{"revisionName":"new","percent":10},{"revisionName":"old","percent":90}"#,
     );
-    fs::write(stage.path("service.json"), half).unwrap();
+    fs::write(stage.path("api.json"), half).unwrap();
     assert!(stage.roll_out().status.success());
     assert_eq!(stage.traffic(), ["new=10,old=90", "new=100"]);
 }
@@ -162,17 +171,53 @@ fn a_revision_that_does_not_start_gets_no_traffic() {
         r#"RevisionName":"old","latest"#,
     );
     assert_ne!(broken, SERVICE);
-    fs::write(stage.path("service.json"), broken).unwrap();
+    fs::write(stage.path("api.json"), broken).unwrap();
     assert!(!stage.roll_out().status.success());
-    assert!(stage.traffic().is_empty());
+    assert_eq!(stage.traffic(), ["old=100"]);
 }
 
 #[test]
 fn the_first_revision_is_held_to_its_traffic() {
     let stage = Stage::with_service(HEALTHY_CURL);
-    fs::write(stage.path("service.json"), SERVICE.replace("old", "new")).unwrap();
+    fs::write(stage.path("api.json"), SERVICE.replace("old", "new")).unwrap();
     assert!(stage.roll_out().status.success());
     assert_eq!(stage.traffic(), ["new=100"]);
+}
+
+#[test]
+fn a_first_roll_out_that_stops_leaves_every_service_held() {
+    let first = SERVICE.replace("old", "new");
+    let never_started = r#"{"status":{"latestCreatedRevisionName":"new"}}"#;
+    for (api, refused) in [
+        (never_started, "nothing"),
+        ("", "describe api"),
+        (first.as_str(), "update-traffic api"),
+    ] {
+        let stage = Stage::with_service(HEALTHY_CURL);
+        fs::write(stage.path("api.json"), api).unwrap();
+        fs::write(stage.path("other.json"), &first).unwrap();
+        let outputs = OUTPUTS.replace(r#"["api"]"#, r#"["api","other"]"#);
+        fs::write(stage.path("outputs.json"), outputs).unwrap();
+        stage.refuse(refused);
+        let output = stage.roll_out();
+        assert!(!output.status.success(), "{refused}");
+        assert!(told(&output).ends_with(": api\n"), "{}", told(&output));
+        let calls = read(&stage.path("calls"));
+        let held = "services update-traffic other --to-revisions=new=100 ";
+        assert!(calls.contains(held), "{refused}: {calls}");
+    }
+}
+
+#[test]
+fn services_are_held_right_after_they_are_made() {
+    let steps = read(&root().join("cloudbuild.deploy.yaml"));
+    let (_, after) = steps.split_once("- id: apply").unwrap();
+    let next = after.split("- id: ").nth(1).unwrap();
+    assert!(next.starts_with("hold\n"), "{next}");
+    assert!(
+        next.contains("script: scripts/hold-traffic.sh outputs.json "),
+        "{next}"
+    );
 }
 
 #[test]
