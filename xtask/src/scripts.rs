@@ -78,6 +78,10 @@ impl Stage {
     }
 
     fn run(&self, script: &str, arguments: &[&str]) -> Output {
+        self.run_with(script, arguments, &[])
+    }
+
+    fn run_with(&self, script: &str, arguments: &[&str], env: &[(&str, &str)]) -> Output {
         let folder = self.folder.path();
         Command::new("bash")
             .args(["-c", r#"PATH="$0:$PATH" exec "$@""#])
@@ -85,7 +89,7 @@ impl Stage {
             .arg(root().join("scripts").join(script))
             .args(arguments)
             .current_dir(folder)
-            .env("AUDIT_ANCHOR_BUCKET", "anchors")
+            .envs(env.iter().copied())
             .env("BACKUP_BUCKET", "backups")
             .env("FIRESTORE_DATABASE", "(default)")
             .env("GOOGLE_CLOUD_PROJECT", "p")
@@ -231,15 +235,26 @@ fn triggers_get_their_dead_letters() {
 }
 
 #[test]
-fn a_backup_is_fresh_for_26_hours_and_no_longer() {
+fn the_newest_object_is_fresh_until_its_limit() {
+    let env = [
+        ("OBJECTS", "gs://bucket/**"),
+        ("LIMIT_HOURS", "26"),
+        ("FRESH_MESSAGE", "backup is fresh"),
+    ];
     for (made, is_fresh) in [
         ("date -u -d '25 hours ago' +%Y-%m-%dT%H:%M:%SZ", true),
         ("date -u -d '27 hours ago' +%Y-%m-%dT%H:%M:%SZ", false),
         ("true", false),
     ] {
-        let output = Stage::new(made, "").run("backup-age.sh", &[]);
+        let stage = Stage::new(made, "");
+        let output = stage.run_with("newest-age.sh", &[], &env);
         assert_eq!(output.status.success(), is_fresh, "{}", told(&output));
         assert_eq!(told(&output).contains("\"backup is fresh\""), is_fresh);
+        let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let severity = if is_fresh { "INFO" } else { "ERROR" };
+        assert_eq!(line["severity"], severity);
+        let calls = read(&stage.path("calls"));
+        assert!(calls.contains("objects list gs://bucket/** "), "{calls}");
     }
 }
 
@@ -255,20 +270,6 @@ fn an_export_is_named_by_its_moment() {
     let name = format!("gs://backups/{day}T{}", time.replace(':', ""));
     assert!(calls.contains(&name), "{calls}");
     assert!(time.ends_with(":00Z"), "{calls}");
-}
-
-#[test]
-fn a_drill_is_recent_for_100_days_and_no_longer() {
-    for (made, is_recent) in [
-        ("date -u -d '99 days ago' +%Y-%m-%dT%H:%M:%SZ", true),
-        ("date -u -d '101 days ago' +%Y-%m-%dT%H:%M:%SZ", false),
-        ("true", false),
-    ] {
-        let output = Stage::new(made, "").run("drill-age.sh", &[]);
-        assert_eq!(output.status.success(), is_recent, "{}", told(&output));
-        let line = "\"restore drill is recent\"";
-        assert_eq!(told(&output).contains(line), is_recent);
-    }
 }
 
 #[test]

@@ -41,7 +41,7 @@ module "drill_age" {
   image                = local.cloud_cli
   binary_authorization = false
   command              = ["/bin/bash", "-c"]
-  arguments            = [file("${var.root}/scripts/drill-age.sh")]
+  arguments            = [file("${var.root}/scripts/newest-age.sh")]
   project_id           = var.project.id
   location             = var.location
   deletion_protection  = var.deletion_protection
@@ -49,8 +49,10 @@ module "drill_age" {
   timeout_seconds      = 300
 
   environment = {
-    AUDIT_ANCHOR_BUCKET  = module.data.anchors_bucket
+    FRESH_MESSAGE        = "restore drill is recent"
     GOOGLE_CLOUD_PROJECT = local.environment.GOOGLE_CLOUD_PROJECT
+    LIMIT_HOURS          = 100 * 24
+    OBJECTS              = "gs://${module.data.anchors_bucket}/drills/passed/**"
   }
 }
 

@@ -11,7 +11,7 @@ use hcl::{
 use super::{Names, text, texts};
 use crate::{alerts::local, command::root};
 
-const PLATFORM: &str = "terraform/modules/platform";
+pub(super) const PLATFORM: &str = "terraform/modules/platform";
 
 const METRICS: &str = "terraform/modules/observability/metrics.tf";
 
