@@ -80,15 +80,24 @@ resource "google_storage_bucket_iam_member" "drill_reports" {
   }
 }
 
-# It looks for the newest export; the Firestore of the other project reads it, on the days of a drill: who administers
-# that project could import any export otherwise. For a drill on another day, widen the condition and apply.
+# It looks for the newest export by the names of objects, and reads none of them.
+resource "google_project_iam_custom_role" "export_finder" {
+  for_each    = local.drills
+  project     = var.project.id
+  role_id     = "exportFinder"
+  title       = "Lists objects"
+  permissions = ["storage.objects.list"]
+}
+
 resource "google_storage_bucket_iam_member" "drill_exports" {
   for_each = module.drill
   bucket   = module.data.backups_bucket
-  role     = "roles/storage.objectViewer"
+  role     = google_project_iam_custom_role.export_finder[each.key].id
   member   = each.value.member
 }
 
+# The Firestore of the other project reads the export, on the days of a drill: who administers that project could import
+# any export otherwise. For a drill on another day, widen the condition and apply.
 resource "google_storage_bucket_iam_member" "drill_import" {
   for_each = {
     for pair in setproduct(keys(local.drills), ["roles/storage.legacyBucketReader", "roles/storage.objectViewer"]) :
