@@ -1,7 +1,9 @@
 //! What functions, their READMEs, Terraform, the pipeline and the runbooks say of each other.
 
+mod logs;
 mod readme;
 mod settings;
+mod timeouts;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
