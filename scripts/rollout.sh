@@ -1,7 +1,7 @@
 #!/bin/bash
 # Leads traffic to the newest revisions, a little at first: rollout.sh OUTPUTS PROJECT LOCATION DOMAIN
 # OUTPUTS is what `terraform output -json` printed. If a canary fails more often than the limit, or the smoke test
-# does, all traffic goes back to the revisions that had it.
+# does, all traffic goes back to the revisions that had it. A service that is new is held to its revision.
 set -euo pipefail
 outputs=$1 project=$2 location=$3 domain=$4
 canary_percent=${CANARY_PERCENT:-10}
@@ -45,17 +45,12 @@ is_failing() {
   json 'len(data["data"]["result"])' <<< "$answer"
 }
 
+"$here/hold-traffic.sh" "$outputs" "$project" "$location"
 for function in $(json '" ".join(data["functions"]["value"])' < "$outputs"); do
   service=$(run describe "$function" --format=json)
   serving=$(json 'max(data["status"]["traffic"], key=lambda to: to.get("percent", 0))["revisionName"]' <<< "$service")
   newest=$(json 'data["status"]["latestReadyRevisionName"]' <<< "$service")
-  created=$(json 'data["status"]["latestCreatedRevisionName"]' <<< "$service")
-  if [ "$newest" != "$created" ]; then
-    roll_back "$created of $function did not start"
-  fi
   if [ "$serving" = "$newest" ]; then
-    # The first one, or nothing new. From now on a new revision waits for its traffic.
-    lead "$function" "$newest=100"
     continue
   fi
   before[$function]=$serving

@@ -153,7 +153,10 @@ impl Scene {
             deployed: Arc::new(Installed::new(fault)),
             mac: self.mac(),
             key: Arc::new(LocalKeys::new(self.keys.path())),
-            anchors: Some(self.anchors()),
+            anchors: match fault {
+                Some(Fault::NoAnchors) => self.anchors_in("empty"),
+                _ => self.anchors(),
+            },
             clock: SystemClock::shared(),
         })
     }
@@ -190,7 +193,11 @@ impl Scene {
     }
 
     fn anchors(&self) -> Anchors {
-        let directory = self.directory.path().join("anchors");
+        self.anchors_in("anchors")
+    }
+
+    fn anchors_in(&self, folder: &str) -> Anchors {
+        let directory = self.directory.path().join(folder);
         Anchors::new(Arc::new(Directory::new(directory)))
     }
 }

@@ -32,7 +32,7 @@ use self::{collector::Collector, keep_errors::KeepErrors, sampler::RatioOfRoots}
 pub use self::{
     config::TraceConfig,
     correlation::TraceFields,
-    span::{TRACE, TRACEPARENT, fail, join, link, traceparent},
+    span::{OWN_TRACEPARENT, TRACE, TRACEPARENT, fail, join, link, traceparent},
 };
 use crate::config::{Env, ServiceConfig};
 

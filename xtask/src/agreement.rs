@@ -1,7 +1,9 @@
 //! What functions, their READMEs, Terraform, the pipeline and the runbooks say of each other.
 
+mod logs;
 mod readme;
 mod settings;
+mod timeouts;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -113,14 +115,21 @@ fn each_alert_has_a_runbook_and_each_runbook_an_alert() {
 
 #[test]
 fn the_lines_that_alerts_wait_for_are_in_the_code() {
-    let code: String = ["functions", "shared/src", "scripts"]
+    let places = [
+        ("functions", "rs"),
+        ("shared/src", "rs"),
+        ("scripts", "sh"),
+        (settings::PLATFORM, "tf"),
+    ];
+    let code: String = places
         .into_iter()
-        .flat_map(|folder| ["rs", "sh"].map(|extension| texts(&root().join(folder), extension)))
+        .map(|(folder, extension)| texts(&root().join(folder), extension))
         .collect();
     let messages = settings::log_messages();
     assert!(messages.len() >= 4, "{messages:?}");
     for message in messages {
-        // A literal of Rust, a field of a line that a script prints, or the line itself.
+        // A literal of Rust, a field of a line that a script prints, the line itself, or what Terraform has a
+        // script print.
         let is_there = code.contains(&format!("\"{message}\""));
         assert!(is_there, "nothing logs {message:?}");
     }

@@ -39,7 +39,7 @@ struct Stage {
 impl Stage {
     fn new(gcloud: &str, curl: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        fs::write(folder.path().join("service.json"), SERVICE).unwrap();
+        fs::write(folder.path().join("api.json"), SERVICE).unwrap();
         fs::write(folder.path().join("outputs.json"), OUTPUTS).unwrap();
         let stage = Self { folder };
         for (name, answer) in [("gcloud", gcloud), ("curl", curl), ("sleep", "")] {
@@ -56,12 +56,21 @@ impl Stage {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// The platform with a service, as it stands in the file.
+    /// The platform with services, each as it stands in the file of its name.
     fn with_service(curl: &str) -> Self {
-        Self::new(
-            r#"case "$*" in *describe*) cat "$(dirname "$0")/service.json" ;; *) echo token ;; esac"#,
-            curl,
-        )
+        let gcloud = r#"case "$*" in
+            *"$(cat "$(dirname "$0")/refused")"*) exit 1 ;;
+            *describe*) cat "$(dirname "$0")/$4.json" ;;
+            *) echo token ;;
+        esac"#;
+        let stage = Self::new(gcloud, curl);
+        stage.refuse("nothing");
+        stage
+    }
+
+    /// Has calls of the platform fail that have this in them.
+    fn refuse(&self, call: &str) {
+        fs::write(self.path("refused"), call).unwrap();
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {
@@ -69,6 +78,10 @@ impl Stage {
     }
 
     fn run(&self, script: &str, arguments: &[&str]) -> Output {
+        self.run_with(script, arguments, &[])
+    }
+
+    fn run_with(&self, script: &str, arguments: &[&str], env: &[(&str, &str)]) -> Output {
         let folder = self.folder.path();
         Command::new("bash")
             .args(["-c", r#"PATH="$0:$PATH" exec "$@""#])
@@ -76,7 +89,7 @@ impl Stage {
             .arg(root().join("scripts").join(script))
             .args(arguments)
             .current_dir(folder)
-            .env("AUDIT_ANCHOR_BUCKET", "anchors")
+            .envs(env.iter().copied())
             .env("BACKUP_BUCKET", "backups")
             .env("FIRESTORE_DATABASE", "(default)")
             .env("GOOGLE_CLOUD_PROJECT", "p")
@@ -149,7 +162,7 @@ fn a_roll_out_that_was_cut_off_begins_again_with_the_canary() {
         r#"{"revisionName":"old","percent":100}"#,
         r#"{"revisionName":"new","percent":10},{"revisionName":"old","percent":90}"#,
     );
-    fs::write(stage.path("service.json"), half).unwrap();
+    fs::write(stage.path("api.json"), half).unwrap();
     assert!(stage.roll_out().status.success());
     assert_eq!(stage.traffic(), ["new=10,old=90", "new=100"]);
 }
@@ -162,17 +175,53 @@ fn a_revision_that_does_not_start_gets_no_traffic() {
         r#"RevisionName":"old","latest"#,
     );
     assert_ne!(broken, SERVICE);
-    fs::write(stage.path("service.json"), broken).unwrap();
+    fs::write(stage.path("api.json"), broken).unwrap();
     assert!(!stage.roll_out().status.success());
-    assert!(stage.traffic().is_empty());
+    assert_eq!(stage.traffic(), ["old=100"]);
 }
 
 #[test]
 fn the_first_revision_is_held_to_its_traffic() {
     let stage = Stage::with_service(HEALTHY_CURL);
-    fs::write(stage.path("service.json"), SERVICE.replace("old", "new")).unwrap();
+    fs::write(stage.path("api.json"), SERVICE.replace("old", "new")).unwrap();
     assert!(stage.roll_out().status.success());
     assert_eq!(stage.traffic(), ["new=100"]);
+}
+
+#[test]
+fn a_first_roll_out_that_stops_leaves_every_service_held() {
+    let first = SERVICE.replace("old", "new");
+    let never_started = r#"{"status":{"latestCreatedRevisionName":"new"}}"#;
+    for (api, refused) in [
+        (never_started, "nothing"),
+        ("", "describe api"),
+        (first.as_str(), "update-traffic api"),
+    ] {
+        let stage = Stage::with_service(HEALTHY_CURL);
+        fs::write(stage.path("api.json"), api).unwrap();
+        fs::write(stage.path("other.json"), &first).unwrap();
+        let outputs = OUTPUTS.replace(r#"["api"]"#, r#"["api","other"]"#);
+        fs::write(stage.path("outputs.json"), outputs).unwrap();
+        stage.refuse(refused);
+        let output = stage.roll_out();
+        assert!(!output.status.success(), "{refused}");
+        assert!(told(&output).ends_with(": api\n"), "{}", told(&output));
+        let calls = read(&stage.path("calls"));
+        let held = "services update-traffic other --to-revisions=new=100 ";
+        assert!(calls.contains(held), "{refused}: {calls}");
+    }
+}
+
+#[test]
+fn services_are_held_right_after_they_are_made() {
+    let steps = read(&root().join("cloudbuild.deploy.yaml"));
+    let (_, after) = steps.split_once("- id: apply").unwrap();
+    let next = after.split("- id: ").nth(1).unwrap();
+    assert!(next.starts_with("hold\n"), "{next}");
+    assert!(
+        next.contains("script: scripts/hold-traffic.sh outputs.json "),
+        "{next}"
+    );
 }
 
 #[test]
@@ -186,15 +235,26 @@ fn triggers_get_their_dead_letters() {
 }
 
 #[test]
-fn a_backup_is_fresh_for_26_hours_and_no_longer() {
+fn the_newest_object_is_fresh_until_its_limit() {
+    let env = [
+        ("OBJECTS", "gs://bucket/**"),
+        ("LIMIT_HOURS", "26"),
+        ("FRESH_MESSAGE", "backup is fresh"),
+    ];
     for (made, is_fresh) in [
         ("date -u -d '25 hours ago' +%Y-%m-%dT%H:%M:%SZ", true),
         ("date -u -d '27 hours ago' +%Y-%m-%dT%H:%M:%SZ", false),
         ("true", false),
     ] {
-        let output = Stage::new(made, "").run("backup-age.sh", &[]);
+        let stage = Stage::new(made, "");
+        let output = stage.run_with("newest-age.sh", &[], &env);
         assert_eq!(output.status.success(), is_fresh, "{}", told(&output));
         assert_eq!(told(&output).contains("\"backup is fresh\""), is_fresh);
+        let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let severity = if is_fresh { "INFO" } else { "ERROR" };
+        assert_eq!(line["severity"], severity);
+        let calls = read(&stage.path("calls"));
+        assert!(calls.contains("objects list gs://bucket/** "), "{calls}");
     }
 }
 
@@ -210,20 +270,6 @@ fn an_export_is_named_by_its_moment() {
     let name = format!("gs://backups/{day}T{}", time.replace(':', ""));
     assert!(calls.contains(&name), "{calls}");
     assert!(time.ends_with(":00Z"), "{calls}");
-}
-
-#[test]
-fn a_drill_is_recent_for_100_days_and_no_longer() {
-    for (made, is_recent) in [
-        ("date -u -d '99 days ago' +%Y-%m-%dT%H:%M:%SZ", true),
-        ("date -u -d '101 days ago' +%Y-%m-%dT%H:%M:%SZ", false),
-        ("true", false),
-    ] {
-        let output = Stage::new(made, "").run("drill-age.sh", &[]);
-        assert_eq!(output.status.success(), is_recent, "{}", told(&output));
-        let line = "\"restore drill is recent\"";
-        assert_eq!(told(&output).contains(line), is_recent);
-    }
 }
 
 #[test]

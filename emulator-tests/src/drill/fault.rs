@@ -35,6 +35,8 @@ pub enum Fault {
     AuditChain,
     /// The end of an organization's audit trail was cut off before the export.
     AuditTail,
+    /// No ends of chains were kept elsewhere.
+    NoAnchors,
     /// Other rules are in force than those of the repository.
     Rules,
     /// An index of the repository is not there.
@@ -118,7 +120,7 @@ async fn cut_tail(source: &Firestore) -> Result<Vec<Write>> {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Changed,
         Self::Missing,
         Self::Extra,
@@ -126,6 +128,7 @@ impl Fault {
         Self::KeyVersion,
         Self::AuditChain,
         Self::AuditTail,
+        Self::NoAnchors,
         Self::Rules,
         Self::Index,
         Self::SameTarget,
@@ -216,6 +219,7 @@ impl Fault {
             !report.audit.problems.is_empty(),
             settings.rules_differ,
             settings.missing_indexes.len() == 1,
+            !report.audit.is_anchored,
         ];
         let place = match self {
             Self::Changed => 0,
@@ -226,6 +230,7 @@ impl Fault {
             Self::AuditChain | Self::AuditTail => 5,
             Self::Rules => 6,
             Self::Index => 7,
+            Self::NoAnchors => 8,
             Self::SameTarget | Self::SideEffects | Self::ForgedReport => bail!("no report"),
         };
         let is_alone = found.iter().filter(|is_found| **is_found).count() == 1;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use shared::{
-    audit::{Anchors, Kept, Trail},
+    audit::{Anchors, Trail},
     clock::SharedClock,
     crypto::{EncryptionKey, Envelope, MacKey},
     models::{SystemPrincipal, Timestamp},
@@ -20,7 +20,7 @@ use crate::{
     place::{Place, Refusal},
     ports::{Deployed, Export, Restorer},
     references::References,
-    report::{AuditReport, Report},
+    report::{AuditReport, Report, still_there},
     sealed::Sample,
     settings,
     signed::SignedReport,
@@ -56,7 +56,7 @@ pub struct Drill {
     /// The key of sealed texts.
     pub key: Arc<dyn EncryptionKey>,
     /// The ends of the audit trail's chains, kept elsewhere.
-    pub anchors: Option<Anchors>,
+    pub anchors: Anchors,
     /// The time.
     pub clock: SharedClock,
 }
@@ -82,10 +82,13 @@ impl Drill {
         let compared = self.restore_and_compare(export, started_at, progress).await;
         let deleted = self.restorer.delete().await;
         if let Err(error) = &deleted {
-            let error = error as &dyn std::error::Error;
-            tracing::error!(error, "the restored database is still there");
+            let (error, target) = (error as &dyn std::error::Error, &self.target.place);
+            tracing::error!(error, drill.database = %target, "the restored database is still there");
         }
-        let mut report = compared?;
+        let mut report = match &deleted {
+            Ok(()) => compared?,
+            Err(_) => compared.with_context(|| still_there(&self.target.place))?,
+        };
         report.is_deleted = deleted.is_ok();
         report.passed = report.is_sound();
         Ok(SignedReport::new(report, self.mac.as_ref()).await?)
@@ -132,11 +135,12 @@ impl Drill {
     async fn verify_trail(&self, moment: Timestamp) -> Result<AuditReport> {
         let store = Store::new(self.target.firestore.clone());
         let trail = Trail::new(store, self.mac.clone());
-        let kept = match &self.anchors {
-            Some(anchors) => anchors.load(moment.plus_seconds(-ANCHOR_AGE_SECS)).await?,
-            None => Kept::default(),
+        let before = moment.plus_seconds(-ANCHOR_AGE_SECS);
+        let kept = self.anchors.load(before).await?;
+        let mut audit = AuditReport {
+            is_anchored: kept.is_recent(before),
+            ..AuditReport::default()
         };
-        let mut audit = AuditReport::default();
         for (org_id, chain) in &trail.chains(&CALLER, kept).await? {
             let walk = trail.verify_chain(&CALLER, (org_id, chain), |_| ());
             let walked = walk.await?;

@@ -102,7 +102,7 @@ impl Google {
         .await
     }
 
-    /// All items of a listing.
+    /// All items of a listing. One that leaves out what could not be reached is refused.
     async fn list(
         &self,
         api: Api,
@@ -117,6 +117,11 @@ impl Google {
                 query.push(("pageToken", &token));
             }
             let mut page = self.get(api, path, &query).await?;
+            if let Some([first, ..]) = page["unreachable"].as_array().map(Vec::as_slice) {
+                return Err(Error::Refused(format!(
+                    "{first} was not reached for {items}"
+                )));
+            }
             if let Some(items) = page[items].as_array_mut() {
                 all.append(items);
             }

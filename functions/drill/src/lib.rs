@@ -72,7 +72,11 @@ pub async fn run(arguments: &Arguments, env: &Env) -> Result<ExitCode> {
         Command::Run => {
             let config = Config::from_env(env)?;
             let _telemetry = telemetry::init(env, &config.service)?;
-            drill_and_keep(&config).await
+            let bucket = config.anchors.bucket();
+            let drill = drill(&config, Anchors::new(bucket.clone()))?;
+            // What documents are called is for the report, and not for logs.
+            let prints = !config.service.json_logs;
+            drill_and_keep(&drill, bucket.as_ref(), prints).await
         }
         Command::Verify { file } => {
             let text = std::fs::read(file).context("the report cannot be read")?;
@@ -85,9 +89,11 @@ pub async fn run(arguments: &Arguments, env: &Env) -> Result<ExitCode> {
     }
 }
 
-async fn drill_and_keep(config: &Config) -> Result<ExitCode> {
-    let bucket = config.anchors.bucket();
-    let drill = drill(config, Anchors::new(bucket.clone()))?;
+/// Does a drill, keeps its report and tells whether it has passed; `prints` shows the report as well.
+///
+/// # Errors
+/// Returns why no drill took place, or why its report is not kept.
+pub async fn drill_and_keep(drill: &Drill, bucket: &dyn Bucket, prints: bool) -> Result<ExitCode> {
     let progress = progress_bar();
     let signed = drill.run(&|| progress.inc(1)).await;
     progress.finish_and_clear();
@@ -97,9 +103,8 @@ async fn drill_and_keep(config: &Config) -> Result<ExitCode> {
             "restore drill did not take place"
         );
     })?;
-    keep(bucket.as_ref(), &signed).await?;
-    // What documents are called is for the report, and not for logs.
-    if !config.service.json_logs {
+    keep(bucket, &signed).await?;
+    if prints {
         print(&signed.report.to_string());
     }
     tell(&signed.report);
@@ -141,7 +146,7 @@ fn drill(config: &Config, anchors: Anchors) -> Result<Drill> {
         deployed: google,
         mac: config.mac.key(),
         key: config.key.key(),
-        anchors: Some(anchors),
+        anchors,
         clock,
     })
 }

@@ -115,6 +115,9 @@ pub struct AuditReport {
     pub chains: u64,
     /// Their records.
     pub records: u64,
+    /// Whether there are anchors of the day before the export, or of the one before that: without
+    /// them a tail that was cut cannot be told.
+    pub is_anchored: bool,
     /// What is wrong, with the organization.
     pub problems: Vec<String>,
 }
@@ -184,15 +187,24 @@ impl Report {
             ));
             problems.extend(self.references.named.iter().map(ToString::to_string));
         }
+        if !self.audit.is_anchored {
+            let missing = "audit trail: no anchors were kept in the days before the export";
+            problems.push(missing.to_owned());
+        }
         problems.extend(self.audit.problems.iter().cloned());
         let unopenable = self.sealed.iter().filter(|one| one.unopenable > 0);
         problems.extend(unopenable.map(ToString::to_string));
         problems.extend(self.settings.problems());
         if !self.is_deleted {
-            problems.push("the restored database is still there".to_owned());
+            problems.push(still_there(&self.target));
         }
         problems
     }
+}
+
+/// What is said of a database that could not be deleted.
+pub(crate) fn still_there(target: &Place) -> String {
+    format!("the restored database {target} is still there")
 }
 
 impl SettingsReport {
@@ -275,6 +287,7 @@ impl fmt::Display for Report {
             chains,
             records,
             problems,
+            ..
         } = &self.audit;
         let problems = problems.len();
         writeln!(

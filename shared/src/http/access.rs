@@ -9,17 +9,17 @@ use axum::{
 use tracing::{Instrument, Span, field::Empty};
 
 use super::layers::REQUEST_ID;
-use crate::telemetry::{TRACE, TRACEPARENT, fail, join, link};
+use crate::telemetry::{OWN_TRACEPARENT, TRACE, TRACEPARENT, fail, join, link};
 
 /// Whose word on traces counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Callers {
     /// Anybody: a request begins a trace of its own, which points to the caller's. Nobody outside
-    /// decides what is kept, or writes into traces of others.
+    /// decides what is kept, or writes into traces of others: our own header is not read.
     #[default]
     Public,
     /// Google's services on our behalf, by Cloud Run's own check: a request goes on with the trace
-    /// that it carries.
+    /// that it carries in our own header, or else in the standard one.
     Own,
 }
 
@@ -62,11 +62,13 @@ fn span_of(callers: Callers, path: &str, request: &Request) -> Span {
         http.route = path,
         http.response.status_code = Empty,
     );
-    let traceparent = request.headers().get(TRACEPARENT);
-    let traceparent = traceparent.and_then(|value| value.to_str().ok());
+    let header = |name| request.headers().get(name)?.to_str().ok();
     match callers {
-        Callers::Public => link(span, traceparent),
-        Callers::Own => join(span, traceparent),
+        Callers::Public => link(span, header(TRACEPARENT)),
+        Callers::Own => {
+            let carried = [OWN_TRACEPARENT, TRACEPARENT].map(header);
+            join(span, carried.into_iter().flatten())
+        }
     }
 }
 

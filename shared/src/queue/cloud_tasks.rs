@@ -15,7 +15,7 @@ use crate::{
     models::Timestamp,
     retry::{Policy, retry},
     service_identity::ServiceIdentity,
-    telemetry::{TRACE, TRACEPARENT, fail, traceparent},
+    telemetry::{OWN_TRACEPARENT, TRACE, TRACEPARENT, fail, traceparent},
 };
 
 /// <https://cloud.google.com/tasks/docs/reference/rest>.
@@ -91,7 +91,9 @@ impl CloudTasks {
             "dispatchDeadline": DISPATCH_DEADLINE,
         });
         if let Some(traceparent) = traceparent() {
-            request["httpRequest"]["headers"][TRACEPARENT] = json!(traceparent);
+            for name in [TRACEPARENT, OWN_TRACEPARENT] {
+                request["httpRequest"]["headers"][name] = json!(traceparent);
+            }
         }
         if let Some(due_at) = due_at {
             request["scheduleTime"] = json!(due_at.to_string());

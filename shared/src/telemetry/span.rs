@@ -17,6 +17,11 @@ pub const TRACE: &str = "infinity_x::trace";
 /// (<https://www.w3.org/TR/trace-context/#traceparent-header>).
 pub const TRACEPARENT: &str = "traceparent";
 
+/// The header with the same text from one service of ours to another. Google's front end writes a
+/// span and a decision of its own into `traceparent`, and leaves this one as it is
+/// (<https://github.com/elastic/apm/issues/609>).
+pub const OWN_TRACEPARENT: &str = "x-infinity-x-traceparent";
+
 /// The present place in a trace, for whoever goes on elsewhere; none when there are no traces.
 #[must_use]
 pub fn traceparent() -> Option<String> {
@@ -25,12 +30,12 @@ pub fn traceparent() -> Option<String> {
     carrier.remove(TRACEPARENT)
 }
 
-/// Puts a span that has not begun below another process's. When that is of another trace than the
-/// present one, the span leaves the present one and points to it. A span whose `traceparent` is
-/// absent or invalid stays where it is.
-pub fn join(span: Span, traceparent: Option<&str>) -> Span {
+/// Puts a span that has not begun below another process's: that of the first valid `traceparent`.
+/// When that is of another trace than the present one, the span leaves the present one and points
+/// to it. Without a valid one the span stays where it is.
+pub fn join<'a>(span: Span, traceparents: impl IntoIterator<Item = &'a str>) -> Span {
     let here = Context::current().span().span_context().clone();
-    if let Some(above) = parse(traceparent)
+    if let Some(above) = traceparents.into_iter().find_map(parse)
         && above.trace_id() != here.trace_id()
     {
         // Refused where there are no traces.
@@ -42,7 +47,7 @@ pub fn join(span: Span, traceparent: Option<&str>) -> Span {
 
 /// Has a span point to another process's, and stay in its own trace.
 pub fn link(span: Span, traceparent: Option<&str>) -> Span {
-    if let Some(other) = parse(traceparent) {
+    if let Some(other) = traceparent.and_then(parse) {
         span.add_link(other);
     }
     span
@@ -54,8 +59,8 @@ pub fn fail(span: &Span, code: &str) {
     span.set_status(Status::error(""));
 }
 
-fn parse(traceparent: Option<&str>) -> Option<SpanContext> {
-    let carrier = HashMap::from([(TRACEPARENT.to_owned(), traceparent?.to_owned())]);
+fn parse(traceparent: &str) -> Option<SpanContext> {
+    let carrier = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
     let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
     let found = context.span().span_context().clone();
     found.is_valid().then_some(found)
@@ -68,14 +73,14 @@ mod tests {
     #[test]
     fn only_a_whole_traceparent_is_taken() {
         let whole = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert!(parse(Some(whole)).unwrap().is_sampled());
+        assert!(parse(whole).unwrap().is_sampled());
         for text in [
             "",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
             "00-00000000000000000000000000000000-b7ad6b7169203331-01",
             "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ] {
-            assert_eq!(parse(Some(text)), None, "{text}");
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 

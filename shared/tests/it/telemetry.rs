@@ -21,6 +21,10 @@ use tracing_subscriber::{Layer, layer::SubscriberExt};
 const METRICS: &str = include_str!("../../../terraform/modules/observability/metrics.tf");
 const OUTSIDE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
+/// What a service of ours has written, and what Google's front end makes of it beside.
+const OWN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const OWN_REWRITTEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-0102030405060708-00";
+
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -56,8 +60,12 @@ fn logged(work: impl FnOnce()) -> Vec<Value> {
         .collect()
 }
 
-/// Serves a request whose handler tells the place in a trace that it has.
+/// Serves a request of an outsider whose handler tells the place in a trace that it has.
 fn serve(callers: Callers) -> (Vec<Value>, String) {
+    serve_with(callers, &[("traceparent", OUTSIDE)])
+}
+
+fn serve_with(callers: Callers, headers: &[(&str, &str)]) -> (Vec<Value>, String) {
     let routes = Router::new().route("/where", get(async || traceparent().unwrap_or_default()));
     let config = EdgeConfig {
         callers,
@@ -69,8 +77,10 @@ fn serve(callers: Callers) -> (Vec<Value>, String) {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_time().build();
         told = runtime.unwrap().block_on(async {
-            let request = Request::builder().uri("/where");
-            let request = request.header("traceparent", OUTSIDE);
+            let mut request = Request::builder().uri("/where");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
             let response = app.oneshot(request.body(Body::empty()).unwrap());
             let response = response.await.unwrap();
             assert_eq!(response.status(), StatusCode::OK);
@@ -106,9 +116,12 @@ fn a_line_names_its_trace_and_its_span() {
     assert!(!inside.to_string().contains("in a span"), "{inside}");
 }
 
+fn trace(place: &str) -> &str {
+    place.split('-').nth(1).unwrap()
+}
+
 #[test]
 fn only_our_own_callers_traces_are_gone_on_with() {
-    let trace = |place: &str| place.split('-').nth(1).unwrap().to_owned();
     let (_, own) = serve(Callers::Own);
     assert_eq!(trace(&own), trace(OUTSIDE));
     assert!(own.ends_with("-01"), "as the caller has decided");
@@ -118,6 +131,24 @@ fn only_our_own_callers_traces_are_gone_on_with() {
         public.ends_with("-00"),
         "as the ratio has decided: {public}"
     );
+}
+
+#[test]
+fn what_a_service_of_ours_has_written_counts_before_what_the_front_end_writes() {
+    let own = "x-infinity-x-traceparent";
+    let both = [("traceparent", OWN_REWRITTEN), (own, OWN)];
+    let (_, place) = serve_with(Callers::Own, &both);
+    assert_eq!(trace(&place), trace(OWN));
+    assert!(place.ends_with("-01"), "as we have decided: {place}");
+    let (_, place) = serve_with(Callers::Own, &[("traceparent", OUTSIDE), (own, "nothing")]);
+    assert_eq!(
+        trace(&place),
+        trace(OUTSIDE),
+        "what is invalid is passed over"
+    );
+    let (_, place) = serve_with(Callers::Public, &[(own, OWN)]);
+    assert_ne!(trace(&place), trace(OWN), "anybody can write it");
+    assert!(place.ends_with("-00"), "as the ratio has decided: {place}");
 }
 
 #[test]

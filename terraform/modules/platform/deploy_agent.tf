@@ -13,6 +13,16 @@ resource "google_service_account_iam_member" "agents" {
   member             = module.deploy_agent.member
 }
 
+# What the function calls. It may do so to every service of the project: Cloud Run is not among the services whose names
+# a condition of IAM can ask for (https://cloud.google.com/iam/docs/conditions-resource-attributes).
+resource "google_project_iam_custom_role" "agent_deployer" {
+  count       = var.agent_image == null ? 0 : 1
+  project     = var.project.id
+  role_id     = "agentDeployer"
+  title       = "Makes, changes and deletes services of Cloud Run"
+  permissions = ["run.services.create", "run.services.delete", "run.services.get", "run.services.update"]
+}
+
 module "deploy_agent" {
   source              = "../function"
   name                = "deploy-agent"
@@ -44,7 +54,7 @@ module "deploy_agent" {
 
   secrets = local.redis_secrets
 
-  roles = { for purpose, role in { "makes the agents' services" = "roles/run.developer" } : purpose => role if var.agent_image != null }
+  roles = { for role in google_project_iam_custom_role.agent_deployer[*] : "makes the agents' services" => role.id }
 
   events = {
     agent-written = {

@@ -41,7 +41,7 @@ module "drill_age" {
   image                = local.cloud_cli
   binary_authorization = false
   command              = ["/bin/bash", "-c"]
-  arguments            = [file("${var.root}/scripts/drill-age.sh")]
+  arguments            = [file("${var.root}/scripts/newest-age.sh")]
   project_id           = var.project.id
   location             = var.location
   deletion_protection  = var.deletion_protection
@@ -49,8 +49,10 @@ module "drill_age" {
   timeout_seconds      = 300
 
   environment = {
-    AUDIT_ANCHOR_BUCKET  = module.data.anchors_bucket
+    FRESH_MESSAGE        = "restore drill is recent"
     GOOGLE_CLOUD_PROJECT = local.environment.GOOGLE_CLOUD_PROJECT
+    LIMIT_HOURS          = 100 * 24
+    OBJECTS              = "gs://${module.data.anchors_bucket}/drills/passed/**"
   }
 }
 
@@ -78,15 +80,24 @@ resource "google_storage_bucket_iam_member" "drill_reports" {
   }
 }
 
-# It looks for the newest export; the Firestore of the other project reads it, on the days of a drill: who administers
-# that project could import any export otherwise. For a drill on another day, widen the condition and apply.
+# It looks for the newest export by the names of objects, and reads none of them.
+resource "google_project_iam_custom_role" "export_finder" {
+  for_each    = local.drills
+  project     = var.project.id
+  role_id     = "exportFinder"
+  title       = "Lists objects"
+  permissions = ["storage.objects.list"]
+}
+
 resource "google_storage_bucket_iam_member" "drill_exports" {
   for_each = module.drill
   bucket   = module.data.backups_bucket
-  role     = "roles/storage.objectViewer"
+  role     = google_project_iam_custom_role.export_finder[each.key].id
   member   = each.value.member
 }
 
+# The Firestore of the other project reads the export, on the days of a drill: who administers that project could import
+# any export otherwise. For a drill on another day, widen the condition and apply.
 resource "google_storage_bucket_iam_member" "drill_import" {
   for_each = {
     for pair in setproduct(keys(local.drills), ["roles/storage.legacyBucketReader", "roles/storage.objectViewer"]) :

@@ -10,6 +10,7 @@ module "handle_stripe_webhook" {
   ingress             = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
   is_public           = true
   min_instances       = lookup(var.min_instances, "handle-stripe-webhook", 0)
+  timeout_seconds     = 310
   url                 = local.urls["handle-stripe-webhook"]
 
   # Stripe makes it public, so that it checks the callers of its other routes itself.

@@ -125,16 +125,19 @@ module "backup_age" {
   image                = local.cloud_cli
   binary_authorization = false
   command              = ["/bin/bash", "-c"]
-  arguments            = [file("${var.root}/scripts/backup-age.sh")]
+  arguments            = [file("${var.root}/scripts/newest-age.sh")]
   project_id           = var.project.id
   location             = var.location
   deletion_protection  = var.deletion_protection
   schedule             = "30 * * * *"
   timeout_seconds      = 300
 
+  # Firestore writes this file last.
   environment = {
-    BACKUP_BUCKET        = module.data.backups_bucket
+    FRESH_MESSAGE        = "backup is fresh"
     GOOGLE_CLOUD_PROJECT = local.environment.GOOGLE_CLOUD_PROJECT
+    LIMIT_HOURS          = 26
+    OBJECTS              = "gs://${module.data.backups_bucket}/**.overall_export_metadata"
   }
 }
 

@@ -11,13 +11,28 @@ use hcl::{
 use super::{Names, text, texts};
 use crate::{alerts::local, command::root};
 
-const PLATFORM: &str = "terraform/modules/platform";
+pub(super) const PLATFORM: &str = "terraform/modules/platform";
 
 const METRICS: &str = "terraform/modules/observability/metrics.tf";
 
 /// The modules of the platform.
 pub(super) struct Settings {
     body: Body,
+}
+
+/// A service of Cloud Run.
+pub(super) struct Service {
+    pub(super) name: String,
+    /// When Cloud Run ends a request.
+    pub(super) timeout_seconds: u64,
+    block: Block,
+}
+
+impl Service {
+    /// Whether it has something of this kind: `queues`, `events`, `subscriptions`.
+    pub(super) fn has(&self, kind: &str) -> bool {
+        attribute(&self.block, kind).is_some()
+    }
 }
 
 impl Settings {
@@ -44,6 +59,32 @@ impl Settings {
             }
         }
         functions
+    }
+
+    /// The services, by their names.
+    pub(super) fn services(&self) -> Vec<Service> {
+        let modules = self
+            .body
+            .blocks()
+            .filter(|block| block.identifier() == "module");
+        let is_service = |block: &&Block| {
+            let source = attribute(block, "source");
+            source == Some(&Expression::String("../function".to_owned()))
+        };
+        let services = modules.filter(is_service).map(|block| {
+            let seconds = attribute(block, "timeout_seconds").map_or_else(default_timeout, number);
+            let Some(Expression::String(name)) = attribute(block, "name") else {
+                panic!("a service has no name");
+            };
+            Service {
+                name: name.clone(),
+                timeout_seconds: seconds,
+                block: block.clone(),
+            }
+        });
+        let mut services: Vec<Service> = services.collect();
+        services.sort_by(|one, other| one.name.cmp(&other.name));
+        services
     }
 
     fn variables(&self, module: &Block) -> Names {
@@ -93,6 +134,22 @@ pub(super) fn log_messages() -> Names {
             .map(|message| message.as_str().unwrap().to_owned())
     });
     messages.flatten().collect()
+}
+
+/// How long a service has that does not tell.
+fn default_timeout() -> u64 {
+    let body = hcl::parse(&text("terraform/modules/function/variables.tf")).unwrap();
+    let mut variables = body.blocks();
+    let timeout = variables.find(|block| {
+        let mut labels = block.labels().iter();
+        labels.any(|label| label.as_str() == "timeout_seconds")
+    });
+    number(attribute(timeout.unwrap(), "default").unwrap())
+}
+
+fn number(expression: &Expression) -> u64 {
+    let value = expression.evaluate(&Context::new()).unwrap();
+    value.as_u64().unwrap()
 }
 
 fn attribute<'block>(block: &'block Block, name: &str) -> Option<&'block Expression> {

@@ -151,6 +151,16 @@ async fn a_trigger_of_all_databases_or_of_this_one_is_a_bystander() {
 }
 
 #[tokio::test]
+async fn triggers_that_are_not_listed_are_no_answer() {
+    let google = StandIn::start().await;
+    google.lose("projects/staging/locations/europe-west3");
+    let refused = google.client().bystanders().await.unwrap_err();
+    assert!(matches!(refused, Error::Refused(_)), "{refused}");
+    assert!(refused.to_string().contains("europe-west3"), "{refused}");
+    assert_eq!(google.problems(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn indexes_in_force_are_told_as_the_file_has_them() {
     let google = StandIn::start().await;
     let (mut indexes, fields) = listed();

@@ -34,6 +34,8 @@ struct Shared {
 struct Platform {
     objects: Vec<Value>,
     triggers: Vec<Value>,
+    /// Locations whose triggers are not listed.
+    unreachable: Vec<&'static str>,
     indexes: Vec<Value>,
     fields: Vec<Value>,
     /// Databases with what was imported into them.
@@ -85,6 +87,10 @@ impl StandIn {
         self.state().triggers = triggers;
     }
 
+    pub(crate) fn lose(&self, location: &'static str) {
+        self.state().unreachable.push(location);
+    }
+
     pub(crate) fn put_indexes(&self, indexes: Vec<Value>, fields: Vec<Value>) {
         let mut state = self.state();
         (state.indexes, state.fields) = (indexes, fields);
@@ -116,7 +122,11 @@ impl Platform {
         match method {
             "storage.objects.list" => listing("items", &self.objects, page),
             "eventarc.projects.locations.triggers.list" => {
-                listing("triggers", &self.triggers, page)
+                let (status, mut answer) = listing("triggers", &self.triggers, page);
+                if !self.unreachable.is_empty() {
+                    answer["unreachable"] = json!(self.unreachable);
+                }
+                (status, answer)
             }
             "firestore.projects.databases.collectionGroups.indexes.list" => {
                 listing("indexes", &self.indexes, page)
