@@ -72,6 +72,8 @@ pub struct Subscription {
     /// (<https://docs.stripe.com/billing/subscriptions/billing-mode>): the classic one forgets the
     /// usage before a change of its items.
     pub is_flexible: bool,
+    /// When the period began that is the latest of its items'.
+    pub period_began_at: Option<Timestamp>,
     /// Whether a change waits for its payment, which the latest invoice asks for.
     pub has_pending_update: bool,
     /// Stripe's id of the latest invoice.

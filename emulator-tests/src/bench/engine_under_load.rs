@@ -195,6 +195,7 @@ fn organization(id: &OrgId) -> Organization {
         subscription_tier: SubscriptionTier::Free,
         former_tiers: Vec::new(),
         plan_asked_at: None,
+        plan_asked_since: None,
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

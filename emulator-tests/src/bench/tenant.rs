@@ -17,6 +17,7 @@ pub(super) async fn settle(store: &Store, org_id: &OrgId, uid: &Uid) -> Result<(
         subscription_tier: SubscriptionTier::Enterprise,
         former_tiers: Vec::new(),
         plan_asked_at: None,
+        plan_asked_since: None,
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

@@ -101,7 +101,7 @@ impl DocumentDb for QueryRecorder {
 }
 
 /// How many queries [`ask_everything`] knows.
-const STORE_QUERIES: usize = 77;
+const STORE_QUERIES: usize = 78;
 
 async fn ask_everything(store: &Store) -> Result<(), Error> {
     let caller = SystemPrincipal { function: "test" };
@@ -174,6 +174,7 @@ async fn ask_about_metering(
     let now = samples::time();
     store.list_organizations_to_meter(caller, page).await?;
     store.list_usage_entries_to_meter(org_id, page).await?;
+    store.list_reserved_usage_entries(org_id, page).await?;
     let days = ("2026-11-01", "2026-11-23");
     store.count_usage_entries(org_id, days, 10).await?;
     store.list_due_meter_rows(caller, now, None, 10).await?;

@@ -6,17 +6,21 @@ use shared::{
     ids::{OrgId, RecordId},
     models::{
         AuditAction, BillingNotice, Organization, StripeCustomer, SubscriptionTier, TierDrift,
+        Timestamp,
     },
     quota::Plan,
     retry::Transient,
     store::{self, Store, Versioned, Write, organizations, stripe_customers},
-    stripe,
+    stripe::{self, Subscription},
 };
 
 use crate::{
     AppState, CALLER, SWEEP_SECS, notices, rivals,
     tier::{self, Verdict},
 };
+
+/// How far Stripe's clock may be behind, and its whole seconds, in seconds.
+const CLOCKS_DIFFER_SECS: i64 = 5;
 
 /// Why nothing could be done; it may be tried again.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +116,14 @@ pub(crate) async fn settle(
         to: verdict.tier,
     });
     Ok(Ok(Settled {
-        changes: change(state, cause, customer_id, organization, drift.as_ref()).await?,
+        changes: change(
+            state,
+            cause,
+            (customer_id, &subscriptions),
+            organization,
+            drift.as_ref(),
+        )
+        .await?,
         seen: see(state, cause, customer_id, known, Some(org_id))?,
         has_rivals: rivals::are_left(known, &subscriptions, products, org_id),
         verdict,
@@ -159,7 +170,7 @@ impl Cause<'_> {
 async fn change(
     state: &AppState,
     cause: Cause<'_>,
-    customer_id: &RecordId,
+    (customer_id, subscriptions): (&RecordId, &[Subscription]),
     mut organization: Versioned<Organization>,
     drift: Option<&TierDrift>,
 ) -> Result<Vec<Write>, Error> {
@@ -171,7 +182,8 @@ async fn change(
     let Some(drift) = drift else {
         return Ok(vec![organizations::replace(&organization)?]);
     };
-    organization.value.change_tier(drift.to, state.now());
+    let at = changed_at(&organization.value, subscriptions, state.now());
+    organization.value.change_tier(drift.to, at);
     let mut writes = vec![organizations::replace(&organization)?];
     writes.push(mark_limit(state, &drift.org_id).await?);
     let metadata = json!({ "from": drift.from, "to": drift.to, cause.name(): cause.id() });
@@ -187,6 +199,26 @@ async fn change(
         writes.extend(notices::write(state, &drift.org_id, &notice, about).await?);
     }
     Ok(writes)
+}
+
+/// When the plan has changed: as Stripe has begun a period if that was asked here, or else now. What is
+/// used until the event of it comes is not on the plan before.
+fn changed_at(
+    organization: &Organization,
+    subscriptions: &[Subscription],
+    now: Timestamp,
+) -> Timestamp {
+    let asked = organization
+        .plan_asked_at
+        .zip(organization.plan_settles_at());
+    let Some((asked_at, settles_at)) = asked else {
+        return now;
+    };
+    let asked_at = asked_at.plus_seconds(-CLOCKS_DIFFER_SECS);
+    let begun = subscriptions.iter().filter_map(|it| it.period_began_at);
+    let mut begun = begun.map(Timestamp::from);
+    let made = begun.find(|begun_at| (asked_at..=settles_at).contains(begun_at));
+    made.map_or(now, |made_at| made_at.min(now))
 }
 
 /// Has the agents be brought within the new limit, even if this process ends after the commit.
@@ -212,4 +244,48 @@ pub(crate) async fn find_payer(
         .find_organization_by_stripe_customer(&CALLER, customer_id.as_str())
         .await?;
     Ok(found.map(|organization| organization.value.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::stripe::SubscriptionStatus;
+
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from(jiff::Timestamp::UNIX_EPOCH).plus_seconds(secs)
+    }
+
+    fn subscription(period_began_at: Timestamp) -> Subscription {
+        Subscription {
+            id: "sub_1".to_owned(),
+            status: SubscriptionStatus::Active,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            org_id: None,
+            is_ending: false,
+            is_flexible: true,
+            period_began_at: Some(period_began_at.instant()),
+            has_pending_update: false,
+            latest_invoice_id: None,
+            items: Vec::new(),
+            has_all_items: true,
+        }
+    }
+
+    #[test]
+    fn a_change_that_was_asked_here_is_made_when_its_period_begins_and_any_other_now() {
+        let name = "Ada".to_owned();
+        let mut organization = Organization::new(OrgId::derive(&["o"]), name, at(0));
+        let now = at(9_000);
+        let others = subscription(at(1_003));
+        assert_eq!(changed_at(&organization, &[others.clone()], now), now);
+        assert!(organization.ask_for_plan(at(1_000)));
+        for (begun, expected) in [(900, now), (996, at(996)), (1_060, at(1_060)), (1_061, now)] {
+            let found = changed_at(&organization, &[subscription(at(begun))], now);
+            assert_eq!(found, expected, "{begun}");
+        }
+        let both = [subscription(at(5)), others];
+        assert_eq!(changed_at(&organization, &both, now), at(1_003));
+        assert_eq!(changed_at(&organization, &both, at(1_001)), at(1_001));
+    }
 }

@@ -112,6 +112,7 @@ mod tests {
             org_id: None,
             is_ending: false,
             is_flexible: true,
+            period_began_at: None,
             has_pending_update: false,
             latest_invoice_id: None,
             items,

@@ -53,6 +53,9 @@ pub struct MeterRow {
     /// repeat for 24 hours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_attempt_at: Option<Timestamp>,
+    /// When the last attempt of these began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_attempt_at: Option<Timestamp>,
     /// When something is to be done about it; none when it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,

@@ -34,6 +34,10 @@ const REMEMBERED_SECS: i64 = 40 * 24 * 3_600;
 /// waits.
 const PLAN_SETTLES_SECS: i64 = 60;
 
+/// How long another plan can be asked for again and again, and how long it cannot be after that, in
+/// seconds: usage is held back meanwhile.
+const PLAN_ASKED_SECS: i64 = 600;
+
 /// Former plans that are remembered at most.
 const MAX_FORMER_TIERS: usize = 50;
 
@@ -53,6 +57,9 @@ pub struct Organization {
     /// When another plan was last asked of Stripe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_asked_at: Option<Timestamp>,
+    /// When that was asked first, of several times that follow one another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_asked_since: Option<Timestamp>,
     /// Stripe's customer id, made with the first checkout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stripe_customer_id: Option<String>,
@@ -78,6 +85,7 @@ impl Organization {
             subscription_tier: SubscriptionTier::Free,
             former_tiers: Vec::new(),
             plan_asked_at: None,
+            plan_asked_since: None,
             stripe_customer_id: None,
             stripe_customer_attempts: 0,
             api_usage: 0,
@@ -86,13 +94,17 @@ impl Organization {
         }
     }
 
-    /// Changes the plan, and remembers which one there was.
-    pub fn change_tier(&mut self, tier: SubscriptionTier, now: Timestamp) {
-        let oldest = now.plus_seconds(-REMEMBERED_SECS);
-        self.former_tiers.retain(|former| former.until >= oldest);
+    /// Changes the plan at an instant, and remembers which one there was. Of those that are too old,
+    /// the last is kept: it tells when the one began that ends now.
+    pub fn change_tier(&mut self, tier: SubscriptionTier, at: Timestamp) {
+        let oldest = at.plus_seconds(-REMEMBERED_SECS);
+        let is_old = |former: &FormerTier| former.until < oldest;
+        let old = self.former_tiers.iter().take_while(|it| is_old(it)).count();
+        self.former_tiers.drain(..old.saturating_sub(1));
+        let last = self.former_tiers.last().map(|former| former.until);
         self.former_tiers.push(FormerTier {
             tier: self.subscription_tier,
-            until: now,
+            until: last.map_or(at, |last| last.max(at)),
         });
         let excess = self.former_tiers.len().saturating_sub(MAX_FORMER_TIERS);
         self.former_tiers.drain(..excess);
@@ -112,6 +124,21 @@ impl Organization {
     pub fn tier_since(&self, at: Timestamp) -> Option<Timestamp> {
         let ends = self.former_tiers.iter().map(|former| former.until);
         ends.filter(|end| *end <= at).max()
+    }
+
+    /// Notes that another plan is asked of Stripe; tells false when that was done for too long.
+    #[must_use]
+    pub fn ask_for_plan(&mut self, now: Timestamp) -> bool {
+        let is_recent =
+            |at: Option<Timestamp>| at.is_some_and(|at| now < at.plus_seconds(PLAN_ASKED_SECS));
+        if !is_recent(self.plan_asked_at) {
+            self.plan_asked_since = Some(now);
+        }
+        let may_ask = is_recent(self.plan_asked_since);
+        if may_ask {
+            self.plan_asked_at = Some(now);
+        }
+        may_ask
     }
 
     /// When the change of plan that was last asked of Stripe has certainly been made, or not.
@@ -259,6 +286,26 @@ mod tests {
         }
     }
 
+    /// What was used on it may be metered after it has ended.
+    #[test]
+    fn the_beginning_of_a_plan_that_ends_is_remembered_however_old_it_is() {
+        let mut organization = organization();
+        organization.change_tier(SubscriptionTier::Pro, at(100));
+        organization.change_tier(SubscriptionTier::Free, at(400 * DAY_SECS));
+        let before = at(400 * DAY_SECS - 1);
+        assert_eq!(organization.tier_at(before), SubscriptionTier::Pro);
+        assert_eq!(organization.tier_since(before), Some(at(100)));
+    }
+
+    #[test]
+    fn another_plan_is_asked_for_ten_minutes_at_a_time() {
+        let mut organization = organization();
+        let asked = [0, 300, 599, 600, 1_198, 1_199, 1_798, 1_799];
+        let may_ask = asked.map(|secs| organization.ask_for_plan(at(secs)));
+        let expected = [true, true, true, false, false, true, true, false];
+        assert_eq!(may_ask, expected);
+    }
+
     #[test]
     fn plans_are_forgotten_when_nothing_is_metered_by_them_any_more() {
         let mut organization = organization();
@@ -266,9 +313,11 @@ mod tests {
         organization.change_tier(SubscriptionTier::Free, at(36 * DAY_SECS));
         assert_eq!(organization.former_tiers.len(), 2);
         organization.change_tier(SubscriptionTier::Pro, at(41 * DAY_SECS));
-        assert_eq!(organization.former_tiers.len(), 2);
+        assert_eq!(organization.former_tiers.len(), 3);
+        organization.change_tier(SubscriptionTier::Free, at(77 * DAY_SECS));
+        assert_eq!(organization.former_tiers.len(), 3);
         for secs in 0..200 {
-            organization.change_tier(SubscriptionTier::Free, at(41 * DAY_SECS + secs));
+            organization.change_tier(SubscriptionTier::Free, at(77 * DAY_SECS + secs));
         }
         assert_eq!(organization.former_tiers.len(), 50);
     }

@@ -1,5 +1,7 @@
 //! What the ledger of a UTC month comes to: what is summed up of it, and what is not yet.
 
+use std::array::from_fn;
+
 use crate::{
     ids::OrgId,
     models::{MeteredMonth, UsageEntry, UsageState},
@@ -39,6 +41,13 @@ impl MonthUse {
         })
     }
 
+    fn and(self, other: Self) -> Self {
+        Self {
+            counted: self.counted.saturating_add(other.counted),
+            own_key: self.own_key.saturating_add(other.own_key),
+        }
+    }
+
     fn add(&mut self, entry: &UsageEntry) {
         let tokens = entry.amount().tokens.max(0);
         let sum = match entry.is_own_key {
@@ -69,6 +78,32 @@ pub async fn sum_months<const N: usize>(
     Ok(is_still.then_some(sums))
 }
 
+/// The same with the most that calls under way may use.
+///
+/// # Errors
+/// As [`sum_months`], also for so many calls.
+pub async fn sum_months_and_calls<const N: usize>(
+    store: &Store,
+    org_id: &OrgId,
+    periods: [&str; N],
+) -> Result<Option<[MonthUse; N]>, Error> {
+    // Before the rest: a call that settles meanwhile counts twice rather than not at all.
+    let mut calls = [MonthUse::default(); N];
+    let mut page = Page::first(PAGE);
+    for _ in 0..MAX_PAGES {
+        let listing = store.list_reserved_usage_entries(org_id, &page).await?;
+        add(&listing.items, periods, UsageState::Reserved, &mut calls);
+        match listing.next {
+            Some(next) => page.after = Some(next),
+            None => {
+                let sums = sum_months(store, org_id, periods).await?;
+                return Ok(sums.map(|sums| from_fn(|place| sums[place].and(calls[place]))));
+            }
+        }
+    }
+    Err(Error::Behind)
+}
+
 async fn find_months<const N: usize>(
     store: &Store,
     org_id: &OrgId,
@@ -90,16 +125,25 @@ async fn add_pending<const N: usize>(
     let mut page = Page::first(PAGE);
     for _ in 0..MAX_PAGES {
         let listing = store.list_all_usage_entries_to_meter(org_id, &page).await?;
-        for entry in listing.items.iter().map(|entry| &entry.value) {
-            let place = periods.iter().position(|period| entry.period == *period);
-            if let (Some(place), UsageState::Settled) = (place, entry.state) {
-                sums[place].add(entry);
-            }
-        }
+        add(&listing.items, periods, UsageState::Settled, sums);
         match listing.next {
             Some(next) => page.after = Some(next),
             None => return Ok(()),
         }
     }
     Err(Error::Behind)
+}
+
+fn add<const N: usize>(
+    entries: &[Versioned<UsageEntry>],
+    periods: [&str; N],
+    state: UsageState,
+    sums: &mut [MonthUse; N],
+) {
+    for entry in entries.iter().map(|entry| &entry.value) {
+        let place = periods.iter().position(|period| entry.period == *period);
+        if let Some(place) = place.filter(|_| entry.state == state) {
+            sums[place].add(entry);
+        }
+    }
 }

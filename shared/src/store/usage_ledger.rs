@@ -44,6 +44,21 @@ impl Store {
         self.strict_page_by_id(query, page).await
     }
 
+    /// One page of the entries of the organization's calls that are under way, by id.
+    ///
+    /// # Errors
+    /// Returns the database's error, also for an entry that cannot be read: it would be missing.
+    pub async fn list_reserved_usage_entries(
+        &self,
+        org_id: &OrgId,
+        page: &Page,
+    ) -> Result<Listing<Versioned<UsageEntry>>, Error> {
+        let query = Query::new("usage_ledger", page.limit)
+            .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("state", Comparison::Equal, "reserved");
+        self.strict_page_by_id(query, page).await
+    }
+
     /// Entries of all organizations that the user has caused, by id.
     ///
     /// # Errors

@@ -176,7 +176,10 @@ impl Billing for StripeClient {
             .identifier(&*event.identifier)
             .timestamp(event.at.as_second())
             .build();
-        let _: Anything = self.send(&request, Some(&event.identifier)).await?;
+        // Stripe keeps a status of 500 for a key, and refuses a key that comes with other parameters:
+        // what counts at another time has another one. The identifier counts once all the same.
+        let key = format!("{}-{}", event.identifier, event.at.as_second());
+        let _: Anything = self.send(&request, Some(&key)).await?;
         Ok(())
     }
 

@@ -20,6 +20,7 @@ pub(crate) async fn create_organization(store: &Store, limits: Limits) -> OrgId 
         subscription_tier: SubscriptionTier::Free,
         former_tiers: Vec::new(),
         plan_asked_at: None,
+        plan_asked_since: None,
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

@@ -94,6 +94,7 @@ pub(crate) fn organization() -> Organization {
             until: time(),
         }],
         plan_asked_at: Some(time()),
+        plan_asked_since: Some(time()),
         stripe_customer_id: Some("cus_1".to_owned()),
         stripe_customer_attempts: 2,
         api_usage: 12_345,

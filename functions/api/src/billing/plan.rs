@@ -102,8 +102,8 @@ pub(crate) async fn change_plan(
             if request.tier < from {
                 require_little_used(store, &principal.org_id, request.tier, now).await?;
             }
-            require_settled(store, &principal.org_id, from).await?;
             record(store, trail, principal, (&subscription, wanted), now).await?;
+            require_settled(store, &principal.org_id, from).await?;
             let prices = find_prices(stripe, wanted).await?;
             let changes = changes(&catalog, &subscription, prices);
             let key = key_at_stripe("plan", once);
@@ -183,7 +183,10 @@ async fn record(
     commit_contended(store, || async move {
         let organization = store.find_organization(&principal.org_id).await?;
         let mut organization = organization.ok_or(Error::NotFound("organization"))?;
-        organization.value.plan_asked_at = Some(now);
+        if !organization.value.ask_for_plan(now) {
+            let problem = "another plan was asked for again and again: try again in ten minutes";
+            return Err(Refusal::Transition(problem).into());
+        }
         let entry = entry(principal, AuditAction::BillingPlanChange, metadata.clone());
         let mut writes = trail.append(entry, now).await?;
         writes.push(organizations::replace(&organization)?);
@@ -221,7 +224,7 @@ async fn respond(
     let changed = match changed {
         Ok(changed) => changed,
         Err(CallError::Refused {
-            status: 400 | 402,
+            status: 400 | 402 | 404,
             code,
         }) => {
             tracing::warn!(code, "stripe refuses another plan");

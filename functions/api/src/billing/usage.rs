@@ -5,8 +5,8 @@ use shared::{
     ids::OrgId,
     models::{SubscriptionTier, Timestamp},
     quota::{
-        Plan, held,
-        ledger::{self, MonthUse, sum_months},
+        Plan,
+        ledger::{self, MonthUse, sum_months_and_calls},
     },
     store::{Store, organizations::period_of},
 };
@@ -18,7 +18,8 @@ const LOOKS: usize = 3;
 
 /// What is left of a period is paid back. So nobody comes to a smaller plan who has used, or may use
 /// by calls under way, what only the larger one includes: this month, and the last, because periods
-/// begin on any day of one. Tokens of the organization's own keys are in no plan.
+/// begin on any day of one. Tokens of the organization's own keys are in no plan, and what is only kept
+/// for calls that may come is not used.
 pub(super) async fn require_little_used(
     store: &Store,
     org_id: &OrgId,
@@ -26,21 +27,12 @@ pub(super) async fn require_little_used(
     now: Timestamp,
 ) -> Result<(), Error> {
     let (this, last) = (period_of(now), period_before(now));
-    // Before the ledger: a call that settles meanwhile counts twice rather than not at all.
-    let quota = store.find_token_quota(org_id).await?;
-    let held_in = |period: &str| {
-        let quota = quota.as_ref().map(|quota| &quota.value);
-        let quota = quota.filter(|quota| quota.period == period);
-        quota.map_or(0, |quota| held(quota).tokens)
-    };
-    let [in_this, in_last] = sum(store, org_id, [&this, &last]).await?;
-    let this = in_this.counted.saturating_add(held_in(&this));
-    let last = in_last.counted.saturating_add(held_in(&last));
-    if this.max(last) <= Plan::of(tier).included_tokens {
+    let [this, last] = sum(store, org_id, [&this, &last]).await?;
+    if this.counted.max(last.counted) <= Plan::of(tier).included_tokens {
         return Ok(());
     }
     Err(Refusal::Transition(
-        "more tokens were used, or are kept for calls under way, this month or the last than the \
+        "more tokens were used, or may be by calls under way, this month or the last than the \
          smaller plan includes: end the subscription in the portal, and buy the plan when it has ended",
     )
     .into())
@@ -48,7 +40,7 @@ pub(super) async fn require_little_used(
 
 async fn sum(store: &Store, org_id: &OrgId, periods: [&str; 2]) -> Result<[MonthUse; 2], Error> {
     for _ in 0..LOOKS {
-        match sum_months(store, org_id, periods).await {
+        match sum_months_and_calls(store, org_id, periods).await {
             Ok(None) => {}
             Ok(Some(sums)) => return Ok(sums),
             Err(ledger::Error::Behind) => break,

@@ -33,6 +33,7 @@ pub(crate) fn organization(id: &str, tier: SubscriptionTier) -> Write {
         subscription_tier: tier,
         former_tiers: Vec::new(),
         plan_asked_at: None,
+        plan_asked_since: None,
         stripe_customer_id: Some("cus_1".to_owned()),
         stripe_customer_attempts: 0,
         api_usage: 42,

@@ -237,6 +237,7 @@ pub(crate) fn organization(id: &str, tier: SubscriptionTier) -> Organization {
         subscription_tier: tier,
         former_tiers: Vec::new(),
         plan_asked_at: None,
+        plan_asked_since: None,
         stripe_customer_id: None,
         stripe_customer_attempts: 0,
         api_usage: 0,

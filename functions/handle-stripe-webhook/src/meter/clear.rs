@@ -96,7 +96,10 @@ fn is_open(row: &MeterRow) -> bool {
 fn is_clear(row: &MeterRow, now: Timestamp) -> bool {
     let is_past = |at: Option<Timestamp>, secs| at.is_none_or(|at| at.plus_seconds(secs) <= now);
     match row.state {
-        MeterRowState::Sending => is_past(row.first_attempt_at, REPEATABLE_SECS),
+        MeterRowState::Sending => {
+            is_past(row.first_attempt_at, REPEATABLE_SECS)
+                && is_past(row.last_attempt_at, SUMMED_WITHIN_SECS)
+        }
         MeterRowState::Sent => is_past(row.sent_at, SUMMED_WITHIN_SECS),
         _ => true,
     }
@@ -127,7 +130,7 @@ fn apply(row: &mut MeterRow, verdict: Verdict, now: Timestamp) {
         }
         Verdict::None => {
             row.state = MeterRowState::Due;
-            row.first_attempt_at = None;
+            (row.first_attempt_at, row.last_attempt_at) = (None, None);
             row.due_at = Some(now);
         }
         Verdict::Ambiguous => {
@@ -192,6 +195,7 @@ mod tests {
             state,
             attempts: 1,
             first_attempt_at: None,
+            last_attempt_at: None,
             due_at: None,
             sent_at: None,
             last_error: None,

@@ -12,7 +12,10 @@ use shared::{
     store::{self, Page, Store, Versioned, Write, commit_contended, meter_events, usage_ledger},
 };
 
-use super::{Meter, moment::Moment};
+use super::{
+    Meter,
+    moment::{self, Moment},
+};
 
 /// Entries of one commit: each is written, most have a row, and Firestore takes 500 writes.
 const BATCH: u32 = 200;
@@ -56,6 +59,10 @@ async fn batch(
     entries.sort_by_key(|entry| entry.value.created_at);
     let organization = store.find_organization(org_id).await?;
     let organization = organization.map(|organization| organization.value);
+    // On which plan it was used is known when the change is made.
+    if moment::held_until(organization.as_ref(), now).is_some() {
+        return Ok((Vec::new(), 0));
+    }
     let payer = Payer { organization };
     let mut months = months(store, org_id, &entries).await?;
     let count = entries.len() as u64;
@@ -163,6 +170,7 @@ fn row(entry: &UsageEntry, customer_id: &str, tokens: i64, now: Timestamp) -> Me
         state: MeterRowState::Due,
         attempts: 0,
         first_attempt_at: None,
+        last_attempt_at: None,
         // Stripe takes nothing from the future.
         due_at: Some(at.max(now)),
         sent_at: None,

@@ -10,10 +10,6 @@ use shared::{
 /// (<https://docs.stripe.com/billing/subscriptions/usage-based/how-it-works>).
 const LATE_SECS: i64 = 1_800;
 
-/// How long after its call usage is held back at most, in seconds: nobody keeps his back by asking for
-/// another plan again and again.
-const HELD_SECS: i64 = 600;
-
 /// An instant as Stripe sums up usage.
 pub(super) struct Moment {
     /// In whole seconds.
@@ -35,14 +31,17 @@ impl Moment {
 
 /// Until when usage is not told that was not told before, if not now: until it is known in which
 /// period it is.
-pub(super) fn held_until(
-    row: &MeterRow,
-    payer: Option<&Organization>,
-    now: Timestamp,
-) -> Option<Timestamp> {
+pub(super) fn held_until(payer: Option<&Organization>, now: Timestamp) -> Option<Timestamp> {
     let settles_at = payer?.plan_settles_at()?;
-    let is_held = now < settles_at && now < row.at.plus_seconds(HELD_SECS);
-    is_held.then_some(settles_at)
+    (now < settles_at).then_some(settles_at)
+}
+
+/// Whether usage was dated by what does not hold any more.
+pub(super) fn has_changed(before: Option<&Organization>, after: Option<&Organization>) -> bool {
+    let plan = |payer: Option<&Organization>| {
+        payer.map(|payer| (payer.plan_asked_at, payer.subscription_tier))
+    };
+    plan(before) != plan(after)
 }
 
 /// Has usage count now that would be in no period if it were told with the time of its call: Stripe

@@ -109,13 +109,9 @@ impl Course<'_> {
     async fn serve(&self, customer_id: String, rows: Vec<Versioned<MeterRow>>) -> Metered {
         let mut done = Metered::default();
         if let Err(error) = self.try_to_serve(&customer_id, rows, &mut done).await {
-            self.fail(1);
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(
-                stripe.customer = customer_id,
-                error,
-                "meter events left for later"
-            );
+            // What cannot be read is this customer's alone.
+            self.fail(usize::from(error.is_transient()));
+            report(&customer_id, &error);
         }
         done
     }
@@ -131,36 +127,40 @@ impl Course<'_> {
         let (stale, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_stale);
         let minutes: BTreeSet<Timestamp> = stale.iter().map(|row| row.value.minute).collect();
         for minute in minutes.into_iter().take_while(|_| self.goes_on()) {
-            done.add(clear::clear(self.meter, customer_id, minute).await?);
+            match clear::clear(self.meter, customer_id, minute).await {
+                Ok(cleared) => done.add(cleared),
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => report(customer_id, &error),
+            }
         }
         let Some(row) = rows.first() else {
             return Ok(());
         };
-        let payer = self.meter.store.find_organization(&row.value.org_id);
-        let payer = payer.await?.map(|payer| payer.value);
-        let payer = payer.as_ref();
-        let (mut held, mut ready) = (Vec::new(), Vec::new());
-        for mut row in rows {
-            let until = moment::held_until(&row.value, payer, now);
-            match until.filter(|_| is_new(&row.value)) {
-                Some(until) => {
-                    row.value.due_at = Some(until);
-                    held.push(row);
-                }
-                None => ready.push(row),
-            }
-        }
-        done.add(self.hold(&held).await?);
+        let payer = self.payer(&row.value).await?;
+        let held_until = moment::held_until(payer.as_ref(), now);
+        let is_held = |row: &Versioned<MeterRow>| is_new(&row.value) && held_until.is_some();
+        let (held, ready): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_held);
+        done.add(self.hold(held, held_until).await?);
         for chunk in ready.chunks(CHUNK) {
             if self.goes_on() {
-                done.add(self.send(chunk, payer).await?);
+                done.add(self.send(chunk, payer.as_ref()).await?);
             }
         }
         Ok(())
     }
 
-    async fn hold(&self, rows: &[Versioned<MeterRow>]) -> Result<Metered, Error> {
+    async fn payer(&self, row: &MeterRow) -> Result<Option<Organization>, store::Error> {
+        let payer = self.meter.store.find_organization(&row.org_id).await?;
+        Ok(payer.map(|payer| payer.value))
+    }
+
+    async fn hold(
+        &self,
+        mut rows: Vec<Versioned<MeterRow>>,
+        until: Option<Timestamp>,
+    ) -> Result<Metered, Error> {
         let mut done = Metered::default();
+        rows.iter_mut().for_each(|row| row.value.due_at = until);
         for chunk in rows.chunks(CHUNK) {
             if keep(self.meter, chunk).await? {
                 done.postponed += chunk.len() as u64;
@@ -179,7 +179,9 @@ impl Course<'_> {
             return Ok(Metered::default());
         };
         let latest = claimed_at.plus_seconds(SENT_WITHIN_SECS);
-        let mut is_broken = false;
+        // Whoever asks for another plan notes it before he looks at what is claimed.
+        let payer_now = self.payer(&rows[0].value).await?;
+        let mut is_broken = moment::has_changed(payer, payer_now.as_ref());
         for (row, before) in claimed.iter_mut().zip(rows) {
             let now = self.meter.now();
             if is_broken || now > latest {
@@ -227,6 +229,15 @@ impl Course<'_> {
     }
 }
 
+fn report(customer_id: &str, error: &Error) {
+    let error = error as &dyn std::error::Error;
+    tracing::error!(
+        stripe.customer = customer_id,
+        error,
+        "meter events left for later"
+    );
+}
+
 /// Notes that rows are about to be sent, and when what is new counts; none when somebody else has
 /// taken one of them.
 async fn claim(
@@ -242,6 +253,7 @@ async fn claim(
         row.value.state = MeterRowState::Sending;
         row.value.attempts += 1;
         row.value.first_attempt_at.get_or_insert(now);
+        row.value.last_attempt_at = Some(now);
         row.value.due_at = Some(now.plus_seconds(CLAIM_SECS));
         row
     });

@@ -84,6 +84,7 @@ struct WireBillingMode {
 struct WireItem {
     id: String,
     price: WirePrice,
+    current_period_start: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +127,12 @@ impl WireSummary {
 
 impl From<WireSubscription> for Subscription {
     fn from(wire: WireSubscription) -> Self {
+        let periods = wire
+            .items
+            .data
+            .iter()
+            .filter_map(|it| it.current_period_start);
+        let period_began_at = periods.max().map(Timestamp::from_second);
         let items = wire.items.data.into_iter();
         let org_id = wire.metadata.get("orgId");
         Self {
@@ -137,6 +144,7 @@ impl From<WireSubscription> for Subscription {
             is_flexible: wire
                 .billing_mode
                 .is_some_and(|mode| mode.kind == "flexible"),
+            period_began_at: period_began_at.and_then(Result::ok),
             has_pending_update: wire.pending_update.is_some(),
             latest_invoice_id: wire.latest_invoice,
             items: items.map(SubscriptionItem::from).collect(),
@@ -146,7 +154,7 @@ impl From<WireSubscription> for Subscription {
 }
 
 impl From<WireItem> for SubscriptionItem {
-    fn from(WireItem { id, price }: WireItem) -> Self {
+    fn from(WireItem { id, price, .. }: WireItem) -> Self {
         let recurring = price.recurring;
         Self {
             id,

@@ -12,6 +12,7 @@ pub(crate) fn meter_row() -> MeterRow {
         state: MeterRowState::Sending,
         attempts: 2,
         first_attempt_at: Some(time()),
+        last_attempt_at: Some(time()),
         due_at: Some(time()),
         sent_at: Some(time()),
         last_error: Some("unavailable".to_owned()),

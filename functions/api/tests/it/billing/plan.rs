@@ -72,7 +72,7 @@ impl Shop {
         MeterRow {
             id: RecordId::generate(),
             org_id: self.org_id.clone(),
-            customer_id: "cus_1".to_owned(),
+            customer_id: "cus_deleted".to_owned(),
             tokens,
             at: now,
             minute: now,
@@ -80,6 +80,7 @@ impl Shop {
             state,
             attempts: 1,
             first_attempt_at: Some(now),
+            last_attempt_at: Some(now),
             due_at: Some(now),
             sent_at: None,
             last_error: None,
@@ -155,13 +156,17 @@ async fn a_change_that_stripe_refuses_is_told_and_changes_nothing() {
 
 #[tokio::test]
 async fn nobody_changes_the_plan_while_much_usage_may_be_on_its_way_to_stripe() {
-    for (tokens, state, status) in [
-        (50_001, MeterRowState::Sending, 409),
-        (50_000, MeterRowState::Sending, 200),
-        (50_001, MeterRowState::Due, 200),
+    for (tokens, state, is_deleted, status) in [
+        (50_001, MeterRowState::Sending, false, 409),
+        (50_000, MeterRowState::Sending, false, 200),
+        (50_001, MeterRowState::Due, false, 200),
+        (50_001, MeterRowState::Sending, true, 200),
     ] {
         let shop = Shop::on_pro().await;
-        let row = shop.meter_row(tokens, state);
+        let mut row = shop.meter_row(tokens, state);
+        if !is_deleted {
+            row.customer_id = shop.organization().await.stripe_customer_id.unwrap();
+        }
         let write = meter_events::create(&row).unwrap();
         shop.app.store.commit(vec![write]).await.unwrap();
         let answer = shop.change_to("enterprise").await;

@@ -1,12 +1,12 @@
 //! A smaller plan is to be had at once by whoever has used little.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::json;
 use shared::{
     clock::Clock,
     ids::RecordId,
-    models::{MeteredMonth, Metering, Reservation, TokenQuota, UsageEntry, UsageState},
+    models::{BudgetLease, MeteredMonth, Metering, TokenQuota, UsageEntry, UsageState, Use},
     store::{meter_events, organizations::set_token_quota, usage_ledger},
     testing::usage_entry,
 };
@@ -57,17 +57,36 @@ impl Shop {
         self.app.store.commit(vec![write]).await.unwrap();
     }
 
-    async fn reserve(&self, period: &str, tokens: i64) {
-        let call = Reservation {
-            tokens,
-            cost_micro_usd: 0,
-            expires_at: self.app.clock.now().into(),
-            is_stream: false,
-            attempts: BTreeSet::new(),
+    /// A call that is under way and may use so many tokens.
+    async fn reserve(&self, day: &str, tokens: i64, is_own_key: bool) {
+        let entry = UsageEntry {
+            state: UsageState::Reserved,
+            meter: None,
+            is_own_key,
+            ..self.pending(day, tokens)
+        };
+        self.keep(&entry).await;
+    }
+
+    /// Room for calls that may come, as it is taken in advance.
+    async fn lease(&self, tokens: i64) {
+        let now = self.app.clock.now().into();
+        let lease = BudgetLease {
+            period: THIS_MONTH[..7].to_owned(),
+            granted: Use {
+                tokens,
+                cost_micro_usd: 0,
+            },
+            counted: Use::default(),
+            requests: 0,
+            opened_at: now,
+            ends_at: now,
+            sweep_at: now,
+            summed: None,
         };
         let quota = TokenQuota {
-            period: period.to_owned(),
-            open: BTreeMap::from([("call".to_owned(), call)]),
+            period: lease.period.clone(),
+            leases: BTreeMap::from([("lease".to_owned(), lease)]),
             ..TokenQuota::default()
         };
         let write = set_token_quota(&self.org_id, &quota, None).unwrap();
@@ -127,10 +146,12 @@ async fn what_is_not_summed_up_yet_counts_in_its_month() {
 #[tokio::test]
 async fn what_was_not_used_or_is_another_organizations_does_not_count() {
     let shop = Shop::on_enterprise().await;
-    for state in [UsageState::Reserved, UsageState::Released] {
-        let entry = shop.pending(THIS_MONTH, INCLUDED + 1);
-        shop.keep(&UsageEntry { state, ..entry }).await;
-    }
+    let released = UsageEntry {
+        state: UsageState::Released,
+        ..shop.pending(THIS_MONTH, INCLUDED + 1)
+    };
+    shop.keep(&released).await;
+    shop.lease(INCLUDED + 1).await;
     let others = shared::ids::OrgId::parse("o2").unwrap();
     let entry = shop.pending(THIS_MONTH, INCLUDED + 1);
     shop.keep(&UsageEntry {
@@ -166,16 +187,17 @@ async fn tokens_of_own_keys_do_not_count() {
 
 #[tokio::test]
 async fn what_calls_under_way_may_use_counts_as_used() {
-    for (period, tokens, is_allowed) in [
-        ("2026-11", 1, false),
-        ("2026-11", 0, true),
-        ("2026-10", INCLUDED + 1, false),
-        ("2026-10", INCLUDED, true),
+    for (day, tokens, is_own_key, is_allowed) in [
+        (THIS_MONTH, 1, false, false),
+        (THIS_MONTH, 0, false, true),
+        (THIS_MONTH, 1, true, true),
+        (LAST_MONTH, INCLUDED + 1, false, false),
+        (LAST_MONTH, INCLUDED, false, true),
     ] {
         let shop = Shop::on_enterprise().await;
         shop.sum_up(THIS_MONTH, INCLUDED, 0).await;
-        shop.reserve(period, tokens).await;
-        assert_eq!(shop.can_come_down().await, is_allowed, "{period} {tokens}");
+        shop.reserve(day, tokens, is_own_key).await;
+        assert_eq!(shop.can_come_down().await, is_allowed, "{day} {tokens}");
     }
 }
 

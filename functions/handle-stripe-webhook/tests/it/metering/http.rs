@@ -6,7 +6,7 @@ use futures::future::{Either, select};
 use handle_stripe_webhook::{Meter, Metered};
 use shared::{
     models::SubscriptionTier,
-    testing::{FakeStripe, killed_after},
+    testing::{FakeStripe, StripeFault, killed_after},
 };
 
 use super::world::{INCLUDED, World};
@@ -160,6 +160,19 @@ async fn a_meter_that_comes_back_after_stripe_has_forgotten_asks_what_has_arrive
     })
     .await;
     assert_eq!(deaths, 8);
+}
+
+/// Stripe keeps that answer for the key; the row is sent again when its minute tells that it is not
+/// there.
+#[tokio::test]
+async fn a_status_that_stripe_keeps_for_a_day_loses_nothing() {
+    for is_carried_out in [false, true] {
+        let shop = Shop::over().await;
+        shop.stripe.fail_at(1, StripeFault::Kept { is_carried_out });
+        shop.run().await;
+        shop.run_for_hours(30).await;
+        shop.assert_billed_once(&format!("{is_carried_out}"));
+    }
 }
 
 #[tokio::test]

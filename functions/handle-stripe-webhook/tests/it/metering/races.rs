@@ -10,6 +10,7 @@ use futures::{
     poll,
 };
 use shared::{
+    clock::Clock,
     ids::{OrgId, RecordId},
     models::{MeterRow, MeterRowState, SubscriptionTier},
     store::meter_events,
@@ -38,6 +39,7 @@ async fn world() -> World {
         state: MeterRowState::Due,
         attempts: 0,
         first_attempt_at: None,
+        last_attempt_at: None,
         due_at: Some(now),
         sent_at: None,
         last_error: None,
@@ -47,6 +49,7 @@ async fn world() -> World {
         state: MeterRowState::Sending,
         attempts: 1,
         first_attempt_at: Some(at),
+        last_attempt_at: Some(at),
         due_at: Some(now.plus_seconds(1)),
         ..due.clone()
     };
@@ -81,4 +84,37 @@ async fn what_another_meter_sends_while_stripe_is_asked_is_not_taken_for_what_wa
             assert_eq!(counted, expected, "{begun} {asked}");
         }
     }
+}
+
+/// Tokens on their way to Stripe with which the API refuses to ask for another plan.
+const MUCH: i64 = 50_000;
+
+#[tokio::test]
+async fn a_plan_that_is_changed_while_usage_is_claimed_leaves_none_of_it_in_no_period() {
+    let mut changes = 0;
+    for polls in 0..POLLS {
+        let world = World::over().await;
+        let mut meter = pin!(maybe_done(world.meter.run()));
+        go_on(meter.as_mut(), polls).await;
+        let mut organization = world.organization().await.value;
+        assert!(organization.ask_for_plan(world.now()));
+        world.change(|it| *it = organization).await;
+        let claimed = world.rows().into_values();
+        let claimed = claimed.filter(|row| row.state == MeterRowState::Sending);
+        if claimed.map(|row| row.tokens).sum::<i64>() > MUCH {
+            continue;
+        }
+        changes += 1;
+        let before = world.stripe.events().len();
+        world.clock.advance(Duration::from_secs(1));
+        let changed_at = world.clock.now();
+        meter.await;
+        world.clock.advance(Duration::from_mins(2));
+        world.run().await;
+        world.assert_billed_once(&format!("{polls} polls"));
+        for event in &world.stripe.events()[before..] {
+            assert!(event.at >= changed_at, "{polls} polls: {event:?}");
+        }
+    }
+    assert!(changes > 5, "{changes}");
 }

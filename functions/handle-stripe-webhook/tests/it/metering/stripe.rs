@@ -108,6 +108,11 @@ impl FakeMeter {
         counted
     }
 
+    /// What counts, in the order in which it was told.
+    pub(crate) fn events(&self) -> Vec<MeterEvent> {
+        self.state.lock().unwrap().counted.clone()
+    }
+
     pub(crate) fn requests(&self) -> Vec<String> {
         self.state.lock().unwrap().requests.clone()
     }

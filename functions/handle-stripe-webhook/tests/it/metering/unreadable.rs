@@ -13,9 +13,9 @@ use serde::Serialize;
 use serde_json::json;
 use shared::{
     clock::Clock,
-    ids::OrgId,
-    models::{Metering, SubscriptionTier, Timestamp, UsageEntry},
-    store::document_db::DocumentPath,
+    ids::{OrgId, RecordId},
+    models::{MeterRow, MeterRowState, Metering, SubscriptionTier, Timestamp, UsageEntry},
+    store::{document_db::DocumentPath, meter_events},
 };
 
 use super::world::{INCLUDED, World};
@@ -83,6 +83,47 @@ async fn a_row_that_cannot_be_read_holds_no_other_back() {
         world.spoil(path, &spoilt).await;
     }
     world.clock.advance(Duration::from_secs(1));
+    assert_eq!(world.run().await.sent, 3);
+}
+
+#[tokio::test]
+async fn a_minute_of_which_a_row_cannot_be_read_holds_no_other_row_back() {
+    let world = World::over().await;
+    world.stripe.plan([Some(super::stripe::Fault::Down)]);
+    world.run().await;
+    let open = world.rows().into_values();
+    let open = open.filter(|row| row.state == MeterRowState::Sending);
+    let open: Vec<_> = open.collect();
+    assert_eq!(open.len(), 1);
+    let fields = json!({
+        "customerId": "cus_1",
+        "minute": open[0].minute,
+        "tokens": "many",
+    });
+    let path = DocumentPath::new("meter_events", "spoilt");
+    world.spoil(path, fields).await;
+    world.clock.advance(Duration::from_hours(24));
+    assert_eq!(world.run().await.sent, 2);
+}
+
+#[tokio::test]
+async fn organizations_that_cannot_be_read_keep_nobody_elses_usage_from_stripe() {
+    let world = World::over().await;
+    world.stripe.plan([Some(super::stripe::Fault::Down)]);
+    world.run().await;
+    for number in 0..8 {
+        let path = DocumentPath::new("organizations", &format!("broken{number}"));
+        world.spoil(path, json!({ "name": 7 })).await;
+        let row = MeterRow {
+            id: RecordId::generate(),
+            org_id: OrgId::parse(&format!("broken{number}")).unwrap(),
+            customer_id: format!("cus_0{number}"),
+            ..world.rows()["u2"].clone()
+        };
+        let write = meter_events::create(&row).unwrap();
+        world.store.commit(vec![write]).await.unwrap();
+    }
+    world.clock.advance(Duration::from_mins(6));
     assert_eq!(world.run().await.sent, 3);
 }
 

@@ -18,6 +18,7 @@ fn sent(world: &World, id: &str, customer: &str) -> MeterRow {
         state: MeterRowState::Sent,
         attempts: 1,
         first_attempt_at: None,
+        last_attempt_at: None,
         due_at: None,
         sent_at: Some(at),
         last_error: None,
