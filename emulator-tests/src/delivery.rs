@@ -42,6 +42,8 @@ pub(crate) struct Sources {
     pub(crate) sign_in: Option<Arc<SignIn>>,
     /// The topic of syncs, unless another one is named.
     pub(crate) topic: Option<Arc<PubSub>>,
+    /// Whether Cloud Scheduler ticks.
+    pub(crate) has_schedules: bool,
 }
 
 /// Deliveries that go on until they are stopped.
@@ -109,7 +111,7 @@ impl Delivery {
             project_id,
             parallel,
         };
-        if let Some(topic) = sources.topic {
+        if let Some(topic) = sources.topic.filter(|_| sources.has_schedules) {
             tasks.spawn(tick_topic(topic));
         }
         if let Some(sign_in) = sources.sign_in {
@@ -122,7 +124,8 @@ impl Delivery {
             ));
         }
         // A task each: a run that is resumed by the sweep may be slow, a schedule must not wait.
-        for (function, period) in SCHEDULES {
+        let schedules = SCHEDULES.into_iter().filter(|_| sources.has_schedules);
+        for (function, period) in schedules {
             tasks.spawn(tick(sender.clone(), function, period));
         }
         let listener = listen_to_writes(firestore, sender, tasks.clone()).await?;

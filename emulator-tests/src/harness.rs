@@ -39,6 +39,8 @@ pub struct HarnessOptions {
     pub duplicate_tasks: f64,
     /// Chance from 0 to 1 that a message of the topic is pushed twice.
     pub duplicate_messages: f64,
+    /// Whether Cloud Scheduler stands still: no sweeper looks, and no schedule is due.
+    pub is_unscheduled: bool,
     /// Variables that switch a part to the real thing.
     pub env: Env,
 }
@@ -95,6 +97,7 @@ impl Harness {
         let sources = Sources {
             sign_in: stand_ins.sign_in.clone(),
             topic: stand_ins.topic.clone(),
+            has_schedules: !options.is_unscheduled,
         };
         let delivery = Delivery::start(functions_url, project_id, &firestore, sources).await?;
         let endpoints = endpoints(&env, &stand_ins, &server)?;

@@ -72,9 +72,22 @@ pub use test_verifier::{TestVerifier, claims};
 pub use trail::trail;
 pub use usage_entry::usage_entry;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 /// A failed assertion in one task must not hide behind a poisoned lock in another.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets other tasks run, as a network call would.
+#[expect(clippy::disallowed_methods, reason = "what is called takes its time")]
+async fn take_time(delay: Duration) {
+    if delay.is_zero() {
+        tokio::task::yield_now().await;
+    } else {
+        tokio::time::sleep(delay).await;
+    }
 }

@@ -1,7 +1,5 @@
 mod meter;
 
-use std::time::Duration;
-
 use axum::{Json, extract::State};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -11,7 +9,6 @@ use shared::{
     queue::{StripeEventTask, TierReconcileTask},
     retry::Transient,
 };
-use tokio::time::timeout;
 
 use crate::{
     AppState, event::Event, process, receive, receive::Receipt, reconcile, signature, subscription,
@@ -21,9 +18,6 @@ use crate::{
 pub(crate) use self::meter::{handle_meter, handle_reconcile_usage};
 
 const SIGNATURE: &str = "stripe-signature";
-
-/// Stripe takes an answer that comes later for a failure.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Handles an event that Stripe sends: keeps it, and leaves the rest to the queue. The idempotency
 /// key is the event's id.
@@ -36,9 +30,7 @@ pub(crate) async fn handle_event(
     let event = Event::parse(&body)
         .map_err(|error| ApiError::invalid_field("body", format!("not an event: {error}")))?;
     check_mode(&state, &event)?;
-    let received = timeout(ANSWER_WITHIN, receive::receive(&state, &event)).await;
-    let late = |_| ApiError::new(Code::Unavailable, "the database takes too long");
-    let receipt = received.map_err(late)??;
+    let receipt = receive::receive(&state, &event).await?;
     let (id, kind, outcome) = (&event.id, event.kind.as_str(), name(receipt));
     tracing::info!(event.id = %id, event.kind = kind, outcome, "event received");
     Ok(Json(json!({ "outcome": outcome })))

@@ -75,6 +75,9 @@ pub enum Error {
     /// So much of an organization's ledger is not metered yet that it cannot be summed up.
     #[error("too much of the ledger is not metered yet")]
     Behind,
+    /// An organization's ledger was summed up anew at each look.
+    #[error("the ledger was summed up anew at each look")]
+    Moving,
 }
 
 impl Meter {
@@ -165,7 +168,7 @@ impl Transient for Error {
         match self {
             Self::Store(error) => error.is_transient() || error.is_lost_race(),
             Self::Stripe(error) => error.is_transient(),
-            Self::NoMeter(_) | Self::Behind => false,
+            Self::NoMeter(_) | Self::Behind | Self::Moving => false,
         }
     }
 }

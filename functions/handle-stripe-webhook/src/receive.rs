@@ -8,12 +8,16 @@ use shared::{
     queue::{StripeEventTask, Task, Work},
     store::{self, Versioned, Write, commit_contended, stripe_events},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     AppState, CALLER, SWEEP_SECS,
     event::{Change, Event},
 };
+
+/// Stripe is answered within 2 s, the way there included. An event that is not kept by then is to be
+/// delivered again; if it was kept all the same, the sweeper hands it in.
+const ANSWER_WITHIN: Duration = Duration::from_millis(1_900);
 
 /// Longest wait for the queue before Stripe is answered: the event is kept, and the sweeper hands it
 /// in as well.
@@ -35,18 +39,29 @@ pub(crate) enum Receipt {
 /// One that was parked or given up is acted on anew when it comes again: somebody has sent it once
 /// more, because what was in its way is mended.
 pub(crate) async fn receive(state: &AppState, event: &Event) -> Result<Receipt, store::Error> {
-    let (receipt, task) = commit_contended(&state.store, || keep(state, event)).await?;
+    let deadline = Instant::now() + ANSWER_WITHIN;
+    let kept = timeout_at(
+        deadline,
+        commit_contended(&state.store, || keep(state, event)),
+    );
+    let late = |error| store::Error::Unavailable(Box::new(error));
+    let (receipt, task) = kept.await.map_err(late)??;
     if let Some(task) = task {
-        match timeout(ENQUEUE_TIMEOUT, state.queue.enqueue(&task)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(event.id = %event.id, error, "event left to the sweeper");
-            }
-            Err(_) => tracing::warn!(event.id = %event.id, "event left to the sweeper: no answer"),
-        }
+        hand_in(state, event, &task, deadline).await;
     }
     Ok(receipt)
+}
+
+async fn hand_in(state: &AppState, event: &Event, task: &Task, deadline: Instant) {
+    let deadline = deadline.min(Instant::now() + ENQUEUE_TIMEOUT);
+    match timeout_at(deadline, state.queue.enqueue(task)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(event.id = %event.id, error, "event left to the sweeper");
+        }
+        Err(_) => tracing::warn!(event.id = %event.id, "event left to the sweeper: no answer"),
+    }
 }
 
 type Kept = (Receipt, Option<Task>);

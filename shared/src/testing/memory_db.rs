@@ -7,12 +7,15 @@ mod matching;
 mod nearness;
 mod ordering;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
 use self::{documents::Documents, faults::Faults};
-use super::lock;
+use super::{lock, take_time};
 use crate::{
     models::Timestamp,
     store::{
@@ -70,6 +73,11 @@ impl MemoryDb {
         lock(&self.state).faults.fail_all(unavailable);
     }
 
+    /// Has every call take so long, from now on.
+    pub fn delay_all(&self, delay: Duration) {
+        lock(&self.state).faults.delay_all(delay);
+    }
+
     /// Has every read of a document by its path report an unavailable database, from now on.
     pub fn fail_reads_of(&self, path: &DocumentPath) {
         lock(&self.state).faults.fail_reads_of(path);
@@ -98,6 +106,11 @@ impl MemoryDb {
     pub fn commits(&self) -> Vec<Vec<Write>> {
         lock(&self.state).commits.clone()
     }
+
+    async fn answer(&self) {
+        let delay = lock(&self.state).faults.delay();
+        take_time(delay).await;
+    }
 }
 
 impl State {
@@ -116,7 +129,7 @@ impl State {
 #[async_trait]
 impl DocumentDb for MemoryDb {
     async fn get(&self, path: &DocumentPath) -> Result<Option<Document>, Error> {
-        tokio::task::yield_now().await;
+        self.answer().await;
         let state = lock(&self.state);
         state.faults.check_read()?;
         state.faults.check_read_of(path)?;
@@ -124,7 +137,7 @@ impl DocumentDb for MemoryDb {
     }
 
     async fn query(&self, query: &Query) -> Result<Vec<Document>, Error> {
-        tokio::task::yield_now().await;
+        self.answer().await;
         let state = lock(&self.state);
         state.faults.check_read()?;
         let selected = state.select(query)?;
@@ -133,14 +146,14 @@ impl DocumentDb for MemoryDb {
 
     /// Documents with vectors are large: none is copied.
     async fn count(&self, query: &Query) -> Result<usize, Error> {
-        tokio::task::yield_now().await;
+        self.answer().await;
         let state = lock(&self.state);
         state.faults.check_read()?;
         Ok(state.select(query)?.len())
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Timestamp, Error> {
-        tokio::task::yield_now().await;
+        self.answer().await;
         let mut state = lock(&self.state);
         let fault = state.faults.next_commit();
         if fault.is_some_and(|fault| !fault.applied) {

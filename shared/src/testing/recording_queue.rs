@@ -1,11 +1,12 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 
-use super::lock;
+use super::{lock, take_time};
 use crate::{
     models::Timestamp,
     queue::{Error, Queue, SharedQueue, Task},
@@ -23,6 +24,7 @@ struct State {
     /// All names ever taken: none is taken again.
     names: BTreeSet<String>,
     failures: usize,
+    delay: Duration,
 }
 
 impl RecordingQueue {
@@ -41,6 +43,11 @@ impl RecordingQueue {
     /// Has the next `count` tasks be turned away.
     pub fn fail_next(&self, count: usize) {
         lock(&self.state).failures = count;
+    }
+
+    /// Has every task take so long to be taken from now on.
+    pub fn delay_all(&self, delay: Duration) {
+        lock(&self.state).delay = delay;
     }
 
     /// What is in the queue, oldest first.
@@ -71,8 +78,8 @@ impl RecordingQueue {
 #[async_trait]
 impl Queue for RecordingQueue {
     async fn enqueue(&self, task: &Task) -> Result<(), Error> {
-        // Lets other tasks run, as a network call would.
-        tokio::task::yield_now().await;
+        let delay = lock(&self.state).delay;
+        take_time(delay).await;
         let mut state = lock(&self.state);
         if state.failures > 0 {
             state.failures -= 1;

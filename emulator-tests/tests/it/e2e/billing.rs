@@ -29,7 +29,7 @@ async fn comes_to(client: &Client, tier: &str) {
 }
 
 /// The page's button; where the browser goes then.
-async fn press(url: &str) -> String {
+pub(super) async fn press(url: &str) -> String {
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(Policy::none());

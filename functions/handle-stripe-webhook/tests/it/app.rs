@@ -1,9 +1,5 @@
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -17,19 +13,20 @@ use shared::{
     http::ServiceCallers,
     ids::{OrgId, RecordId, Uid},
     models::{
-        Limits, Organization, Role, StripeEvent, SubscriptionTier, SystemPrincipal, Timestamp,
-        User, UserSettings,
+        Organization, Role, StripeEvent, SubscriptionTier, SystemPrincipal, Timestamp, User,
+        UserSettings,
     },
     queue::Task,
     store::{Store, organizations, users},
-    stripe::{Billing, Error, MeterEvent, Subscription, SubscriptionItem},
+    stripe::Billing,
     testing::{
         FixedClock, MemoryDb, RecordingQueue, TestServiceVerifier, memory_store, stripe_signature,
         trail,
     },
 };
-use tokio::sync::Notify;
 use tower::ServiceExt;
+
+use crate::told_stripe::ToldStripe;
 
 /// Events after which a customer's subscriptions may differ.
 pub(crate) const SUBSCRIPTION_KINDS: [&str; 8] = [
@@ -51,7 +48,7 @@ pub(crate) const CALLER: SystemPrincipal = SystemPrincipal { function: "test" };
 /// The function on fakes, with an organization `o1` on the free tier.
 pub(crate) struct TestApp {
     pub(crate) db: Arc<MemoryDb>,
-    pub(crate) stripe: Arc<FakeStripe>,
+    pub(crate) stripe: Arc<ToldStripe>,
     pub(crate) queue: Arc<RecordingQueue>,
     pub(crate) store: Store,
     pub(crate) clock: FixedClock,
@@ -75,30 +72,17 @@ impl TestApp {
 
     pub(crate) async fn with_secrets(secrets: Vec<SecretString>) -> Self {
         let (store, db) = memory_store();
-        let stripe = Arc::new(FakeStripe::default());
+        let stripe = Arc::new(ToldStripe::default());
         let queue = Arc::new(RecordingQueue::new());
         let clock = FixedClock::at(NOW);
-        let webhook = WebhookConfig {
-            secrets,
-            livemode: false,
-            product_tiers: ProductTiers::new(),
-        };
-        let state = AppState::with_ports(
-            store.clone(),
-            trail(&store),
-            stripe.clone(),
-            queue.shared(),
-            clock.shared(),
-            webhook,
-            ServiceCallers::verified_by(Arc::new(TestServiceVerifier)),
-        );
+        let router = function(&store, &queue, &clock, stripe.clone(), secrets);
         let app = Self {
             db,
             stripe,
             queue,
             store,
             clock,
-            router: router(state),
+            router,
         };
         app.add_organization("o1", None).await;
         app
@@ -115,18 +99,10 @@ impl TestApp {
     }
 
     pub(crate) async fn add_organization(&self, id: &str, customer: Option<&str>) {
+        let id = OrgId::parse(id).unwrap();
         let organization = Organization {
-            id: OrgId::parse(id).unwrap(),
-            name: "Ada".to_owned(),
-            subscription_tier: SubscriptionTier::Free,
-            former_tiers: Vec::new(),
-            plan_asked_at: None,
-            plan_asked_since: None,
             stripe_customer_id: customer.map(str::to_owned),
-            stripe_customer_attempts: 0,
-            api_usage: 0,
-            limits: Limits::default(),
-            created_at: self.clock.now().into(),
+            ..Organization::new(id, "Ada".to_owned(), self.now())
         };
         let write = organizations::create(&organization).unwrap();
         self.store.commit(vec![write]).await.unwrap();
@@ -258,97 +234,28 @@ impl TestApp {
     }
 }
 
-/// What Stripe would tell of each customer.
-#[derive(Default)]
-pub(crate) struct FakeStripe {
-    subscriptions: Mutex<HashMap<String, Vec<Subscription>>>,
-    asked: Mutex<usize>,
-    failures: Mutex<Vec<Error>>,
-    held: Mutex<Option<Arc<Held>>>,
-    ended: Mutex<Vec<String>>,
-}
-
-/// An answer that is on its way until it is released.
-#[derive(Default)]
-pub(crate) struct Held {
-    pub(crate) given: Notify,
-    pub(crate) released: Notify,
-}
-
-impl FakeStripe {
-    /// Has the customer one subscription in this status.
-    pub(crate) fn set(&self, customer: &str, status: &str, lookup_key: &str) {
-        let subscriptions = vec![subscription("sub_1", status, lookup_key)];
-        self.set_all(customer, subscriptions);
-    }
-
-    pub(crate) fn set_all(&self, customer: &str, all: Vec<Subscription>) {
-        let mut subscriptions = self.subscriptions.lock().unwrap();
-        subscriptions.insert(customer.to_owned(), all);
-    }
-
-    /// How often the subscriptions were asked for.
-    pub(crate) fn asked(&self) -> usize {
-        *self.asked.lock().unwrap()
-    }
-
-    /// What was to be ended, which this key may not do.
-    pub(crate) fn ended(&self) -> Vec<String> {
-        self.ended.lock().unwrap().clone()
-    }
-
-    /// Has the next answer take until it is released.
-    pub(crate) fn hold_next(&self) -> Arc<Held> {
-        let held = Arc::new(Held::default());
-        *self.held.lock().unwrap() = Some(held.clone());
-        held
-    }
-
-    pub(crate) fn fail_next(&self, error: Error) {
-        self.failures.lock().unwrap().push(error);
-    }
-}
-
-#[async_trait]
-impl Billing for FakeStripe {
-    async fn list_subscriptions(&self, customer_id: &str) -> Result<Vec<Subscription>, Error> {
-        *self.asked.lock().unwrap() += 1;
-        // Lets other tasks run, as a network call would.
-        tokio::task::yield_now().await;
-        if let Some(error) = self.failures.lock().unwrap().pop() {
-            return Err(error);
-        }
-        let known = self.subscriptions.lock().unwrap().get(customer_id).cloned();
-        let held = self.held.lock().unwrap().take();
-        if let Some(held) = held {
-            held.given.notify_one();
-            held.released.notified().await;
-        }
-        Ok(known.unwrap_or_default())
-    }
-
-    async fn end_subscription(&self, subscription: &Subscription) -> Result<(), Error> {
-        self.ended.lock().unwrap().push(subscription.id.clone());
-        Err(Error::Rejected { status: 403 })
-    }
-
-    async fn record_meter_event(&self, _: &MeterEvent) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn meter_total(
-        &self,
-        _: &str,
-        _: &str,
-        _: jiff::Timestamp,
-        _: jiff::Timestamp,
-    ) -> Result<i64, Error> {
-        Ok(0)
-    }
-
-    async fn find_meter(&self, _: &str) -> Result<Option<String>, Error> {
-        Ok(None)
-    }
+/// The function on the ports of a test.
+pub(crate) fn function(
+    store: &Store,
+    queue: &Arc<RecordingQueue>,
+    clock: &FixedClock,
+    billing: Arc<dyn Billing>,
+    secrets: Vec<SecretString>,
+) -> Router {
+    let webhook = WebhookConfig {
+        secrets,
+        livemode: false,
+        product_tiers: ProductTiers::new(),
+    };
+    router(AppState::with_ports(
+        store.clone(),
+        trail(store),
+        billing,
+        queue.shared(),
+        clock.shared(),
+        webhook,
+        ServiceCallers::verified_by(Arc::new(TestServiceVerifier)),
+    ))
 }
 
 pub(crate) fn signed(signature: &str, body: impl Into<Body>) -> Request<Body> {
@@ -364,29 +271,6 @@ pub(crate) fn called(path: &str, body: impl Into<Body>) -> Request<Body> {
     let token = format!("Bearer {}", TestServiceVerifier::EXPECTED);
     let request = Request::post(path).header("authorization", token);
     request.body(body.into()).unwrap()
-}
-
-pub(crate) fn subscription(id: &str, status: &str, lookup_key: &str) -> Subscription {
-    let item = SubscriptionItem {
-        id: format!("si_{id}"),
-        price_id: format!("price_{lookup_key}"),
-        lookup_key: Some(lookup_key.to_owned()),
-        product_id: "prod_1".to_owned(),
-        metered: false,
-    };
-    Subscription {
-        id: id.to_owned(),
-        status: status.into(),
-        created_at: jiff::Timestamp::UNIX_EPOCH,
-        org_id: None,
-        is_ending: false,
-        is_flexible: true,
-        period_began_at: None,
-        has_pending_update: false,
-        latest_invoice_id: None,
-        items: vec![item],
-        has_all_items: true,
-    }
 }
 
 /// An event about the subscription of `cus_1`.

@@ -1,5 +1,7 @@
 //! Events between Stripe, the database and the queue: what is down, what comes twice, what is lost.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::json;
@@ -10,10 +12,15 @@ use shared::{
     testing::{TestServiceVerifier, killed_after},
 };
 
+use tokio::time::Instant;
+
 use crate::app::{TestApp, called, checkout, event, subscription_event};
 
 const UPDATED: &str = "customer.subscription.updated";
 const MINUTE: u64 = 60;
+
+/// Longer than anybody waits.
+const A_DAY: Duration = Duration::from_hours(24);
 
 async fn paying() -> TestApp {
     let app = TestApp::with_customer().await;
@@ -41,6 +48,19 @@ async fn an_event_is_kept_and_handed_in_before_it_is_acknowledged_and_acted_on_l
     app.drain().await;
     assert_eq!(app.state("evt_1").await, "applied");
     assert_eq!(app.tier().await, SubscriptionTier::Pro);
+}
+
+/// An upgrade works within seconds because no step on its way has a time: neither the task nor what
+/// it does waits, and the sweeper is not needed.
+#[tokio::test(start_paused = true)]
+async fn between_an_event_and_what_it_changes_nothing_waits() {
+    let app = paying().await;
+    let began = Instant::now();
+    app.receipt(&subscription_event("evt_1", UPDATED)).await;
+    assert_eq!(app.queue.tasks()[0].due_at, None);
+    app.drain().await;
+    assert_eq!(app.tier().await, SubscriptionTier::Pro);
+    assert_eq!(began.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test]
@@ -94,12 +114,51 @@ async fn a_queue_that_is_down_keeps_no_event_from_being_acknowledged_or_acted_on
     );
     assert!(app.queue.tasks().is_empty());
     assert_eq!(app.sweep().await.body["events"], 0, "it may be on its way");
-    app.clock.advance(std::time::Duration::from_secs(MINUTE));
+    app.clock.advance(Duration::from_secs(MINUTE));
     // It is still down: the sweeper acts on the event itself.
     app.queue.fail_next(1);
     assert_eq!(app.sweep().await.body["events"], 1);
     assert_eq!(app.state("evt_1").await, "applied");
     assert_eq!(app.sweep().await.body["events"], 0);
+}
+
+/// The queue gets a second, or what a slow database leaves of the time.
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_does_not_answer_keeps_no_event_from_being_acknowledged_in_time() {
+    let slow = Duration::from_millis(800);
+    for (database, most) in [(Duration::ZERO, 1_100), (slow, 2_000)] {
+        let app = paying().await;
+        app.db.delay_all(database);
+        app.queue.delay_all(A_DAY);
+        let began = Instant::now();
+        let receipt = app.receipt(&subscription_event("evt_1", UPDATED)).await;
+        let most = Duration::from_millis(most);
+        assert!(began.elapsed() < most, "{:?}", began.elapsed());
+        assert_eq!(receipt, "queued");
+        app.db.delay_all(Duration::ZERO);
+        app.queue.delay_all(Duration::ZERO);
+        assert_eq!(app.state("evt_1").await, "pending");
+        app.clock.advance(Duration::from_secs(MINUTE));
+        assert_eq!(app.sweep().await.body["events"], 1);
+        app.drain().await;
+        assert_eq!(app.state("evt_1").await, "applied");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_does_not_answer_is_told_in_time_and_redelivery_completes() {
+    let app = paying().await;
+    let event = subscription_event("evt_1", UPDATED);
+    for delay in [A_DAY, Duration::from_millis(1_200)] {
+        app.db.delay_all(delay);
+        let began = Instant::now();
+        let answer = app.deliver(&event).await;
+        assert!(began.elapsed() < Duration::from_secs(2), "{delay:?}");
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.body["error"]["code"], "unavailable");
+    }
+    app.db.delay_all(Duration::ZERO);
+    assert_eq!(app.outcome(&event).await, "applied");
 }
 
 #[tokio::test]
@@ -108,7 +167,7 @@ async fn an_event_whose_task_was_lost_is_handed_in_again_after_a_minute() {
     app.receipt(&subscription_event("evt_1", UPDATED)).await;
     assert_eq!(app.queue.take().len(), 1);
     for _ in 0..2 {
-        app.clock.advance(std::time::Duration::from_secs(MINUTE));
+        app.clock.advance(Duration::from_secs(MINUTE));
         assert_eq!(app.sweep().await.body["events"], 1);
         assert_eq!(
             app.queue.take().len(),
@@ -116,7 +175,7 @@ async fn an_event_whose_task_was_lost_is_handed_in_again_after_a_minute() {
             "each tick makes a task of its own"
         );
     }
-    app.clock.advance(std::time::Duration::from_secs(MINUTE));
+    app.clock.advance(Duration::from_secs(MINUTE));
     app.sweep().await;
     app.drain().await;
     assert_eq!(app.state("evt_1").await, "applied");
@@ -162,10 +221,10 @@ async fn an_event_is_given_up_after_three_days_and_begun_anew_when_it_is_sent_ag
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         assert_eq!(app.bring(&task).await, expected, "{hour}");
-        app.clock.advance(std::time::Duration::from_secs(3_600));
+        app.clock.advance(Duration::from_secs(3_600));
     }
     assert_eq!(app.state("evt_1").await, "failed");
-    app.clock.advance(std::time::Duration::from_secs(86_400));
+    app.clock.advance(Duration::from_secs(86_400));
     assert_eq!(app.sweep().await.body["events"], 0, "it is given up");
     assert_eq!(app.outcome(&event).await, "applied");
 }
@@ -253,7 +312,7 @@ async fn a_process_that_dies_at_any_await_leaves_nothing_undone_and_nothing_done
         deaths += usize::from(!lived);
         // Stripe was not answered, or the queue was not: both come again.
         app.receipt(&event).await;
-        app.clock.advance(std::time::Duration::from_secs(MINUTE));
+        app.clock.advance(Duration::from_secs(MINUTE));
         app.sweep().await;
         app.drain().await;
         assert_eq!(app.state("evt_1").await, "applied", "{polls}");

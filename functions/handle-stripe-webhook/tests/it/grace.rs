@@ -6,7 +6,10 @@ use shared::{
     store::decode,
 };
 
-use crate::app::{TestApp, event, subscription, subscription_event};
+use crate::{
+    app::{TestApp, event, subscription_event},
+    told_stripe::subscription,
+};
 
 const UPDATED: &str = "customer.subscription.updated";
 

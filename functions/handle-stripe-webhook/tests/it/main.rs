@@ -15,3 +15,4 @@ mod rivals;
 mod running;
 mod sequences;
 mod signatures;
+mod told_stripe;

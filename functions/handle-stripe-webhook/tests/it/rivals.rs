@@ -3,21 +3,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use handle_stripe_webhook::{AppState, ProductTiers, WebhookConfig, router};
 use secrecy::SecretString;
 use serde_json::Value;
 use shared::{
-    http::ServiceCallers,
     ids::{OrgId, RecordId},
     models::{
         AuditAction, AuditLog, BillingNotice, OutboxMessage, OutboxRow, Role, SubscriptionTier,
     },
     store::{decode, organizations},
     stripe::CheckoutOrder,
-    testing::{FakeStripe, TestServiceVerifier, trail},
+    testing::FakeStripe,
 };
 
-use crate::app::{CALLER, SECRET, TestApp, called, checkout, subscription, subscription_event};
+use crate::{
+    app::{CALLER, SECRET, TestApp, called, checkout, function, subscription_event},
+    told_stripe::subscription,
+};
 
 const PRO: [&str; 2] = ["pro_monthly", "pro_tokens_monthly"];
 const ENTERPRISE: [&str; 2] = ["enterprise_monthly", "enterprise_tokens_monthly"];
@@ -44,20 +45,9 @@ impl Shop {
         let write = organizations::replace(&organization).unwrap();
         app.store.commit(vec![write]).await.unwrap();
         app.add_member("ada", Role::Admin).await;
-        let webhook = WebhookConfig {
-            secrets: vec![SecretString::from(SECRET)],
-            livemode: false,
-            product_tiers: ProductTiers::new(),
-        };
-        app.router = router(AppState::with_ports(
-            app.store.clone(),
-            trail(&app.store),
-            Arc::new(stripe.client()),
-            app.queue.shared(),
-            app.clock.shared(),
-            webhook,
-            ServiceCallers::verified_by(Arc::new(TestServiceVerifier)),
-        ));
+        let billing = Arc::new(stripe.client());
+        let secrets = vec![SecretString::from(SECRET)];
+        app.router = function(&app.store, &app.queue, &app.clock, billing, secrets);
         Self {
             app,
             stripe,

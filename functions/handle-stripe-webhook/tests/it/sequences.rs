@@ -2,7 +2,10 @@
 
 use shared::models::SubscriptionTier::{self, Enterprise, Free, Pro};
 
-use crate::app::{TestApp, checkout, subscription, subscription_event};
+use crate::{
+    app::{TestApp, checkout, subscription_event},
+    told_stripe::subscription,
+};
 
 const CREATED: &str = "customer.subscription.created";
 const UPDATED: &str = "customer.subscription.updated";

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::store::{Error, document_db::DocumentPath};
 
 /// Which calls are to fail.
@@ -8,6 +10,7 @@ pub(super) struct Faults {
     applied: bool,
     all: bool,
     unreadable: Vec<String>,
+    delay: Duration,
 }
 
 /// A commit that is to report an unavailable database.
@@ -30,6 +33,14 @@ impl Faults {
 
     pub(super) fn fail_all(&mut self, unavailable: bool) {
         self.all = unavailable;
+    }
+
+    pub(super) fn delay_all(&mut self, delay: Duration) {
+        self.delay = delay;
+    }
+
+    pub(super) fn delay(&self) -> Duration {
+        self.delay
     }
 
     pub(super) fn fail_reads_of(&mut self, path: &DocumentPath) {

@@ -108,7 +108,7 @@ async fn drift(meter: &Meter, org_id: &OrgId) -> Result<Option<UsageDrift>, Erro
             api_usage,
         }));
     }
-    Ok(None)
+    Err(Error::Moving)
 }
 
 async fn quota(store: &Store, org_id: &OrgId, period: &str) -> Result<Option<TokenQuota>, Error> {

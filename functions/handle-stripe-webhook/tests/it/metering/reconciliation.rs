@@ -2,8 +2,9 @@
 
 mod pages;
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use futures::poll;
 use serde_json::json;
 use shared::{
     clock::Clock,
@@ -90,6 +91,28 @@ async fn what_may_have_arrived_is_no_difference() {
     world.clock.advance(Duration::from_hours(24));
     let report = report(&world).await;
     assert_eq!((report.customers, report.differing), (1, 0));
+}
+
+/// A call is metered at each await of the comparison.
+#[tokio::test]
+async fn an_organization_whose_ledger_never_stands_still_is_named_and_not_taken_to_agree() {
+    let world = World::over().await;
+    count(&world, 6_000_000).await;
+    world.run().await;
+    world.clock.advance(Duration::from_hours(24));
+    let mut look = pin!(world.tick("/reconcile-usage"));
+    let mut calls = 0;
+    while poll!(look.as_mut()).is_pending() {
+        world.call(&format!("c{calls}"), 1).await;
+        world.run().await;
+        calls += 1;
+    }
+    world.drain().await;
+    let report = find(&world).await;
+    assert_eq!((report.failed, report.drifting), (1, 0));
+    let failure = &report.failures[0];
+    assert_eq!(failure.org_id, Some(OrgId::parse("o1").unwrap()));
+    assert_eq!(failure.cause, "the ledger was summed up anew at each look");
 }
 
 #[tokio::test]

@@ -6,13 +6,12 @@ use axum::{
     Router,
     body::{Body, to_bytes},
 };
-use handle_stripe_webhook::{AppState, Meter, Metered, ProductTiers, WebhookConfig, router};
+use handle_stripe_webhook::{Meter, Metered};
 use http::Request;
 use serde::Serialize;
 use serde_json::Value;
 use shared::{
     clock::Clock,
-    http::ServiceCallers,
     ids::{OrgId, RecordId},
     models::{
         MeterRow, MeterRowState, MeteredMonth, Metering, Organization, SubscriptionTier, Timestamp,
@@ -26,12 +25,13 @@ use shared::{
         usage_ledger,
     },
     testing::{
-        FixedClock, MemoryDb, RecordingQueue, TestServiceVerifier, memory_store, trail, usage_entry,
+        FixedClock, MemoryDb, RecordingQueue, TestServiceVerifier, memory_store, usage_entry,
     },
 };
 use tower::ServiceExt;
 
 use super::stripe::FakeMeter;
+use crate::app::function;
 
 /// Tokens in the price of the plan that [`World`] has.
 pub(crate) const INCLUDED: i64 = 5_000_000;
@@ -72,20 +72,7 @@ impl World {
         let stripe = Arc::new(FakeMeter::new(clock.clone()));
         let meter = Meter::new(store.clone(), stripe.clone(), clock.shared());
         let queue = Arc::new(RecordingQueue::new());
-        let webhook = WebhookConfig {
-            secrets: Vec::new(),
-            livemode: false,
-            product_tiers: ProductTiers::new(),
-        };
-        let state = AppState::with_ports(
-            store.clone(),
-            trail(&store),
-            stripe.clone(),
-            queue.shared(),
-            clock.shared(),
-            webhook,
-            ServiceCallers::verified_by(Arc::new(TestServiceVerifier)),
-        );
+        let router = function(&store, &queue, &clock, stripe.clone(), Vec::new());
         Self {
             db,
             store,
@@ -93,7 +80,7 @@ impl World {
             stripe,
             meter,
             queue,
-            router: router(state),
+            router,
         }
     }
 
