@@ -124,9 +124,9 @@ async fn days_that_are_none_are_refused_by_name() {
 /// Entries of two keys each and one of none, beside three that are in no sum.
 fn of_many_keys() -> Vec<UsageEntry> {
     let entry = |n: i64, day: &str, model: &str, by: Option<&str>| UsageEntry {
-        agent_id: by.map(|by| AgentId::parse(&format!("agent-{by}")).unwrap()),
-        workflow_id: by.map(|by| WorkflowId::parse(&format!("workflow-{by}")).unwrap()),
-        uid: by.map(|by| Uid::parse(&format!("uid-{by}")).unwrap()),
+        agent_id: by.map(|by| AgentId::parse(format!("agent-{by}")).unwrap()),
+        workflow_id: by.map(|by| WorkflowId::parse(format!("workflow-{by}")).unwrap()),
+        uid: by.map(|by| Uid::parse(format!("uid-{by}")).unwrap()),
         input_tokens: 10 * n,
         output_tokens: n,
         cost_micro_usd: 3 * n,
@@ -149,55 +149,29 @@ fn of_many_keys() -> Vec<UsageEntry> {
     ]
 }
 
+/// The groups of these entries: the key, how many there are, and the sum of their numbers.
+fn groups_of_many_keys(group_by: GroupBy) -> Value {
+    let nobody = (Value::Null, 1, 4_000);
+    match group_by {
+        GroupBy::Agent => json!([nobody, ("agent-a", 2, 301), ("agent-b", 1, 20)]),
+        GroupBy::Workflow => json!([nobody, ("workflow-a", 2, 301), ("workflow-b", 1, 20)]),
+        GroupBy::User => json!([nobody, ("uid-a", 2, 301), ("uid-b", 1, 20)]),
+        GroupBy::Model => json!([("gpt-4.1", 3, 4_301), ("gpt-4.1-mini", 1, 20)]),
+        GroupBy::Day => json!([
+            ("2026-11-02", 2, 21),
+            ("2026-11-03", 1, 300),
+            ("2026-11-23", 1, 4_000),
+        ]),
+    }
+}
+
 #[tokio::test]
 async fn each_group_is_the_sum_of_its_entries() {
     let app = TestApp::new().await;
     let entries = of_many_keys();
-    let writes = entries.iter().map(|entry| usage_ledger::create(entry));
-    app.store
-        .commit(writes.map(Result::unwrap).collect())
-        .await
-        .unwrap();
-    // The number of an entry is what it has put out: the sums tell which entries are in them.
-    let groups: [(GroupBy, &[(Option<&str>, i64, i64)]); 5] = [
-        (
-            GroupBy::Agent,
-            &[
-                (None, 1, 4_000),
-                (Some("agent-a"), 2, 301),
-                (Some("agent-b"), 1, 20),
-            ],
-        ),
-        (
-            GroupBy::Model,
-            &[(Some("gpt-4.1"), 3, 4_301), (Some("gpt-4.1-mini"), 1, 20)],
-        ),
-        (
-            GroupBy::Workflow,
-            &[
-                (None, 1, 4_000),
-                (Some("workflow-a"), 2, 301),
-                (Some("workflow-b"), 1, 20),
-            ],
-        ),
-        (
-            GroupBy::User,
-            &[
-                (None, 1, 4_000),
-                (Some("uid-a"), 2, 301),
-                (Some("uid-b"), 1, 20),
-            ],
-        ),
-        (
-            GroupBy::Day,
-            &[
-                (Some("2026-11-02"), 2, 21),
-                (Some("2026-11-03"), 1, 300),
-                (Some("2026-11-23"), 1, 4_000),
-            ],
-        ),
-    ];
-    assert_eq!(groups.map(|(group_by, _)| group_by), GroupBy::ALL);
+    let writes = entries.iter().map(usage_ledger::create);
+    let writes = writes.map(Result::unwrap).collect();
+    app.store.commit(writes).await.unwrap();
     let sums = |requests: i64, n: i64| {
         json!({
             "requests": requests,
@@ -207,16 +181,17 @@ async fn each_group_is_the_sum_of_its_entries() {
             "costMicroUsd": 3 * n,
         })
     };
-    for (group_by, expected) in groups {
+    for group_by in GroupBy::ALL {
         let name = group_by.as_str();
         let path = format!("/analytics/usage?groupBy={name}");
         let usage = app.get("admin", &path).await.body;
         assert_eq!(usage["groupBy"], name);
         assert_eq!(usage["totals"], sums(4, 4_321), "{name}");
-        let expected = expected.iter().map(|(key, requests, n)| {
-            let mut group = sums(*requests, *n);
-            group["key"] = json!(key);
-            group
+        let groups = groups_of_many_keys(group_by);
+        let expected = groups.as_array().unwrap().iter().map(|group| {
+            let mut told = sums(group[1].as_i64().unwrap(), group[2].as_i64().unwrap());
+            told["key"] = group[0].clone();
+            told
         });
         assert_eq!(usage["groups"], Value::from_iter(expected), "{name}");
     }
