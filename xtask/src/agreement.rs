@@ -80,6 +80,15 @@ fn each_variable_of_a_readme_is_set_and_none_is_unknown() {
 }
 
 #[test]
+fn no_readme_tells_a_variable_twice() {
+    for function in functions() {
+        let variables = Variables::read(&text(format!("functions/{function}/README.md")));
+        let doubled = variables.doubled;
+        assert!(doubled.is_empty(), "{function} tells {doubled:?} twice");
+    }
+}
+
+#[test]
 fn the_trial_of_an_image_sets_what_a_function_does_not_start_without() {
     let set = Names::from(START.map(|(name, _)| name.to_owned()));
     for function in functions() {

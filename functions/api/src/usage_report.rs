@@ -14,11 +14,12 @@ use shared::{
         Plan, percent_of_limit,
         usage::{GroupBy, Summary, Sums},
     },
-    store::{Store, organizations::period_of},
+    store::Store,
 };
 
 use crate::{
     error::{Error, Problem, Refusal},
+    month_use::MonthUse,
     organization,
 };
 
@@ -52,7 +53,7 @@ pub(crate) struct UsageReport {
     period_tokens: i64,
     /// What of them was used with the organization's own keys: it is in no price.
     own_key_tokens: i64,
-    /// What is above the included tokens.
+    /// What of the others is above the included tokens, where the plan charges it.
     overage_tokens: i64,
     /// What of that is billed so far, within minutes of its use.
     billed_tokens: i64,
@@ -188,32 +189,24 @@ pub(crate) async fn report(
     sums: &Sums,
     now: Timestamp,
 ) -> Result<UsageReport, Error> {
-    let org_id = &principal.org_id;
-    let organization = organization::find(store, org_id).await?;
+    let organization = organization::find(store, &principal.org_id).await?;
     let plan = Plan::for_organization(&organization);
-    let period = period_of(now);
-    let quota = store.find_token_quota(org_id).await?;
-    let period_tokens = quota
-        .filter(|quota| quota.value.period == period)
-        .map_or(0, |quota| quota.value.used);
-    let month = store.find_metered_month(org_id, &period).await?;
-    let month = month.map(|month| month.value).unwrap_or_default();
-    let in_price = period_tokens - month.own_key;
+    let month = MonthUse::find(store, &organization, now).await?;
     Ok(UsageReport {
         from: range.from.to_string(),
         to: range.to.to_string(),
         summary: sums.summarize(),
-        percent_of_limit: percent_of_limit(period_tokens, plan.monthly_tokens),
+        percent_of_limit: percent_of_limit(month.tokens, plan.monthly_tokens),
         plan: PlanTokens {
             subscription_tier: organization.subscription_tier,
             included_tokens: plan.included_tokens,
             monthly_tokens: plan.monthly_tokens,
             monthly_cost_micro_usd: plan.monthly_cost_micro_usd,
         },
-        period,
-        period_tokens,
+        period: month.period,
+        period_tokens: month.tokens,
         own_key_tokens: month.own_key,
-        overage_tokens: (in_price - plan.included_tokens).max(0),
+        overage_tokens: month.overage,
         billed_tokens: month.billed,
     })
 }

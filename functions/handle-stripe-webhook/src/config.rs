@@ -27,7 +27,8 @@ pub struct Config {
     pub service: ServiceConfig,
     /// The key of the audit trail.
     pub mac: MacConfig,
-    /// `STRIPE_API_KEY`: secret or restricted key that may read subscriptions.
+    /// `STRIPE_API_KEY`: secret or restricted key that may write subscriptions and meter events, and
+    /// read meters.
     pub api_key: SecretString,
     /// `STRIPE_API_BASE_URL`: where the API is; default `https://api.stripe.com/`.
     pub api_base_url: String,

@@ -185,7 +185,8 @@ fn limit_words(limit: &str, percent: i64) -> (&'static str, &'static str) {
     match limit {
         "includedTokens" => (
             "the included tokens",
-            "What is used above them is charged by the plan's rates.",
+            "What is used above them may be charged by the plan's rates. Tokens of your own keys are \
+             in this sum, but are not charged.",
         ),
         "monthlyCostMicroUsd" => ("the monthly budget", consequence),
         _ => ("the monthly tokens", consequence),
@@ -219,8 +220,9 @@ fn notice_words(notice: &BillingNotice) -> (String, String) {
         BillingNotice::BoughtTwice => (
             "Two subscriptions were paid".to_owned(),
             "Two pages were paid at about the same time. The better plan goes on, of equal ones the \
-             one that was paid first. The other subscription is ended, and what was paid for the rest of its period is credit that the \
-             next invoices use up. Tokens above the plan are not charged twice."
+             one that was paid first. The other subscription is ended, and what was paid for the rest \
+             of its period is credit that the next invoices use up. Tokens above the plan are not \
+             charged twice."
                 .to_owned(),
         ),
     }

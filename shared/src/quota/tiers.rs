@@ -44,12 +44,12 @@ impl Plan {
     }
 
     /// What an organization has: what it has been sold, within the limit that its admins have set.
+    /// That limit changes nothing of what is in the price.
     #[must_use]
     pub fn for_organization(organization: &Organization) -> Self {
         let mut plan = Self::sold_to(organization);
         let own = organization.limits.own_monthly_tokens;
         plan.monthly_tokens = own.map_or(plan.monthly_tokens, |own| own.min(plan.monthly_tokens));
-        plan.included_tokens = plan.included_tokens.min(plan.monthly_tokens);
         plan
     }
 
@@ -64,6 +64,13 @@ impl Plan {
     #[must_use]
     pub fn sold_at(organization: &Organization, at: Timestamp) -> Self {
         Self::of(organization.tier_at(at)).with_limits(&organization.limits)
+    }
+
+    /// Whether what is used above the included tokens is charged. A plan as it was sold whose included
+    /// amount is its limit has nothing above it.
+    #[must_use]
+    pub fn has_overage(&self) -> bool {
+        self.included_tokens < self.monthly_tokens
     }
 
     fn with_limits(self, limits: &Limits) -> Self {
@@ -150,7 +157,7 @@ mod tests {
             organization.limits.own_monthly_tokens = Some(own);
             let plan = Plan::for_organization(&organization);
             assert_eq!(plan.monthly_tokens, expected);
-            assert_eq!(plan.included_tokens, expected.min(200_000));
+            assert_eq!(plan.included_tokens, 200_000, "a limit forgives nothing");
         }
     }
 }

@@ -8,6 +8,8 @@ pub(super) struct Variables {
     pub(super) needed: Names,
     /// Those of them without which nothing starts.
     pub(super) required: Names,
+    /// Those that have two rows.
+    pub(super) doubled: Names,
     /// Whether there are more, which another README tells.
     pub(super) is_open: bool,
 }
@@ -18,8 +20,10 @@ impl Variables {
         let mut found = Self {
             needed: Names::new(),
             required: Names::new(),
+            doubled: Names::new(),
             is_open: false,
         };
+        let mut seen = Names::new();
         let mut is_in_table = false;
         for line in readme.lines() {
             let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
@@ -27,15 +31,23 @@ impl Variables {
                 is_in_table = false;
             } else if cells[0] == "variable" {
                 is_in_table = true;
-            } else if is_in_table && !line.contains("refused on Cloud Run") {
-                found.needed.extend(names(cells[0]));
-                if cells.last() == Some(&"required") {
-                    found.required.extend(names(cells[0]));
+            } else if is_in_table {
+                let again = names(cells[0]).filter(|name| !seen.insert(name.clone()));
+                found.doubled.extend(again);
+                if !line.contains("refused on Cloud Run") {
+                    found.add(&cells);
                 }
-                found.is_open |= cells[0].ends_with('…');
             }
         }
         found
+    }
+
+    fn add(&mut self, cells: &[&str]) {
+        self.needed.extend(names(cells[0]));
+        if cells.last() == Some(&"required") {
+            self.required.extend(names(cells[0]));
+        }
+        self.is_open |= cells[0].ends_with('…');
     }
 
     /// All of them.
@@ -68,4 +80,19 @@ fn stand_ins_are_left_out_and_what_another_readme_tells_is_open() {
     assert_eq!(all, ["A_KEY", "B_KEY", "C_URL", "D_QUEUE"]);
     assert_eq!(Vec::from_iter(variables.required), ["D_QUEUE"]);
     assert!(variables.is_open);
+    assert!(variables.doubled.is_empty());
+}
+
+#[test]
+fn what_has_two_rows_is_noticed_whatever_they_tell() {
+    let variables = Variables::read(
+        "| variable | meaning | default |\n|---|---|---|\n\
+         | `A_KEY`, `B_KEY` | keys | required |\n\
+         | `C_EMULATOR` | emulator, refused on Cloud Run | |\n\
+         | `D_URL` | a URL | none |\n\
+         \n| variable | meaning | default |\n|---|---|---|\n\
+         | `B_KEY` | a key | none |\n\
+         | `C_EMULATOR` | emulator, refused on Cloud Run | |\n",
+    );
+    assert_eq!(Vec::from_iter(variables.doubled), ["B_KEY", "C_EMULATOR"]);
 }

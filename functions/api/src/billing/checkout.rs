@@ -3,14 +3,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::{
     audit::Trail,
-    ids::{RecordId, fingerprint},
+    ids::{OrgId, RecordId, fingerprint},
     models::{AuditAction, Principal, SubscriptionTier, Timestamp},
     quota::prices::{Catalog, Interval, PlanPrice},
     store::Store,
     stripe::{Billing as _, CheckoutOrder, HostedPage, Price, StripeClient},
 };
 
-use super::{Billing, customer::ensure_customer, entry, is_live, ours::is_of_a_plan};
+use super::{
+    Billing,
+    customer::ensure_customer,
+    entry, is_live,
+    ours::{is_of_a_plan, refuse_paid_by_hand},
+};
 use crate::{
     error::{Dependency, Error, Problem, Refusal},
     idempotency::{Done, Once},
@@ -90,9 +95,10 @@ pub(crate) async fn open_checkout(
         return Ok(done);
     }
     let customer_id = ensure_customer(stripe, (store, trail), principal, now).await?;
-    refuse_second(stripe, &customer_id).await?;
+    let org_id = &principal.org_id;
+    refuse_second((stripe, store), org_id, &customer_id).await?;
     let order = CheckoutOrder {
-        org_id: principal.org_id.clone(),
+        org_id: org_id.clone(),
         customer_id,
         prices: find_prices(stripe, wanted).await?,
         success_url,
@@ -102,7 +108,7 @@ pub(crate) async fn open_checkout(
         .open_checkout(&order, &key_at_stripe("checkout", once))
         .await;
     let page = &page.map_err(Dependency::from)?;
-    close_older(stripe, &order.customer_id, (&page.id, once)).await?;
+    close_older((stripe, store), &order, (&page.id, once)).await?;
     once.commit(store, || async move {
         let metadata = json!({ "lookupKey": wanted.lookup_key, "sessionId": page.id });
         let entry = entry(principal, AuditAction::BillingCheckoutOpen, metadata);
@@ -122,10 +128,11 @@ pub(super) fn key_at_stripe(kind: &str, once: &Once) -> String {
 /// Two open pages could both be paid. Of those that are opened at the same time the newest stays;
 /// while an older one is being paid, none does.
 async fn close_older(
-    stripe: &StripeClient,
-    customer_id: &str,
+    (stripe, store): (&StripeClient, &Store),
+    order: &CheckoutOrder,
     (newest, once): (&str, &Once),
 ) -> Result<(), Error> {
+    let customer_id = &order.customer_id;
     let open = find_open(stripe, customer_id).await?;
     // Stripe answers a repeat as it did the first time, whatever has become of the page since.
     if once.trigger_id().is_some() && !open.iter().any(|id| id == newest) {
@@ -144,7 +151,7 @@ async fn close_older(
     let problem = "a page that was opened before is being paid: look again in a minute";
     let refused = match left.is_empty() {
         // One may have been paid since the first look.
-        true => refuse_second(stripe, customer_id).await,
+        true => refuse_second((stripe, store), &order.org_id, customer_id).await,
         false => Err(Refusal::Transition(problem).into()),
     };
     if refused.is_err() {
@@ -167,14 +174,19 @@ fn older(open: Vec<String>, newest: &str) -> Vec<String> {
 }
 
 /// A second subscription to a plan would be paid beside the first.
-async fn refuse_second(stripe: &StripeClient, customer_id: &str) -> Result<(), Error> {
+async fn refuse_second(
+    (stripe, store): (&StripeClient, &Store),
+    org_id: &OrgId,
+    customer_id: &str,
+) -> Result<(), Error> {
     let subscriptions = stripe.list_subscriptions(customer_id).await;
     let subscriptions = subscriptions.map_err(Dependency::from)?;
-    let mut live = subscriptions.iter().filter(|it| is_live(it));
-    if !live.any(is_of_a_plan) {
-        return Ok(());
+    let live = subscriptions.iter().filter(|it| is_live(it));
+    if live.clone().any(is_of_a_plan) {
+        let problem = "there is a subscription already: change its plan";
+        return Err(Refusal::Transition(problem).into());
     }
-    Err(Refusal::Transition("there is a subscription already: change its plan").into())
+    refuse_paid_by_hand(store, org_id, live).await
 }
 
 /// The price and that of tokens above it, as Stripe knows them.

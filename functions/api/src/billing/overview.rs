@@ -5,13 +5,13 @@ use shared::{
     auth::{Action, is_allowed},
     models::{Organization, Principal, SubscriptionTier, Timestamp},
     quota::{Plan, percent_of_limit},
-    store::{Store, organizations::period_of},
+    store::Store,
     stripe::{Billing as _, Error as StripeError, Invoice, StripeClient, SubscriptionStatus},
 };
 use tokio::time::timeout;
 
 use super::{Billing, is_live};
-use crate::{error::Error, organization};
+use crate::{error::Error, month_use::MonthUse, organization, plan_view::PlanView};
 
 /// How long the page waits for what Stripe knows.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ const INVOICES: usize = 24;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Overview {
     subscription_tier: SubscriptionTier,
-    product: String,
+    plan: PlanView,
     usage: Usage,
     /// For those who may pay.
     #[serde(flatten)]
@@ -37,7 +37,10 @@ pub(crate) struct Overview {
 struct Usage {
     period: String,
     tokens: i64,
+    /// What of them was used with the organization's own keys: it is in no price.
+    own_key_tokens: i64,
     included_tokens: i64,
+    /// What of the others is above the included tokens, where the plan charges it.
     overage_tokens: i64,
     /// Above this every call is refused.
     monthly_tokens: i64,
@@ -92,7 +95,7 @@ pub(crate) async fn overview(
     };
     Ok(Overview {
         subscription_tier: organization.subscription_tier,
-        product: Plan::for_organization(&organization).product,
+        plan: PlanView::from(&organization),
         usage,
         account,
     })
@@ -100,20 +103,17 @@ pub(crate) async fn overview(
 
 async fn usage(store: &Store, organization: &Organization, now: Timestamp) -> Result<Usage, Error> {
     let plan = Plan::for_organization(organization);
-    let period = period_of(now);
-    let quota = store.find_token_quota(&organization.id).await?;
-    let tokens = quota
-        .filter(|quota| quota.value.period == period)
-        .map_or(0, |quota| quota.value.used);
+    let month = MonthUse::find(store, organization, now).await?;
     Ok(Usage {
-        period,
-        tokens,
+        period: month.period,
+        tokens: month.tokens,
+        own_key_tokens: month.own_key,
         included_tokens: plan.included_tokens,
-        overage_tokens: (tokens - plan.included_tokens).max(0),
+        overage_tokens: month.overage,
         monthly_tokens: plan.monthly_tokens,
         plan_monthly_tokens: Plan::sold_to(organization).monthly_tokens,
         own_monthly_tokens: organization.limits.own_monthly_tokens,
-        percent_of_limit: percent_of_limit(tokens, plan.monthly_tokens),
+        percent_of_limit: percent_of_limit(month.tokens, plan.monthly_tokens),
     })
 }
 

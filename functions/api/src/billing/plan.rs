@@ -15,7 +15,7 @@ use super::{
     Billing,
     checkout::{find_prices, key_at_stripe},
     entry, is_live,
-    ours::{find_tier, is_of_a_plan, is_ours},
+    ours::{find_tier, is_of_a_plan, is_ours, refuse_paid_by_hand},
     unsettled::require_settled,
     usage::require_little_used,
 };
@@ -127,9 +127,14 @@ async fn find_subscription(
     let customer_id = organization.stripe_customer_id.ok_or(missing)?;
     let subscriptions = stripe.list_subscriptions(&customer_id).await;
     let subscriptions = subscriptions.map_err(Dependency::from)?.into_iter();
-    let mut live = subscriptions.filter(|it| is_live(it) && is_of_a_plan(it));
-    let found = live.next().ok_or(missing)?;
-    match live.next() {
+    let live = subscriptions.filter(is_live);
+    let (of_plans, others): (Vec<_>, Vec<_>) = live.partition(is_of_a_plan);
+    let mut of_plans = of_plans.into_iter();
+    let Some(found) = of_plans.next() else {
+        refuse_paid_by_hand(store, &principal.org_id, others.iter()).await?;
+        return Err(missing.into());
+    };
+    match of_plans.next() {
         None => Ok(found),
         Some(_) => Err(Refusal::Transition(
             "there are two subscriptions: try again when one of them has ended",

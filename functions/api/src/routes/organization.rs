@@ -5,14 +5,11 @@ use serde::{Deserialize, Serialize};
 use shared::{
     http::{Allowed, ApiError, Json, can},
     ids::{OrgId, Uid},
-    models::{
-        MemoryDepth, Organization, Principal, Role, SubscriptionTier, Timestamp, User, UserSettings,
-    },
-    quota::Plan,
+    models::{Organization, Principal, Role, SubscriptionTier, Timestamp, User, UserSettings},
 };
 
 use super::{answer::made, idempotency_key::IdempotencyKey};
-use crate::{AppState, idempotency::Once, organization};
+use crate::{AppState, idempotency::Once, organization, plan_view::PlanView};
 
 const CREATE_ORGANIZATION: &str = "organizations.create";
 
@@ -45,22 +42,9 @@ pub(super) struct OrganizationResponse {
     id: OrgId,
     name: String,
     subscription_tier: SubscriptionTier,
-    plan: PlanResponse,
+    plan: PlanView,
     api_usage: i64,
     created_at: Timestamp,
-}
-
-/// What the organization may use.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PlanResponse {
-    product: String,
-    agents: i64,
-    included_tokens: i64,
-    monthly_tokens: i64,
-    memory_depth: MemoryDepth,
-    workspace: bool,
-    fine_tuning: bool,
 }
 
 pub(super) async fn get_me(
@@ -139,26 +123,12 @@ impl From<User> for MeResponse {
 impl From<Organization> for OrganizationResponse {
     fn from(organization: Organization) -> Self {
         Self {
-            plan: Plan::for_organization(&organization).into(),
+            plan: PlanView::from(&organization),
             id: organization.id,
             name: organization.name,
             subscription_tier: organization.subscription_tier,
             api_usage: organization.api_usage,
             created_at: organization.created_at,
-        }
-    }
-}
-
-impl From<Plan> for PlanResponse {
-    fn from(plan: Plan) -> Self {
-        Self {
-            product: plan.product,
-            agents: plan.agents,
-            included_tokens: plan.included_tokens,
-            monthly_tokens: plan.monthly_tokens,
-            memory_depth: plan.memory_depth,
-            workspace: plan.workspace,
-            fine_tuning: plan.fine_tuning,
         }
     }
 }

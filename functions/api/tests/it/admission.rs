@@ -1,16 +1,25 @@
 //! No route reaches a provider without admission.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
+use serde_json::json;
 use shared::{
     ids::OrgId,
     llm::{ChatRequest, ChatResponse, EmbeddingRequest, EmbeddingResponse, Error, Provider, Usage},
     models::{LlmSwitch, TokenQuota, UsageEntry},
-    store::{decode, document_db::Write, organizations::set_token_quota, platform::set_llm_switch},
+    store::{
+        decode,
+        document_db::{Operation, Write},
+        organizations::{set_llm_block, set_token_quota},
+        platform::set_llm_switch,
+    },
     testing::ScriptedLlm,
 };
 
@@ -146,6 +155,48 @@ async fn a_route_that_asks_a_model_says_that_the_budget_is_spent() {
         for route in reaching().await {
             let Tried { answer, .. } = try_with(&route, writes.clone()).await;
             assert_eq!(answer.refusal(), refusal, "{}", route.name());
+        }
+    }
+}
+
+/// What a write sets, as the runbook tells operators to set it by hand.
+fn told(write: &Write) -> String {
+    let (Operation::Replace(fields) | Operation::Merge { fields, .. }) = &write.operation else {
+        unreachable!("{write:?}")
+    };
+    assert_eq!(fields.len(), 1, "nothing else is set");
+    let field = fields.keys().next().unwrap();
+    let path = write.path.as_str().replace("/o1/", "/{id}/");
+    format!("set `{field}` of `{path}` to `true`")
+}
+
+#[tokio::test]
+async fn the_switches_of_the_runbook_work_within_five_seconds() {
+    let runbook = include_str!("../../../../docs/runbooks/budget.md");
+    let org_id = OrgId::parse("o1").unwrap();
+    let all = |is_off| set_llm_switch(LlmSwitch { is_off }).unwrap();
+    let one = |is_off| set_llm_block(&org_id, is_off).unwrap();
+    let table = [
+        ([all(true), all(false)], [400, 400]),
+        ([one(true), one(false)], [400, 200]),
+    ];
+    for ([off, on], expected) in table {
+        let told = told(&off);
+        assert!(runbook.contains(&told), "the runbook does not tell: {told}");
+        let app = TestApp::with_llm(Arc::new(Watched::default())).await;
+        for (write, expected) in [
+            (None, [200; 2]),
+            (Some(off), expected),
+            (Some(on), [200; 2]),
+        ] {
+            app.store.commit(Vec::from_iter(write)).await.unwrap();
+            app.clock.advance(Duration::from_secs(5));
+            for (token, expected) in ["user", "stranger"].into_iter().zip(expected) {
+                let message = json!({ "role": "user", "content": "Hello" });
+                let body = json!({ "model": "gpt-4.1-mini", "messages": [message] });
+                let answer = app.post(token, "/llm/chat/completions", &body).await;
+                assert_eq!(answer.status, expected, "{token}: {}", answer.body);
+            }
         }
     }
 }

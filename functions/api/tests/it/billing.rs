@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use shared::{
     ids::{OrgId, Uid},
     models::Organization,
+    store::organizations,
     testing::{FakeStripe, claims},
 };
 
@@ -59,6 +60,14 @@ impl Shop {
     async fn organization(&self) -> Organization {
         let found = self.app.store.find_organization(&self.org_id).await;
         found.unwrap().unwrap().value
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut Organization)) {
+        let found = self.app.store.find_organization(&self.org_id).await;
+        let mut organization = found.unwrap().unwrap();
+        change(&mut organization.value);
+        let write = organizations::replace(&organization).unwrap();
+        self.app.store.commit(vec![write]).await.unwrap();
     }
 
     async fn checkout(&self, body: &Value) -> Answer {

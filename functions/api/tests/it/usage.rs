@@ -2,10 +2,11 @@ use http::{
     Method,
     header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, VARY},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{
-    ids::{OrgId, Uid},
-    models::{MeteredMonth, TokenQuota, UsageEntry},
+    ids::{AgentId, OrgId, Uid, WorkflowId},
+    models::{MeteredMonth, TokenQuota, UsageEntry, UsageState},
+    quota::usage::GroupBy,
     store::{meter_events, organizations::set_token_quota, usage_ledger},
 };
 
@@ -117,6 +118,82 @@ async fn days_that_are_none_are_refused_by_name() {
             .await;
         assert_eq!(answer.refusal(), (400, "invalid_argument"), "{query}");
         assert_eq!(answer.fields(), [field]);
+    }
+}
+
+/// Entries of two keys each and one of none, beside three that are in no sum.
+fn of_many_keys() -> Vec<UsageEntry> {
+    let entry = |n: i64, day: &str, model: &str, by: Option<&str>| UsageEntry {
+        agent_id: by.map(|by| AgentId::parse(format!("agent-{by}")).unwrap()),
+        workflow_id: by.map(|by| WorkflowId::parse(format!("workflow-{by}")).unwrap()),
+        uid: by.map(|by| Uid::parse(format!("uid-{by}")).unwrap()),
+        input_tokens: 10 * n,
+        output_tokens: n,
+        cost_micro_usd: 3 * n,
+        ..seeds::usage_model(&format!("u{n}"), day, model)
+    };
+    vec![
+        entry(1, "2026-11-02", "gpt-4.1", Some("a")),
+        entry(20, "2026-11-02", "gpt-4.1-mini", Some("b")),
+        entry(300, "2026-11-03", "gpt-4.1", Some("a")),
+        entry(4_000, "2026-11-23", "gpt-4.1", None),
+        UsageEntry {
+            state: UsageState::Released,
+            ..entry(50_000, "2026-11-02", "gpt-4.1", Some("a"))
+        },
+        UsageEntry {
+            org_id: OrgId::parse("o2").unwrap(),
+            ..entry(600_000, "2026-11-02", "gpt-4.1", Some("a"))
+        },
+        entry(7_000_000, "2026-10-31", "gpt-4.1", Some("a")),
+    ]
+}
+
+/// The groups of these entries: the key, how many there are, and the sum of their numbers.
+fn groups_of_many_keys(group_by: GroupBy) -> Value {
+    let nobody = (Value::Null, 1, 4_000);
+    match group_by {
+        GroupBy::Agent => json!([nobody, ("agent-a", 2, 301), ("agent-b", 1, 20)]),
+        GroupBy::Workflow => json!([nobody, ("workflow-a", 2, 301), ("workflow-b", 1, 20)]),
+        GroupBy::User => json!([nobody, ("uid-a", 2, 301), ("uid-b", 1, 20)]),
+        GroupBy::Model => json!([("gpt-4.1", 3, 4_301), ("gpt-4.1-mini", 1, 20)]),
+        GroupBy::Day => json!([
+            ("2026-11-02", 2, 21),
+            ("2026-11-03", 1, 300),
+            ("2026-11-23", 1, 4_000),
+        ]),
+    }
+}
+
+#[tokio::test]
+async fn each_group_is_the_sum_of_its_entries() {
+    let app = TestApp::new().await;
+    let entries = of_many_keys();
+    let writes = entries.iter().map(usage_ledger::create);
+    let writes = writes.map(Result::unwrap).collect();
+    app.store.commit(writes).await.unwrap();
+    let sums = |requests: i64, n: i64| {
+        json!({
+            "requests": requests,
+            "inputTokens": 10 * n,
+            "outputTokens": n,
+            "tokens": 11 * n,
+            "costMicroUsd": 3 * n,
+        })
+    };
+    for group_by in GroupBy::ALL {
+        let name = group_by.as_str();
+        let path = format!("/analytics/usage?groupBy={name}");
+        let usage = app.get("admin", &path).await.body;
+        assert_eq!(usage["groupBy"], name);
+        assert_eq!(usage["totals"], sums(4, 4_321), "{name}");
+        let groups = groups_of_many_keys(group_by);
+        let expected = groups.as_array().unwrap().iter().map(|group| {
+            let mut told = sums(group[1].as_i64().unwrap(), group[2].as_i64().unwrap());
+            told["key"] = group[0].clone();
+            told
+        });
+        assert_eq!(usage["groups"], Value::from_iter(expected), "{name}");
     }
 }
 
@@ -256,15 +333,15 @@ fn bars(answer: &Answer, size: &str) -> Vec<f64> {
 #[tokio::test]
 async fn overage_is_told_beside_what_is_included_and_the_cap() {
     let app = TestApp::new().await;
-    let org_id = OrgId::parse("o1").unwrap();
+    let org_id = OrgId::parse("o2").unwrap();
     let quota = TokenQuota {
         period: "2026-11".to_owned(),
-        used: 250_000,
+        used: 5_050_000,
         ..TokenQuota::default()
     };
     let month = MeteredMonth {
         period: "2026-11".to_owned(),
-        counted: 220_000,
+        counted: 5_020_000,
         billed: 15_000,
         own_key: 30_000,
         ..MeteredMonth::default()
@@ -274,9 +351,9 @@ async fn overage_is_told_beside_what_is_included_and_the_cap() {
         meter_events::set_month(&org_id, &month, None).unwrap(),
     ];
     app.store.commit(writes).await.unwrap();
-    let usage = app.get("viewer", "/analytics/usage").await.body;
-    assert_eq!(usage["plan"]["includedTokens"], 200_000);
-    assert_eq!(usage["plan"]["monthlyTokens"], 200_000);
+    let usage = app.get("stranger", "/analytics/usage").await.body;
+    assert_eq!(usage["plan"]["includedTokens"], 5_000_000);
+    assert_eq!(usage["plan"]["monthlyTokens"], 20_000_000);
     assert_eq!(usage["ownKeyTokens"], 30_000);
     assert_eq!(usage["overageTokens"], 20_000);
     assert_eq!(usage["billedTokens"], 15_000);

@@ -118,9 +118,7 @@ impl Payer {
     fn terms(&self, at: Timestamp) -> MeterTerms {
         let organization = self.organization.as_ref();
         let plan = organization.map(|organization| Plan::sold_at(organization, at));
-        let has_overage = plan
-            .as_ref()
-            .is_some_and(|plan| plan.included_tokens < plan.monthly_tokens);
+        let has_overage = plan.as_ref().is_some_and(Plan::has_overage);
         MeterTerms {
             since: organization.and_then(|organization| organization.tier_since(at)),
             included_tokens: plan.map_or(0, |plan| plan.included_tokens),

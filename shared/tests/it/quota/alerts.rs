@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use shared::{
+    email::Email,
     ids::{OrgId, Uid},
     llm::{ChatRequest, Message, Usage},
     models::{Limits, LlmSwitch, OutboxMessage, Role, TokenQuota, User, UserSettings},
@@ -26,6 +27,8 @@ on_each_adapter! {
     a_thousand_calls_across_both_shares_tell_each_once,
     a_new_month_tells_anew,
     the_budget_has_alerts_of_its_own,
+    what_is_above_the_included_tokens_may_be_charged,
+    a_limit_within_the_included_tokens_is_told_of_alone,
     switches_refuse_before_anything_is_reserved,
 }
 
@@ -113,6 +116,20 @@ impl Fixture {
         self.store.commit(vec![write]).await.unwrap();
     }
 
+    /// Sends what is to be told.
+    async fn mails(&self) -> Vec<Email> {
+        let mailer = Arc::new(RecordingMailer::new());
+        let clock = self.clock.shared();
+        let dispatcher = Dispatcher::new(
+            self.store.clone(),
+            mailer.clone(),
+            invitation_links(),
+            clock,
+        );
+        dispatcher.sweep(&CALLER, 10).await.unwrap();
+        mailer.sent()
+    }
+
     async fn switch(&self, is_off: bool) {
         let write = platform::set_llm_switch(LlmSwitch { is_off }).unwrap();
         self.store.commit(vec![write]).await.unwrap();
@@ -170,15 +187,7 @@ async fn each_admin_is_told_of_each_share_once(adapter: &Adapter) {
     expected.extend(both("monthlyTokens 100 2026-11"));
     expected.sort();
     assert_eq!(fixture.alerts().await, expected);
-    let mailer = Arc::new(RecordingMailer::new());
-    let dispatcher = Dispatcher::new(
-        fixture.store.clone(),
-        mailer.clone(),
-        invitation_links(),
-        fixture.clock.shared(),
-    );
-    dispatcher.sweep(&CALLER, 10).await.unwrap();
-    let mails = mailer.sent();
+    let mails = fixture.mails().await;
     let mut subjects: Vec<_> = mails.iter().map(|mail| mail.subject()).collect();
     subjects.sort_unstable();
     assert_eq!(
@@ -262,6 +271,42 @@ async fn the_budget_has_alerts_of_its_own(adapter: &Adapter) {
     alerts.retain(|alert| alert.contains("Cost"));
     expected.sort();
     assert_eq!(alerts, expected);
+}
+
+/// The sum has tokens of own keys in it.
+async fn what_is_above_the_included_tokens_may_be_charged(adapter: &Adapter) {
+    let fixture = Fixture::new(adapter, tokens(1_000_000)).await;
+    fixture.use_up(200_000).await;
+    fixture.chat("one").await.unwrap();
+    fixture.clock.advance(Duration::from_secs(6));
+    fixture.chat("two").await.unwrap();
+    assert_eq!(fixture.alerts().await, both("includedTokens 100 2026-11"));
+    let mails = fixture.mails().await;
+    assert_eq!(
+        mails[0].subject(),
+        "100 % of the included tokens used in 2026-11"
+    );
+    for text in [mails[0].text(), mails[0].html()] {
+        assert!(text.contains("may be charged by the plan"), "{text}");
+        assert!(
+            text.contains("own keys are in this sum, but are not charged"),
+            "{text}"
+        );
+    }
+}
+
+async fn a_limit_within_the_included_tokens_is_told_of_alone(adapter: &Adapter) {
+    let limits = Limits {
+        own_monthly_tokens: Some(200_000),
+        ..tokens(1_000_000)
+    };
+    let fixture = Fixture::new(adapter, limits).await;
+    fixture.use_up(200_000).await;
+    fixture.chat("one").await.unwrap_err();
+    let alerts = fixture.alerts().await;
+    assert!(!alerts.is_empty());
+    let is_of_the_limit = |alert: &String| alert.contains("monthlyTokens");
+    assert!(alerts.iter().all(is_of_the_limit), "{alerts:?}");
 }
 
 async fn switches_refuse_before_anything_is_reserved(adapter: &Adapter) {

@@ -1,6 +1,7 @@
 //! Subscriptions that somebody makes in Stripe's dashboard, beside those of the plans.
 
 use serde_json::{Value, json};
+use shared::models::SubscriptionTier;
 
 use super::{
     Shop,
@@ -71,6 +72,27 @@ async fn two_for_plans_are_not_changed() {
     let shop = Shop::on_pro().await;
     shop.subscribe_by_hand("pro_monthly").await;
     assert_refused(&shop, "two subscriptions").await;
+}
+
+/// The webhook knows products that nobody else does, and keeps the tier by prices that it does not
+/// know.
+#[tokio::test]
+async fn one_that_may_be_what_the_tier_is_paid_by_is_neither_bought_again_nor_changed() {
+    let shop = Shop::open().await;
+    shop.buy_pro().await;
+    let made = shop.subscribe_by_hand("made_for_acme").await;
+    for tier in [SubscriptionTier::Pro, SubscriptionTier::Enterprise] {
+        shop.change(|it| it.subscription_tier = tier).await;
+        assert_refused(&shop, "made by hand").await;
+        let second = shop.buy_pro().await;
+        assert_eq!(second.refusal(), (409, "failed_precondition"));
+        let message = second.body["error"]["message"].as_str().unwrap();
+        assert!(message.contains("made by hand"), "{message}");
+        assert_eq!(shop.pages(), ["open"], "the one from before");
+    }
+    shop.stripe.set_status(&made, "canceled");
+    assert_refused(&shop, "open a checkout").await;
+    assert_eq!(shop.buy_pro().await.status, 201);
 }
 
 /// It is paid, whatever it is for.

@@ -1,10 +1,37 @@
 //! The billing page and the organization's own cap.
 
 use serde_json::json;
-use shared::testing::StripeFault;
+use shared::{
+    models::{Limits, MeteredMonth, SubscriptionTier, TokenQuota},
+    store::{meter_events, organizations::set_token_quota},
+    testing::StripeFault,
+};
 
 use super::Shop;
 use crate::app::TestApp;
+
+impl Shop {
+    /// Has tokens of this month be used, part of them with the organization's own keys.
+    async fn have_used(&self, tokens: i64, own_key: i64) {
+        let period = "2026-11".to_owned();
+        let quota = TokenQuota {
+            period: period.clone(),
+            used: tokens,
+            ..TokenQuota::default()
+        };
+        let month = MeteredMonth {
+            period,
+            counted: tokens - own_key,
+            own_key,
+            ..MeteredMonth::default()
+        };
+        let writes = vec![
+            set_token_quota(&self.org_id, &quota, None).unwrap(),
+            meter_events::set_month(&self.org_id, &month, None).unwrap(),
+        ];
+        self.app.store.commit(writes).await.unwrap();
+    }
+}
 
 #[tokio::test]
 async fn a_free_organization_sees_its_plan_and_that_nothing_was_bought() {
@@ -13,10 +40,20 @@ async fn a_free_organization_sees_its_plan_and_that_nothing_was_bought() {
     assert_eq!(billing.status, 200);
     let expected = json!({
         "subscriptionTier": "free",
-        "product": "Starter",
+        "plan": {
+            "product": "Starter",
+            "agents": 1,
+            "includedTokens": 200_000,
+            "monthlyTokens": 200_000,
+            "monthlyCostMicroUsd": null,
+            "memoryDepth": "session",
+            "workspace": false,
+            "fineTuning": false,
+        },
         "usage": {
             "period": "2026-11",
             "tokens": 0,
+            "ownKeyTokens": 0,
             "includedTokens": 200_000,
             "overageTokens": 0,
             "monthlyTokens": 200_000,
@@ -83,6 +120,66 @@ async fn the_page_goes_without_what_stripe_does_not_tell() {
 }
 
 #[tokio::test]
+async fn the_plan_is_that_of_the_organization_with_the_limits_it_was_given() {
+    let shop = Shop::open().await;
+    let given = Limits {
+        agents: Some(7),
+        monthly_cost_micro_usd: Some(25_000_000),
+        ..Limits::default()
+    };
+    shop.change(|organization| {
+        organization.subscription_tier = SubscriptionTier::Enterprise;
+        organization.limits = given;
+    })
+    .await;
+    let expected = json!({
+        "product": "Enterprise",
+        "agents": 7,
+        "includedTokens": 50_000_000,
+        "monthlyTokens": 500_000_000,
+        "monthlyCostMicroUsd": 25_000_000,
+        "memoryDepth": "long_term",
+        "workspace": true,
+        "fineTuning": true,
+    });
+    for path in ["/billing", "/organization"] {
+        let answer = shop.app.get("guest", path).await;
+        assert_eq!(answer.body["plan"], expected, "{path}");
+    }
+}
+
+/// Both tell it as metering bills it: above what was sold, whatever admins allow, without tokens of
+/// own keys, and not where nothing above it is sold.
+#[tokio::test]
+async fn overage_is_told_as_it_is_billed() {
+    let table = [
+        ("pro", 7_000_000, 0, None, 2_000_000),
+        ("pro", 7_000_000, 1_500_000, None, 500_000),
+        ("pro", 7_000_000, 1_500_000, Some(1_000), 500_000),
+        ("pro", 4_000_000, 0, Some(1_000), 0),
+        ("free", 250_000, 0, None, 0),
+    ];
+    for (tier, used, own_key, cap, overage) in table {
+        let shop = Shop::open().await;
+        shop.change(|organization| {
+            organization.subscription_tier = serde_json::from_value(json!(tier)).unwrap();
+            organization.limits.own_monthly_tokens = cap;
+        })
+        .await;
+        shop.have_used(used, own_key).await;
+        let usage = shop.app.get("guest", "/billing").await.body["usage"].clone();
+        let report = shop.app.get("guest", "/analytics/usage").await.body;
+        let case = format!("{tier} {used} {own_key} {cap:?}");
+        for told in [&usage, &report] {
+            assert_eq!(told["overageTokens"], overage, "{case}: {told}");
+            assert_eq!(told["ownKeyTokens"], own_key, "{case}: {told}");
+        }
+        assert_eq!(usage["includedTokens"], report["plan"]["includedTokens"]);
+        assert_eq!(usage["tokens"], report["periodTokens"]);
+    }
+}
+
+#[tokio::test]
 async fn an_admin_caps_the_organization_below_its_plan_and_never_above() {
     let shop = Shop::open().await;
     let set = async |tokens| {
@@ -97,7 +194,7 @@ async fn an_admin_caps_the_organization_below_its_plan_and_never_above() {
     let usage = shop.app.get("guest", "/billing").await.body["usage"].clone();
     assert_eq!(
         (&usage["monthlyTokens"], &usage["includedTokens"]),
-        (&json!(1_000), &json!(1_000))
+        (&json!(1_000), &json!(200_000))
     );
     assert_eq!(usage["planMonthlyTokens"], 200_000);
     for tokens in [200_001, -1] {
