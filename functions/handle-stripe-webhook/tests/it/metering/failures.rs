@@ -138,6 +138,23 @@ async fn a_fresh_attempt_in_the_minute_keeps_the_verdict_back() {
 }
 
 #[tokio::test]
+async fn stripe_is_asked_of_a_minute_an_hour_after_the_last_attempt() {
+    let world = World::new().await;
+    world.call("u0", 5_000_070).await;
+    world.stripe.plan([Some(Down)]);
+    world.run().await;
+    world.clock.advance(Duration::from_mins(22 * 60 + 50));
+    world.stripe.plan([Some(Down)]);
+    world.run().await;
+    world.clock.advance(Duration::from_mins(15));
+    world.run().await;
+    assert_eq!(world.stripe.asked(), 0, "it may not be summed up yet");
+    assert_eq!(world.state("u0"), MeterRowState::Sending);
+    world.run_for_hours(3).await;
+    world.assert_billed_once("an hour later");
+}
+
+#[tokio::test]
 async fn a_refused_event_is_given_up_and_the_others_go_on() {
     let world = World::over().await;
     world.stripe.plan([Some(Refused(400))]);

@@ -64,6 +64,7 @@ async fn an_entry_that_cannot_be_read_holds_no_other_back() {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SpoiltRow {
+    minute: Timestamp,
     due_at: Timestamp,
     customer_id: &'static str,
     tokens: &'static str,
@@ -73,6 +74,7 @@ struct SpoiltRow {
 async fn a_row_that_cannot_be_read_holds_no_other_back() {
     let world = World::over().await;
     let spoilt = SpoiltRow {
+        minute: world.now(),
         due_at: world.now(),
         customer_id: "cus_1",
         tokens: "many",
@@ -95,13 +97,14 @@ async fn a_minute_of_which_a_row_cannot_be_read_holds_no_other_row_back() {
     let open = open.filter(|row| row.state == MeterRowState::Sending);
     let open: Vec<_> = open.collect();
     assert_eq!(open.len(), 1);
-    let fields = json!({
-        "customerId": "cus_1",
-        "minute": open[0].minute,
-        "tokens": "many",
-    });
+    let spoilt = SpoiltRow {
+        minute: open[0].minute,
+        due_at: world.now().plus_seconds(48 * 3_600),
+        customer_id: "cus_1",
+        tokens: "many",
+    };
     let path = DocumentPath::new("meter_events", "spoilt");
-    world.spoil(path, fields).await;
+    world.spoil(path, spoilt).await;
     world.clock.advance(Duration::from_hours(24));
     assert_eq!(world.run().await.sent, 2);
 }
