@@ -55,6 +55,13 @@ fn each_function_is_deployed_and_nothing_else_is() {
 }
 
 #[test]
+fn the_pipeline_is_told_of_each_service() {
+    let settings = Settings::read();
+    let services = settings.services().into_iter().map(|service| service.name);
+    assert_eq!(settings.told(), services.collect());
+}
+
+#[test]
 fn each_variable_of_a_readme_is_set_and_none_is_unknown() {
     let documented: BTreeMap<String, Variables> = functions()
         .into_iter()
