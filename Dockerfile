@@ -1,5 +1,6 @@
 # One image for each function: `docker build --build-arg FUNCTION=api .`
-# Base images are pinned by version here, and by digest where the pipeline names others.
+# The tag of `RUST_IMAGE` is a version. That of `RUNTIME_IMAGE` moves with Debian 12: the pipeline names an image by its
+# substitution `_RUNTIME_IMAGE`, best by digest.
 ARG RUST_IMAGE=rust:1.95.0-slim-bookworm
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 

@@ -1,5 +1,11 @@
 # What an operator sets; both environments link to this file. Their values are in `terraform.tfvars`.
 
+variable "agent_image" {
+  description = "Container image of agents with a service of their own, by digest, in this project's repository `infinity-x`; null for none."
+  type        = string
+  default     = null
+}
+
 variable "alert_emails" {
   description = "E-mail addresses that are told of every alert beside PagerDuty, and of the budget."
   type        = set(string)

@@ -22,6 +22,12 @@ const UNSET: [(&str, &str); 4] = [
     ("STRIPE_API_BASE_URL", "where a stand-in of Stripe is"),
 ];
 
+/// What is set off Cloud Run, and what need not be set then.
+const STAND_INS: [(&str, &str); 2] = [
+    ("CLOUD_TASKS_EMULATOR_HOST", "STRIPE_EVENTS_SERVICE_ACCOUNT"),
+    ("LOCAL_MAC_KEY", "KMS_MAC_KEY"),
+];
+
 type Names = BTreeSet<String>;
 
 fn functions() -> Names {
@@ -52,6 +58,13 @@ fn texts(folder: &Path, extension: &str) -> String {
 fn each_function_is_deployed_and_nothing_else_is() {
     let deployed: Names = Settings::read().functions().into_keys().collect();
     assert_eq!(deployed, functions());
+}
+
+#[test]
+fn the_pipeline_is_told_of_each_service() {
+    let settings = Settings::read();
+    let services = settings.services().into_iter().map(|service| service.name);
+    assert_eq!(settings.told(), services.collect());
 }
 
 #[test]
@@ -90,8 +103,13 @@ fn no_readme_tells_a_variable_twice() {
 
 #[test]
 fn the_trial_of_an_image_sets_what_a_function_does_not_start_without() {
-    let set = Names::from(START.map(|(name, _)| name.to_owned()));
-    for function in functions() {
+    let mut set = Names::from(START.map(|(name, _)| name.to_owned()));
+    for (stand_in, name) in STAND_INS {
+        assert!(set.contains(stand_in), "{stand_in}");
+        set.insert(name.to_owned());
+    }
+    for service in Settings::read().services() {
+        let function = service.name;
         let variables = Variables::read(&text(format!("functions/{function}/README.md")));
         let unset = &variables.required - &set;
         assert!(unset.is_empty(), "{function} does not get {unset:?}");

@@ -28,7 +28,7 @@ const GCLOUD: &str = r#"case "$*" in
 esac"#;
 
 const CURL: &str = r#"case "$*" in
-    *tls-max*) exit 35 ;;
+    *tls-max\ 1.1*) exit 35 ;;
     *accounts.google.com*) printf https://accounts.google.com/v3/signin/identifier ;;
     *dump-header*) printf 'HTTP/2 401\r\nStrict-Transport-Security: max-age=31536000; includeSubDomains\r\n' ;;
     *http://*) printf '301 https://api.example.com:443/' ;;
@@ -96,6 +96,7 @@ fn each_fault_of_a_deployment_is_told_by_its_name() {
         ("certificate", "echo ACTIVE", "echo PROVISIONING"),
         ("indexes", "firestore*) ;;", "firestore*) echo an-index ;;"),
         ("TLS 1.1", "exit 35", ":"),
+        ("TLS 1.1", "tls-max\\ 1.1", "tls-max"),
         (
             "HTTP ",
             "301 https://api.example.com:443/",

@@ -16,6 +16,7 @@ provider "google-beta" {
 
 module "platform" {
   source                 = "../../modules/platform"
+  agent_image            = var.agent_image
   alert_emails           = var.alert_emails
   app_url                = var.app_url
   authorized_domains     = [trimprefix(var.app_url, "https://")]

@@ -48,6 +48,11 @@ output "registry" {
   value       = module.platform.registry
 }
 
+output "secret_names" {
+  description = "Names of the secrets whose values a person adds, a line each."
+  value       = join("\n", module.platform.secret_names)
+}
+
 output "secrets" {
   description = "The secrets, each with the version that functions start with."
   value       = module.platform.secrets

@@ -66,10 +66,3 @@ resource "google_storage_bucket" "backups" {
 
   depends_on = [google_kms_crypto_key_iam_member.backups]
 }
-
-# Firestore writes the export itself.
-resource "google_storage_bucket_iam_member" "firestore" {
-  bucket = google_storage_bucket.backups.name
-  role   = "roles/storage.admin"
-  member = local.firestore_agent
-}

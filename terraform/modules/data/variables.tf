@@ -19,6 +19,18 @@ variable "backup" {
   }
 }
 
+variable "export_finders" {
+  description = "Members that may list exports, by a name that is known before they are made."
+  type        = map(string)
+  default     = {}
+}
+
+variable "import_project_number" {
+  description = "Number of the project whose Firestore may read exports on the days of a drill; null for none."
+  type        = string
+  default     = null
+}
+
 variable "indexes_file" {
   description = "Path of `firestore.indexes.json`."
   type        = string

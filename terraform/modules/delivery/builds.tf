@@ -75,7 +75,8 @@ resource "google_cloudbuild_trigger" "start" {
   }
 }
 
-# `cloudbuild.deploy.yaml`: begun for the commit of a release.
+# `cloudbuild.deploy.yaml`: begun for the commit of a release. Without a `revision` the file is that commit's too, not the
+# head of a branch.
 resource "google_cloudbuild_trigger" "deploy" {
   project         = var.project_id
   location        = var.location
@@ -92,7 +93,6 @@ resource "google_cloudbuild_trigger" "deploy" {
   git_file_source {
     path       = "cloudbuild.deploy.yaml"
     repository = google_cloudbuildv2_repository.this.id
-    revision   = "refs/heads/main"
     repo_type  = "GITHUB"
   }
 
@@ -101,7 +101,7 @@ resource "google_cloudbuild_trigger" "deploy" {
   }
 }
 
-# `cloudbuild.drift.yaml`: begun for the commit that was deployed last, whose code `deploy` has run already.
+# `cloudbuild.drift.yaml`: begun for the commit that was deployed last, whose file and code `deploy` has run already.
 resource "google_cloudbuild_trigger" "drift" {
   project         = var.project_id
   location        = var.location
@@ -118,7 +118,6 @@ resource "google_cloudbuild_trigger" "drift" {
   git_file_source {
     path       = "cloudbuild.drift.yaml"
     repository = google_cloudbuildv2_repository.this.id
-    revision   = "refs/heads/main"
     repo_type  = "GITHUB"
   }
 }

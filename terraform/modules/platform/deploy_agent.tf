@@ -23,6 +23,16 @@ resource "google_project_iam_custom_role" "agent_deployer" {
   permissions = ["run.services.create", "run.services.delete", "run.services.get", "run.services.update"]
 }
 
+# Who makes a service must be able to read its image, which is in this repository.
+resource "google_artifact_registry_repository_iam_member" "agent_deployer" {
+  count      = var.agent_image == null ? 0 : 1
+  project    = var.project.id
+  location   = var.location
+  repository = module.delivery.repository
+  role       = "roles/artifactregistry.reader"
+  member     = module.deploy_agent.member
+}
+
 module "deploy_agent" {
   source              = "../function"
   name                = "deploy-agent"

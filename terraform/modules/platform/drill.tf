@@ -80,39 +80,6 @@ resource "google_storage_bucket_iam_member" "drill_reports" {
   }
 }
 
-# It looks for the newest export by the names of objects, and reads none of them.
-resource "google_project_iam_custom_role" "export_finder" {
-  for_each    = local.drills
-  project     = var.project.id
-  role_id     = "exportFinder"
-  title       = "Lists objects"
-  permissions = ["storage.objects.list"]
-}
-
-resource "google_storage_bucket_iam_member" "drill_exports" {
-  for_each = module.drill
-  bucket   = module.data.backups_bucket
-  role     = google_project_iam_custom_role.export_finder[each.key].id
-  member   = each.value.member
-}
-
-# The Firestore of the other project reads the export, on the days of a drill: who administers that project could import
-# any export otherwise. For a drill on another day, widen the condition and apply.
-resource "google_storage_bucket_iam_member" "drill_import" {
-  for_each = {
-    for pair in setproduct(keys(local.drills), ["roles/storage.legacyBucketReader", "roles/storage.objectViewer"]) :
-    join(" ", pair) => { drill = local.drills[pair[0]], role = pair[1] }
-  }
-  bucket = module.data.backups_bucket
-  role   = each.value.role
-  member = "serviceAccount:service-${each.value.drill.project_number}@gcp-sa-firestore.iam.gserviceaccount.com"
-
-  condition {
-    title      = "days of a drill"
-    expression = "request.time.getMonth('UTC') % 3 == 0 && request.time.getDayOfMonth('UTC') < 2"
-  }
-}
-
 # What names no database yet.
 resource "google_project_iam_custom_role" "drill_maker" {
   for_each    = local.drills

@@ -5,9 +5,12 @@ locals {
 
   # Accounts that deliver to functions; `modules/function` makes them.
   callers = {
-    for function in ["deploy-agent", "execute-workflow", "handle-stripe-webhook", "on-user-create", "sync-google-workspace"] :
+    for function in setsubtract(local.functions, ["api"]) :
     function => "${function}-caller@${var.project.id}.iam.gserviceaccount.com"
   }
+
+  # By name and not by what was made: who holds their traffic after an apply that has stopped needs them all.
+  functions = ["api", "deploy-agent", "execute-workflow", "handle-stripe-webhook", "on-user-create", "sync-google-workspace"]
 
   urls = { for function in keys(local.callers) : function => "https://${function}-${local.url_suffix}" }
 
@@ -147,13 +150,20 @@ module "secrets" {
 }
 
 module "data" {
-  source       = "../data"
-  backup       = var.backup
-  indexes_file = "${var.root}/firestore.indexes.json"
-  is_locked    = var.is_locked
-  location     = var.location
-  project      = var.project
-  rules_file   = "${var.root}/firestore.rules"
+  source                = "../data"
+  backup                = var.backup
+  import_project_number = try(var.drill.project_number, null)
+  indexes_file          = "${var.root}/firestore.indexes.json"
+  is_locked             = var.is_locked
+  location              = var.location
+  project               = var.project
+  rules_file            = "${var.root}/firestore.rules"
+
+  # An output of the whole map `module.drill` would depend on its image, which there is none of when an owner applies this.
+  export_finders = merge(
+    { backup-age = module.backup_age.member },
+    var.drill == null ? {} : { drill = module.drill["drill"].member },
+  )
 
   depends_on = [google_project_service_identity.this]
 }

@@ -140,9 +140,3 @@ module "backup_age" {
     OBJECTS              = "gs://${module.data.backups_bucket}/**.overall_export_metadata"
   }
 }
-
-resource "google_storage_bucket_iam_member" "backup_age" {
-  bucket = module.data.backups_bucket
-  role   = "roles/storage.objectViewer"
-  member = module.backup_age.member
-}

@@ -19,20 +19,18 @@ output "deployer" {
 }
 
 output "functions" {
-  description = "Names of the services, whose traffic `scripts/rollout.sh` moves."
-  value = [
-    module.api.name,
-    module.deploy_agent.name,
-    module.execute_workflow.name,
-    module.handle_stripe_webhook.name,
-    module.on_user_create.name,
-    module.sync_google_workspace.name,
-  ]
+  description = "Names of the services, whose traffic `scripts/rollout.sh` moves. They are told when one could not be made too."
+  value       = local.functions
 }
 
 output "registry" {
   description = "Where images are pushed to, without the function's name."
   value       = module.delivery.registry
+}
+
+output "secret_names" {
+  description = "Names of the secrets whose values a person adds: all but that of Redis, which Terraform makes."
+  value       = [for name in keys(module.secrets.references) : name if name != "redis-url"]
 }
 
 output "secrets" {

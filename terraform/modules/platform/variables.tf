@@ -1,5 +1,5 @@
 variable "agent_image" {
-  description = "Container image of agents with a service of their own, by digest; null for none."
+  description = "Container image of agents with a service of their own, by digest, in the repository of `modules/delivery`; null for none."
   type        = string
   default     = null
 }

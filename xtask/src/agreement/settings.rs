@@ -43,6 +43,16 @@ impl Settings {
         }
     }
 
+    /// The names of services that the pipeline is told.
+    pub(super) fn told(&self) -> Names {
+        let names = local(&self.body, "functions").unwrap();
+        let names = names.evaluate(&Context::new()).unwrap();
+        let names = names.as_array().unwrap().iter();
+        names
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect()
+    }
+
     /// The functions that have a service or a job, with the variables that it gets.
     pub(super) fn functions(&self) -> BTreeMap<String, Names> {
         let modules = self

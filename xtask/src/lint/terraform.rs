@@ -2,6 +2,7 @@
 
 mod alerts;
 mod examples;
+mod owner;
 mod planted;
 mod scan;
 mod workbench;
@@ -28,6 +29,9 @@ pub(super) fn run() -> Result<()> {
         let plan = workbench.plan(environment)?.accept()?;
         scan::run(&workbench, &plan)?.accept()?;
         report(&format!("{environment}: planned, nothing is misconfigured"));
+        if environment == "production" {
+            owner::run(&workbench, &plan)?;
+        }
     }
     examples::run(&workbench)?;
     alerts::run(&workbench)?;

@@ -46,7 +46,7 @@ const FAULTS: [Fault; 7] = [
     Fault {
         name: "a bucket that anyone reads",
         file: "terraform/modules/platform/jobs.tf",
-        from: "member = module.backup_age.member",
+        from: "member = module.audit_verify.member",
         to: "member = \"allUsers\"",
         told: "CKV_GCP_28",
     },

@@ -82,18 +82,29 @@ impl Workbench {
 
     /// Plans an environment in a project in which there is nothing yet; the plan is JSON.
     pub(super) fn plan(&self, environment: &str) -> Result<Outcome<PathBuf>> {
+        self.plan_part(environment, "plan", &[])
+    }
+
+    /// The same with options, kept by a name.
+    pub(super) fn plan_part(
+        &self,
+        environment: &str,
+        name: &str,
+        options: &[&str],
+    ) -> Result<Outcome<PathBuf>> {
         let folder = format!("terraform/environments/{environment}");
         let valid = self.validate(&folder)?;
         if valid.made.is_none() {
             return Ok(valid.without());
         }
-        let options = ["plan", "-input=false", "-no-color", "-out=plan"];
-        let planned = self.terraform(&folder, &options)?;
+        let out = format!("-out={name}");
+        let plan = ["plan", "-input=false", "-no-color", &out];
+        let planned = self.terraform(&folder, &[&plan[..], options].concat())?;
         if planned.made.is_none() {
             return Ok(planned.without());
         }
-        let json = self.terraform(&folder, &["show", "-json", "plan"])?;
-        let path = self.path(&folder).join("plan.json");
+        let json = self.terraform(&folder, &["show", "-json", name])?;
+        let path = self.path(&folder).join(format!("{name}.json"));
         fs::write(&path, &json.output).context("cannot keep a plan")?;
         Ok(Outcome {
             made: json.made.map(|()| path),
