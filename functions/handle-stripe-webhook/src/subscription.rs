@@ -277,14 +277,13 @@ mod tests {
         let name = "Ada".to_owned();
         let mut organization = Organization::new(OrgId::derive(&["o"]), name, at(0));
         let now = at(9_000);
-        let others = subscription(at(1_003));
-        assert_eq!(changed_at(&organization, &[others.clone()], now), now);
+        let both = [subscription(at(5)), subscription(at(1_003))];
+        assert_eq!(changed_at(&organization, &both, now), now);
         assert!(organization.ask_for_plan(at(1_000)));
         for (begun, expected) in [(900, now), (996, at(996)), (1_060, at(1_060)), (1_061, now)] {
             let found = changed_at(&organization, &[subscription(at(begun))], now);
             assert_eq!(found, expected, "{begun}");
         }
-        let both = [subscription(at(5)), others];
         assert_eq!(changed_at(&organization, &both, now), at(1_003));
         assert_eq!(changed_at(&organization, &both, at(1_001)), at(1_001));
     }

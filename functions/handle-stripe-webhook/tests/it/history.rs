@@ -172,8 +172,8 @@ impl World {
     async fn live_through(&mut self, delays: &[usize], end: &[usize], repeated: usize) {
         for made in 1..=self.history.len() {
             self.change();
-            for number in 0..made {
-                let is_due = number + 1 + delays[number] == made || made == self.history.len();
+            for (number, delay) in delays.iter().enumerate().take(made) {
+                let is_due = number + 1 + delay == made || made == self.history.len();
                 if is_due && !end.contains(&number) && !self.delivered[number] {
                     self.act_on(number).await;
                 }

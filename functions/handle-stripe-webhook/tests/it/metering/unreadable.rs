@@ -119,7 +119,7 @@ async fn organizations_that_cannot_be_read_keep_nobody_elses_usage_from_stripe()
         world.spoil(path, json!({ "name": 7 })).await;
         let row = MeterRow {
             id: RecordId::generate(),
-            org_id: OrgId::parse(&format!("broken{number}")).unwrap(),
+            org_id: OrgId::parse(format!("broken{number}")).unwrap(),
             customer_id: format!("cus_0{number}"),
             ..world.rows()["u2"].clone()
         };
