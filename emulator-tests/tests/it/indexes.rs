@@ -178,7 +178,7 @@ async fn ask_about_metering(
     let days = ("2026-11-01", "2026-11-23");
     store.count_usage_entries(org_id, days, 10).await?;
     store.list_due_meter_rows(caller, now, None, 10).await?;
-    store.list_unsettled_meter_rows(org_id, 10).await?;
+    store.list_unsettled_meter_rows(org_id, "cus_1", 10).await?;
     store
         .list_meter_rows_of_minute(caller, "cus_1", now, page)
         .await?;

@@ -22,6 +22,13 @@ use crate::{
 /// How far Stripe's clock may be behind, and its whole seconds, in seconds.
 const CLOCKS_DIFFER_SECS: i64 = 5;
 
+/// How long Stripe delivers an event, in seconds (<https://docs.stripe.com/webhooks#retries>): what
+/// changes later was not asked here.
+const DELIVERED_SECS: i64 = 3 * 24 * 3_600;
+
+/// How long a call is under way at most, in seconds.
+const CALL_SECS: i64 = 1_800;
+
 /// Why nothing could be done; it may be tried again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -182,7 +189,7 @@ async fn change(
     let Some(drift) = drift else {
         return Ok(vec![organizations::replace(&organization)?]);
     };
-    let at = changed_at(&organization.value, subscriptions, state.now());
+    let at = changed_at(&organization.value, subscriptions, drift.to, state.now());
     organization.value.change_tier(drift.to, at);
     let mut writes = vec![organizations::replace(&organization)?];
     writes.push(mark_limit(state, &drift.org_id).await?);
@@ -202,23 +209,34 @@ async fn change(
 }
 
 /// When the plan has changed: as Stripe has begun a period if that was asked here, or else now. What is
-/// used until the event of it comes is not on the plan before.
+/// used until the event of it comes is not on the plan before. Nor are, on the way to a smaller plan,
+/// the calls that were under way: whoever asks for it has used no more than it includes until then.
 fn changed_at(
     organization: &Organization,
     subscriptions: &[Subscription],
+    to: SubscriptionTier,
     now: Timestamp,
 ) -> Timestamp {
-    let asked = organization
-        .plan_asked_at
-        .zip(organization.plan_settles_at());
-    let Some((asked_at, settles_at)) = asked else {
+    let asked = organization.plan_asked_since;
+    let Some((asked_at, settles_at)) = asked.zip(organization.plan_settles_at()) else {
         return now;
     };
     let asked_at = asked_at.plus_seconds(-CLOCKS_DIFFER_SECS);
-    let begun = subscriptions.iter().filter_map(|it| it.period_began_at);
-    let mut begun = begun.map(Timestamp::from);
-    let made = begun.find(|begun_at| (asked_at..=settles_at).contains(begun_at));
-    made.map_or(now, |made_at| made_at.min(now))
+    let former = organization.former_tiers.last().map(|former| former.until);
+    let paid = subscriptions.iter().filter(|it| tier::is_paid(it.status));
+    let mut begun = paid.filter_map(|it| it.period_began_at.map(Timestamp::from));
+    let made = begun.find(|begun_at| {
+        // Each change of ours begins a period: another one in the same was made by hand.
+        let is_ours = (asked_at..=settles_at).contains(begun_at) && former < Some(*begun_at);
+        is_ours && now < begun_at.plus_seconds(DELIVERED_SECS)
+    });
+    let Some(made_at) = made else {
+        return now;
+    };
+    match to < organization.subscription_tier {
+        true => made_at.plus_seconds(-CALL_SECS),
+        false => made_at.min(now),
+    }
 }
 
 /// Has the agents be brought within the new limit, even if this process ends after the commit.
@@ -278,13 +296,49 @@ mod tests {
         let mut organization = Organization::new(OrgId::derive(&["o"]), name, at(0));
         let now = at(9_000);
         let both = [subscription(at(5)), subscription(at(1_003))];
-        assert_eq!(changed_at(&organization, &both, now), now);
+        let (pro, free) = (SubscriptionTier::Pro, SubscriptionTier::Free);
+        assert_eq!(changed_at(&organization, &both, pro, now), now);
         assert!(organization.ask_for_plan(at(1_000)));
         for (begun, expected) in [(900, now), (996, at(996)), (1_060, at(1_060)), (1_061, now)] {
-            let found = changed_at(&organization, &[subscription(at(begun))], now);
+            let found = changed_at(&organization, &[subscription(at(begun))], pro, now);
             assert_eq!(found, expected, "{begun}");
         }
-        assert_eq!(changed_at(&organization, &both, now), at(1_003));
-        assert_eq!(changed_at(&organization, &both, at(1_001)), at(1_001));
+        assert_eq!(changed_at(&organization, &both, pro, now), at(1_003));
+        assert_eq!(changed_at(&organization, &both, pro, at(1_001)), at(1_001));
+        let much_later = at(300_000);
+        assert_eq!(
+            changed_at(&organization, &both, pro, much_later),
+            much_later
+        );
+        // The period goes on, and what changes in it was not asked here.
+        organization.change_tier(pro, at(1_003));
+        assert_eq!(changed_at(&organization, &both, free, now), now);
+    }
+
+    #[test]
+    fn a_plan_that_ends_in_its_first_period_has_been_there_until_then() {
+        let name = "Ada".to_owned();
+        let mut organization = Organization::new(OrgId::derive(&["o"]), name, at(0));
+        organization.change_tier(SubscriptionTier::Pro, at(900));
+        assert!(organization.ask_for_plan(at(1_000)));
+        let canceled = Subscription {
+            status: SubscriptionStatus::Canceled,
+            ..subscription(at(1_003))
+        };
+        let now = at(9_000);
+        let ended_at = changed_at(&organization, &[canceled], SubscriptionTier::Free, now);
+        assert_eq!(ended_at, now);
+    }
+
+    #[test]
+    fn a_smaller_plan_that_was_asked_for_has_the_calls_that_were_under_way() {
+        let name = "Ada".to_owned();
+        let mut organization = Organization::new(OrgId::derive(&["o"]), name, at(0));
+        organization.change_tier(SubscriptionTier::Enterprise, at(100));
+        assert!(organization.ask_for_plan(at(10_000)));
+        let begun = [subscription(at(10_001))];
+        let pro = SubscriptionTier::Pro;
+        let changed = changed_at(&organization, &begun, pro, at(10_005));
+        assert_eq!(changed, at(10_001 - CALL_SECS));
     }
 }

@@ -61,6 +61,11 @@ pub(crate) fn tier_named(
     items.filter_map(|item| tier_of(item, products)).max()
 }
 
+/// Whether a subscription of the status is paid for, or is tried to be.
+pub(crate) fn is_paid(status: SubscriptionStatus) -> bool {
+    matches!(standing(status), Standing::Paid)
+}
+
 enum Standing {
     Paid,
     Ended,

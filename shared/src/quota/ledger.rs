@@ -78,7 +78,8 @@ pub async fn sum_months<const N: usize>(
     Ok(is_still.then_some(sums))
 }
 
-/// The same with the most that calls under way may use.
+/// The same with the most that calls under way may use, of those that the ledger has: a call that a
+/// lease has admitted, and whose answer comes whole, it has when that has ended.
 ///
 /// # Errors
 /// As [`sum_months`], also for so many calls.

@@ -39,17 +39,20 @@ impl Store {
         })
     }
 
-    /// An organization's meter events that Stripe may have counted or not, `limit` at most.
+    /// An organization's meter events that Stripe may have counted or not for a customer, `limit` at
+    /// most.
     ///
     /// # Errors
     /// Returns the database's error, also for a row that cannot be read: it would be missing.
     pub async fn list_unsettled_meter_rows(
         &self,
         org_id: &OrgId,
+        customer_id: &str,
         limit: u32,
     ) -> Result<Vec<MeterRow>, Error> {
         let query = Query::new("meter_events", limit)
             .filter("orgId", Comparison::Equal, org_id.as_str())
+            .filter("customerId", Comparison::Equal, customer_id)
             .filter("state", Comparison::Equal, "sending");
         let rows: Vec<Versioned<MeterRow>> = self.list(&query).await?;
         Ok(rows.into_iter().map(|row| row.value).collect())

@@ -44,7 +44,7 @@ impl Store {
         self.strict_page_by_id(query, page).await
     }
 
-    /// One page of the entries of the organization's calls that are under way, by id.
+    /// One page of the entries of the organization's calls that are reserved and under way, by id.
     ///
     /// # Errors
     /// Returns the database's error, also for an entry that cannot be read: it would be missing.

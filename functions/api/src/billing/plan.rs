@@ -233,7 +233,8 @@ async fn respond(
             code,
         }) => {
             tracing::warn!(code, "stripe refuses another plan");
-            let problem = "stripe does not take this change: the means of payment may not allow it";
+            let problem = "stripe does not take this change: the means of payment may not allow it, \
+                           or the subscription has ended";
             return Err(Refusal::Transition(problem).into());
         }
         Err(error) => return Err(Dependency::from(shared::stripe::Error::from(error)).into()),

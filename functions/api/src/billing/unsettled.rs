@@ -21,9 +21,9 @@ pub(super) async fn require_settled(
 ) -> Result<(), Error> {
     let organization = organization::find(store, org_id).await?;
     let customer_id = organization.stripe_customer_id.unwrap_or_default();
-    let rows = store.list_unsettled_meter_rows(org_id, MOST).await?;
-    let open = rows.iter().filter(|row| row.customer_id == customer_id);
-    let tokens: i64 = open.map(|row| row.tokens).sum();
+    let rows = store.list_unsettled_meter_rows(org_id, &customer_id, MOST);
+    let rows = rows.await?;
+    let tokens: i64 = rows.iter().map(|row| row.tokens).sum();
     if tokens <= Plan::of(tier).included_tokens / SHARE && rows.len() < MOST as usize {
         return Ok(());
     }

@@ -17,9 +17,9 @@ use crate::error::{Error, Refusal};
 const LOOKS: usize = 3;
 
 /// What is left of a period is paid back. So nobody comes to a smaller plan who has used, or may use
-/// by calls under way, what only the larger one includes: this month, and the last, because periods
-/// begin on any day of one. Tokens of the organization's own keys are in no plan, and what is only kept
-/// for calls that may come is not used.
+/// by calls under way that the ledger has, what only the larger one includes: this month, and the last,
+/// because periods begin on any day of one. Calls under way that only Redis knows are metered by the
+/// smaller plan. Tokens of the organization's own keys are in no plan.
 pub(super) async fn require_little_used(
     store: &Store,
     org_id: &OrgId,

@@ -180,8 +180,9 @@ impl Course<'_> {
         };
         let latest = claimed_at.plus_seconds(SENT_WITHIN_SECS);
         // Whoever asks for another plan notes it before he looks at what is claimed.
-        let payer_now = self.payer(&rows[0].value).await?;
-        let mut is_broken = moment::has_changed(payer, payer_now.as_ref());
+        let payer_now = self.payer(&rows[0].value).await;
+        let is_dated = |now: &Option<Organization>| !moment::has_changed(payer, now.as_ref());
+        let mut is_broken = !payer_now.as_ref().is_ok_and(is_dated);
         for (row, before) in claimed.iter_mut().zip(rows) {
             let now = self.meter.now();
             if is_broken || now > latest {
@@ -206,6 +207,7 @@ impl Course<'_> {
             }
         }
         keep(self.meter, &claimed).await?;
+        payer_now?;
         let mut done = Metered::default();
         claimed.iter().for_each(|row| done.add(outcome(&row.value)));
         Ok(done)
