@@ -21,6 +21,8 @@ pub(super) struct Record {
     admitted: Vec<Call>,
     /// With what they were told.
     refused: Vec<(Call, Duration)>,
+    /// Redis may have counted them after nobody waited any more.
+    uncounted: Vec<Call>,
     window: Duration,
     limit: usize,
 }
@@ -30,6 +32,7 @@ impl Record {
         let mut record = Self {
             admitted: Vec::new(),
             refused: Vec::new(),
+            uncounted: Vec::new(),
             window,
             limit,
         };
@@ -37,7 +40,7 @@ impl Record {
             match call.outcome {
                 Outcome::Admitted => record.admitted.push(call),
                 Outcome::Refused { retry_after } => record.refused.push((call, retry_after)),
-                Outcome::Uncounted => {}
+                Outcome::Uncounted => record.uncounted.push(call),
             }
         }
         record
@@ -59,7 +62,7 @@ impl Record {
             .admitted
             .iter()
             .filter(|call| call.sent < first + self.window);
-        let count = within.count();
+        let count = within.count() + self.uncounted.len();
         assert!(count >= self.limit, "{count}");
     }
 
@@ -77,7 +80,13 @@ impl Record {
                 .admitted
                 .iter()
                 .filter(|other| other.sent <= call.received);
-            let latest = nth_last(perhaps.map(|call| call.received), self.limit);
+            let unheard = self
+                .uncounted
+                .iter()
+                .filter(|other| other.sent <= call.received);
+            let perhaps = perhaps.map(|call| call.received);
+            let perhaps = perhaps.chain(unheard.map(|_| call.received));
+            let latest = nth_last(perhaps, self.limit);
             let latest = latest.expect("a refusal before the limit");
             let most = (latest + self.window).checked_sub(call.sent);
             let most = most.expect("a refusal with room in the window");
