@@ -119,7 +119,7 @@ async fn a_portal_is_opened_as_by_stripes_library() {
 }
 
 #[tokio::test]
-async fn usage_is_told_as_by_stripes_library_and_its_key_is_its_identifier() {
+async fn usage_is_told_as_by_stripes_library_and_its_key_is_its_identifier_and_time() {
     let stripe = fake().await;
     let _ = stripe.add_meter("llm_tokens");
     let event = MeterEvent {
@@ -132,7 +132,8 @@ async fn usage_is_told_as_by_stripes_library_and_its_key_is_its_identifier() {
     stripe.client().record_meter_event(&event).await.unwrap();
     let sent = last(&stripe);
     assert_golden(&sent, "billing.meterEvents.create", &[]);
-    assert_eq!(sent.idempotency_key.as_deref(), Some("exec_1:3"));
+    let key = sent.idempotency_key.as_deref();
+    assert_eq!(key, Some("exec_1:3-1795427037"));
 }
 
 #[tokio::test]
